@@ -1,0 +1,189 @@
+"""The command line: parse, one call, print, exit code.
+
+Each command imports what it calls, so that `bench --help` loads no numerical library.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+import bench
+from bench.errors import BenchError
+
+KINDS = ("datasets", "tasks", "extractors", "heads", "metrics")
+
+
+class _Failure(click.ClickException):
+    """One line on stderr, and an exit code."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class _Group(click.Group):
+    """Commands whose errors end in one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except BenchError as error:
+            raise _Failure(str(error), 2) from error
+        except OSError as error:
+            raise _Failure(f"{error.filename}: {error.strerror}", 2) from error
+        except KeyboardInterrupt as error:
+            raise _Failure("stopped; what is finished is kept, and the same command goes on from there", 1) from error
+
+
+class _Names(click.ParamType):
+    """A comma-separated list."""
+
+    name = "A,B"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the items."""
+        names = value if isinstance(value, tuple) else tuple(name.strip() for name in value.split(","))
+        if not all(names):
+            self.fail(f"'{value}' has an empty item", param, ctx)
+        return names
+
+
+class _Seeds(_Names):
+    """A comma-separated list of whole numbers."""
+
+    name = "0,1"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the numbers."""
+        names = super().convert(value, param, ctx)
+        if not all(str(name).isdecimal() for name in names):
+            self.fail(f"'{value}' is no list of whole numbers from 0 up", param, ctx)
+        return tuple(int(name) for name in names)
+
+
+class _Percent(click.ParamType):
+    """A percentage, with or without its sign."""
+
+    name = "N%"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the share, in [0, 1]."""
+        try:
+            percent = float(str(value).removesuffix("%"))
+        except ValueError:
+            percent = -1.0
+        if not 0 <= percent <= 100:
+            self.fail(f"'{value}' is no percentage from 0 to 100", param, ctx)
+        return percent / 100
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(bench.__version__, prog_name="bench")
+def main() -> None:
+    """Compare audio embeddings and classifiers, on splits that cannot leak."""
+
+
+@main.command()
+@click.option("--tasks", type=_Names(), default=(), help="What to predict.  [default: all that the data allow]")
+@click.option("--datasets", type=_Names(), default="demo", show_default=True, help="Names, folders, CSV or Parquet files.")
+@click.option("--extractors", type=_Names(), default=(), help="NAME or NAME@layer=N@pool=P.  [default: all]")
+@click.option("--heads", type=_Names(), default=(), help="Classifiers; dummy is always among them.  [default: all]")
+@click.option("--split", default="", help="fixed, cv:K or FILE.csv (clip,fold).  [default: fixed if there is one, else cv:5]")
+@click.option("--seeds", type=_Seeds(), default="0", show_default=True, help="Seeds of the heads; splits keep theirs.")
+@click.option("--out", type=click.Path(path_type=Path), default="bench-out", show_default=True, help="Folder of results.")
+@click.option("--allow-bad", type=_Percent(), default="5%", show_default=True, help="Undecodable clips to live with.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if a cell is skipped.")
+def run(out: Path, strict: bool, **asked: Any) -> None:
+    """Compute the matrix datasets x tasks x extractors x heads, and its leaderboard.
+
+    What an earlier run with the same --out has computed is not computed again.
+    """
+    from bench import progress, registry, report, runner
+    from bench.cache import Cache
+    from bench.store import Store
+
+    home = _home()
+    store = Store(out)
+    store.open()
+    request = runner.Request(home=home, command=_command(), **asked)
+    plan = runner.plan(request, registry.load())
+    with progress.observer() as observer:
+        counters = runner.run(plan, request, store, Cache(str(home)), observer)
+    _print_report(report.write(store))
+    click.echo(
+        f"{counters.cells_computed} cells computed, {counters.cells_reused} reused, {counters.cells_failed} failed, "
+        f"{counters.cells_skipped} skipped in {counters.seconds:.1f} s",
+        err=True,
+    )
+    sys.exit(1 if counters.cells_failed or (strict and counters.cells_skipped) else 0)
+
+
+@main.command("list")
+@click.argument("kind", type=click.Choice(KINDS), required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array instead of a table.")
+def list_(kind: str | None, as_json: bool) -> None:
+    """Show what can be run here, and what is missing for the rest."""
+    from tabulate import tabulate
+
+    entries = list(_entries(kind))
+    if as_json:
+        click.echo(json.dumps(entries, indent=2))
+    else:
+        click.echo(tabulate(entries, headers="keys", tablefmt="simple", maxcolwidths=[None, None, 70, None]))
+
+
+@main.command()
+@click.argument("out", type=click.Path(path_type=Path))
+def report(out: Path) -> None:
+    """Write the leaderboard of the run in OUT again, and print it."""
+    from bench import report as reports
+    from bench.store import Store
+
+    _print_report(reports.write(Store(out)))
+
+
+def _entries(kind: str | None) -> Iterator[Mapping[str, str]]:
+    """Yield what is declared; the metrics, which take scikit-learn to load, only if they are asked for."""
+    from bench import registry
+
+    declared = registry.load()
+    known: Mapping[str, Mapping[str, Any]] = {
+        "datasets": declared.cards,
+        "tasks": declared.tasks,
+        "extractors": declared.extractors,
+        "heads": declared.heads,
+    }
+    if kind == "metrics":
+        from bench.metrics import METRICS
+
+        known = {"metrics": METRICS}
+    for name, values in known.items():
+        for value in values.values() if kind in {None, name} else ():
+            missing = registry.missing(value) if name in {"extractors", "heads"} else ""
+            yield {"kind": name, "name": value.name, "about": value.about, "status": missing or "ready"}
+
+
+def _print_report(written: Any) -> None:
+    click.echo(written.text)
+    click.echo()
+    for path in written.paths:
+        click.echo(f"wrote {path}")
+
+
+def _home() -> Path:
+    """Return the folder for the cache and for corpora that are made here."""
+    import platformdirs
+
+    return Path(os.environ.get("BENCH_CACHE") or platformdirs.user_cache_dir("audio-embedding-bench"))
+
+
+def _command() -> str:
+    import shlex
+
+    return shlex.join(["bench", *sys.argv[1:]])

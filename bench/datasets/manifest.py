@@ -1,0 +1,75 @@
+"""A CSV or Parquet file with one row per clip: path, label columns, and optionally clip, start, end, fold."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from bench.datasets.table import dataset
+from bench.errors import UsageError
+from bench.types import Dataset
+
+SUFFIXES = (".csv", ".parquet")
+
+
+def load(path: Path) -> Dataset:
+    """Return the dataset that a manifest describes; its paths are relative to it.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be parsed, lacks the column `path`, or has a row without a path, with a window that
+        is no number, or listed twice: the message names the line.
+    """
+    table = read_table(path)
+    if "path" not in table:
+        raise UsageError(
+            f"{path}: has no column 'path' (columns: {', '.join(table.columns)}); "
+            "expected path, label columns, and optionally clip, start, end, fold"
+        )
+    _refuse(path, table, table["path"] == "", "has no path")
+    for name in {"start", "end"} & set(table.columns):
+        numbers = pd.to_numeric(table[name].replace("", "nan"), errors="coerce")
+        bad = numbers.isna() & ~table[name].isin(["", "nan"])
+        _refuse(path, table, bad, f"column '{name}' is no number; expected seconds")
+        table[name] = numbers
+    if "clip" not in table:
+        table["clip"] = _clip_ids(table)
+    table["path"] = [str(path.parent / name) for name in table["path"]]
+    return dataset(table, name=path.stem, source=str(path))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Return a file's rows, every value as str; of a CSV, the index `line` holds their line numbers.
+
+    Raises
+    ------
+    UsageError
+        If the file is absent or cannot be parsed.
+    """
+    try:
+        if path.suffix.lower() == ".parquet":
+            frame = pd.read_parquet(path)
+            return frame.astype(object).where(frame.notna(), "").astype(str)
+        options = {"dtype": str, "keep_default_na": False, "skip_blank_lines": False, "skipinitialspace": True}
+        table = pd.read_csv(path, encoding="utf-8-sig", **options)
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: no such file") from error
+    except (ValueError, OSError) as error:  # pandas' and pyarrow's parser errors are ValueErrors
+        raise UsageError(f"{path}: cannot be read as a table ({' '.join(str(error).split())})") from error
+    table.index = pd.RangeIndex(2, len(table) + 2, name="line")
+    return table[(table != "").any(axis=1)]
+
+
+def _refuse(path: Path, table: pd.DataFrame, bad: "pd.Series[bool]", what: str) -> None:
+    """Raise UsageError for the first row that is `bad`."""
+    if bad.any():
+        where = table.index[bad.to_numpy()][0]
+        raise UsageError(f"{path}:{where}: {what}")
+
+
+def _clip_ids(table: pd.DataFrame) -> list[str]:
+    """Return the path of every clip, with its window where it has one."""
+    start, end = (table[name] if name in table else pd.Series(float("nan"), table.index) for name in ("start", "end"))
+    windowed = (start.notna() | end.notna()).tolist()
+    rows = zip(table["path"], start.fillna(0.0), end, windowed, strict=True)
+    return [f"{path}#{a:g}-{'' if b != b else f'{b:g}'}" if w else str(path) for path, a, b, w in rows]  # noqa: PLR0124

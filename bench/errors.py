@@ -1,0 +1,39 @@
+"""The errors that a user can fix, each one line: what, where, got, expected, how to fix."""
+
+from collections.abc import Collection
+
+
+class BenchError(Exception):
+    """Something the user can fix; anything else that is raised is a bug."""
+
+
+class UsageError(BenchError):
+    """The command asks for something that does not exist or cannot be: exit code 2."""
+
+
+class ClipError(BenchError):
+    """One clip cannot be decoded: it is listed and counted, the rest runs on."""
+
+
+class SplitError(BenchError):
+    """A split leaks or the data do not allow it: the cell fails."""
+
+
+class PluginError(BenchError):
+    """An extractor or a head broke its contract: its cells fail, the rest runs on."""
+
+
+class UnavailableError(BenchError):
+    """An optional dependency is absent: the cell is skipped, with the command that fixes it."""
+
+
+def some(names: Collection[str], most: int = 5) -> str:
+    """Return the first names as a list, with how many more there are.
+
+    Examples
+    --------
+    >>> some(["b", "a", "c"], most=2)
+    'a, b and 1 more'
+    """
+    shown = ", ".join(sorted(names)[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

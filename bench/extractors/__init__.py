@@ -1,0 +1,1 @@
+"""The built-in extractors; the registry names them, nothing imports them."""

@@ -1,0 +1,59 @@
+"""Mel-frequency cepstral coefficients."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from librosa.feature import delta, mfcc
+
+from bench.types import Audio, Frames
+
+SAMPLE_RATE = 16_000
+WINDOW = 400
+HOP = 160
+N_FFT = 512
+N_MELS = 40
+DELTA_WIDTH = 9
+
+
+class Mfcc:
+    """MFCC frames: the first coefficients of the DCT of a log mel spectrum, and their deltas.
+
+    Hann windows of 25 ms every 10 ms, 40 mel bands over 0 to 8000 Hz, power in dB with 80 dB of range. The deltas
+    are the slopes of a line fitted over 9 frames (librosa.feature.delta).
+
+    Parameters
+    ----------
+    n_mfcc : int
+        Number of coefficients, the 0th included.
+    deltas : bool
+        Whether the frames hold the coefficients' deltas too.
+
+    References
+    ----------
+    Davis and Mermelstein, "Comparison of parametric representations for monosyllabic word recognition",
+    IEEE Trans. ASSP 28 (4), 1980.
+    """
+
+    sample_rate = SAMPLE_RATE
+
+    def __init__(self, n_mfcc: int = 20, deltas: bool = True) -> None:
+        if not 1 <= n_mfcc <= N_MELS:
+            raise ValueError(f"n_mfcc is {n_mfcc}; expected 1 to {N_MELS}, the number of mel bands")
+        self.n_mfcc = n_mfcc
+        self.deltas = deltas
+        self.dim = n_mfcc * (2 if deltas else 1)
+
+    def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
+        """Return one array of shape (n_frames, dim) per clip; a clip shorter than a window is padded with zeros."""
+        return [self._frames(clip) for clip in audio]
+
+    def _frames(self, clip: Audio) -> Frames:
+        y = np.pad(clip, (0, max(0, N_FFT - clip.size)))
+        coefficients = mfcc(
+            y=y, sr=SAMPLE_RATE, n_mfcc=self.n_mfcc, n_fft=N_FFT, win_length=WINDOW, hop_length=HOP, n_mels=N_MELS
+        )
+        if self.deltas:
+            # mode="nearest" takes clips of fewer frames than the fit is wide; "interp" refuses them.
+            slopes = delta(coefficients, width=DELTA_WIDTH, mode="nearest")
+            coefficients = np.concatenate([coefficients, slopes])
+        return coefficients.T.astype(np.float32)

@@ -1,0 +1,44 @@
+"""What the command line shows while it runs: bars on a terminal, and failures as they come."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from bench.types import Result, Status
+
+
+class Bars:
+    """An observer that draws a bar of cells and one per extractor and dataset, and names every new failure."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._bars: dict[str, TaskID] = {}
+        self._told: set[str] = set()
+
+    def embedded(self, dataset: str, extractor: str, done: int, total: int) -> None:
+        """Move the bar of an extractor."""
+        self._move(f"{extractor} on {dataset}: clips", done, total)
+
+    def finished(self, result: Result, done: int, total: int) -> None:
+        """Move the bar of the cells, and name a reason that is new."""
+        self._move("cells", done, total)
+        if result.status != Status.OK and result.reason not in self._told:
+            self._told.add(result.reason)
+            names = f"{result.dataset}, {result.task}, {result.extractor}, {result.head}"
+            self._progress.console.print(f"{result.status}: {names}: {result.reason}", markup=False, highlight=False, soft_wrap=True)
+
+    def _move(self, name: str, done: int, total: int) -> None:
+        if name not in self._bars:
+            self._bars[name] = self._progress.add_task(name, total=total)
+        self._progress.update(self._bars[name], completed=done, total=total)
+
+
+@contextmanager
+def observer() -> Iterator[Bars]:
+    """Yield an observer that writes to stderr; without a terminal there are no bars."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield Bars(progress)

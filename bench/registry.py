@@ -1,0 +1,215 @@
+"""What can be run: TOML files -> specs, without importing any plugin; `build` makes the real thing of a spec."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import re
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bench.errors import PluginError, UnavailableError, UsageError
+from bench.types import Card, Kind, Spec, Task
+
+DISTRIBUTION = "audio-embedding-bench"
+
+TOML_TYPES: Mapping[str, type] = {"str": str, "bool": bool, "tuple[str, ...]": list, "Mapping[str, Any]": dict}
+"""What a field's annotation asks of TOML."""
+
+T = TypeVar("T")
+Declared = TypeVar("Declared", Spec, Task, Card)
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Everything that is declared, by name."""
+
+    extractors: Mapping[str, Spec]
+    heads: Mapping[str, Spec]
+    tasks: Mapping[str, Task]
+    cards: Mapping[str, Card]
+
+
+def packaged_root() -> Path:
+    """Return the folder that holds the packaged `registry/` and `datasets/`, in a wheel as in a checkout."""
+    package = Path(__file__).parent
+    return package / "_data" if (package / "_data").is_dir() else package.parent
+
+
+def load(user_root: Path | None = None) -> Registry:
+    """Return what the package declares, and then what `user_root` (default: the working folder) does.
+
+    Raises
+    ------
+    UsageError
+        If a file is no valid TOML, an entry lacks or adds a field, or one name is declared twice in different
+        ways: the message names both places.
+    """
+    packaged = packaged_root()
+    user = (user_root or Path.cwd()).resolve()
+    roots = [packaged] if user == packaged else [packaged, user]
+    specs: dict[Kind, dict[str, Spec]] = {"extractor": {}, "head": {}}
+    tasks: dict[str, Task] = {}
+    cards: dict[str, Card] = {}
+    for root in roots:
+        plugin_root = "" if root == packaged else str(root)
+        for kind, declared in specs.items():
+            path = root / "registry" / f"{kind}s.toml"
+            for name, entry in _entries(path):
+                own = {"kind": kind, "name": name, "place": str(path), "root": plugin_root}
+                _add(declared, _value(Spec, own, entry), path)
+        path = root / "registry" / "tasks.toml"
+        for name, entry in _entries(path):
+            _add(tasks, _value(Task, {"name": name, "place": str(path)}, entry), path)
+        for path in sorted((root / "datasets").glob("*.toml")):
+            _add(cards, _value(Card, {"name": path.stem, "place": str(path)}, _toml(path)), path)
+    return Registry(specs["extractor"], specs["head"], tasks, cards)
+
+
+def _entries(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield (name, fields) of every table in a TOML file that may be absent."""
+    for name, entry in (_toml(path) if path.is_file() else {}).items():
+        if not isinstance(entry, dict):
+            raise UsageError(f"{path}: '{name}' is no table; expected [{name}] with its fields below")
+        if not re.fullmatch(r"[\w./:-]+", name):
+            raise UsageError(f"{path}: the name '{name}' cannot be typed in a list; use letters, digits and . _ / -")
+        yield name, entry
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: no valid TOML ({error})") from error
+
+
+def _value(noun: type[T], own: Mapping[str, Any], entry: Mapping[str, Any]) -> T:
+    """Return the dataclass made of an entry's fields and those that the registry adds; lists become tuples."""
+    where = f"{own['place']}: '{own['name']}'"
+    expected = {f.name: str(f.type) for f in fields(noun) if f.name not in own}  # type: ignore[arg-type]
+    for name, value in entry.items():
+        if name not in expected:
+            raise UsageError(f"{where}: unknown field '{name}'; its fields are {', '.join(expected)}")
+        if not isinstance(value, TOML_TYPES.get(expected[name], object)):
+            raise UsageError(f"{where}: field '{name}' is {value!r}; expected {expected[name]}")
+    try:
+        return noun(**own, **{name: tuple(v) if isinstance(v, list) else v for name, v in entry.items()})
+    except TypeError as error:
+        raise UsageError(f"{where}: {str(error).partition(' ')[2]}") from error
+
+
+def _add(declared: dict[str, Declared], value: Declared, path: Path) -> None:
+    """Add a value under its name; the same declaration read twice (a checkout that is also installed) is one."""
+    known = declared.setdefault(value.name, value)
+    if _said(known) != _said(value):
+        raise UsageError(f"'{value.name}' is declared twice: in {known.place} and in {path}; rename one of them")
+
+
+def _said(value: Spec | Task | Card) -> Mapping[str, Any]:
+    """Return the fields of a declaration without where it stands."""
+    return {name: v for name, v in asdict(value).items() if name not in {"place", "root"}}
+
+
+def find(kind: str, name: str, declared: Mapping[str, T]) -> T:
+    """Return the entry of a name.
+
+    Raises
+    ------
+    UsageError
+        If there is none; the message suggests the nearest names.
+    """
+    if name not in declared:
+        near = difflib.get_close_matches(name, declared, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(declared))}"
+        raise UsageError(f"unknown {kind} '{name}'; {hint}")
+    return declared[name]
+
+
+def missing(spec: Spec) -> str:
+    """Return the command that installs what the spec needs and this environment lacks; empty if nothing."""
+    absent = [name for name in spec.requires if _version(name) is None]
+    if not absent:
+        return ""
+    extras = {_extra(name) for name in absent}
+    if "" in extras:
+        return f"pip install {' '.join(absent)}"
+    return f'pip install "{DISTRIBUTION}[{",".join(sorted(extras))}]"'
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _extra(distribution: str) -> str:
+    """Return the extra of this package that brings a distribution; empty if none does."""
+    for line in importlib.metadata.requires(DISTRIBUTION) or []:
+        requirement = re.match(r"([\w.-]+).*extra == ['\"](\w+)['\"]", line)
+        if requirement and requirement[1].lower() == distribution.lower():
+            return requirement[2]
+    return ""
+
+
+def identity(spec: Spec) -> Mapping[str, Any]:
+    """Return everything of a spec that changes its numbers: factory, parameters, code and versions.
+
+    The code is the SHA-256 of the factory's module, so that an edited plugin is never taken for what it was.
+
+    Raises
+    ------
+    PluginError
+        If there is no such module.
+    """
+    module, _ = _factory(spec)
+    try:
+        found = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        raise PluginError(f"{spec.place}: {spec.kind} '{spec.name}': there is no module '{module}'")
+    source = Path(found.origin or "")
+    return {
+        "factory": spec.factory,
+        "params": dict(spec.params),
+        "versions": {name: _version(name) for name in spec.requires},
+        "code": hashlib.sha256(source.read_bytes()).hexdigest() if source.suffix == ".py" else "",
+    }
+
+
+def build(spec: Spec) -> Any:
+    """Return what the spec's factory makes of its parameters.
+
+    Raises
+    ------
+    UnavailableError
+        If a distribution that it needs is not installed; the message is the command that installs it.
+    PluginError
+        If the factory cannot be imported or raises.
+    """
+    command = missing(spec)
+    if command:
+        raise UnavailableError(f"{spec.kind} '{spec.name}' is not installed; run: {command}")
+    module, attribute = _factory(spec)
+    try:
+        return getattr(importlib.import_module(module), attribute)(**spec.params)
+    except Exception as error:
+        raise PluginError(f"{spec.place}: {spec.kind} '{spec.name}': {type(error).__name__}: {error}") from error
+
+
+def _factory(spec: Spec) -> tuple[str, str]:
+    """Return the module and the attribute of a factory, the module made importable from the spec's own folder."""
+    module, colon, attribute = spec.factory.partition(":")
+    if not (module and colon and attribute):
+        raise UsageError(f"{spec.place}: factory '{spec.factory}' of '{spec.name}'; expected 'module:attribute'")
+    if spec.root and spec.root not in sys.path:
+        sys.path.append(spec.root)  # last, so that a user's file cannot stand in for an installed module
+    return module, attribute

@@ -1,0 +1,77 @@
+"""Confusion matrices: counts, a figure, and a table, or the most confused pairs where there are many classes."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from sklearn.metrics import confusion_matrix
+from tabulate import tabulate
+
+from bench.report.leaderboard import escaped
+
+MOST_IN_TABLE = 12
+"""Classes up to which the whole matrix is a table."""
+
+MOST_WITH_COUNTS = 25
+"""Classes up to which the figure shows counts."""
+
+MOST_WITH_NAMES = 80
+"""Classes up to which the figure names every class."""
+
+PAIRS = 10
+
+
+def matrix(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return the counts of clips, shape=(n_classes, n_classes): rows are true labels, columns predicted ones."""
+    names = sorted(set(predictions["y_true"]) | set(predictions["y_pred"]))
+    counts = confusion_matrix(predictions["y_true"], predictions["y_pred"], labels=names)
+    return pd.DataFrame(counts, index=names, columns=names)
+
+
+def section(counts: pd.DataFrame, title: str, figure: Path) -> str:
+    """Return the Markdown of a matrix: its figure, and its table or its most confused pairs."""
+    lines = [f"### Confusion matrix: {escaped(title)}", "", f"![{escaped(title)}]({figure.as_posix()})", ""]
+    if len(counts) <= MOST_IN_TABLE:
+        names = [escaped(name) for name in counts.columns]
+        rows = [[name, *row] for name, row in zip(names, counts.to_numpy().tolist(), strict=True)]
+        lines.append(tabulate(rows, headers=["true \\ predicted", *names], tablefmt="github"))
+    else:
+        lines.append(tabulate(_pairs(counts), headers=["true", "predicted", "clips"], tablefmt="github"))
+    return "\n".join(lines)
+
+
+def _pairs(counts: pd.DataFrame) -> list[list[object]]:
+    """Return the most frequent errors as true label, predicted label, number of clips."""
+    errors = counts.to_numpy() * ~np.eye(len(counts), dtype=bool)
+    order = np.argsort(-errors, axis=None, kind="stable")[:PAIRS]
+    pairs = zip(*np.unravel_index(order, errors.shape), strict=True)
+    names = [escaped(name) for name in counts.columns]
+    return [[names[i], names[j], int(errors[i, j])] for i, j in pairs if errors[i, j]]
+
+
+def draw(counts: pd.DataFrame, title: str, path: Path) -> None:
+    """Write the figure of a matrix, each row in shares of its true label, unless it is there: a key has one matrix."""
+    if path.exists():
+        return
+    n_classes = len(counts)
+    side = min(4 + 0.35 * n_classes, 16)
+    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    shares = counts.to_numpy() / np.maximum(counts.to_numpy().sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, ax=axes, label="share of the true label", shrink=0.8)
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.set_title(title, parse_math=False)
+    if n_classes <= MOST_WITH_NAMES:
+        text = {"fontsize": 10 if n_classes <= MOST_WITH_COUNTS else 7, "parse_math": False}
+        axes.set_xticks(range(n_classes), list(counts.columns), rotation=90 if n_classes > 4 else 0, **text)
+        axes.set_yticks(range(n_classes), list(counts.index), **text)
+    if n_classes <= MOST_WITH_COUNTS:
+        for (row, column), count in np.ndenumerate(counts.to_numpy()):
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=100, metadata={"Software": None})

@@ -1,0 +1,245 @@
+"""What was asked -> the cells of the matrix, each with the key of everything that changes its result."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import bench
+from bench import audio, datasets, registry
+from bench.datasets import splits
+from bench.errors import ClipError, PluginError, SplitError, UsageError
+from bench.registry import Registry
+from bench.types import BASELINE, Cell, Dataset, Labels, Result, Spec, Split, Status, Task, View, digest
+
+FOLDER_LABEL = "class"
+"""What a folder's classes are, unless one single task says what they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asks for; an empty list of names asks for everything that fits the data.
+
+    Parameters
+    ----------
+    home : Path
+        The folder for corpora that are made or downloaded, and for the cache.
+    allow_bad : float
+        The share of a dataset's clips that may be undecodable, in [0, 1].
+    command : str
+        The command line, for run.json.
+    """
+
+    datasets: Sequence[str]
+    home: Path
+    tasks: Sequence[str] = ()
+    extractors: Sequence[str] = ()
+    heads: Sequence[str] = ()
+    split: str = ""
+    seeds: Sequence[int] = (0,)
+    allow_bad: float = 0.05
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A dataset with the digest of every clip's content; an unreadable clip has an empty one and a reason."""
+
+    dataset: Dataset
+    contents: Sequence[str]
+    unreadable: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """A task over a dataset: the label of every clip, and the split."""
+
+    task: Task
+    y: Labels
+    split: Split
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """An extractor or a head with the digest of all that changes what it makes, or with why it cannot run."""
+
+    spec: Spec
+    digest: str = ""
+    obstacle: tuple[Status, str] | None = None
+
+
+Point = tuple[tuple[Learner, View], Learner, int]
+"""What a cell adds to a dataset and a task: extractor with view, head, seed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """The cells to compute, and the results that are known without computing: skipped and failed ones.
+
+    Parameters
+    ----------
+    sources : Mapping[str, Source]
+        By the dataset's name.
+    problems : Mapping[tuple[str, str], Problem]
+        By the names of dataset and task.
+    digests : Mapping[str, str]
+        By the extractor's name: what the cache keeps its embeddings under.
+    """
+
+    sources: Mapping[str, Source]
+    problems: Mapping[tuple[str, str], Problem]
+    digests: Mapping[str, str]
+    cells: Sequence[Cell]
+    rejected: Sequence[Result]
+
+
+def plan(request: Request, declared: Registry) -> Plan:
+    """Return the matrix that a request spans.
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown, a dataset cannot be opened, or a task fits none of the datasets.
+    """
+    extractors = _extractors(request, declared)
+    heads = _heads(request, declared)
+    asked = [registry.find("task", name, declared.tasks) for name in request.tasks]
+    label = asked[0].target if len(asked) == 1 else FOLDER_LABEL
+    sources = _open_all(request, declared, label)
+    tasks = asked or _offered(sources, declared)
+    _refuse_hopeless(tasks, sources)
+
+    matrix = list(itertools.product(extractors, heads, request.seeds))
+    problems: dict[tuple[str, str], Problem] = {}
+    cells: list[Cell] = []
+    rejected: list[Result] = []
+    for source, task in itertools.product(sources.values(), tasks):
+        dataset = source.dataset
+        if task.target not in dataset.labels:
+            reason = f"{dataset.source} has no column '{task.target}'"
+            rejected += [_reject(dataset, task, point, Status.SKIPPED, reason) for point in matrix]
+            continue
+        try:
+            problem = Problem(task, splits.target(dataset, task), splits.make(dataset, task, request.split))
+        except SplitError as error:
+            rejected += [_reject(dataset, task, point, Status.FAILED, str(error)) for point in matrix]
+            continue
+        problems[dataset.name, task.name] = problem
+        cells += _cells(source, problem, [point for point in matrix if not _obstacle(point)])
+        rejected += [_reject(dataset, task, point, *o) for point in matrix if (o := _obstacle(point))]
+    digests = {extractor.spec.name: extractor.digest for extractor, _ in extractors}
+    return Plan(sources, problems, digests, cells, rejected)
+
+
+def _extractors(request: Request, declared: Registry) -> list[tuple[Learner, View]]:
+    """Return the extractors asked for as NAME or NAME@VIEW."""
+    asked = []
+    for text in dict.fromkeys(request.extractors or declared.extractors):
+        name, _, view = text.partition("@")
+        asked.append((_learner(registry.find("extractor", name, declared.extractors)), View.parse(view)))
+    return asked
+
+
+def _heads(request: Request, declared: Registry) -> list[Learner]:
+    """Return the heads asked for, the baseline always among them."""
+    names = dict.fromkeys([*(request.heads or declared.heads), BASELINE])
+    heads = [registry.find("head", name, declared.heads) for name in names]
+    for head in heads:
+        if head.unit != "clip":
+            raise UsageError(f"{head.place}: head '{head.name}' has unit '{head.unit}'; expected clip")
+    return [_learner(head) for head in heads]
+
+
+def _learner(spec: Spec) -> Learner:
+    command = registry.missing(spec)
+    if command:
+        return Learner(spec, obstacle=(Status.SKIPPED, f"{spec.kind} '{spec.name}' is not installed; run: {command}"))
+    try:
+        identity = registry.identity(spec)
+    except PluginError as error:
+        return Learner(spec, obstacle=(Status.FAILED, str(error)))
+    heard = {"audio": audio.identity()} if spec.kind == "extractor" else {}
+    return Learner(spec, digest({**identity, **heard, "bench": bench.__version__}))
+
+
+def _open_all(request: Request, declared: Registry, label: str) -> dict[str, Source]:
+    sources: dict[str, Source] = {}
+    for text in request.datasets:
+        source = _source(_open(text, request, declared, label))
+        name = source.dataset.name
+        if name in sources:
+            raise UsageError(
+                f"--datasets: {sources[name].dataset.source} and {source.dataset.source} are both called '{name}'"
+            )
+        sources[name] = source
+    return sources
+
+
+def _open(text: str, request: Request, declared: Registry, label: str) -> Dataset:
+    """Return the dataset that a name or a path gives; what could be both is refused."""
+    path = Path(text)
+    if text in declared.cards and path.is_dir():
+        raise UsageError(f"--datasets {text}: is a data set's name and a folder here; write ./{text} for the folder")
+    if path.exists() or path.suffix or len(path.parts) > 1:
+        return datasets.from_path(path, label)
+    return datasets.from_card(registry.find("data set", text, declared.cards), request.home)
+
+
+def _source(dataset: Dataset) -> Source:
+    contents, unreadable = [], {}
+    for clip in dataset.clips():
+        try:
+            contents.append(audio.content(clip))
+        except ClipError as error:
+            contents.append("")
+            unreadable[clip.id] = str(error)
+    return Source(dataset, contents, unreadable)
+
+
+def _offered(sources: Mapping[str, Source], declared: Registry) -> list[Task]:
+    """Return the tasks whose target some dataset has."""
+    targets = {label for source in sources.values() for label in source.dataset.labels}
+    return [task for task in declared.tasks.values() if task.target in targets]
+
+
+def _refuse_hopeless(tasks: Sequence[Task], sources: Mapping[str, Source]) -> None:
+    """Raise UsageError for a task that no dataset has the target of, and if there is no task at all."""
+    described = "; ".join(f"{s.dataset.source} has {', '.join(s.dataset.labels)}" for s in sources.values())
+    for task in tasks:
+        if not any(task.target in source.dataset.labels for source in sources.values()):
+            raise UsageError(f"task '{task.name}' predicts the column '{task.target}', but {described}")
+    if not tasks:
+        raise UsageError(f"no task fits the data: {described}; add one to registry/tasks.toml")
+
+
+def _obstacle(point: Point) -> tuple[Status, str] | None:
+    (extractor, _), head, _ = point
+    return extractor.obstacle or head.obstacle
+
+
+def _cells(source: Source, problem: Problem, matrix: Sequence[Point]) -> list[Cell]:
+    """Return the cell of every point."""
+    dataset, task, split = source.dataset, problem.task, problem.split
+    clips = dataset.table["clip"].tolist()
+    shared = {
+        "dataset": [dataset.name, dataset.version],
+        "task": [task.name, task.target, task.metrics],
+        "split": split.label,
+        "clips": digest(list(zip(clips, source.contents, problem.y.tolist(), split.fold.tolist(), strict=True))),
+    }
+    cells = []
+    for (extractor, view), head, seed in matrix:
+        point = {"extractor": extractor.digest, "view": asdict(view), "head": head.digest, "seed": seed}
+        key = digest({**shared, **point})
+        cells.append(Cell(dataset.name, task, extractor.spec, view, head.spec, seed, split.label, key))
+    return cells
+
+
+def _reject(dataset: Dataset, task: Task, point: Point, status: Status, reason: str) -> Result:
+    """Return the result of a point that cannot be computed; its key is that of no cell."""
+    (extractor, view), head, seed = point
+    names = (dataset.name, task.name, extractor.spec.name, str(view), head.spec.name)
+    key = digest(["not computed", *names, seed])
+    return Result(key, *names, seed, split="", status=status, reason=reason)

@@ -1,0 +1,134 @@
+"""Results and predictions on disk: append-only, versioned, whole after any kill.
+
+OUT/results.jsonl holds a line per cell, of which the last one counts; OUT/predictions/KEY.parquet what each cell
+predicted; OUT/run.json the newest run: its command, versions, plan and counters; OUT/bad_clips.csv the clips that
+could not be decoded.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.errors import UsageError
+from bench.types import SCHEMA, Cost, Result, Score, Status
+
+BAD_CLIP_COLUMNS = ["dataset", "clip", "reason"]
+
+
+class Store:
+    """The folder of one or more runs.
+
+    Raises
+    ------
+    UsageError
+        If `out` is a file or cannot be written.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.results_path = out / "results.jsonl"
+        self.run_path = out / "run.json"
+        self.bad_clips_path = out / "bad_clips.csv"
+
+    def open(self) -> None:
+        """Make the folder ready to write, and cut off a line that a kill left torn."""
+        if self.out.exists() and not self.out.is_dir():
+            raise UsageError(f"--out {self.out}: is a file; expected a folder, or a name that is free")
+        try:
+            (self.out / "predictions").mkdir(parents=True, exist_ok=True)
+            with self.results_path.open("ab+") as file:
+                file.seek(0)
+                whole = file.read().rfind(b"\n") + 1
+                file.truncate(whole)
+        except OSError as error:
+            raise UsageError(f"--out {self.out}: cannot be written ({error.strerror})") from error
+
+    def results(self) -> Mapping[str, Result]:
+        """Return key -> result, the last line of each key; a torn last line is left out.
+
+        Raises
+        ------
+        UsageError
+            If a line is damaged, or of a newer schema than this version reads.
+        """
+        found: dict[str, Result] = {}
+        text = self.results_path.read_text(encoding="utf-8") if self.results_path.is_file() else ""
+        for number, line in enumerate(text.split("\n")[:-1], start=1):
+            where = f"{self.results_path}:{number}"
+            try:
+                fields = json.loads(line)
+                newer = fields["schema"] > SCHEMA
+                result = None if newer else _result(fields)
+            except (ValueError, KeyError, TypeError) as error:
+                raise UsageError(f"{where}: is no result ({error}); remove the line") from error
+            if result is None:
+                raise UsageError(f"{where}: has schema {fields['schema']}; this version reads up to {SCHEMA}, upgrade it")
+            found[result.key] = result
+        return found
+
+    def append(self, result: Result, predictions: pd.DataFrame | None = None) -> None:
+        """Keep a result, its predictions first: a line never names predictions that are not there."""
+        try:
+            if predictions is not None:
+                path = self.predictions_path(result.key)
+                predictions.to_parquet(path.with_suffix(".part"), index=False)
+                path.with_suffix(".part").replace(path)
+            with self.results_path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(dataclasses.asdict(result), allow_nan=False) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise UsageError(f"{self.out}: cannot be written ({error.strerror}); nothing finished is lost") from error
+
+    def predictions_path(self, key: str) -> Path:
+        """Return where a cell's predictions are."""
+        return self.out / "predictions" / f"{key}.parquet"
+
+    def predictions(self, key: str) -> pd.DataFrame:
+        """Return a cell's predictions: clip, fold, y_true, y_pred and a column of scores per class."""
+        return pd.read_parquet(self.predictions_path(key))
+
+    def run(self) -> Mapping[str, Any]:
+        """Return what run.json says of the newest run.
+
+        Raises
+        ------
+        UsageError
+            If the folder holds no run.
+        """
+        if not self.run_path.is_file():
+            raise UsageError(f"{self.out}: holds no run.json; expected the folder that `bench run --out` wrote")
+        return json.loads(self.run_path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+    def write_run(self, run: Mapping[str, Any]) -> None:
+        """Replace run.json."""
+        part = self.run_path.with_suffix(".part")
+        part.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
+        part.replace(self.run_path)
+
+    def bad_clips(self) -> pd.DataFrame:
+        """Return the clips that could not be decoded, with the columns dataset, clip, reason."""
+        if not self.bad_clips_path.is_file():
+            return pd.DataFrame(columns=BAD_CLIP_COLUMNS)
+        return pd.read_csv(self.bad_clips_path, dtype=str, keep_default_na=False)
+
+    def write_bad_clips(self, dataset: str, reasons: Mapping[str, str]) -> None:
+        """Replace what is listed of a dataset; `reasons` is clip -> reason."""
+        known = self.bad_clips()
+        rows: Sequence[tuple[str, str, str]] = [(dataset, clip, reason) for clip, reason in reasons.items()]
+        table = pd.concat([known[known["dataset"] != dataset], pd.DataFrame(rows, columns=BAD_CLIP_COLUMNS)])
+        if len(table) or len(known):
+            part = self.bad_clips_path.with_suffix(".part")
+            table.to_csv(part, index=False)
+            part.replace(self.bad_clips_path)
+
+
+def _result(line: Mapping[str, Any]) -> Result:
+    """Return the result of a parsed line."""
+    scores = {name: Score(**{**score, "folds": tuple(score["folds"])}) for name, score in line["scores"].items()}
+    return Result(**{**line, "status": Status(line["status"]), "scores": scores, "cost": Cost(**line["cost"])})

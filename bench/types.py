@@ -1,0 +1,394 @@
+"""The nouns of the project as frozen values, the protocols that plugins meet, and `digest`.
+
+Conventions: time is in s, sample rates in Hz. One word per concept: clip, dataset, extractor, frames,
+embedding, head, task, split, fold, cell, result.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.errors import UsageError
+
+if TYPE_CHECKING:  # pandas takes 0.3 s to import, and `bench list` needs none of it
+    import pandas as pd
+
+Audio: TypeAlias = npt.NDArray[np.float32]
+"""Mono samples, shape=(n_samples,), in [-1, 1]."""
+
+Frames: TypeAlias = npt.NDArray[np.float32]
+"""What an extractor makes of one clip, shape=(n_frames, dim), (n_layers, n_frames, dim) or, one frame, (dim,)."""
+
+Embeddings: TypeAlias = npt.NDArray[np.float32]
+"""One vector per clip, shape=(n_clips, dim)."""
+
+Labels: TypeAlias = npt.NDArray[np.str_]
+"""One label per clip, shape=(n_clips,)."""
+
+SCHEMA = 1
+"""Version of a line in results.jsonl."""
+
+
+def digest(value: object) -> str:
+    """Return the key of a JSON value: 32 hex digits of the SHA-256 of its canonical form.
+
+    Parameters
+    ----------
+    value : object
+        Made of dict (with str keys), list, tuple, str, int, finite float, bool and None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `value` holds anything else: a key is never made from a lossy text.
+
+    Examples
+    --------
+    >>> digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1})
+    True
+    >>> digest(1) == digest("1")
+    False
+    """
+    _refuse_other_keys(value)
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _refuse_other_keys(value: object) -> None:
+    """Raise TypeError on a dict key that JSON would silently turn into a string."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"digest: key {key!r} is {type(key).__name__}, expected str")
+            _refuse_other_keys(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _refuse_other_keys(item)
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One piece of audio: a file, or the part of it from `start` to `end` (in s)."""
+
+    id: str
+    path: Path
+    start: float | None = None
+    end: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """A named, versioned table of clips with label columns.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        One row per clip: the columns `clip`, `path`, `start`, `end` (in s, or missing) and any number of label
+        columns of str. Every dataset has the label column `recording`: the file, unless it says otherwise.
+        An index named `line` holds the line of each clip in the file that `source` names.
+    source : str
+        Where the clips are described, for messages.
+    notes : tuple[str, ...]
+        What every table made from it must say.
+    """
+
+    name: str
+    table: pd.DataFrame
+    source: str
+    version: str = "1"
+    synthetic: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> list[str]:
+        """Return the names of the label columns."""
+        return [str(c) for c in self.table.columns if c not in {"clip", "path", "start", "end"}]
+
+    def clips(self) -> list[Clip]:
+        """Return the clips in the order of the table."""
+        columns = (self.table[name].tolist() for name in ("clip", "path", "start", "end"))
+        return [
+            Clip(clip, Path(path), None if start != start else start, None if end != end else end)  # noqa: PLR0124
+            for clip, path, start, end in zip(*columns, strict=True)
+        ]
+
+    def place(self, row: int) -> str:
+        """Return where the clip of a row is described, as ``file:line`` if it is a line of a file."""
+        if self.table.index.name == "line":
+            return f"{self.source}:{self.table.index[row]}"
+        return f"{self.source}: {self.table['clip'].iloc[row]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What is declared of a dataset before it is opened.
+
+    Parameters
+    ----------
+    kind : str
+        A name from `bench.datasets.KINDS`; it is called with `params`.
+    """
+
+    name: str
+    kind: str
+    version: str
+    about: str
+    place: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    licence: str = ""
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is predicted: the target column, what may never stand on both sides of a split, the metrics.
+
+    Parameters
+    ----------
+    groups : tuple[str, ...]
+        Label columns from strict to lenient; the strictest one that the data can satisfy is used.
+    metrics : tuple[str, ...]
+        Names from `bench.metrics`; the first one ranks.
+    """
+
+    name: str
+    target: str
+    groups: tuple[str, ...]
+    metrics: tuple[str, ...]
+    about: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Which clips are trained on and tested on: one fold column, and the groups that no fold may share.
+
+    Parameters
+    ----------
+    name : str
+        As asked for, such as ``cv:5`` or ``fixed``.
+    fold : Labels
+        The fold of every clip. ``train`` is only trained on and ``dev`` is not used; where neither occurs,
+        every fold is tested once and trained on otherwise.
+    groups : Mapping[str, Labels]
+        Column -> group of every clip, the one that the split was made by first; each is checked for leaks.
+    note : str
+        Why no stricter group was possible; empty if there is none.
+    """
+
+    name: str
+    fold: Labels
+    groups: Mapping[str, Labels]
+    note: str = ""
+
+    @property
+    def group(self) -> str:
+        """Return the column that the split keeps apart."""
+        return next(iter(self.groups))
+
+    @property
+    def label(self) -> str:
+        """Return the words that a table names the split with."""
+        return f"{self.name}, grouped by {self.group}"
+
+    def rounds(self) -> Iterator[tuple[str, npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+        """Yield (fold, training rows, test rows) for every fold that is tested."""
+        names = sorted(set(self.fold.tolist()))
+        fixed = "train" in names
+        for name in names:
+            if name in {"train", "dev"}:
+                continue
+            train = self.fold == "train" if fixed else ~np.isin(self.fold, [name, "dev"])
+            yield name, np.flatnonzero(train), np.flatnonzero(self.fold == name)
+
+    def take(self, rows: npt.NDArray[np.bool_]) -> Self:
+        """Return the split of the clips that `rows` selects."""
+        groups = {column: group[rows] for column, group in self.groups.items()}
+        return dataclasses.replace(self, fold=self.fold[rows], groups=groups)
+
+
+LAYERS = ("last", "mean")
+POOLS = ("mean", "std", "mean+std", "max", "first")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which layer and which pooling turns frames into the vector that a clip head sees.
+
+    Examples
+    --------
+    >>> View.parse("layer=9@pool=max")
+    View(layer=9, pool='max')
+    >>> str(View())
+    'mean+std'
+    """
+
+    layer: int | Literal["last", "mean"] = "last"
+    pool: str = "mean+std"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the view that ``layer=N@pool=NAME`` describes; either part may be missing."""
+        view = cls()
+        for part in filter(None, text.split("@")):
+            name, _, value = part.partition("=")
+            if name == "layer" and value.isdecimal():
+                view = dataclasses.replace(view, layer=int(value))
+            elif (name == "layer" and value in LAYERS) or (name == "pool" and value in POOLS):
+                view = dataclasses.replace(view, **{name: value})
+            else:
+                raise UsageError(
+                    f"view '@{part}' is unknown; expected @layer=N, @layer={'|'.join(LAYERS)} or @pool={'|'.join(POOLS)}"
+                )
+        return view
+
+    def __str__(self) -> str:
+        """Return the pooling, preceded by the layer unless that is the last one."""
+        return self.pool if self.layer == "last" else f"layer {self.layer}, {self.pool}"
+
+
+BASELINE = "dummy"
+"""The head that is in every table: what a score is worth without looking at the audio."""
+
+Kind = Literal["extractor", "head"]
+Unit = Literal["clip", "frame", "sequence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What the registry knows of an extractor or a head without importing it.
+
+    Parameters
+    ----------
+    factory : str
+        ``module:attribute``; called with `params`.
+    requires : tuple[str, ...]
+        Distributions that it needs; their versions are part of its identity.
+    place : str
+        The file that declares it.
+    root : str
+        The folder whose modules `factory` may name besides the installed ones; empty for none.
+    unit : Unit
+        What a head sees: a pooled vector per clip, single frames, or padded frames with a mask.
+    """
+
+    kind: Kind
+    name: str
+    factory: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    requires: tuple[str, ...] = ()
+    about: str = ""
+    place: str = ""
+    root: str = ""
+    unit: Unit = "clip"
+
+
+@runtime_checkable
+class Extractor(Protocol):
+    """Audio -> frames. One that gives every layer also has `n_layers` and returns (n_layers, n_frames, dim)."""
+
+    sample_rate: int
+    dim: int
+
+    def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
+        """Return one array per clip, of clips of any length; no clip's frames depend on the others."""
+        ...
+
+
+class Head(Protocol):
+    """A scikit-learn classifier; a fresh one is built for every fold."""
+
+    def fit(self, X: Embeddings, y: Labels) -> Self:
+        """Fit on the training side of one fold."""
+        ...
+
+    def predict(self, X: Embeddings) -> Labels:
+        """Return one label per row of X."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One point of the matrix: dataset x task x extractor(view) x head x seed.
+
+    Parameters
+    ----------
+    split : str
+        The split in words: what it is and which column it keeps apart.
+    key : str
+        The digest of everything that changes the result.
+    """
+
+    dataset: str
+    task: Task
+    extractor: Spec
+    view: View
+    head: Spec
+    seed: int
+    split: str
+    key: str
+
+
+class Status(StrEnum):
+    """How a cell ended."""
+
+    OK = "ok"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One metric's value over all tested clips, its interval where one was computed, and its value per fold."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    folds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a cell took, in s; `audio_s` is the audio embedded, `extract_s` the time its embedding took when it was made."""
+
+    audio_s: float = 0.0
+    extract_s: float = 0.0
+    fit_s: float = 0.0
+    predict_s: float = 0.0
+    dim: int = 0
+    params: int | None = None
+    peak_mb: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One cell's outcome: a line of results.jsonl."""
+
+    key: str
+    dataset: str
+    task: str
+    extractor: str
+    view: str
+    head: str
+    seed: int
+    split: str
+    status: Status
+    reason: str = ""
+    scores: Mapping[str, Score] = field(default_factory=dict)
+    n_train: int = 0
+    n_test: int = 0
+    n_classes: int = 0
+    n_bad: int = 0
+    cost: Cost = field(default_factory=Cost)
+    env: Mapping[str, str] = field(default_factory=dict)
+    schema: int = SCHEMA

@@ -1,0 +1,66 @@
+"""Views: frames -> statistics over time (kept by the cache) -> the vector that a clip head sees."""
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.errors import PluginError, UsageError
+from bench.types import Embeddings, Frames, View
+
+STATISTICS = ("mean", "std", "max", "first")
+"""The statistics over frames, in the order in which they are stacked; every pooling is made of them."""
+
+Statistics = npt.NDArray[np.float32]
+"""shape=(n_layers, n_statistics, dim), with a leading n_clips axis for several clips; of more than one layer, their
+mean over layers comes last as one layer more."""
+
+
+def summarise(frames: Frames, dim: int) -> Statistics:
+    """Return every statistic of every layer, so that no other view needs the frames again.
+
+    Parameters
+    ----------
+    frames : Frames
+        shape=(n_layers, n_frames, dim), (n_frames, dim) for one layer, or (dim,) for one frame.
+    dim : int
+        The width that the extractor declares.
+
+    Raises
+    ------
+    PluginError
+        If the array has another shape, no frames, or values that are not finite.
+    """
+    values = np.asarray(frames)
+    layers = values.reshape((1,) * (3 - values.ndim) + values.shape) if values.ndim in {1, 2} else values
+    if layers.ndim != 3 or layers.shape[1] == 0 or layers.shape[2] != dim:
+        raise PluginError(f"returned frames of shape {values.shape}; expected (n_frames, {dim})")
+    if not np.issubdtype(layers.dtype, np.floating) or not np.isfinite(layers).all():
+        raise PluginError(f"returned {layers.dtype} frames that are not all finite floats")
+    precise = layers.astype(np.float64)
+    if len(precise) > 1:  # the mean over layers is stored as one layer more, since its std is no mean of stds
+        precise = np.concatenate([precise, precise.mean(axis=0, keepdims=True)])
+    parts = [precise.mean(axis=1), precise.std(axis=1), precise.max(axis=1), precise[:, 0]]
+    return np.stack(parts, axis=1).astype(np.float32)
+
+
+def select(statistics: Statistics, view: View) -> Embeddings:
+    """Return one vector per clip, shape=(n_clips, dim * number of statistics in the pooling).
+
+    Parameters
+    ----------
+    statistics : Statistics
+        shape=(n_clips, n_layers, n_statistics, dim).
+
+    Raises
+    ------
+    UsageError
+        If the view names a layer that the extractor does not give.
+    """
+    stored = statistics.shape[1]
+    n_layers = max(stored - 1, 1)
+    names = {"last": n_layers - 1, "mean": stored - 1}
+    index = names[view.layer] if isinstance(view.layer, str) else view.layer
+    if isinstance(view.layer, int) and index >= n_layers:
+        raise UsageError(f"view '{view}' names a layer that is not there; expected 0 to {n_layers - 1}")
+    layer = statistics[:, index]
+    parts = [layer[:, STATISTICS.index(name)] for name in view.pool.split("+")]
+    return np.concatenate(parts, axis=1)
