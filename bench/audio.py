@@ -15,7 +15,7 @@ from bench.errors import ClipError
 from bench.types import Audio, Clip, digest
 
 LOUDEST = 4.0
-"""Peaks up to here (12 dB over full scale) are overshoot of lossy coding and are clipped; beyond, the scale is wrong."""
+"""Peaks up to here (12 dB over full scale) are a codec's overshoot, to be clipped; beyond, the scale is wrong."""
 
 SLACK_SECONDS = 0.05
 """How far a window may reach past the end of its file: label files round."""
@@ -58,7 +58,7 @@ def read(clip: Clip, sample_rate: int) -> Audio:
     Raises
     ------
     ClipError
-        If the file is absent, no audio, truncated or empty, if it holds NaN or infinite samples or samples far
+        If the file is absent, no audio, truncated or empty, if it holds samples that are not finite or far
         beyond full scale, or if the window does not lie in it.
     """
     if not clip.path.is_file():
@@ -70,7 +70,9 @@ def read(clip: Clip, sample_rate: int) -> Audio:
     except soundfile.LibsndfileError as error:
         size = clip.path.stat().st_size
         what = "the file is empty" if size == 0 else error.error_string.rstrip(".")
-        raise ClipError(f"{clip.path}: not decodable ({what}); expected WAV, FLAC, OGG, MP3 or AIFF") from error
+        raise ClipError(
+            f"{clip.path}: not decodable ({what}); expected WAV, FLAC, OGG, MP3 or AIFF"
+        ) from error
     audio = samples.mean(axis=1)
     peak = float(np.abs(audio).max(initial=0.0))
     if not np.isfinite(audio).all():
@@ -80,7 +82,8 @@ def read(clip: Clip, sample_rate: int) -> Audio:
     audio = soxr.resample(audio, rate, sample_rate, quality="HQ") if rate != sample_rate else audio
     if audio.size == 0:
         raise ClipError(f"{clip.path}: has no samples at {sample_rate} Hz")
-    return np.clip(audio, -1.0, 1.0).astype(np.float32, copy=False)
+    clipped: Audio = np.clip(audio, -1.0, 1.0).astype(np.float32, copy=False)
+    return clipped
 
 
 def _window(file: soundfile.SoundFile, clip: Clip) -> Audio:

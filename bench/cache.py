@@ -1,7 +1,7 @@
 """Pooled embeddings on disk, by content: one folder per extractor, one Arrow file per batch.
 
-A row is the digest of a clip's content, the seconds its embedding took, its length and its statistics. Files are
-written beside their place and renamed, so that a reader or a kill never meets half of one.
+A row is the digest of a clip's content, the seconds its embedding took, its length and its statistics.
+Files are written beside their place and renamed, so that neither a reader nor a kill meets half of one.
 """
 
 import uuid
@@ -43,7 +43,9 @@ class Cache:
         try:
             self._files.makedirs(self._root, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"{root}: cannot be written ({error}); set BENCH_CACHE to another folder") from error
+            raise UsageError(
+                f"{root}: cannot be written ({error}); set BENCH_CACHE to another folder"
+            ) from error
 
     def read(self, extractor: str) -> Mapping[str, Embedded]:
         """Return everything kept for an extractor's digest: content digest -> embedding."""
@@ -77,7 +79,9 @@ class Cache:
                     writer.write_table(table)
             self._files.mv(f"{folder}/{name}.part", f"{folder}/{name}.arrow")
         except OSError as error:
-            raise UsageError(f"{folder}: cannot be written ({error}); free some space or set BENCH_CACHE") from error
+            raise UsageError(
+                f"{folder}: cannot be written ({error}); free some space or set BENCH_CACHE"
+            ) from error
 
 
 def _table(batch: Mapping[str, Embedded]) -> pa.Table:
@@ -98,4 +102,6 @@ def _rows(table: pa.Table) -> Mapping[str, Embedded]:
     values: npt.NDArray[np.float32] = table["statistics"].combine_chunks().flatten().to_numpy()
     columns: Sequence[list[float]] = [table[name].to_pylist() for name in ("audio_s", "extract_s")]
     rows = zip(table["content"].to_pylist(), values.reshape(-1, *shape), *columns, strict=True)
-    return {content: Embedded(statistics, audio_s, extract_s) for content, statistics, audio_s, extract_s in rows}
+    return {
+        content: Embedded(statistics, audio_s, extract_s) for content, statistics, audio_s, extract_s in rows
+    }

@@ -23,7 +23,7 @@ class _Failure(click.ClickException):
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
-        self.exit_code = exit_code
+        self.exit_code = exit_code  # type: ignore[misc]  # click declares it on the class
 
 
 class _Group(click.Group):
@@ -38,15 +38,19 @@ class _Group(click.Group):
         except OSError as error:
             raise _Failure(f"{error.filename}: {error.strerror}", 2) from error
         except KeyboardInterrupt as error:
-            raise _Failure("stopped; what is finished is kept, and the same command goes on from there", 1) from error
+            raise _Failure(
+                "stopped; what is finished is kept, and the same command goes on from there", 1
+            ) from error
 
 
-class _Names(click.ParamType):
+class _Names(click.ParamType[Any]):
     """A comma-separated list."""
 
     name = "A,B"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
         """Return the items."""
         names = value if isinstance(value, tuple) else tuple(name.strip() for name in value.split(","))
         if not all(names):
@@ -67,7 +71,7 @@ class _Seeds(_Names):
         return tuple(int(name) for name in names)
 
 
-class _Percent(click.ParamType):
+class _Percent(click.ParamType[Any]):
     """A percentage, with or without its sign."""
 
     name = "N%"
@@ -90,14 +94,38 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--tasks", type=_Names(), default=(), help="What to predict.  [default: all that the data allow]")
-@click.option("--datasets", type=_Names(), default="demo", show_default=True, help="Names, folders, CSV or Parquet files.")
+@click.option(
+    "--tasks", type=_Names(), default=(), help="What to predict.  [default: all that the data allow]"
+)
+@click.option(
+    "--datasets",
+    type=_Names(),
+    default="demo",
+    show_default=True,
+    help="Names, folders, CSV or Parquet files.",
+)
 @click.option("--extractors", type=_Names(), default=(), help="NAME or NAME@layer=N@pool=P.  [default: all]")
-@click.option("--heads", type=_Names(), default=(), help="Classifiers; dummy is always among them.  [default: all]")
-@click.option("--split", default="", help="fixed, cv:K or FILE.csv (clip,fold).  [default: fixed if there is one, else cv:5]")
-@click.option("--seeds", type=_Seeds(), default="0", show_default=True, help="Seeds of the heads; splits keep theirs.")
-@click.option("--out", type=click.Path(path_type=Path), default="bench-out", show_default=True, help="Folder of results.")
-@click.option("--allow-bad", type=_Percent(), default="5%", show_default=True, help="Undecodable clips to live with.")
+@click.option(
+    "--heads", type=_Names(), default=(), help="Classifiers; dummy is always among them.  [default: all]"
+)
+@click.option(
+    "--split",
+    default="",
+    help="fixed, cv:K or FILE.csv (clip,fold).  [default: fixed if there is one, else cv:5]",
+)
+@click.option(
+    "--seeds", type=_Seeds(), default="0", show_default=True, help="Seeds of the heads; splits keep theirs."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="bench-out",
+    show_default=True,
+    help="Folder of results.",
+)
+@click.option(
+    "--allow-bad", type=_Percent(), default="5%", show_default=True, help="Undecodable clips to live with."
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 if a cell is skipped.")
 def run(out: Path, strict: bool, **asked: Any) -> None:
     """Compute the matrix datasets x tasks x extractors x heads, and its leaderboard.
@@ -116,11 +144,10 @@ def run(out: Path, strict: bool, **asked: Any) -> None:
     with progress.observer() as observer:
         counters = runner.run(plan, request, store, Cache(str(home)), observer)
     _print_report(report.write(store))
-    click.echo(
-        f"{counters.cells_computed} cells computed, {counters.cells_reused} reused, {counters.cells_failed} failed, "
-        f"{counters.cells_skipped} skipped in {counters.seconds:.1f} s",
-        err=True,
-    )
+    words = {"computed": counters.cells_computed, "reused": counters.cells_reused}
+    words |= {"failed": counters.cells_failed, "skipped": counters.cells_skipped}
+    told = ", ".join(f"{number} {word}" for word, number in words.items())
+    click.echo(f"cells: {told}; {counters.seconds:.1f} s", err=True)
     sys.exit(1 if counters.cells_failed or (strict and counters.cells_skipped) else 0)
 
 

@@ -25,8 +25,8 @@ class Evaluation:
     Parameters
     ----------
     predictions : pd.DataFrame
-        One row per tested clip: its `row` in the embeddings, `fold`, `y_true`, `y_pred` and, where the head gives
-        them, a column ``score_CLASS`` per class (probabilities, or else decision values).
+        One row per tested clip: its `row` in the embeddings, `fold`, `y_true`, `y_pred` and, where the head
+        gives them, a column ``score_CLASS`` per class (probabilities, or else decision values).
     n_train : int
         Clips that were trained on in at least one fold.
     fit_s, predict_s : float
@@ -77,7 +77,9 @@ def evaluate(
         fit_s += fitted - start
         strange = set(y_pred.tolist()) - set(y[train].tolist())
         if strange or y_pred.shape != test.shape:
-            raise PluginError(f"the head predicted {sorted(strange)} in shape {y_pred.shape}; expected labels {test.shape}")
+            raise PluginError(
+                f"the head predicted {sorted(strange)} in shape {y_pred.shape}; expected labels {test.shape}"
+            )
         trained[train] = True
         table = pd.DataFrame({"row": test, "fold": fold, "y_true": y[test], "y_pred": y_pred})
         tables.append(pd.concat([table, scores], axis=1))
@@ -85,7 +87,7 @@ def evaluate(
 
 
 def _class_scores(pipeline: Pipeline, X: Embeddings, classes: Labels) -> pd.DataFrame:
-    """Return a column per class, shape=(n_clips, n_classes): probabilities, or decision values; none if neither."""
+    """Return a column of probabilities (or else decision values) per class; none if the head has neither."""
     method = next((name for name in ("predict_proba", "decision_function") if hasattr(pipeline, name)), None)
     if method is None:
         return pd.DataFrame(index=range(len(X)))

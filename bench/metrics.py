@@ -30,12 +30,12 @@ def accuracy(y_true: Labels, y_pred: Labels) -> float:
 
 
 def balanced_accuracy(y_true: Labels, y_pred: Labels) -> float:
-    """Return the mean recall of the classes that occur in `y_true`, in [0, 1], higher is better (scikit-learn)."""
+    """Return the mean recall of the classes in `y_true`, in [0, 1], higher is better (scikit-learn)."""
     return float(recall_score(y_true, y_pred, labels=np.unique(y_true), average="macro", zero_division=0.0))
 
 
 def f1_macro(y_true: Labels, y_pred: Labels) -> float:
-    """Return the mean F1 of the classes in either argument, 0 for one without a hit, in [0, 1] (scikit-learn)."""
+    """Return the mean F1 of the classes in either argument, in [0, 1], higher is better (scikit-learn)."""
     return float(f1_score(y_true, y_pred, average="macro", zero_division=0.0))
 
 

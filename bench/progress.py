@@ -10,7 +10,7 @@ from bench.types import Result, Status
 
 
 class Bars:
-    """An observer that draws a bar of cells and one per extractor and dataset, and names every new failure."""
+    """An observer with a bar of cells, one per extractor and dataset, and a line for every new failure."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -27,7 +27,9 @@ class Bars:
         if result.status != Status.OK and result.reason not in self._told:
             self._told.add(result.reason)
             names = f"{result.dataset}, {result.task}, {result.extractor}, {result.head}"
-            self._progress.console.print(f"{result.status}: {names}: {result.reason}", markup=False, highlight=False, soft_wrap=True)
+            self._progress.console.print(
+                f"{result.status}: {names}: {result.reason}", markup=False, highlight=False, soft_wrap=True
+            )
 
     def _move(self, name: str, done: int, total: int) -> None:
         if name not in self._bars:

@@ -1,4 +1,4 @@
-"""What can be run: TOML files -> specs, without importing any plugin; `build` makes the real thing of a spec."""
+"""What can be run: TOML files -> specs, without importing any plugin; `build` makes the real thing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ from bench.types import Card, Kind, Spec, Task
 
 DISTRIBUTION = "audio-embedding-bench"
 
-TOML_TYPES: Mapping[str, type] = {"str": str, "bool": bool, "tuple[str, ...]": list, "Mapping[str, Any]": dict}
+TOML_TYPES: Mapping[str, type] = {
+    "str": str,
+    "bool": bool,
+    "tuple[str, ...]": list,
+    "Mapping[str, Any]": dict,
+}
 """What a field's annotation asks of TOML."""
 
 T = TypeVar("T")
@@ -79,7 +84,9 @@ def _entries(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         if not isinstance(entry, dict):
             raise UsageError(f"{path}: '{name}' is no table; expected [{name}] with its fields below")
         if not re.fullmatch(r"[\w./:-]+", name):
-            raise UsageError(f"{path}: the name '{name}' cannot be typed in a list; use letters, digits and . _ / -")
+            raise UsageError(
+                f"{path}: the name '{name}' cannot be typed in a list; use letters, digits and . _ / -"
+            )
         yield name, entry
 
 
@@ -91,7 +98,7 @@ def _toml(path: Path) -> dict[str, Any]:
 
 
 def _value(noun: type[T], own: Mapping[str, Any], entry: Mapping[str, Any]) -> T:
-    """Return the dataclass made of an entry's fields and those that the registry adds; lists become tuples."""
+    """Return the dataclass of an entry's fields and of the registry's own; lists become tuples."""
     where = f"{own['place']}: '{own['name']}'"
     expected = {f.name: str(f.type) for f in fields(noun) if f.name not in own}  # type: ignore[arg-type]
     for name, value in entry.items():
@@ -106,10 +113,12 @@ def _value(noun: type[T], own: Mapping[str, Any], entry: Mapping[str, Any]) -> T
 
 
 def _add(declared: dict[str, Declared], value: Declared, path: Path) -> None:
-    """Add a value under its name; the same declaration read twice (a checkout that is also installed) is one."""
+    """Add a value; the same declaration read twice, as in a checkout that is also installed, is one."""
     known = declared.setdefault(value.name, value)
     if _said(known) != _said(value):
-        raise UsageError(f"'{value.name}' is declared twice: in {known.place} and in {path}; rename one of them")
+        raise UsageError(
+            f"'{value.name}' is declared twice: in {known.place} and in {path}; rename one of them"
+        )
 
 
 def _said(value: Spec | Task | Card) -> Mapping[str, Any]:
@@ -202,14 +211,18 @@ def build(spec: Spec) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)(**spec.params)
     except Exception as error:
-        raise PluginError(f"{spec.place}: {spec.kind} '{spec.name}': {type(error).__name__}: {error}") from error
+        raise PluginError(
+            f"{spec.place}: {spec.kind} '{spec.name}': {type(error).__name__}: {error}"
+        ) from error
 
 
 def _factory(spec: Spec) -> tuple[str, str]:
-    """Return the module and the attribute of a factory, the module made importable from the spec's own folder."""
+    """Return a factory's module, made importable from the spec's own folder, and its attribute."""
     module, colon, attribute = spec.factory.partition(":")
     if not (module and colon and attribute):
-        raise UsageError(f"{spec.place}: factory '{spec.factory}' of '{spec.name}'; expected 'module:attribute'")
+        raise UsageError(
+            f"{spec.place}: factory '{spec.factory}' of '{spec.name}'; expected 'module:attribute'"
+        )
     if spec.root and spec.root not in sys.path:
         sys.path.append(spec.root)  # last, so that a user's file cannot stand in for an installed module
     return module, attribute

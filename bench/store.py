@@ -1,8 +1,8 @@
 """Results and predictions on disk: append-only, versioned, whole after any kill.
 
-OUT/results.jsonl holds a line per cell, of which the last one counts; OUT/predictions/KEY.parquet what each cell
-predicted; OUT/run.json the newest run: its command, versions, plan and counters; OUT/bad_clips.csv the clips that
-could not be decoded.
+OUT/results.jsonl holds a line per cell, of which the last one counts; OUT/predictions/KEY.parquet what each
+cell predicted; OUT/run.json the newest run: its command, versions, plan and counters; OUT/bad_clips.csv the
+clips that could not be decoded.
 """
 
 import dataclasses
@@ -67,7 +67,9 @@ class Store:
             except (ValueError, KeyError, TypeError) as error:
                 raise UsageError(f"{where}: is no result ({error}); remove the line") from error
             if result is None:
-                raise UsageError(f"{where}: has schema {fields['schema']}; this version reads up to {SCHEMA}, upgrade it")
+                raise UsageError(
+                    f"{where}: has schema {fields['schema']}; this version reads up to {SCHEMA}, upgrade it"
+                )
             found[result.key] = result
         return found
 
@@ -83,7 +85,9 @@ class Store:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise UsageError(f"{self.out}: cannot be written ({error.strerror}); nothing finished is lost") from error
+            raise UsageError(
+                f"{self.out}: cannot be written ({error.strerror}); nothing finished is lost"
+            ) from error
 
     def predictions_path(self, key: str) -> Path:
         """Return where a cell's predictions are."""
@@ -102,7 +106,9 @@ class Store:
             If the folder holds no run.
         """
         if not self.run_path.is_file():
-            raise UsageError(f"{self.out}: holds no run.json; expected the folder that `bench run --out` wrote")
+            raise UsageError(
+                f"{self.out}: holds no run.json; expected the folder that `bench run --out` wrote"
+            )
         return json.loads(self.run_path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
 
     def write_run(self, run: Mapping[str, Any]) -> None:
@@ -130,5 +136,9 @@ class Store:
 
 def _result(line: Mapping[str, Any]) -> Result:
     """Return the result of a parsed line."""
-    scores = {name: Score(**{**score, "folds": tuple(score["folds"])}) for name, score in line["scores"].items()}
-    return Result(**{**line, "status": Status(line["status"]), "scores": scores, "cost": Cost(**line["cost"])})
+    scores = {
+        name: Score(**{**score, "folds": tuple(score["folds"])}) for name, score in line["scores"].items()
+    }
+    return Result(
+        **{**line, "status": Status(line["status"]), "scores": scores, "cost": Cost(**line["cost"])}
+    )

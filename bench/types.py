@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ Audio: TypeAlias = npt.NDArray[np.float32]
 """Mono samples, shape=(n_samples,), in [-1, 1]."""
 
 Frames: TypeAlias = npt.NDArray[np.float32]
-"""What an extractor makes of one clip, shape=(n_frames, dim), (n_layers, n_frames, dim) or, one frame, (dim,)."""
+"""One clip, shape=(n_frames, dim), (n_layers, n_frames, dim) or, for a single frame, (dim,)."""
 
 Embeddings: TypeAlias = npt.NDArray[np.float32]
 """One vector per clip, shape=(n_clips, dim)."""
@@ -93,8 +93,8 @@ class Dataset:
     Parameters
     ----------
     table : pd.DataFrame
-        One row per clip: the columns `clip`, `path`, `start`, `end` (in s, or missing) and any number of label
-        columns of str. Every dataset has the label column `recording`: the file, unless it says otherwise.
+        One row per clip: the columns `clip`, `path`, `start`, `end` (in s, or missing) and any number of
+        label columns of str. One of them is `recording`: the file, unless the dataset says otherwise.
         An index named `line` holds the line of each clip in the file that `source` names.
     source : str
         Where the clips are described, for messages.
@@ -116,9 +116,10 @@ class Dataset:
 
     def clips(self) -> list[Clip]:
         """Return the clips in the order of the table."""
+        # A missing start or end is NaN, the one value that differs from itself.
         columns = (self.table[name].tolist() for name in ("clip", "path", "start", "end"))
         return [
-            Clip(clip, Path(path), None if start != start else start, None if end != end else end)  # noqa: PLR0124
+            Clip(clip, Path(path), start if start == start else None, end if end == end else None)
             for clip, path, start, end in zip(*columns, strict=True)
         ]
 
@@ -244,12 +245,13 @@ class View:
             name, _, value = part.partition("=")
             if name == "layer" and value.isdecimal():
                 view = dataclasses.replace(view, layer=int(value))
-            elif (name == "layer" and value in LAYERS) or (name == "pool" and value in POOLS):
-                view = dataclasses.replace(view, **{name: value})
+            elif name == "layer" and value in LAYERS:
+                view = dataclasses.replace(view, layer=cast("Literal['last', 'mean']", value))
+            elif name == "pool" and value in POOLS:
+                view = dataclasses.replace(view, pool=value)
             else:
-                raise UsageError(
-                    f"view '@{part}' is unknown; expected @layer=N, @layer={'|'.join(LAYERS)} or @pool={'|'.join(POOLS)}"
-                )
+                layers, pools = "|".join(LAYERS), "|".join(POOLS)
+                raise UsageError(f"view '@{part}' is unknown; expected @layer=N|{layers} or @pool={pools}")
         return view
 
     def __str__(self) -> str:
@@ -295,7 +297,7 @@ class Spec:
 
 @runtime_checkable
 class Extractor(Protocol):
-    """Audio -> frames. One that gives every layer also has `n_layers` and returns (n_layers, n_frames, dim)."""
+    """Audio -> frames; one with `n_layers` gives every layer, shape=(n_layers, n_frames, dim)."""
 
     sample_rate: int
     dim: int
@@ -349,7 +351,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One metric's value over all tested clips, its interval where one was computed, and its value per fold."""
+    """One metric's value over all tested clips, its interval if computed, and its value per fold."""
 
     value: float
     low: float | None = None
@@ -359,7 +361,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a cell took, in s; `audio_s` is the audio embedded, `extract_s` the time its embedding took when it was made."""
+    """What a cell took, in s: `extract_s` is the time of embedding `audio_s` of audio when that was done."""
 
     audio_s: float = 0.0
     extract_s: float = 0.0

@@ -10,8 +10,9 @@ STATISTICS = ("mean", "std", "max", "first")
 """The statistics over frames, in the order in which they are stacked; every pooling is made of them."""
 
 Statistics = npt.NDArray[np.float32]
-"""shape=(n_layers, n_statistics, dim), with a leading n_clips axis for several clips; of more than one layer, their
-mean over layers comes last as one layer more."""
+"""shape=(n_layers, n_statistics, dim), with a leading n_clips axis for several clips.
+
+Of more than one layer, their mean comes last as one layer more."""
 
 
 def summarise(frames: Frames, dim: int) -> Statistics:

@@ -9,7 +9,7 @@ from bench.errors import UsageError, some
 from bench.types import Card, Dataset
 
 KINDS: Mapping[str, Callable[..., Dataset]] = {"demo": demo.load}
-"""What a card's kind calls, with the folder for what it makes or downloads, the card's version and its params."""
+"""What a card's kind calls: with the folder for what it makes, the card's version and its params."""
 
 
 def from_card(card: Card, home: Path) -> Dataset:
@@ -32,7 +32,9 @@ def from_card(card: Card, home: Path) -> Dataset:
     except TypeError as error:
         raise UsageError(f"{card.place}: params: {error}") from error
     except OSError as error:
-        raise UsageError(f"{home}: cannot be written ({error.strerror}); set BENCH_CACHE to another folder") from error
+        raise UsageError(
+            f"{home}: cannot be written ({error.strerror}); set BENCH_CACHE to another folder"
+        ) from error
     return dataclasses.replace(made, name=card.name, version=card.version, synthetic=card.synthetic)
 
 
@@ -54,4 +56,6 @@ def from_path(path: Path, label: str) -> Dataset:
     if path.is_dir():
         return librispeech.load(path) if librispeech.recognises(path) else folder.load(path, label)
     what = "is no folder and no manifest" if path.exists() else "does not exist"
-    raise UsageError(f"{path}: {what}; expected a folder, a {' or '.join(manifest.SUFFIXES)} file or a data set's name")
+    raise UsageError(
+        f"{path}: {what}; expected a folder, a {' or '.join(manifest.SUFFIXES)} file or a data set's name"
+    )

@@ -1,9 +1,13 @@
 """A synthetic corpus of source-filter voices, made on the spot, for a first run with nothing downloaded.
 
-A voice is a train of glottal pulses (Rosenberg, "Effect of glottal pulse shape on the quality of natural vowels",
-JASA 49, 1971) and breath noise through a cascade of formant resonators (Klatt, "Software for a cascade/parallel
-formant synthesizer", JASA 67, 1980). Vowel formants are the men's averages of Peterson and Barney ("Control methods
-used in a study of the vowels", JASA 24, 1952), scaled by each speaker's vocal-tract length.
+A voice is a train of glottal pulses and breath noise through a cascade of formant resonators. The vowels'
+formants are the men's averages of Peterson and Barney, scaled by each speaker's vocal-tract length.
+
+References
+----------
+Rosenberg, "Effect of glottal pulse shape on the quality of natural vowels", JASA 49, 1971.
+Klatt, "Software for a cascade/parallel formant synthesizer", JASA 67, 1980.
+Peterson and Barney, "Control methods used in a study of the vowels", JASA 24, 1952.
 """
 
 import shutil
@@ -39,7 +43,14 @@ VOWELS = {
 }
 """The first three formants in Hz."""
 
-CONSONANTS = {"s": (4500, 7500), "sh": (2200, 5500), "f": (1500, 7000), "t": (3000, 6500), "k": (1200, 3000), "m": (0, 0)}
+CONSONANTS = {
+    "s": (4500, 7500),
+    "sh": (2200, 5500),
+    "f": (1500, 7000),
+    "t": (3000, 6500),
+    "k": (1200, 3000),
+    "m": (0, 0),
+}
 """The band of the noise in Hz; m hums instead."""
 
 PHRASES = {
@@ -91,10 +102,12 @@ def load(home: Path, version: str) -> Dataset:
 def make(folder: Path) -> None:
     """Write the corpus: 240 WAV files of 2 to 3 s at 16 kHz, and clips.csv.
 
-    Half of each session's clips are noisy, at an SNR of 0 to 20 dB over the whole clip. Every noise is made for its
-    clip alone, so a clip is its own source recording; the voices in the babble are not those of the corpus.
+    Half of each session's clips are noisy, at an SNR of 0 to 20 dB over the whole clip. Every noise is made
+    for its clip alone, so a clip is its own source recording; the babble is of voices outside the corpus.
     """
-    voices = [_voice(np.random.default_rng([0, number]), female=number % 2 == 0) for number in range(N_SPEAKERS)]
+    voices = [
+        _voice(np.random.default_rng([0, number]), female=number % 2 == 0) for number in range(N_SPEAKERS)
+    ]
     crowd = _crowd()
     rows = []
     for number, voice in enumerate(voices):
@@ -210,12 +223,16 @@ def _consonant(voice: Voice, name: str, n_samples: int, rng: np.random.Generator
     sound = 0.25 * signal.sosfilt(sos, rng.normal(size=n_samples))
     steps = np.linspace(0, 1, n_samples)
     # A plosive is a silence and a burst, a fricative swells and ebbs.
-    envelope = np.where(steps < 0.6, 0.0, np.exp(-8 * (steps - 0.6))) if name in {"t", "k"} else np.sin(np.pi * steps)
+    envelope = (
+        np.where(steps < 0.6, 0.0, np.exp(-8 * (steps - 0.6)))
+        if name in {"t", "k"}
+        else np.sin(np.pi * steps)
+    )
     return sound * envelope
 
 
 def _place(rng: np.random.Generator) -> tuple[Samples, Samples, float]:
-    """Return a session's room response, its microphone's colour as second-order sections, and its floor in dB."""
+    """Return a session's room response, its microphone as second-order sections, and its SNR in dB."""
     decay = rng.uniform(0.08, 0.35)
     n_samples = int(decay * SAMPLE_RATE)
     tail = rng.normal(size=n_samples) * np.exp(-6.9 * np.arange(n_samples) / n_samples)
@@ -255,14 +272,18 @@ def _noise(kind: str, n_samples: int, crowd: list[Samples], rng: np.random.Gener
         return np.fft.irfft(spectrum / np.sqrt(np.maximum(np.arange(len(spectrum)), 1)), n_samples)
     if kind == "hum":
         mains = rng.choice([50.0, 60.0])
-        return sum(rng.uniform(0.2, 1) / k * np.sin(2 * np.pi * (k * mains * seconds + rng.random())) for k in range(1, 9))
+        harmonics = np.arange(1, 9)[:, np.newaxis]
+        levels, phases = rng.uniform(0.2, 1, harmonics.shape) / harmonics, rng.random(harmonics.shape)
+        return (levels * np.sin(2 * np.pi * (harmonics * mains * seconds + phases))).sum(axis=0)
     if kind == "babble":
-        return sum(np.roll(np.resize(voice, n_samples), rng.integers(n_samples)) * rng.uniform(0.5, 1) for voice in crowd)
+        voices = [np.roll(np.resize(voice, n_samples), rng.integers(n_samples)) for voice in crowd]
+        return rng.uniform(0.5, 1, len(crowd)) @ np.array(voices)
     if kind == "engine":
         speed = rng.uniform(25, 60) * (1 + 0.05 * np.sin(2 * np.pi * rng.uniform(0.2, 1) * seconds))
         phase = 2 * np.pi * np.cumsum(speed) / SAMPLE_RATE
-        strokes = sum(np.sin(k * phase + rng.uniform(0, 6)) / k**0.5 for k in range(1, 13))
-        return strokes + signal.lfilter([0.4], [1, -0.95], white)
+        strokes = np.arange(1, 13)[:, np.newaxis]
+        firing = np.sin(strokes * phase + rng.uniform(0, 6, strokes.shape)) / np.sqrt(strokes)
+        return firing.sum(axis=0) + signal.lfilter([0.4], [1, -0.95], white)
     clicks = np.where(rng.random(n_samples) < 12 / SAMPLE_RATE, rng.uniform(-1, 1, n_samples), 0.0)
     clicks[rng.integers(n_samples)] = 1.0
     return signal.sosfilt(_resonators(np.array([rng.uniform(1500, 4000)])), clicks)

@@ -34,7 +34,11 @@ def load(path: Path, label: str) -> Dataset:
         )
     names = [f.relative_to(path) for f in inside]
     table = pd.DataFrame(
-        {"clip": [n.as_posix() for n in names], "path": [str(f) for f in inside], label: [n.parts[0] for n in names]}
+        {
+            "clip": [n.as_posix() for n in names],
+            "path": [str(f) for f in inside],
+            label: [n.parts[0] for n in names],
+        }
     )
     outside = len(files) - len(inside)
     notes = (f"{outside} audio files outside of the class folders are left out",) if outside else ()

@@ -20,9 +20,9 @@ def recognises(path: Path) -> bool:
 
 
 def load(path: Path) -> Dataset:
-    """Return the dataset of a root or of a subset, with the labels subset, speaker, session (the chapter), gender.
+    """Return the dataset of a root or of a subset.
 
-    `gender` is there if SPEAKERS.TXT lies in the root.
+    Its labels are subset, speaker, session (the chapter) and, if SPEAKERS.TXT lies in the root, gender.
 
     Raises
     ------
@@ -40,7 +40,9 @@ def load(path: Path) -> Dataset:
             "session": [f.parent.name for f in files],
         }
     )
-    listing = next((p for p in (path / "SPEAKERS.TXT", path.resolve().parent / "SPEAKERS.TXT") if p.is_file()), None)
+    listing = next(
+        (p for p in (path / "SPEAKERS.TXT", path.resolve().parent / "SPEAKERS.TXT") if p.is_file()), None
+    )
     if listing:
         genders = _genders(listing)
         unknown = sorted(set(speakers) - set(genders))
@@ -59,6 +61,10 @@ def _utterances(path: Path) -> Iterator[Path]:
 
 
 def _genders(listing: Path) -> dict[str, str]:
-    """Return speaker -> gender from the pipe-separated SPEAKERS.TXT, whose comments start with a semicolon."""
-    rows = [line.split("|") for line in listing.read_text(encoding="utf-8").splitlines() if not line.startswith(";")]
+    """Return speaker -> gender from SPEAKERS.TXT: columns between pipes, comments after a semicolon."""
+    rows = [
+        line.split("|")
+        for line in listing.read_text(encoding="utf-8").splitlines()
+        if not line.startswith(";")
+    ]
     return {row[0].strip(): GENDERS.get(row[1].strip(), row[1].strip()) for row in rows if len(row) > 1}

@@ -50,14 +50,22 @@ def read_table(path: Path) -> pd.DataFrame:
         if path.suffix.lower() == ".parquet":
             frame = pd.read_parquet(path)
             return frame.astype(object).where(frame.notna(), "").astype(str)
-        options = {"dtype": str, "keep_default_na": False, "skip_blank_lines": False, "skipinitialspace": True}
-        table = pd.read_csv(path, encoding="utf-8-sig", **options)
+        # Labels such as NA stay as they are, and blank lines keep the line numbers right.
+        table = pd.read_csv(
+            path,
+            dtype=str,
+            keep_default_na=False,
+            skip_blank_lines=False,
+            skipinitialspace=True,
+            encoding="utf-8-sig",
+        )
     except FileNotFoundError as error:
         raise UsageError(f"{path}: no such file") from error
     except (ValueError, OSError) as error:  # pandas' and pyarrow's parser errors are ValueErrors
         raise UsageError(f"{path}: cannot be read as a table ({' '.join(str(error).split())})") from error
     table.index = pd.RangeIndex(2, len(table) + 2, name="line")
-    return table[(table != "").any(axis=1)]
+    blank = (table == "").all(axis=1)
+    return table.loc[~blank]
 
 
 def _refuse(path: Path, table: pd.DataFrame, bad: "pd.Series[bool]", what: str) -> None:
@@ -69,7 +77,8 @@ def _refuse(path: Path, table: pd.DataFrame, bad: "pd.Series[bool]", what: str) 
 
 def _clip_ids(table: pd.DataFrame) -> list[str]:
     """Return the path of every clip, with its window where it has one."""
-    start, end = (table[name] if name in table else pd.Series(float("nan"), table.index) for name in ("start", "end"))
-    windowed = (start.notna() | end.notna()).tolist()
-    rows = zip(table["path"], start.fillna(0.0), end, windowed, strict=True)
-    return [f"{path}#{a:g}-{'' if b != b else f'{b:g}'}" if w else str(path) for path, a, b, w in rows]  # noqa: PLR0124
+    ids = table["path"].tolist()
+    for name, mark in {"start": "#", "end": "-"}.items():
+        if name in table:
+            ids = [f"{id_}{mark}{t:g}" if t == t else id_ for id_, t in zip(ids, table[name], strict=True)]
+    return ids

@@ -35,7 +35,9 @@ def target(dataset: Dataset, task: Task) -> Labels:
         )
     y = _column(dataset, task.target)
     if len(set(y.tolist())) < 2:
-        raise UsageError(f"{dataset.source}: every clip has the {task.target} '{y[0]}'; expected two classes or more")
+        raise UsageError(
+            f"{dataset.source}: every clip has the {task.target} '{y[0]}'; expected two classes or more"
+        )
     return y
 
 
@@ -45,8 +47,8 @@ def make(dataset: Dataset, task: Task, how: str) -> Split:
     Parameters
     ----------
     how : str
-        ``cv:K`` for K folds, stratified and grouped; ``fixed`` for the column `fold`; ``FILE.csv`` for a table of
-        clip and fold; empty for ``fixed`` where there is such a column, and else ``cv:5``.
+        ``cv:K`` for K folds, stratified and grouped; ``fixed`` for the column `fold`; ``FILE.csv`` for a
+        table of clip and fold; empty for ``fixed`` where there is such a column, and else ``cv:5``.
 
     Raises
     ------
@@ -64,7 +66,11 @@ def make(dataset: Dataset, task: Task, how: str) -> Split:
         return _fixed(dataset, task, y, how, _column(dataset, "fold"))
     if how.endswith(".csv"):
         return _fixed(dataset, task, y, how, _listed_folds(dataset, Path(how)))
-    fix = f"{dataset.source} has no column 'fold'" if how == "fixed" else "expected fixed, cv:K with K >= 2 or FILE.csv"
+    fix = (
+        f"{dataset.source} has no column 'fold'"
+        if how == "fixed"
+        else "expected fixed, cv:K with K >= 2 or FILE.csv"
+    )
     raise UsageError(f"--split {how}: {fix}")
 
 
@@ -78,7 +84,9 @@ def check(split: Split, y: Labels) -> None:
     """
     rounds = list(split.rounds())
     if not rounds:
-        raise SplitError(f"split '{split.name}' tests no clip; expected the folds train and test, or two or more folds")
+        raise SplitError(
+            f"split '{split.name}' tests no clip; expected the folds train and test, or two or more folds"
+        )
     for fold, train, test in rounds:
         for column, group in split.groups.items():
             both = set(group[train].tolist()) & set(group[test].tolist())
@@ -89,7 +97,9 @@ def check(split: Split, y: Labels) -> None:
                 )
         unseen = set(y[test].tolist()) - set(y[train].tolist())
         if unseen:
-            raise SplitError(f"split '{split.name}' tests classes in fold '{fold}' that it never trains on: {some(unseen)}")
+            raise SplitError(
+                f"split '{split.name}' tests classes in fold '{fold}' that it never trains on: {some(unseen)}"
+            )
 
 
 def _cross_validation(dataset: Dataset, task: Task, y: Labels, n_folds: int) -> Split:
@@ -173,7 +183,7 @@ def _listed_folds(dataset: Dataset, path: Path) -> Labels:
     if unlisted or unknown or len(folds) < len(table):
         raise UsageError(
             f"{path}: expected every clip of {dataset.source} once; {len(table) - len(folds)} stand twice, "
-            f"{len(unlisted)} are not listed ({some(unlisted)}), {len(unknown)} are no clips of it ({some(unknown)})"
+            f"{len(unlisted)} are not listed ({some(unlisted)}), {len(unknown)} are unknown ({some(unknown)})"
         )
     return np.array([folds[clip] for clip in clips])
 

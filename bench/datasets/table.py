@@ -40,7 +40,13 @@ def _refuse_duplicates(made: Dataset, columns: list[str]) -> None:
     again = made.table.duplicated(columns).to_numpy()
     if again.any():
         row = int(again.argmax())
-        same = (made.table[columns].fillna(-1) == made.table[columns].fillna(-1).iloc[row]).all(axis=1).to_numpy()
+        same = (
+            (made.table[columns].fillna(-1) == made.table[columns].fillna(-1).iloc[row])
+            .all(axis=1)
+            .to_numpy()
+        )
         first = made.place(int(same.argmax()))
         what = made.table[columns[0]].iloc[row]
-        raise UsageError(f"{made.place(row)}: {columns[0]} '{what}' stands twice, first at {first}; keep one of them")
+        raise UsageError(
+            f"{made.place(row)}: {columns[0]} '{what}' stands twice, first at {first}; keep one of them"
+        )

@@ -18,8 +18,8 @@ DELTA_WIDTH = 9
 class Mfcc:
     """MFCC frames: the first coefficients of the DCT of a log mel spectrum, and their deltas.
 
-    Hann windows of 25 ms every 10 ms, 40 mel bands over 0 to 8000 Hz, power in dB with 80 dB of range. The deltas
-    are the slopes of a line fitted over 9 frames (librosa.feature.delta).
+    Hann windows of 25 ms every 10 ms, 40 mel bands over 0 to 8000 Hz, power in dB with 80 dB of range. The
+    deltas are the slopes of a line fitted over 9 frames (librosa.feature.delta).
 
     Parameters
     ----------
@@ -44,13 +44,19 @@ class Mfcc:
         self.dim = n_mfcc * (2 if deltas else 1)
 
     def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
-        """Return one array of shape (n_frames, dim) per clip; a clip shorter than a window is padded with zeros."""
+        """Return one array of shape (n_frames, dim) per clip; zeros pad a clip shorter than a window."""
         return [self._frames(clip) for clip in audio]
 
     def _frames(self, clip: Audio) -> Frames:
         y = np.pad(clip, (0, max(0, N_FFT - clip.size)))
         coefficients = mfcc(
-            y=y, sr=SAMPLE_RATE, n_mfcc=self.n_mfcc, n_fft=N_FFT, win_length=WINDOW, hop_length=HOP, n_mels=N_MELS
+            y=y,
+            sr=SAMPLE_RATE,
+            n_mfcc=self.n_mfcc,
+            n_fft=N_FFT,
+            win_length=WINDOW,
+            hop_length=HOP,
+            n_mels=N_MELS,
         )
         if self.deltas:
             # mode="nearest" takes clips of fewer frames than the fit is wide; "interp" refuses them.

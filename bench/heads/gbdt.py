@@ -10,7 +10,7 @@ from xgboost import XGBClassifier
 from bench.types import Embeddings, Labels
 
 
-class GBDT(ClassifierMixin, BaseEstimator):
+class GBDT(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type hints
     """`xgboost.XGBClassifier` for labels of any type, which XGBoost itself wants as 0 to n - 1.
 
     One thread by default: sums of floats, and so the trees, would change with the number of cores.

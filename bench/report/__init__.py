@@ -28,7 +28,7 @@ def write(store: Store) -> Report:
         If the store holds no run.
     """
     tables = leaderboard.tables(store)
-    figures = {}
+    figures: list[Path] = []
     sections = []
     for table in tables:
         sections.append(leaderboard.section(table))
@@ -39,7 +39,7 @@ def write(store: Store) -> Report:
         path = store.out / "confusion" / f"{table.dataset}-{table.task}-{best.key[:8]}.png"
         title = f"{table.task} on {table.title}: {best.extractor}, {best.head}"
         confusion.draw(matrix, title, path)
-        figures[path] = None
+        figures.append(path)
         sections.append(confusion.section(matrix, title, path.relative_to(store.out)))
     path = store.out / "leaderboard.md"
     path.write_text("\n\n".join([leaderboard.head(store), *sections]) + "\n", encoding="utf-8")

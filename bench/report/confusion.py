@@ -1,4 +1,4 @@
-"""Confusion matrices: counts, a figure, and a table, or the most confused pairs where there are many classes."""
+"""Confusion matrices: counts, a figure, and a table, or of many classes the most confused pairs."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ PAIRS = 10
 
 
 def matrix(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return the counts of clips, shape=(n_classes, n_classes): rows are true labels, columns predicted ones."""
+    """Return the counts of clips, shape=(n_classes, n_classes): true labels down, predicted across."""
     names = sorted(set(predictions["y_true"]) | set(predictions["y_pred"]))
     counts = confusion_matrix(predictions["y_true"], predictions["y_pred"], labels=names)
     return pd.DataFrame(counts, index=names, columns=names)
@@ -52,7 +52,7 @@ def _pairs(counts: pd.DataFrame) -> list[list[object]]:
 
 
 def draw(counts: pd.DataFrame, title: str, path: Path) -> None:
-    """Write the figure of a matrix, each row in shares of its true label, unless it is there: a key has one matrix."""
+    """Write a matrix as a figure of shares of each true label, unless it is there: a key has one matrix."""
     if path.exists():
         return
     n_classes = len(counts)
@@ -66,9 +66,12 @@ def draw(counts: pd.DataFrame, title: str, path: Path) -> None:
     axes.set(xlabel="predicted", ylabel="true")
     axes.set_title(title, parse_math=False)
     if n_classes <= MOST_WITH_NAMES:
-        text = {"fontsize": 10 if n_classes <= MOST_WITH_COUNTS else 7, "parse_math": False}
-        axes.set_xticks(range(n_classes), list(counts.columns), rotation=90 if n_classes > 4 else 0, **text)
-        axes.set_yticks(range(n_classes), list(counts.index), **text)
+        size = 10 if n_classes <= MOST_WITH_COUNTS else 7
+        rotation = 90 if n_classes > 4 else 0
+        axes.set_xticks(
+            range(n_classes), list(counts.columns), rotation=rotation, fontsize=size, parse_math=False
+        )
+        axes.set_yticks(range(n_classes), list(counts.index), fontsize=size, parse_math=False)
     if n_classes <= MOST_WITH_COUNTS:
         for (row, column), count in np.ndenumerate(counts.to_numpy()):
             colour = "white" if shares[row, column] > 0.5 else "black"

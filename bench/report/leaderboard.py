@@ -80,7 +80,9 @@ def _ranked(rows: Sequence[Result], protocol: Mapping[str, Any]) -> list[Result]
         return []
     main = protocol["metrics"][0]
     sign = -1 if METRICS[main].higher_is_better else 1
-    ordered = sorted(rows, key=lambda row: (sign * row.scores[main].value, row.extractor, row.view, row.head, row.seed))
+    ordered = sorted(
+        rows, key=lambda row: (sign * row.scores[main].value, row.extractor, row.view, row.head, row.seed)
+    )
     baselines: set[object] = set()
     kept = []
     for row in ordered:
@@ -101,8 +103,8 @@ def head(store: Store) -> str:
     if not run["finished"]:
         lines += ["**The run was interrupted:** the same command goes on where it stopped.", ""]
     lines += [
-        "Scores are over all tested clips, the range over the folds behind them. Rows with equal scores share a rank.",
-        "`extract s`, `fit s` and `predict s` are the time of all clips and folds on the machine that computed them.",
+        "A score is over all tested clips; behind it is the range over the folds. Equal scores share a rank.",
+        "`extract s`, `fit s` and `predict s` are of all clips and folds, on the machine that computed them.",
     ]
     return "\n".join(lines)
 
@@ -128,8 +130,12 @@ def _facts(table: Table) -> list[str]:
     source, protocol = table.source, table.protocol
     facts = []
     if source["synthetic"]:
-        facts.append("**Synthetic audio**: these numbers show that the tool works and say nothing about real audio.")
-    facts.append(f"Data: {source['n_clips']} clips, version {source['version']}, content `{source['content'][:12]}`.")
+        facts.append(
+            "**Synthetic audio**: these numbers show that the tool works and say nothing about real audio."
+        )
+    facts.append(
+        f"Data: {source['n_clips']} clips, version {source['version']}, content `{source['content'][:12]}`."
+    )
     if protocol:
         facts.append(
             f"Split: {protocol['split']} ({protocol['n_groups']} groups), {protocol['n_folds']} tested "
@@ -171,7 +177,7 @@ def _cells(table: Table) -> list[dict[str, str]]:
 
 
 def escaped(text: str) -> str:
-    """Return text that stands in a Markdown table as it is.
+    r"""Return text that stands in a Markdown table as it is.
 
     Examples
     --------

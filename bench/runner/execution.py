@@ -3,45 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import platform
 import time
-import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
-import bench
-from bench import audio, registry, types, views
+from bench import registry, views
 from bench.cache import Cache, Embedded
-from bench.errors import BenchError, ClipError, PluginError, UnavailableError
+from bench.errors import ClipError, PluginError, UnavailableError
 from bench.evaluate import evaluate, score
+from bench.runner.embedding import cause, embed
 from bench.runner.planning import Plan, Problem, Request, Source
+from bench.runner.record import Counters, record, versions
 from bench.store import Store
-from bench.types import Audio, Cell, Clip, Cost, Extractor, Head, Result, Spec, Status
-
-BATCH = 32
-"""Clips per batch: what a kill can lose of an embedding."""
-
-
-@dataclass(slots=True)
-class Counters:
-    """What a run did, for run.json."""
-
-    cells_planned: int = 0
-    cells_computed: int = 0
-    cells_reused: int = 0
-    cells_failed: int = 0
-    cells_skipped: int = 0
-    clips_decoded: int = 0
-    clips_embedded: int = 0
-    clips_cached: int = 0
-    seconds: float = 0.0
+from bench.types import Cell, Cost, Head, Result, Spec, Status
 
 
 class Observer(Protocol):
@@ -82,7 +59,7 @@ class _Execution:
 
     def run(self) -> Counters:
         start = time.perf_counter()
-        self.store.write_run(_record(self.plan, self.request, self.counters, finished=False))
+        self.store.write_run(record(self.plan, self.request, self.counters, finished=False))
         groups: dict[tuple[str, str], list[Cell]] = {}
         for cell in self.plan.cells:
             if self._reusable(cell):
@@ -95,14 +72,16 @@ class _Execution:
         for (dataset, _), cells in groups.items():
             self._compute(self.plan.sources[dataset], cells)
         self.counters.seconds = round(time.perf_counter() - start, 3)
-        self.store.write_run(_record(self.plan, self.request, self.counters, finished=True))
+        self.store.write_run(record(self.plan, self.request, self.counters, finished=True))
         return self.counters
 
     def _reusable(self, cell: Cell) -> bool:
         """Return whether the store has the cell, made of as many clips as this run asks for."""
         result = self.known.get(cell.key)
         n_clips = len(self.plan.sources[cell.dataset].contents)
-        return bool(result and result.status == Status.OK and result.n_bad <= self.request.allow_bad * n_clips)
+        return bool(
+            result and result.status == Status.OK and result.n_bad <= self.request.allow_bad * n_clips
+        )
 
     def _compute(self, source: Source, cells: Sequence[Cell]) -> None:
         """Embed a dataset with one extractor, then compute the cells that share the embeddings."""
@@ -119,7 +98,7 @@ class _Execution:
             try:
                 result, predictions = _outcome(cell, source, problem, embedded)
             except Exception as error:  # whatever a head raises is its own cell's failure
-                self._keep(_unfinished(cell, Status.FAILED, _cause(error)))
+                self._keep(_unfinished(cell, Status.FAILED, cause(error)))
             else:
                 self.counters.cells_computed += 1
                 self._keep(result, predictions)
@@ -137,43 +116,34 @@ class _Execution:
         """Return content digest -> embedding of every clip that can be decoded."""
         digest = self.plan.digests[spec.name]
         embedded = dict(self.cache.read(digest))
-        by_content = dict(zip(reversed(source.contents), reversed(source.dataset.clips()), strict=True))
-        todo = {content: clip for content, clip in by_content.items() if content and content not in embedded}
-        self.counters.clips_cached += sum(content in embedded for content in by_content)
+        clips = source.dataset.clips()
+        wanted = {content: clip for clip, content in zip(clips, source.contents, strict=True) if content}
+        todo = {content: clip for content, clip in wanted.items() if content not in embedded}
+        self.counters.clips_cached += len(wanted) - len(todo)
         bad: dict[str, str] = {}
-        if todo:
-            extractor = _extractor(spec)
-            for first in range(0, len(todo), BATCH):
-                batch = dict(list(todo.items())[first : first + BATCH])
-                made = _embed_batch(extractor, spec, self._decode(batch, extractor.sample_rate, bad))
-                if made:
-                    self.cache.write(digest, made)
-                embedded.update(made)
-                self.counters.clips_embedded += len(made)
-                self.observer.embedded(source.dataset.name, spec.name, first + len(batch), len(todo))
-        clips = zip(source.dataset.clips(), source.contents, strict=True)
-        undecodable = {clip.id: bad[content] for clip, content in clips if content in bad}
+        for batch in embed(todo, spec):
+            if batch.made:
+                self.cache.write(digest, batch.made)
+            embedded.update(batch.made)
+            bad.update(batch.bad)
+            self.counters.clips_decoded += len(batch.made)
+            self.counters.clips_embedded += len(batch.made)
+            self.observer.embedded(source.dataset.name, spec.name, batch.done, len(todo))
+        undecodable = {
+            clip.id: bad[content]
+            for clip, content in zip(clips, source.contents, strict=True)
+            if content in bad
+        }
         self.store.write_bad_clips(source.dataset.name, {**source.unreadable, **undecodable})
         return embedded
-
-    def _decode(self, batch: Mapping[str, Clip], sample_rate: int, bad: dict[str, str]) -> dict[str, Audio]:
-        """Return the batch's audio; what cannot be decoded goes into `bad`, with the reason."""
-        decoded = {}
-        for content, clip in batch.items():
-            try:
-                decoded[content] = audio.read(clip, sample_rate)
-            except ClipError as error:
-                bad[content] = str(error)
-        self.counters.clips_decoded += len(decoded)
-        return decoded
 
     def _refuse_too_many_bad(self, source: Source, embedded: Mapping[str, Embedded]) -> None:
         """Raise ClipError if more clips are undecodable than the request allows."""
         n_bad, n_clips = sum(content not in embedded for content in source.contents), len(source.contents)
         if n_bad > self.request.allow_bad * n_clips or n_bad == n_clips:
             raise ClipError(
-                f"{n_bad} of {n_clips} clips of {source.dataset.name} cannot be decoded, more than "
-                f"{self.request.allow_bad:.1%}; mend what {self.store.bad_clips_path.name} lists or raise --allow-bad"
+                f"{n_bad} of {n_clips} clips of {source.dataset.name} cannot be decoded, more than the "
+                f"{self.request.allow_bad:.1%} of --allow-bad; mend what {self.store.bad_clips_path} lists"
             )
 
 
@@ -203,7 +173,7 @@ def _outcome(
         n_classes=len(np.unique(y)),
         n_bad=int((~good).sum()),
         cost=cost,
-        env={**_versions(["scikit-learn", *cell.extractor.requires, *cell.head.requires])},
+        env=versions(["scikit-learn", *cell.extractor.requires, *cell.head.requires]),
     )
     return result, predictions.drop(columns="row").assign(clip=names)
 
@@ -224,93 +194,13 @@ def _unfinished(cell: Cell, status: Status, reason: str = "") -> Result:
     )
 
 
-def _cause(error: Exception) -> str:
-    """Return an error in one line: a user's own as it is, a bug's with where it was raised."""
-    if isinstance(error, BenchError):
-        return str(error)
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {' '.join(str(error).split())} ({Path(frame.filename).name}:{frame.lineno})"
-
-
 def _head(spec: Spec, seed: int) -> Head:
-    """Return a fresh head; one that draws random numbers, and is not told its seed by the registry, gets the cell's."""
+    """Return a fresh head, seeded with the cell's seed unless the registry gives it one."""
     head = registry.build(spec)
-    if hasattr(head, "get_params") and "random_state" in head.get_params() and "random_state" not in spec.params:
+    if (
+        hasattr(head, "get_params")
+        and "random_state" in head.get_params()
+        and "random_state" not in spec.params
+    ):
         head.set_params(random_state=seed)
     return head  # type: ignore[no-any-return]
-
-
-def _extractor(spec: Spec) -> Extractor:
-    extractor = registry.build(spec)
-    if not isinstance(extractor, Extractor):
-        raise PluginError(f"extractor '{spec.name}' ({spec.factory}) lacks sample_rate, dim or embed")
-    return extractor
-
-
-def _embed_batch(extractor: Extractor, spec: Spec, decoded: Mapping[str, Audio]) -> dict[str, Embedded]:
-    """Return the embeddings of a batch: content digest -> embedding, the batch's time shared out by length."""
-    if not decoded:
-        return {}
-    start = time.perf_counter()
-    try:
-        frames = list(extractor.embed(list(decoded.values())))
-    except Exception as error:  # whatever a plugin raises fails its own cells
-        raise PluginError(f"extractor '{spec.name}': {_cause(error)}") from error
-    seconds = time.perf_counter() - start
-    if len(frames) != len(decoded):
-        raise PluginError(f"extractor '{spec.name}' returned {len(frames)} arrays for {len(decoded)} clips")
-    n_samples = sum(samples.size for samples in decoded.values())
-    made = {}
-    for (content, samples), array in zip(decoded.items(), frames, strict=True):
-        try:
-            statistics = views.summarise(array, extractor.dim)
-        except PluginError as error:
-            raise PluginError(f"extractor '{spec.name}' {error}") from error
-        made[content] = Embedded(statistics, samples.size / extractor.sample_rate, seconds * samples.size / n_samples)
-    return made
-
-
-def _versions(distributions: Sequence[str]) -> dict[str, str]:
-    named = {name: version(name) for name in sorted(set(distributions))}
-    return {"bench": bench.__version__, "python": platform.python_version(), **named}
-
-
-def _record(plan: Plan, request: Request, counters: Counters, *, finished: bool) -> Mapping[str, Any]:
-    """Return what run.json says: enough for a report to need nothing but the store."""
-    return {
-        "schema": 1,
-        "command": request.command,
-        "finished": finished,
-        "env": {**_versions(["numpy", "scikit-learn"]), "machine": platform.platform(), "cores": os.cpu_count()},
-        "counters": dataclasses.asdict(counters),
-        "datasets": {name: _described(source) for name, source in plan.sources.items()},
-        "tables": [_table(dataset, problem) for (dataset, _), problem in plan.problems.items()],
-        "cells": [cell.key for cell in plan.cells] + [result.key for result in plan.rejected],
-    }
-
-
-def _described(source: Source) -> Mapping[str, Any]:
-    dataset = source.dataset
-    return {
-        "source": dataset.source,
-        "version": dataset.version,
-        "synthetic": dataset.synthetic,
-        "notes": list(dataset.notes),
-        "n_clips": len(source.contents),
-        "content": types.digest(list(source.contents)),
-    }
-
-
-def _table(dataset: str, problem: Problem) -> Mapping[str, Any]:
-    task, split = problem.task, problem.split
-    return {
-        "dataset": dataset,
-        "task": task.name,
-        "about": task.about,
-        "metrics": list(task.metrics),
-        "split": split.label,
-        "note": split.note,
-        "n_groups": len(np.unique(split.groups[split.group])),
-        "n_folds": len(list(split.rounds())),
-        "n_classes": len(np.unique(problem.y)),
-    }

@@ -155,7 +155,9 @@ def _heads(request: Request, declared: Registry) -> list[Learner]:
 def _learner(spec: Spec) -> Learner:
     command = registry.missing(spec)
     if command:
-        return Learner(spec, obstacle=(Status.SKIPPED, f"{spec.kind} '{spec.name}' is not installed; run: {command}"))
+        return Learner(
+            spec, obstacle=(Status.SKIPPED, f"{spec.kind} '{spec.name}' is not installed; run: {command}")
+        )
     try:
         identity = registry.identity(spec)
     except PluginError as error:
@@ -171,7 +173,7 @@ def _open_all(request: Request, declared: Registry, label: str) -> dict[str, Sou
         name = source.dataset.name
         if name in sources:
             raise UsageError(
-                f"--datasets: {sources[name].dataset.source} and {source.dataset.source} are both called '{name}'"
+                f"--datasets: {sources[name].dataset.source} and {text} are both called '{name}'; rename one"
             )
         sources[name] = source
     return sources
@@ -181,7 +183,9 @@ def _open(text: str, request: Request, declared: Registry, label: str) -> Datase
     """Return the dataset that a name or a path gives; what could be both is refused."""
     path = Path(text)
     if text in declared.cards and path.is_dir():
-        raise UsageError(f"--datasets {text}: is a data set's name and a folder here; write ./{text} for the folder")
+        raise UsageError(
+            f"--datasets {text}: is a data set's name and a folder here; write ./{text} for the folder"
+        )
     if path.exists() or path.suffix or len(path.parts) > 1:
         return datasets.from_path(path, label)
     return datasets.from_card(registry.find("data set", text, declared.cards), request.home)
@@ -227,7 +231,9 @@ def _cells(source: Source, problem: Problem, matrix: Sequence[Point]) -> list[Ce
         "dataset": [dataset.name, dataset.version],
         "task": [task.name, task.target, task.metrics],
         "split": split.label,
-        "clips": digest(list(zip(clips, source.contents, problem.y.tolist(), split.fold.tolist(), strict=True))),
+        "clips": digest(
+            list(zip(clips, source.contents, problem.y.tolist(), split.fold.tolist(), strict=True))
+        ),
     }
     cells = []
     for (extractor, view), head, seed in matrix:

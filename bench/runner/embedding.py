@@ -1,0 +1,87 @@
+"""Clips -> embeddings, batch by batch."""
+
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import audio, registry, views
+from bench.cache import Embedded
+from bench.errors import BenchError, ClipError, PluginError
+from bench.types import Audio, Clip, Extractor, Frames, Spec
+
+BATCH = 32
+"""Clips per batch: what a kill can lose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What became of a batch: content digest -> embedding, or -> why the clip cannot be decoded."""
+
+    made: Mapping[str, Embedded]
+    bad: Mapping[str, str]
+    done: int
+    """Clips up to this batch, itself included."""
+
+
+def embed(clips: Mapping[str, Clip], spec: Spec) -> Iterator[Batch]:
+    """Yield the embeddings of clips that are given by their contents' digests.
+
+    Raises
+    ------
+    UnavailableError
+        If a distribution that the extractor needs is not installed.
+    PluginError
+        If the extractor raises or breaks its contract.
+    """
+    if not clips:
+        return
+    extractor = registry.build(spec)
+    if not isinstance(extractor, Extractor):
+        raise PluginError(f"extractor '{spec.name}' ({spec.factory}) lacks sample_rate, dim or embed")
+    contents = list(clips)
+    for first in range(0, len(contents), BATCH):
+        batch = contents[first : first + BATCH]
+        decoded: dict[str, Audio] = {}
+        bad: dict[str, str] = {}
+        for content in batch:
+            try:
+                decoded[content] = audio.read(clips[content], extractor.sample_rate)
+            except ClipError as error:
+                bad[content] = str(error)
+        try:
+            made = _embed_batch(extractor, decoded) if decoded else {}
+        except PluginError as error:
+            raise PluginError(f"extractor '{spec.name}' {error}") from error
+        yield Batch(made, bad, first + len(batch))
+
+
+def _embed_batch(extractor: Extractor, decoded: Mapping[str, Audio]) -> dict[str, Embedded]:
+    """Return the embeddings of a batch, its time shared out by the clips' lengths."""
+    start = time.perf_counter()
+    try:
+        frames: list[Frames] = list(extractor.embed(list(decoded.values())))
+    except Exception as error:  # whatever a plugin raises fails its own cells
+        raise PluginError(f"raised {cause(error)}") from error
+    seconds = time.perf_counter() - start
+    if len(frames) != len(decoded):
+        raise PluginError(f"returned {len(frames)} arrays for {len(decoded)} clips")
+    n_samples = sum(samples.size for samples in decoded.values())
+    made = {}
+    for (content, samples), array in zip(decoded.items(), frames, strict=True):
+        statistics = views.summarise(array, extractor.dim)
+        made[content] = Embedded(
+            statistics, samples.size / extractor.sample_rate, seconds * samples.size / n_samples
+        )
+    return made
+
+
+def cause(error: Exception) -> str:
+    """Return an error in one line: a user's own as it is, a bug's with where it was raised."""
+    if isinstance(error, BenchError):
+        return str(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"{type(error).__name__}: {' '.join(str(error).split())} ({Path(frame.filename).name}:{frame.lineno})"
+    )

@@ -1,0 +1,84 @@
+"""What run.json says of a run: enough for a report to need nothing but the store."""
+
+import dataclasses
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+import bench
+from bench.runner.planning import Plan, Problem, Request, Source
+from bench.types import digest
+
+RUN_SCHEMA = 1
+"""Version of run.json."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a run did, for run.json."""
+
+    cells_planned: int = 0
+    cells_computed: int = 0
+    cells_reused: int = 0
+    cells_failed: int = 0
+    cells_skipped: int = 0
+    clips_decoded: int = 0
+    clips_embedded: int = 0
+    clips_cached: int = 0
+    seconds: float = 0.0
+
+
+def record(plan: Plan, request: Request, counters: Counters, *, finished: bool) -> Mapping[str, Any]:
+    """Return the content of run.json."""
+    return {
+        "schema": RUN_SCHEMA,
+        "command": request.command,
+        "finished": finished,
+        "env": {
+            **versions(["numpy", "scikit-learn"]),
+            "machine": platform.platform(),
+            "cores": os.cpu_count(),
+        },
+        "counters": dataclasses.asdict(counters),
+        "datasets": {name: _described(source) for name, source in plan.sources.items()},
+        "tables": [_table(dataset, problem) for (dataset, _), problem in plan.problems.items()],
+        "cells": [cell.key for cell in plan.cells] + [result.key for result in plan.rejected],
+    }
+
+
+def _described(source: Source) -> Mapping[str, Any]:
+    dataset = source.dataset
+    return {
+        "source": dataset.source,
+        "version": dataset.version,
+        "synthetic": dataset.synthetic,
+        "notes": list(dataset.notes),
+        "n_clips": len(source.contents),
+        "content": digest(list(source.contents)),
+    }
+
+
+def _table(dataset: str, problem: Problem) -> Mapping[str, Any]:
+    task, split = problem.task, problem.split
+    return {
+        "dataset": dataset,
+        "task": task.name,
+        "about": task.about,
+        "metrics": list(task.metrics),
+        "split": split.label,
+        "note": split.note,
+        "n_groups": len(np.unique(split.groups[split.group])),
+        "n_folds": len(list(split.rounds())),
+        "n_classes": len(np.unique(problem.y)),
+    }
+
+
+def versions(distributions: Sequence[str]) -> dict[str, str]:
+    """Return the versions of this package, of Python and of the distributions."""
+    named = {name: version(name) for name in sorted(set(distributions))}
+    return {"bench": bench.__version__, "python": platform.python_version(), **named}
