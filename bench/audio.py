@@ -6,6 +6,7 @@ Conventions: full scale is 1.0; channels are averaged; times in s, rates in Hz.
 import hashlib
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -15,7 +16,7 @@ from bench.errors import ClipError
 from bench.types import Audio, Clip, digest
 
 LOUDEST = 4.0
-"""Peaks up to here (12 dB over full scale) are a codec's overshoot, to be clipped; beyond, the scale is wrong."""
+"""Peaks up to here (12 dB over full scale) are overshoot and clipped; beyond, the scale is wrong."""
 
 SLACK_SECONDS = 0.05
 """How far a window may reach past the end of its file: label files round."""
@@ -26,8 +27,8 @@ def identity() -> Mapping[str, str]:
     return {"soundfile": version("soundfile"), "soxr": version("soxr"), "quality": "HQ"}
 
 
-def content(clip: Clip) -> str:
-    """Return the digest of what the clip holds: its file's SHA-256 and its window, not its name.
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex digits.
 
     Raises
     ------
@@ -35,11 +36,15 @@ def content(clip: Clip) -> str:
         If the file cannot be read.
     """
     try:
-        with clip.path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ClipError(f"{clip.path}: cannot be read ({error.strerror})") from error
-    return digest([sha256, clip.start, clip.end])
+        raise ClipError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def content(clip: Clip, file_sha256: str) -> str:
+    """Return the digest of what a clip holds: its file's SHA-256 and its window, not its name."""
+    return digest([file_sha256, clip.start, clip.end])
 
 
 def read(clip: Clip, sample_rate: int) -> Audio:

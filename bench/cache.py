@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bench.errors import UsageError
-from bench.views import Statistics
+from bench.types import Statistics
 
 FORMAT = "v1"
 

@@ -43,48 +43,31 @@ class _Group(click.Group):
             ) from error
 
 
-class _Names(click.ParamType[Any]):
-    """A comma-separated list."""
-
-    name = "A,B"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        """Return the items."""
-        names = value if isinstance(value, tuple) else tuple(name.strip() for name in value.split(","))
-        if not all(names):
-            self.fail(f"'{value}' has an empty item", param, ctx)
-        return names
+def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
+    """Return the items of a comma-separated list; none of an empty one."""
+    names = tuple(name.strip() for name in value.split(",")) if value else ()
+    if not all(names):
+        raise click.BadParameter(f"'{value}' has an empty item", ctx, param)
+    return names
 
 
-class _Seeds(_Names):
-    """A comma-separated list of whole numbers."""
-
-    name = "0,1"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the numbers."""
-        names = super().convert(value, param, ctx)
-        if not all(str(name).isdecimal() for name in names):
-            self.fail(f"'{value}' is no list of whole numbers from 0 up", param, ctx)
-        return tuple(int(name) for name in names)
+def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+    """Return the numbers of a comma-separated list."""
+    names = _names(ctx, param, value)
+    if not names or not all(name.isdecimal() for name in names):
+        raise click.BadParameter(f"'{value}' is no list of whole numbers from 0 up", ctx, param)
+    return tuple(int(name) for name in names)
 
 
-class _Percent(click.ParamType[Any]):
-    """A percentage, with or without its sign."""
-
-    name = "N%"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the share, in [0, 1]."""
-        try:
-            percent = float(str(value).removesuffix("%"))
-        except ValueError:
-            percent = -1.0
-        if not 0 <= percent <= 100:
-            self.fail(f"'{value}' is no percentage from 0 to 100", param, ctx)
-        return percent / 100
+def _share(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    """Return a percentage, with or without its sign, as a share in [0, 1]."""
+    try:
+        percent = float(value.removesuffix("%"))
+    except ValueError:
+        percent = -1.0
+    if not 0 <= percent <= 100:
+        raise click.BadParameter(f"'{value}' is no percentage from 0 to 100", ctx, param)
+    return percent / 100
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -95,36 +78,49 @@ def main() -> None:
 
 @main.command()
 @click.option(
-    "--tasks", type=_Names(), default=(), help="What to predict.  [default: all that the data allow]"
+    "--tasks", metavar="A,B", default="", callback=_names, help="What to predict.  [default: what fits]"
 )
 @click.option(
     "--datasets",
-    type=_Names(),
+    metavar="A,B",
     default="demo",
+    callback=_names,
     show_default=True,
     help="Names, folders, CSV or Parquet files.",
 )
-@click.option("--extractors", type=_Names(), default=(), help="NAME or NAME@layer=N@pool=P.  [default: all]")
 @click.option(
-    "--heads", type=_Names(), default=(), help="Classifiers; dummy is always among them.  [default: all]"
-)
-@click.option(
-    "--split",
+    "--extractors",
+    metavar="A,B",
     default="",
-    help="fixed, cv:K or FILE.csv (clip,fold).  [default: fixed if there is one, else cv:5]",
+    callback=_names,
+    help="NAME, or NAME@layer=N@pool=P.  [default: all]",
 )
 @click.option(
-    "--seeds", type=_Seeds(), default="0", show_default=True, help="Seeds of the heads; splits keep theirs."
+    "--heads",
+    metavar="A,B",
+    default="",
+    callback=_names,
+    help="Classifiers; dummy is always among them.  [default: all]",
 )
 @click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default="bench-out",
+    "--split", default="", help="fixed, cv:K or FILE.csv.  [default: fixed if the data have it, else cv:5]"
+)
+@click.option(
+    "--seeds",
+    metavar="0,1",
+    default="0",
+    callback=_seeds,
     show_default=True,
-    help="Folder of results.",
+    help="Seeds of the heads, not of splits.",
 )
+@click.option("--out", type=Path, default="bench-out", show_default=True, help="Folder of the results.")
 @click.option(
-    "--allow-bad", type=_Percent(), default="5%", show_default=True, help="Undecodable clips to live with."
+    "--allow-bad",
+    metavar="N%",
+    default="5%",
+    callback=_share,
+    show_default=True,
+    help="Undecodable clips to bear.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 if a cell is skipped.")
 def run(out: Path, strict: bool, **asked: Any) -> None:
@@ -138,9 +134,9 @@ def run(out: Path, strict: bool, **asked: Any) -> None:
 
     home = _home()
     store = Store(out)
-    store.open()
     request = runner.Request(home=home, command=_command(), **asked)
     plan = runner.plan(request, registry.load())
+    store.open()
     with progress.observer() as observer:
         counters = runner.run(plan, request, store, Cache(str(home)), observer)
     _print_report(report.write(store))
@@ -166,7 +162,7 @@ def list_(kind: str | None, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=Path)
 def report(out: Path) -> None:
     """Write the leaderboard of the run in OUT again, and print it."""
     from bench import report as reports

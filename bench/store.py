@@ -26,19 +26,25 @@ class Store:
     Raises
     ------
     UsageError
-        If `out` is a file or cannot be written.
+        If `out` is a file.
     """
 
     def __init__(self, out: Path) -> None:
+        if out.exists() and not out.is_dir():
+            raise UsageError(f"{out}: is a file; expected a folder, or a name that is free")
         self.out = out
         self.results_path = out / "results.jsonl"
         self.run_path = out / "run.json"
         self.bad_clips_path = out / "bad_clips.csv"
 
     def open(self) -> None:
-        """Make the folder ready to write, and cut off a line that a kill left torn."""
-        if self.out.exists() and not self.out.is_dir():
-            raise UsageError(f"--out {self.out}: is a file; expected a folder, or a name that is free")
+        """Make the folder ready to write, and cut off a line that a kill left torn.
+
+        Raises
+        ------
+        UsageError
+            If it cannot be written.
+        """
         try:
             (self.out / "predictions").mkdir(parents=True, exist_ok=True)
             with self.results_path.open("ab+") as file:
@@ -46,7 +52,7 @@ class Store:
                 whole = file.read().rfind(b"\n") + 1
                 file.truncate(whole)
         except OSError as error:
-            raise UsageError(f"--out {self.out}: cannot be written ({error.strerror})") from error
+            raise UsageError(f"{self.out}: cannot be written ({error.strerror})") from error
 
     def results(self) -> Mapping[str, Result]:
         """Return key -> result, the last line of each key; a torn last line is left out.

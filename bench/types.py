@@ -29,6 +29,11 @@ Audio: TypeAlias = npt.NDArray[np.float32]
 Frames: TypeAlias = npt.NDArray[np.float32]
 """One clip, shape=(n_frames, dim), (n_layers, n_frames, dim) or, for a single frame, (dim,)."""
 
+Statistics: TypeAlias = npt.NDArray[np.float32]
+"""One clip's statistics over frames, shape=(n_layers, n_statistics, dim); several have an n_clips axis first.
+
+Of more than one layer, their mean comes last as one layer more."""
+
 Embeddings: TypeAlias = npt.NDArray[np.float32]
 """One vector per clip, shape=(n_clips, dim)."""
 

@@ -1,18 +1,12 @@
 """Views: frames -> statistics over time (kept by the cache) -> the vector that a clip head sees."""
 
 import numpy as np
-import numpy.typing as npt
 
 from bench.errors import PluginError, UsageError
-from bench.types import Embeddings, Frames, View
+from bench.types import Embeddings, Frames, Statistics, View
 
 STATISTICS = ("mean", "std", "max", "first")
 """The statistics over frames, in the order in which they are stacked; every pooling is made of them."""
-
-Statistics = npt.NDArray[np.float32]
-"""shape=(n_layers, n_statistics, dim), with a leading n_clips axis for several clips.
-
-Of more than one layer, their mean comes last as one layer more."""
 
 
 def summarise(frames: Frames, dim: int) -> Statistics:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -124,7 +125,8 @@ def plan(request: Request, declared: Registry) -> Plan:
         try:
             problem = Problem(task, splits.target(dataset, task), splits.make(dataset, task, request.split))
         except SplitError as error:
-            rejected += [_reject(dataset, task, point, Status.FAILED, str(error)) for point in matrix]
+            status = Status.FAILED if asked else Status.SKIPPED  # nobody asked for what the data merely offer
+            rejected += [_reject(dataset, task, point, status, str(error)) for point in matrix]
             continue
         problems[dataset.name, task.name] = problem
         cells += _cells(source, problem, [point for point in matrix if not _obstacle(point)])
@@ -193,9 +195,10 @@ def _open(text: str, request: Request, declared: Registry, label: str) -> Datase
 
 def _source(dataset: Dataset) -> Source:
     contents, unreadable = [], {}
+    sha256 = functools.cache(audio.sha256)  # many clips may be windows of one file
     for clip in dataset.clips():
         try:
-            contents.append(audio.content(clip))
+            contents.append(audio.content(clip, sha256(clip.path)))
         except ClipError as error:
             contents.append("")
             unreadable[clip.id] = str(error)
