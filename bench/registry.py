@@ -160,10 +160,10 @@ def _version(distribution: str) -> str | None:
 
 
 def _extra(distribution: str) -> str:
-    """Return the extra of this package that brings a distribution; empty if none does."""
+    """Return the narrowest extra of this package that brings a distribution; empty if none does."""
     for line in importlib.metadata.requires(DISTRIBUTION) or []:
         requirement = re.match(r"([\w.-]+).*extra == ['\"](\w+)['\"]", line)
-        if requirement and requirement[1].lower() == distribution.lower():
+        if requirement and requirement[1].lower() == distribution.lower() and requirement[2] != "all":
             return requirement[2]
     return ""
 

@@ -1,5 +1,6 @@
 """A CSV or Parquet file with one row per clip: path, label columns, and optionally clip, start, end, fold."""
 
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -50,18 +51,21 @@ def read_table(path: Path) -> pd.DataFrame:
         if path.suffix.lower() == ".parquet":
             frame = pd.read_parquet(path)
             return frame.astype(object).where(frame.notna(), "").astype(str)
-        # Labels such as NA stay as they are, and blank lines keep the line numbers right.
-        table = pd.read_csv(
-            path,
-            dtype=str,
-            keep_default_na=False,
-            skip_blank_lines=False,
-            skipinitialspace=True,
-            encoding="utf-8-sig",
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # a row longer than the header
+            # Labels such as NA stay as they are, and blank lines keep the line numbers right.
+            table = pd.read_csv(
+                path,
+                dtype=str,
+                keep_default_na=False,
+                skip_blank_lines=False,
+                skipinitialspace=True,
+                index_col=False,
+                encoding="utf-8-sig",
+            )
     except FileNotFoundError as error:
         raise UsageError(f"{path}: no such file") from error
-    except (ValueError, OSError) as error:  # pandas' and pyarrow's parser errors are ValueErrors
+    except (ValueError, OSError, pd.errors.ParserWarning) as error:  # pandas' and pyarrow's are ValueErrors
         raise UsageError(f"{path}: cannot be read as a table ({' '.join(str(error).split())})") from error
     table.index = pd.RangeIndex(2, len(table) + 2, name="line")
     blank = (table == "").all(axis=1)

@@ -1,0 +1,90 @@
+"""Fixtures that several test modules share."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+from bench import cli
+from bench.datasets.table import dataset
+from bench.types import Dataset
+
+ROOT = Path(__file__).parent.parent
+REAL = Path(os.environ.get("BENCH_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """Return the folder of real audio: LibriSpeech/, fsdd/ and noise/."""
+    if not (REAL / "fsdd").is_dir():
+        pytest.skip(f"needs real audio in {REAL}; set BENCH_TEST_DATA to where it is")
+    return REAL
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a cache that the whole session shares, so that the demo corpus is made once."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result]:
+    """Return the command line, run in an empty folder with a cache of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+
+    def call(*words: object) -> Result:
+        result = CliRunner().invoke(cli.main, [str(word) for word in words])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return call
+
+
+@pytest.fixture
+def digits(real: Path, tmp_path: Path) -> Path:
+    """Return a manifest of 48 real spoken digits: 6 speakers, 2 of them as if female, 4 sessions of 2 takes."""
+    rows = [
+        {
+            "path": str(real / "fsdd" / f"{digit}_{speaker}_{take}.wav"),
+            "speaker": speaker,
+            "gender": "female" if speaker in {"theo", "lucas"} else "male",
+            "session": str(digit),
+        }
+        for speaker in ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+        for digit in range(4)
+        for take in range(2)
+    ]
+    path = tmp_path / "digits.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def tone(tmp_path: Path) -> Callable[..., Path]:
+    """Return a writer of short tones."""
+
+    def write(name: str, seconds: float = 0.5, rate: int = 8000, pitch: float = 440.0) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, 0.3 * np.sin(2 * np.pi * pitch * np.arange(int(seconds * rate)) / rate), rate)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def made() -> Callable[..., Dataset]:
+    """Return a maker of datasets without audio, one row per clip."""
+
+    def make(rows: Sequence[dict[str, str]]) -> Dataset:
+        frame = pd.DataFrame([{"clip": f"c{i}", "path": f"c{i}.wav", **row} for i, row in enumerate(rows)])
+        return dataset(frame, name="made", source="made.csv")
+
+    return make

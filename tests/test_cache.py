@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pytest
+
+from bench.cache import Cache, Embedded
+from bench.errors import UsageError
+
+
+def batch(*contents: str, dim: int = 3) -> dict[str, Embedded]:
+    rng = np.random.default_rng(len(contents))
+    return {
+        content: Embedded(rng.normal(size=(2, 4, dim)).astype(np.float32), 1.5 + i, 0.1 * i)
+        for i, content in enumerate(contents)
+    }
+
+
+@pytest.fixture(params=["folder", "memory"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return str(tmp_path) if request.param == "folder" else f"memory://{tmp_path.name}"
+
+
+def test_what_is_written_is_read_by_another_process_s_cache(root: str):
+    Cache(root).write("mfcc", batch("a", "b"))
+    Cache(root).write("mfcc", batch("c"))
+    found = Cache(root).read("mfcc")
+    assert set(found) == {"a", "b", "c"}
+    for content, embedded in {**batch("a", "b"), **batch("c")}.items():
+        np.testing.assert_array_equal(found[content].statistics, embedded.statistics)
+        assert (found[content].audio_s, found[content].extract_s) == (embedded.audio_s, embedded.extract_s)
+
+
+def test_extractors_share_nothing(root: str):
+    Cache(root).write("mfcc", batch("a"))
+    Cache(root).write("other", batch("a", dim=5))
+    assert Cache(root).read("mfcc")["a"].statistics.shape == (2, 4, 3)
+    assert Cache(root).read("none") == {}
+
+
+def test_a_damaged_or_half_written_file_is_as_good_as_absent(tmp_path: Path):
+    cache = Cache(str(tmp_path))
+    cache.write("mfcc", batch("a"))
+    cache.write("mfcc", batch("b"))
+    first, _ = sorted(tmp_path.glob("*/mfcc/*.arrow"))
+    first.write_bytes(first.read_bytes()[:100])
+    first.with_name("kill.part").write_bytes(b"half")
+    assert len(cache.read("mfcc")) == 1
+
+
+def test_a_root_that_cannot_be_written_says_how_to_choose_another(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="file: cannot be written .*set BENCH_CACHE to another folder"):
+        Cache(str(tmp_path / "file"))
+
+
+def test_a_write_that_fails_leaves_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    cache = Cache(str(tmp_path))
+
+    def full(*args: object, **options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(fsspec.implementations.local.LocalFileSystem, "mv", full)
+    with pytest.raises(UsageError, match="No space left on device.*free some space"):
+        cache.write("mfcc", batch("a"))
+    assert cache.read("mfcc") == {}

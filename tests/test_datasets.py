@@ -1,0 +1,231 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from bench import datasets
+from bench.datasets import demo
+from bench.errors import UsageError, some
+from bench.types import Card
+
+
+def open_(path: Path, label: str = "class"):
+    return datasets.from_path(path, label)
+
+
+def test_a_folders_classes_are_its_label_at_any_depth(tone, tmp_path: Path):
+    for name in ("voices/dog/a.wav", "voices/dog/deep/b.WAV", "voices/cat/a.wav", "voices/loose.wav"):
+        tone(name)
+    (tmp_path / "voices/cat/notes.txt").write_text("no audio")
+    dataset = open_(tmp_path / "voices", "animal")
+    assert dataset.table["clip"].tolist() == ["cat/a.wav", "dog/a.wav", "dog/deep/b.WAV"]
+    assert dataset.table["animal"].tolist() == ["cat", "dog", "dog"]
+    assert dataset.name == "voices"
+    assert dataset.notes == ("1 audio files outside of the class folders are left out",)
+
+
+@pytest.mark.parametrize(("names", "found"), [([], "no audio"), (["a.wav"], "1 audio files but no class folders")])
+def test_a_folder_without_classes_says_what_is_expected(names: list[str], found: str, tone, tmp_path: Path):
+    (tmp_path / "voices").mkdir()
+    for name in names:
+        tone(f"voices/{name}")
+    with pytest.raises(UsageError, match=rf"voices: holds {found}; expected CLASS/\*.wav"):
+        open_(tmp_path / "voices")
+
+
+def test_nothing_there_says_what_is_expected(tmp_path: Path):
+    with pytest.raises(UsageError, match="nowhere: does not exist; expected a folder"):
+        open_(tmp_path / "nowhere")
+    (tmp_path / "text.txt").write_text("hello")
+    with pytest.raises(UsageError, match="text.txt: is no folder and no manifest"):
+        open_(tmp_path / "text.txt")
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "clips.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_manifest_keeps_labels_as_they_are_written(tmp_path: Path):
+    text = "\ufeffpath, speaker,start,end,note\na.wav,007,,,NA\n\nb.wav,1e3,0.5,2,None\nsub/b.wav,nan,1,,\n"
+    dataset = open_(write(tmp_path, text))
+    assert dataset.table["speaker"].tolist() == ["007", "1e3", "nan"]
+    assert dataset.table["note"].tolist() == ["NA", "None", ""]
+    assert dataset.table["clip"].tolist() == ["a.wav", "b.wav#0.5-2", "sub/b.wav#1"]
+    assert [(clip.start, clip.end) for clip in dataset.clips()] == [(None, None), (0.5, 2.0), (1.0, None)]
+    assert dataset.clips()[2].path == tmp_path / "sub/b.wav"
+    assert dataset.place(1).endswith("clips.csv:4")
+
+
+def test_a_parquet_manifest_is_read_as_a_csv_is(tmp_path: Path):
+    table = pd.DataFrame({"path": ["a.wav", "b.wav"], "speaker": [7, 8], "end": [1.5, None], "kind": ["x", None]})
+    table.to_parquet(tmp_path / "clips.parquet")
+    dataset = open_(tmp_path / "clips.parquet")
+    assert dataset.table["speaker"].tolist() == ["7", "8"]
+    assert dataset.table["kind"].tolist() == ["x", ""]
+    assert [clip.end for clip in dataset.clips()] == [1.5, None]
+
+
+def test_windows_of_a_file_are_one_recording(tmp_path: Path):
+    dataset = open_(write(tmp_path, "path,start,end,speaker\na.wav,0,1,x\na.wav,1,2,x\nb.wav,0,1,y\n"))
+    assert dataset.table["recording"].nunique() == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,gender\na.wav,f\n", r"clips.csv: has no column 'path' .columns: file, gender."),
+        ("path,gender\n", "clips.csv: holds no clips"),
+        ("path,gender\na.wav,f\n,m\n", "clips.csv:3: has no path"),
+        ("path,gender\na.wav,f\n./a.wav,m\n", r"clips.csv:3: path '.*a.wav' stands twice, first at .*clips.csv:2"),
+        ("clip,path\nx,a.wav\nx,b.wav\n", r"clips.csv:3: clip 'x' stands twice, first at .*clips.csv:2"),
+        ("path,start\na.wav,soon\n", "clips.csv:2: column 'start' is no number; expected seconds"),
+        ("path,gender\na.wav,f,too,many\n", "clips.csv: cannot be read as a table"),
+        ('path,gender\n"a.wav,f\n', "clips.csv: cannot be read as a table"),
+        ("", "clips.csv: cannot be read as a table"),
+    ],
+)
+def test_a_bad_manifest_names_its_line(text: str, message: str, tmp_path: Path):
+    with pytest.raises(UsageError, match=message) as caught:
+        open_(write(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_manifest_that_is_not_there_or_not_parquet_is_refused(tmp_path: Path):
+    with pytest.raises(UsageError, match="none.csv: no such file"):
+        open_(tmp_path / "none.csv")
+    (tmp_path / "a.parquet").write_text("no parquet")
+    with pytest.raises(UsageError, match="a.parquet: cannot be read as a table"):
+        open_(tmp_path / "a.parquet")
+
+
+def test_librispeech_is_recognised_from_a_subset_and_from_its_root(real: Path):
+    subset = open_(real / "LibriSpeech" / "train-clean-100")
+    assert (subset.name, len(subset.table), subset.table["speaker"].nunique()) == ("train-clean-100", 251, 251)
+    assert subset.table["gender"].value_counts().to_dict() == {"male": 126, "female": 125}
+    root = open_(real / "LibriSpeech")
+    assert (root.name, len(root.table)) == ("LibriSpeech", 351)
+    assert set(root.table["subset"]) == {"train-clean-100", "test-other"}
+    assert set(subset.table["clip"]) < set(root.table["clip"])
+    row = root.table.set_index("clip").loc["1688-142285-0000"]
+    assert (row["speaker"], row["session"], row["gender"]) == ("1688", "142285", "male")
+
+
+def test_librispeech_without_speakers_has_no_gender(tmp_path: Path):
+    path = tmp_path / "dev-clean/84/121123/84-121123-0000.flac"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert "gender" not in open_(tmp_path / "dev-clean").labels
+    (tmp_path / "SPEAKERS.TXT").write_text("; comment\n14 | F | train | 25.03 | Someone\n")
+    with pytest.raises(UsageError, match=r"SPEAKERS.TXT: does not list speaker 84"):
+        open_(tmp_path / "dev-clean")
+
+
+@pytest.fixture(scope="module")
+def corpus(home: Path):
+    return demo.load(home, "1")
+
+
+def test_the_demo_corpus_is_as_promised(corpus):
+    table = corpus.table
+    assert len(table) == 240
+    assert table.groupby("gender")["speaker"].nunique().to_dict() == {"female": 10, "male": 10}
+    assert (table.groupby("speaker")["session"].nunique() == 3).all()
+    assert table["noise"].value_counts().to_dict() == {"clean": 120, "noisy": 120}
+    assert set(table["noise_kind"]) == {"none", "white", "pink", "hum", "babble", "engine", "clicks"}
+    assert set(table["snr_db"]) == {"none", "0", "5", "10", "15", "20"}
+    assert {"phrase"} < set(corpus.labels)
+    seconds = [soundfile.info(path).duration for path in table["path"]]
+    assert 1.5 < min(seconds) < max(seconds) < 3.5
+    # No label gives another one away.
+    for label in ("gender", "speaker", "phrase"):
+        assert (pd.crosstab(table[label], table["noise"], normalize="index") == 0.5).all(axis=None)
+
+
+def test_the_demo_corpus_is_the_same_wherever_it_is_made(corpus, tmp_path: Path):
+    again = demo.load(tmp_path, "1")
+    for one, other in list(zip(corpus.table["path"], again.table["path"], strict=True))[::40]:
+        assert Path(one).read_bytes() == Path(other).read_bytes()
+
+
+def test_the_demo_corpus_is_made_once(corpus, home: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(demo, "make", lambda folder: pytest.fail("made again"))
+    assert demo.load(home, "1").table.equals(corpus.table)
+
+
+def test_a_corpus_whose_making_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def fail(folder: Path) -> None:
+        (folder / "half.wav").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "make", fail)
+    with pytest.raises(KeyboardInterrupt):
+        demo.load(tmp_path, "1")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_processes_may_make_the_corpus_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def overtaken(folder: Path) -> None:
+        for made in (folder, tmp_path / "demo-1"):
+            made.mkdir(exist_ok=True)
+            (made / "clips.csv").write_text("path,speaker\na.wav,x\n")
+
+    monkeypatch.setattr(demo, "make", overtaken)
+    assert len(demo.load(tmp_path, "1").table) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["demo-1"]
+
+
+@pytest.mark.parametrize("snr_db", [-5.0, 0.0, 12.5])
+def test_a_mixture_has_the_snr_that_was_asked_for(snr_db: float):
+    rng = np.random.default_rng(0)
+    speech, noise = rng.normal(size=8000), 7 * rng.normal(size=8000)
+    added = demo.mixed(speech, noise, snr_db) - speech
+    assert 10 * np.log10(np.mean(speech**2) / np.mean(added**2)) == pytest.approx(snr_db)
+
+
+def test_women_of_the_demo_corpus_have_higher_voices(corpus):
+    import librosa
+
+    rows = corpus.table[corpus.table["noise"] == "clean"].groupby("speaker").head(1)
+    pitch = {"female": [], "male": []}
+    for path, gender in zip(rows["path"], rows["gender"], strict=True):
+        samples, rate = soundfile.read(path)
+        f0 = librosa.yin(samples, fmin=60, fmax=400, sr=rate)
+        pitch[gender].append(np.median(f0))
+    assert np.median(pitch["female"]) > 1.3 * np.median(pitch["male"])
+
+
+def card(**fields: object) -> Card:
+    return Card(**{"name": "mine", "kind": "demo", "version": "1", "about": "", "place": "mine.toml", **fields})
+
+
+def test_a_card_gives_its_name_version_and_mark(home: Path, corpus):
+    dataset = datasets.from_card(card(synthetic=True), home)
+    assert (dataset.name, dataset.version, dataset.synthetic) == ("mine", "1", True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"kind": "dmo"}, "mine.toml: kind 'dmo' is unknown; expected one of demo"),
+        ({"params": {"n": 1}}, "mine.toml: params: .*unexpected keyword argument 'n'"),
+    ],
+)
+def test_a_bad_card_is_refused(fields: dict[str, object], message: str, home: Path):
+    with pytest.raises(UsageError, match=message):
+        datasets.from_card(card(**fields), home)
+
+
+def test_a_home_that_cannot_be_written_says_how_to_choose_another(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="file: cannot be written .*set BENCH_CACHE"):
+        datasets.from_card(card(), tmp_path / "file")
+
+
+def test_long_lists_are_cut():
+    assert some([]) == ""
+    assert some(["b", "a"]) == "a, b"
+    assert some(set("gfedcba")) == "a, b, c, d, e and 2 more"

@@ -1,0 +1,150 @@
+from pathlib import Path
+
+import pytest
+
+from bench import registry
+from bench.errors import PluginError, UnavailableError, UsageError
+from bench.types import Spec
+
+EXTRACTOR = '[{name}]\nfactory = "mine:Loud"\n'
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> Path:
+    (tmp_path / "registry").mkdir()
+    (tmp_path / "datasets").mkdir()
+    return tmp_path
+
+
+def write(user: Path, file: str, text: str) -> Path:
+    path = user / file
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_packaged_names_are_found(tmp_path: Path):
+    declared = registry.load(tmp_path)
+    assert {"mfcc", "mfcc-13"} <= set(declared.extractors)
+    assert {"svm", "gbdt", "logreg", "dummy"} <= set(declared.heads)
+    assert {"noise", "gender", "speaker", "class"} <= set(declared.tasks)
+    assert declared.tasks["speaker"].groups == ("session", "recording")
+    assert declared.cards["demo"].synthetic
+
+
+def test_a_users_folder_adds_names(user: Path):
+    write(user, "registry/extractors.toml", EXTRACTOR.format(name="loud"))
+    write(user, "registry/tasks.toml", '[accent]\ntarget = "accent"\ngroups = ["speaker"]\nmetrics = ["accuracy"]\n')
+    write(user, "datasets/mine.toml", 'kind = "demo"\nversion = "1"\nabout = "mine"\n')
+    declared = registry.load(user)
+    assert declared.extractors["loud"].root == str(user)
+    assert declared.tasks["accent"].target == "accent"
+    assert declared.cards["mine"].kind == "demo"
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("registry/extractors.toml", EXTRACTOR.format(name="mfcc")),
+        ("registry/heads.toml", EXTRACTOR.format(name="svm")),
+        ("registry/tasks.toml", '[gender]\ntarget = "sex"\ngroups = ["speaker"]\nmetrics = ["accuracy"]\n'),
+        ("datasets/demo.toml", 'kind = "demo"\nversion = "9"\nabout = "other"\n'),
+    ],
+)
+def test_a_name_declared_twice_names_both_places(user: Path, file: str, text: str):
+    path = write(user, file, text)
+    with pytest.raises(UsageError, match="is declared twice: in ") as caught:
+        registry.load(user)
+    assert str(path) in str(caught.value)
+    assert str(registry.packaged_root() / file) in str(caught.value)
+
+
+def test_the_same_declaration_read_twice_is_one(user: Path):
+    packaged = registry.packaged_root()
+    for file in ("registry/extractors.toml", "registry/heads.toml", "registry/tasks.toml", "datasets/demo.toml"):
+        write(user, file, (packaged / file).read_text(encoding="utf-8"))
+    assert registry.load(user) == registry.load(user / "empty")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("registry/heads.toml", "[svm2\n", "no valid TOML"),
+        ("registry/heads.toml", "svm2 = 3\n", r"'svm2' is no table; expected \[svm2\]"),
+        ("registry/heads.toml", '["a b"]\nfactory = "m:A"\n', "the name 'a b' cannot be typed"),
+        ("registry/heads.toml", '[a]\nfactry = "m:A"\n', "'a': unknown field 'factry'; its fields are factory"),
+        ("registry/heads.toml", "[a]\nabout = 'x'\n", "'a': missing 1 required positional argument: 'factory'"),
+        ("registry/heads.toml", '[a]\nfactory = "m:A"\nrequires = "xgboost"\n', "field 'requires' is 'xgboost'; expected tuple"),
+        ("registry/heads.toml", '[a]\nfactory = "m:A"\nroot = "/"\n', "unknown field 'root'"),
+        ("registry/tasks.toml", "[a]\ntarget = 3\n", "field 'target' is 3; expected str"),
+        ("datasets/a.toml", 'kind = "demo"\n', "'a': missing 2 required"),
+    ],
+)
+def test_a_bad_entry_names_its_file(user: Path, file: str, text: str, message: str):
+    path = write(user, file, text)
+    with pytest.raises(UsageError, match=message) as caught:
+        registry.load(user)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_an_unknown_name_gets_a_suggestion_or_the_list():
+    with pytest.raises(UsageError, match="unknown head 'svn'; did you mean 'svm'"):
+        registry.find("head", "svn", {"svm": 1, "gbdt": 2})
+    with pytest.raises(UsageError, match="unknown head 'q'; known: gbdt, svm"):
+        registry.find("head", "q", {"svm": 1, "gbdt": 2})
+
+
+def test_what_is_missing_names_the_command_and_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch):
+    spec = Spec("head", "a", "m:A", requires=("no-such-distribution", "scikit-learn"))
+    assert registry.missing(spec) == "pip install no-such-distribution"
+    monkeypatch.setattr(registry, "_version", lambda name: None if name in {"torch", "skorch"} else "1")
+    neural = Spec("head", "a", "m:A", requires=("torch", "skorch", "numpy"))
+    assert registry.missing(neural) == 'pip install "audio-embedding-bench[neural]"'
+    assert registry.missing(Spec("head", "a", "m:A", requires=("numpy",))) == ""
+
+
+def test_what_is_not_installed_is_not_built():
+    with pytest.raises(UnavailableError, match="head 'a' is not installed; run: pip install no-such-distribution"):
+        registry.build(Spec("head", "a", "m:A", requires=("no-such-distribution",)))
+
+
+def test_a_users_module_is_built_and_its_code_is_part_of_its_identity(user: Path):
+    write(user, "loudness_a.py", "class Loud:\n    def __init__(self, floor=0):\n        self.floor = floor\n")
+    spec = Spec("extractor", "loud", "loudness_a:Loud", {"floor": 3}, root=str(user))
+    assert registry.build(spec).floor == 3
+    before = registry.identity(spec)
+    assert registry.identity(spec) == before
+    write(user, "loudness_a.py", "class Loud:\n    def __init__(self, floor=0):\n        self.floor = floor + 1\n")
+    assert registry.identity(spec) != before
+    assert registry.identity(Spec("extractor", "loud", "loudness_a:Loud", {"floor": 4}, root=str(user))) != before
+
+
+def test_the_identity_holds_versions_and_leaves_out_the_name():
+    spec = Spec("head", "svm", "sklearn.svm:SVC", {"C": 1.0}, requires=("scikit-learn",))
+    assert set(registry.identity(spec)["versions"]) == {"scikit-learn"}
+    assert registry.identity(spec) == registry.identity(
+        Spec("head", "other", "sklearn.svm:SVC", {"C": 1.0}, requires=("scikit-learn",), about="x", place="y")
+    )
+
+
+@pytest.mark.parametrize(
+    ("factory", "message"),
+    [
+        ("sklearn.svm:SVX", "AttributeError"),
+        ("sklearn.svm:SVC", "TypeError.*unexpected keyword argument 'nope'"),
+        ("no_such_module:A", "ModuleNotFoundError"),
+    ],
+)
+def test_a_plugin_that_cannot_be_built_says_why(factory: str, message: str):
+    with pytest.raises(PluginError, match=f"head 'a': {message}"):
+        registry.build(Spec("head", "a", factory, {"nope": 1}))
+
+
+@pytest.mark.parametrize("module", ["no_such_module", "no_such_package.module"])
+def test_a_module_that_is_not_there_has_no_identity(module: str):
+    with pytest.raises(PluginError, match=f"there is no module '{module}'"):
+        registry.identity(Spec("head", "a", f"{module}:A"))
+
+
+def test_a_factory_is_a_module_and_an_attribute():
+    with pytest.raises(UsageError, match="factory 'sklearn.svm.SVC' of 'a'; expected 'module:attribute'"):
+        registry.build(Spec("head", "a", "sklearn.svm.SVC"))

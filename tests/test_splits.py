@@ -1,0 +1,195 @@
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.datasets import splits
+from bench.errors import SplitError, UsageError
+from bench.types import Split, Task
+
+GENDER = Task("gender", "gender", ("speaker",), ("accuracy",))
+SPEAKER = Task("speaker", "speaker", ("session", "recording"), ("accuracy",))
+
+
+def rows(sizes: Mapping[tuple[str, str], int]) -> list[dict[str, str]]:
+    """Return rows of (gender, speaker) -> number of clips."""
+    return [{"gender": gender, "speaker": name} for (gender, name), n in sizes.items() for _ in range(n)]
+
+
+def voices(n_speakers: int = 10, n_clips: int = 3) -> list[dict[str, str]]:
+    return rows({("fm"[i % 2], f"s{i}"): n_clips for i in range(n_speakers)})
+
+
+groupings = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 6)), min_size=6, max_size=40)
+
+
+@given(groupings, st.integers(2, 5))
+def test_no_group_ever_crosses_a_fold_and_every_clip_is_tested_once(made, groups: list[tuple[int, int]], n_folds: int):
+    dataset = made(rows({(f"g{label}", f"s{i}"): n for i, (label, n) in enumerate(groups)}))
+    speaker = dataset.table["speaker"].to_numpy()
+    try:
+        split = splits.make(dataset, GENDER, f"cv:{n_folds}")
+    except (SplitError, UsageError):
+        labels = [label for label, _ in groups]
+        assert len(set(labels)) == 1 or min(map(labels.count, labels)) < n_folds
+        return
+    tested = np.zeros(len(speaker), dtype=int)
+    for _, train, test in split.rounds():
+        assert not set(speaker[train]) & set(speaker[test])
+        assert set(split.fold[train]) & set(split.fold[test]) == set()
+        tested[test] += 1
+    assert (tested == 1).all()
+    assert len(set(split.fold)) == n_folds
+
+
+def test_folds_hold_about_the_same_share_of_every_class(made):
+    dataset = made(voices(40))
+    split = splits.make(dataset, GENDER, "cv:5")
+    gender = dataset.table["gender"].to_numpy()
+    assert [(gender[test] == "f").mean() for _, _, test in split.rounds()] == [0.5] * 5
+    assert split.label == "cv:5, grouped by speaker"
+    assert split.note == ""
+
+
+def test_the_split_is_the_same_every_time(made):
+    dataset = made(voices())
+    one, other = (splits.make(dataset, GENDER, "cv:5") for _ in range(2))
+    np.testing.assert_array_equal(one.fold, other.fold)
+
+
+def test_the_strictest_group_that_the_data_can_satisfy_is_used(made):
+    clips = [{"speaker": f"s{i}", "session": f"s{i}-{j}"} for i in range(4) for j in range(3) for _ in range(2)]
+    split = splits.make(made(clips), SPEAKER, "cv:3")
+    assert (split.group, split.note) == ("session", "")
+    assert list(split.groups) == ["session", "recording"]
+
+
+def test_a_lenient_group_says_why_no_stricter_one_was_possible(made):
+    clips = [{"speaker": f"s{i}", "session": f"chapter {i}"} for i in range(4) for _ in range(5)]
+    split = splits.make(made(clips), SPEAKER, "cv:2")
+    assert split.label == "cv:2, grouped by recording"
+    assert split.note == "session: 4 of 4 classes have a single session (s0, s1, s2, s3)"
+    without = splits.make(made([{"speaker": row["speaker"]} for row in clips]), SPEAKER, "cv:2")
+    assert without.note == "session: there is no such column"
+
+
+@pytest.mark.parametrize(
+    ("clips", "how", "message"),
+    [
+        (voices(4), "cv:5", "speaker: 4 groups are fewer than 5 folds"),
+        (rows({("f", "a"): 9, ("f", "b"): 9, ("m", "c"): 9}), "cv:3", r"1 of 2 classes have a single speaker \(m\)"),
+        (rows({("f", f"a{i}"): 1 for i in range(3)} | {("m", "b"): 1}), "cv:2", r"have a single speaker \(m\)"),
+        (rows({(g, f"{g}{i}"): 1 for g in "fmxyz" for i in range(2)}), "cv:5", "no class has more than 2 clips"),
+        ([{"gender": g} for g in "fmfm"], "cv:2", "speaker: there is no such column"),
+    ],
+)
+def test_an_impossible_split_names_what_prevents_it(made, clips, how: str, message: str):
+    with pytest.raises(SplitError, match=f"task 'gender' cannot be split on made.csv without a leak: .*{message}"):
+        splits.make(made(clips), GENDER, how)
+
+
+def with_folds(clips: list[dict[str, str]], folds: str) -> list[dict[str, str]]:
+    names = {"r": "train", "t": "test", "d": "validation"}
+    return [{**row, "fold": names.get(fold, fold)} for row, fold in zip(clips, folds, strict=True)]
+
+
+FOUR = rows({("f", "a"): 2, ("m", "b"): 2, ("f", "c"): 1, ("m", "d"): 1, ("f", "e"): 1})
+
+
+def test_a_fold_column_is_the_split_unless_another_is_asked_for(made):
+    dataset = made(with_folds(FOUR, "rrrrttd"))
+    split = splits.make(dataset, GENDER, "")
+    assert split.label == "fixed, grouped by speaker"
+    [(name, train, test)] = split.rounds()
+    assert (name, len(train), len(test)) == ("test", 4, 2)
+    assert splits.make(dataset, GENDER, "cv:2").name == "cv:2"
+
+
+def test_a_fold_column_may_name_cross_validation_folds(made):
+    split = splits.make(made(with_folds(FOUR, "1111222")), GENDER, "fixed")
+    assert [(name, len(train)) for name, train, _ in split.rounds()] == [("1", 3), ("2", 4)]
+
+
+@pytest.mark.parametrize(
+    ("folds", "message"),
+    [
+        ("rtrrttd", "split 'fixed' leaks: speaker a on both sides of fold 'test'; put every speaker into one fold"),
+        ("1212212", "split 'fixed' leaks: speaker .* on both sides"),
+        ("rrrrddd", "split 'fixed' tests no clip; expected the folds train and test"),
+        ("ttttttt", "split 'fixed' tests classes in fold 'test' that it never trains on: f, m"),
+        ("rrttrtr", "split 'fixed' tests classes in fold 'test' that it never trains on: m"),
+    ],
+)
+def test_a_fixed_split_that_leaks_or_cannot_be_learnt_is_refused(made, folds: str, message: str):
+    with pytest.raises(SplitError, match=message):
+        splits.make(made(with_folds(FOUR, folds)), GENDER, "fixed")
+
+
+def test_a_more_lenient_group_must_not_cross_either(made):
+    clips = [{"speaker": f"s{i % 2}", "session": f"{i}", "recording": f"r{i // 2 % 3}"} for i in range(12)]
+    with pytest.raises(SplitError, match="recording .* on both sides"):
+        splits.make(made(with_folds(clips, "rrrrrrtttttt")), SPEAKER, "fixed")
+
+
+def test_folds_may_come_from_a_table(made, tmp_path: Path):
+    path = tmp_path / "folds.csv"
+    path.write_text("clip,fold\n" + "".join(f"c{i},{'train' if i < 4 else 'test'}\n" for i in range(7)))
+    split = splits.make(made(FOUR), GENDER, str(path))
+    assert split.label == "folds.csv, grouped by speaker"
+    assert (split.fold == "train").sum() == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("clip,part\nc0,train\n", "folds.csv: has the columns clip, part; expected clip, fold"),
+        ("clip,fold\nc0,train\n", r"folds.csv: expected every clip of made.csv once; 0 stand twice, 6 are not listed \(c1"),
+        ("clip,fold\nc9,train\nc9,test\n", r"1 stand twice, 7 are not listed .* 1 are unknown \(c9\)"),
+    ],
+)
+def test_a_table_of_folds_lists_every_clip_once(made, tmp_path: Path, text: str, message: str):
+    path = tmp_path / "folds.csv"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=message):
+        splits.make(made(FOUR), GENDER, str(path))
+
+
+@pytest.mark.parametrize("how", ["cv:1", "cv:x", "cv", "loo", "5"])
+def test_an_unknown_split_says_what_is_known(made, how: str):
+    with pytest.raises(UsageError, match=f"--split {how}: expected fixed, cv:K with K >= 2 or FILE.csv"):
+        splits.make(made(FOUR), GENDER, how)
+
+
+def test_fixed_needs_a_fold_column(made):
+    with pytest.raises(UsageError, match=r"--split fixed: made.csv has no column 'fold'"):
+        splits.make(made(FOUR), GENDER, "fixed")
+
+
+@pytest.mark.parametrize(
+    ("clips", "message"),
+    [
+        ([{"sex": "f"}], r"made.csv: has no column 'gender', which task 'gender' predicts \(label columns: sex, rec"),
+        ([{"gender": "f"}, {"gender": "f"}], "made.csv: every clip has the gender 'f'; expected two classes or more"),
+        ([{"gender": "f"}, {"gender": ""}, {"gender": "m"}], "made.csv: c1: column 'gender' is empty; expected one of f, m"),
+        ([{"gender": ""}], "made.csv: c0: column 'gender' is empty$"),
+    ],
+)
+def test_a_target_that_cannot_be_predicted_is_refused(made, clips, message: str):
+    with pytest.raises(UsageError, match=message):
+        splits.target(made(clips), GENDER)
+
+
+def test_an_empty_group_is_refused_where_it_stands(made):
+    clips = [*voices(), {"gender": "f", "speaker": ""}]
+    with pytest.raises(UsageError, match="made.csv: c30: column 'speaker' is empty; expected one of s0, s1"):
+        splits.make(made(clips), GENDER, "cv:2")
+
+
+def test_the_check_is_made_at_the_moment_of_use():
+    fold = np.array(["0", "0", "1", "1"])
+    leaky = Split("cv:2", fold, {"speaker": np.array(["a", "b", "b", "c"])})
+    with pytest.raises(SplitError, match="split 'cv:2' leaks: speaker b on both sides of fold '0'"):
+        splits.check(leaky, np.array(["f", "m", "f", "m"]))

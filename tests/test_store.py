@@ -1,0 +1,129 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench.errors import UsageError
+from bench.store import Store
+from bench.types import SCHEMA, Cost, Result, Score, Status
+
+RESULT = Result(
+    key="k1",
+    dataset="demo",
+    task="gender",
+    extractor="mfcc",
+    view="mean+std",
+    head="svm",
+    seed=0,
+    split="cv:5, grouped by speaker",
+    status=Status.OK,
+    scores={"accuracy": Score(0.5, folds=(0.25, 0.75))},
+    cost=Cost(audio_s=1.5, dim=80),
+    env={"bench": "1"},
+)
+PREDICTIONS = pd.DataFrame({"clip": ["a"], "fold": ["0"], "y_true": ["f"], "y_pred": ["m"], "score_f": [0.25]})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = Store(tmp_path / "out" / "deep")
+    made.open()
+    return made
+
+
+def test_a_result_and_its_predictions_come_back_as_they_were(store: Store):
+    store.append(RESULT, PREDICTIONS)
+    assert store.results() == {"k1": RESULT}
+    pd.testing.assert_frame_equal(store.predictions("k1"), PREDICTIONS, check_dtype=False)
+
+
+def test_a_line_has_the_fields_of_the_schema(store: Store):
+    store.append(RESULT)
+    line = json.loads(store.results_path.read_text())
+    documented = "schema key dataset task extractor view head seed split status reason scores n_train n_test n_classes"
+    assert set(documented.split()) | {"n_bad", "cost", "env"} == set(line)
+    assert line["schema"] == SCHEMA
+    assert set(line["cost"]) == {"audio_s", "extract_s", "fit_s", "predict_s", "dim", "params", "peak_mb"}
+    assert set(line["scores"]["accuracy"]) == {"value", "low", "high", "folds"}
+
+
+def test_of_equal_keys_the_last_line_counts(store: Store):
+    store.append(dataclasses.replace(RESULT, status=Status.FAILED, reason="x"))
+    store.append(RESULT)
+    assert store.results() == {"k1": RESULT}
+
+
+def test_a_torn_last_line_is_left_out_and_cut_off(store: Store):
+    store.append(RESULT)
+    store.append(dataclasses.replace(RESULT, key="k2"))
+    text = store.results_path.read_bytes()
+    store.results_path.write_bytes(text[:-20])
+    assert set(store.results()) == {"k1"}
+    store.open()
+    store.append(dataclasses.replace(RESULT, key="k3"))
+    assert set(store.results()) == {"k1", "k3"}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("hello", "results.jsonl:2: is no result .*; remove the line"),
+        ("{}", "results.jsonl:2: is no result .'schema'.; remove the line"),
+        ('{"schema": 1}', "results.jsonl:2: is no result"),
+        (json.dumps({"schema": SCHEMA + 1}), f"results.jsonl:2: has schema {SCHEMA + 1}; this version reads up to {SCHEMA}"),
+    ],
+)
+def test_a_damaged_or_newer_line_is_named(store: Store, line: str, message: str):
+    store.append(RESULT)
+    with store.results_path.open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(UsageError, match=message):
+        store.results()
+
+
+def test_an_output_that_is_a_file_or_cannot_be_written_is_refused(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="file: is a file; expected a folder, or a name that is free"):
+        Store(tmp_path / "file")
+    with pytest.raises(UsageError, match="out: cannot be written .Not a directory"):
+        Store(tmp_path / "file" / "out").open()
+
+
+def test_a_full_disk_says_that_nothing_finished_is_lost(store: Store, monkeypatch: pytest.MonkeyPatch):
+    store.append(RESULT)
+
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(UsageError, match="No space left on device.*nothing finished is lost"):
+        store.append(dataclasses.replace(RESULT, key="k2"))
+    assert "k1" in store.results()
+
+
+def test_a_folder_without_a_run_says_what_is_expected(tmp_path: Path):
+    with pytest.raises(UsageError, match="nothing: holds no run.json; expected the folder"):
+        Store(tmp_path / "nothing").run()
+
+
+def test_run_json_is_replaced(store: Store):
+    store.write_run({"finished": False})
+    store.write_run({"finished": True})
+    assert store.run() == {"finished": True}
+
+
+def test_bad_clips_are_listed_per_dataset_until_they_are_good(store: Store):
+    assert store.bad_clips().empty
+    store.write_bad_clips("one", {})
+    assert not store.bad_clips_path.exists()
+    store.write_bad_clips("one", {"a": "empty, alas", "b": "text"})
+    store.write_bad_clips("two", {"c": "NaN"})
+    store.write_bad_clips("one", {"b": "text"})
+    assert store.bad_clips().to_dict("records") == [
+        {"dataset": "two", "clip": "c", "reason": "NaN"},
+        {"dataset": "one", "clip": "b", "reason": "text"},
+    ]
+    store.write_bad_clips("one", {})
+    assert store.bad_clips()["clip"].tolist() == ["c"]

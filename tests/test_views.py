@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from bench import views
+from bench.errors import PluginError, UsageError
+from bench.types import View
+
+RNG = np.random.default_rng(0)
+FRAMES = RNG.normal(size=(7, 3)).astype(np.float32)
+LAYERS = RNG.normal(size=(4, 7, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("pool", "expected"),
+    [
+        ("mean", FRAMES.mean(axis=0)),
+        ("std", FRAMES.std(axis=0)),
+        ("max", FRAMES.max(axis=0)),
+        ("first", FRAMES[0]),
+        ("mean+std", np.concatenate([FRAMES.mean(axis=0), FRAMES.std(axis=0)])),
+    ],
+)
+def test_every_pooling_is_what_numpy_says(pool: str, expected: np.ndarray):
+    statistics = views.summarise(FRAMES, 3)[np.newaxis]
+    np.testing.assert_allclose(views.select(statistics, View(pool=pool))[0], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("layer", "frames"), [(0, LAYERS[0]), (2, LAYERS[2]), ("last", LAYERS[3]), ("mean", LAYERS.mean(axis=0))]
+)
+def test_every_layer_can_be_chosen_of_the_same_statistics(layer, frames: np.ndarray):
+    statistics = views.summarise(LAYERS, 3)[np.newaxis]
+    expected = np.concatenate([frames.mean(axis=0), frames.std(axis=0)])
+    np.testing.assert_allclose(views.select(statistics, View(layer=layer))[0], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_one_vector_per_clip_is_one_frame():
+    statistics = views.summarise(FRAMES[0], 3)[np.newaxis]
+    np.testing.assert_array_equal(views.select(statistics, View(pool="mean"))[0], FRAMES[0])
+    assert not views.select(statistics, View(pool="std")).any()
+
+
+@pytest.mark.parametrize(("frames", "last"), [(FRAMES, 0), (LAYERS, 3)])
+def test_a_layer_that_is_not_there_says_which_are(frames: np.ndarray, last: int):
+    with pytest.raises(UsageError, match=f"names a layer that is not there; expected 0 to {last}"):
+        views.select(views.summarise(frames, 3)[np.newaxis], View(layer=last + 1))
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        (FRAMES[:, :2], r"shape \(7, 2\); expected \(n_frames, 3\)"),
+        (FRAMES[:0], r"shape \(0, 3\)"),
+        (np.float32(1), r"shape \(\)"),
+        (np.where(FRAMES > 1, np.nan, FRAMES), "not all finite"),
+        (np.full((2, 3), np.inf), "not all finite"),
+        (np.ones((2, 3), dtype=int), "int64 frames that are not all finite floats"),
+    ],
+)
+def test_frames_that_break_the_contract_are_refused(frames: np.ndarray, message: str):
+    with pytest.raises(PluginError, match=message):
+        views.summarise(frames, 3)
