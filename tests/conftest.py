@@ -49,7 +49,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Resu
 
 @pytest.fixture
 def digits(real: Path, tmp_path: Path) -> Path:
-    """Return a manifest of 48 real spoken digits: 6 speakers, 2 of them as if female, 4 sessions of 2 takes."""
+    """Return a manifest of 48 real spoken digits: 6 speakers (2 as if female) x 4 sessions x 2 takes."""
     rows = [
         {
             "path": str(real / "fsdd" / f"{digit}_{speaker}_{take}.wav"),

@@ -36,7 +36,9 @@ def speech(real: Path) -> np.ndarray:
         ("mp3", "MPEG_LAYER_III", 0.2),
     ],
 )
-def test_every_format_and_depth_gives_the_samples(suffix: str, subtype: str, tolerance: float, speech, tmp_path: Path):
+def test_every_format_and_depth_gives_the_samples(
+    suffix: str, subtype: str, tolerance: float, speech, tmp_path: Path
+):
     path = tmp_path / f"a.{suffix}"
     soundfile.write(path, speech, 16000, subtype=subtype)
     samples = audio.read(Clip("a", path), 16000)
@@ -47,7 +49,9 @@ def test_every_format_and_depth_gives_the_samples(suffix: str, subtype: str, tol
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44100, 96000])
 @pytest.mark.parametrize("n_channels", [1, 2, 6])
-def test_any_rate_and_channel_count_gives_what_librosa_gives(rate: int, n_channels: int, speech, tmp_path: Path):
+def test_any_rate_and_channel_count_gives_what_librosa_gives(
+    rate: int, n_channels: int, speech, tmp_path: Path
+):
     path = tmp_path / "a.wav"
     high = librosa.resample(speech, orig_sr=16000, target_sr=rate)
     levels = np.linspace(0.2, 1, n_channels)
@@ -132,7 +136,10 @@ def test_the_content_is_that_of_the_file_and_its_window_not_of_its_name(tmp_path
         write(tmp_path / name, samples)
     digests = {name: audio.sha256(tmp_path / f"{name}.wav") for name in "abc"}
     assert digests["a"] == digests["b"] != digests["c"]
-    clips = [Clip("x", tmp_path / "a.wav", *window) for window in ((None, None), (0.0, 1.0), (0.0, 2.0), (0.5, 1.0))]
+    clips = [
+        Clip("x", tmp_path / "a.wav", *window)
+        for window in ((None, None), (0.0, 1.0), (0.0, 2.0), (0.5, 1.0))
+    ]
     assert len({audio.content(clip, digests["a"]) for clip in clips}) == 4
 
 

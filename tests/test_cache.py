@@ -50,7 +50,7 @@ def test_a_damaged_or_half_written_file_is_as_good_as_absent(tmp_path: Path):
 
 def test_a_root_that_cannot_be_written_says_how_to_choose_another(tmp_path: Path):
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="file: cannot be written .*set BENCH_CACHE to another folder"):
+    with pytest.raises(UsageError, match=r"file: cannot be written .*set BENCH_CACHE to another folder"):
         Cache(str(tmp_path / "file"))
 
 
@@ -61,6 +61,6 @@ def test_a_write_that_fails_leaves_no_row(tmp_path: Path, monkeypatch: pytest.Mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(fsspec.implementations.local.LocalFileSystem, "mv", full)
-    with pytest.raises(UsageError, match="No space left on device.*free some space"):
+    with pytest.raises(UsageError, match=r"No space left on device.*free some space"):
         cache.write("mfcc", batch("a"))
     assert cache.read("mfcc") == {}

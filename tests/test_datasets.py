@@ -26,7 +26,9 @@ def test_a_folders_classes_are_its_label_at_any_depth(tone, tmp_path: Path):
     assert dataset.notes == ("1 audio files outside of the class folders are left out",)
 
 
-@pytest.mark.parametrize(("names", "found"), [([], "no audio"), (["a.wav"], "1 audio files but no class folders")])
+@pytest.mark.parametrize(
+    ("names", "found"), [([], "no audio"), (["a.wav"], "1 audio files but no class folders")]
+)
 def test_a_folder_without_classes_says_what_is_expected(names: list[str], found: str, tone, tmp_path: Path):
     (tmp_path / "voices").mkdir()
     for name in names:
@@ -39,7 +41,7 @@ def test_nothing_there_says_what_is_expected(tmp_path: Path):
     with pytest.raises(UsageError, match="nowhere: does not exist; expected a folder"):
         open_(tmp_path / "nowhere")
     (tmp_path / "text.txt").write_text("hello")
-    with pytest.raises(UsageError, match="text.txt: is no folder and no manifest"):
+    with pytest.raises(UsageError, match=r"text.txt: is no folder and no manifest"):
         open_(tmp_path / "text.txt")
 
 
@@ -61,7 +63,9 @@ def test_a_manifest_keeps_labels_as_they_are_written(tmp_path: Path):
 
 
 def test_a_parquet_manifest_is_read_as_a_csv_is(tmp_path: Path):
-    table = pd.DataFrame({"path": ["a.wav", "b.wav"], "speaker": [7, 8], "end": [1.5, None], "kind": ["x", None]})
+    table = pd.DataFrame(
+        {"path": ["a.wav", "b.wav"], "speaker": [7, 8], "end": [1.5, None], "kind": ["x", None]}
+    )
     table.to_parquet(tmp_path / "clips.parquet")
     dataset = open_(tmp_path / "clips.parquet")
     assert dataset.table["speaker"].tolist() == ["7", "8"]
@@ -80,7 +84,10 @@ def test_windows_of_a_file_are_one_recording(tmp_path: Path):
         ("file,gender\na.wav,f\n", r"clips.csv: has no column 'path' .columns: file, gender."),
         ("path,gender\n", "clips.csv: holds no clips"),
         ("path,gender\na.wav,f\n,m\n", "clips.csv:3: has no path"),
-        ("path,gender\na.wav,f\n./a.wav,m\n", r"clips.csv:3: path '.*a.wav' stands twice, first at .*clips.csv:2"),
+        (
+            "path,gender\na.wav,f\n./a.wav,m\n",
+            r"clips.csv:3: path '.*a.wav' stands twice, first at .*clips.csv:2",
+        ),
         ("clip,path\nx,a.wav\nx,b.wav\n", r"clips.csv:3: clip 'x' stands twice, first at .*clips.csv:2"),
         ("path,start\na.wav,soon\n", "clips.csv:2: column 'start' is no number; expected seconds"),
         ("path,gender\na.wav,f,too,many\n", "clips.csv: cannot be read as a table"),
@@ -95,16 +102,20 @@ def test_a_bad_manifest_names_its_line(text: str, message: str, tmp_path: Path):
 
 
 def test_a_manifest_that_is_not_there_or_not_parquet_is_refused(tmp_path: Path):
-    with pytest.raises(UsageError, match="none.csv: no such file"):
+    with pytest.raises(UsageError, match=r"none.csv: no such file"):
         open_(tmp_path / "none.csv")
     (tmp_path / "a.parquet").write_text("no parquet")
-    with pytest.raises(UsageError, match="a.parquet: cannot be read as a table"):
+    with pytest.raises(UsageError, match=r"a.parquet: cannot be read as a table"):
         open_(tmp_path / "a.parquet")
 
 
 def test_librispeech_is_recognised_from_a_subset_and_from_its_root(real: Path):
     subset = open_(real / "LibriSpeech" / "train-clean-100")
-    assert (subset.name, len(subset.table), subset.table["speaker"].nunique()) == ("train-clean-100", 251, 251)
+    assert (subset.name, len(subset.table), subset.table["speaker"].nunique()) == (
+        "train-clean-100",
+        251,
+        251,
+    )
     assert subset.table["gender"].value_counts().to_dict() == {"male": 126, "female": 125}
     root = open_(real / "LibriSpeech")
     assert (root.name, len(root.table)) == ("LibriSpeech", 351)
@@ -199,7 +210,9 @@ def test_women_of_the_demo_corpus_have_higher_voices(corpus):
 
 
 def card(**fields: object) -> Card:
-    return Card(**{"name": "mine", "kind": "demo", "version": "1", "about": "", "place": "mine.toml", **fields})
+    return Card(
+        **{"name": "mine", "kind": "demo", "version": "1", "about": "", "place": "mine.toml", **fields}
+    )
 
 
 def test_a_card_gives_its_name_version_and_mark(home: Path, corpus):
@@ -221,7 +234,7 @@ def test_a_bad_card_is_refused(fields: dict[str, object], message: str, home: Pa
 
 def test_a_home_that_cannot_be_written_says_how_to_choose_another(tmp_path: Path):
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="file: cannot be written .*set BENCH_CACHE"):
+    with pytest.raises(UsageError, match=r"file: cannot be written .*set BENCH_CACHE"):
         datasets.from_card(card(), tmp_path / "file")
 
 

@@ -26,7 +26,7 @@ def top(module: str) -> str:
 
 
 def imports() -> list[tuple[str, str]]:
-    """Return (importing module, imported module), both below `bench`, wherever in the file the import stands."""
+    """Return (importing module, imported module) of this package, wherever in a file the import stands."""
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         name = ".".join(("bench", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
@@ -40,7 +40,9 @@ def imports() -> list[tuple[str, str]]:
 
 
 def test_every_module_has_a_level():
-    modules = {path.stem for path in PACKAGE.glob("*.py")} | {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    modules = {path.stem for path in PACKAGE.glob("*.py")} | {
+        path.parent.name for path in PACKAGE.glob("*/__init__.py")
+    }
     assert modules - {"__init__", "__main__"} == set(levels()) | PLUGINS
 
 

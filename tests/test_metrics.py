@@ -11,7 +11,9 @@ from bench.metrics import METRICS
 REFERENCES = {
     "accuracy": sklearn.metrics.accuracy_score,
     "balanced_accuracy": sklearn.metrics.balanced_accuracy_score,
-    "f1_macro": lambda y_true, y_pred: sklearn.metrics.f1_score(y_true, y_pred, average="macro", zero_division=0),
+    "f1_macro": lambda y_true, y_pred: sklearn.metrics.f1_score(
+        y_true, y_pred, average="macro", zero_division=0
+    ),
 }
 pairs = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abcd")), min_size=1, max_size=30)
 

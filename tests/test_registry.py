@@ -33,7 +33,11 @@ def test_the_packaged_names_are_found(tmp_path: Path):
 
 def test_a_users_folder_adds_names(user: Path):
     write(user, "registry/extractors.toml", EXTRACTOR.format(name="loud"))
-    write(user, "registry/tasks.toml", '[accent]\ntarget = "accent"\ngroups = ["speaker"]\nmetrics = ["accuracy"]\n')
+    write(
+        user,
+        "registry/tasks.toml",
+        '[accent]\ntarget = "accent"\ngroups = ["speaker"]\nmetrics = ["accuracy"]\n',
+    )
     write(user, "datasets/mine.toml", 'kind = "demo"\nversion = "1"\nabout = "mine"\n')
     declared = registry.load(user)
     assert declared.extractors["loud"].root == str(user)
@@ -60,7 +64,12 @@ def test_a_name_declared_twice_names_both_places(user: Path, file: str, text: st
 
 def test_the_same_declaration_read_twice_is_one(user: Path):
     packaged = registry.packaged_root()
-    for file in ("registry/extractors.toml", "registry/heads.toml", "registry/tasks.toml", "datasets/demo.toml"):
+    for file in (
+        "registry/extractors.toml",
+        "registry/heads.toml",
+        "registry/tasks.toml",
+        "datasets/demo.toml",
+    ):
         write(user, file, (packaged / file).read_text(encoding="utf-8"))
     assert registry.load(user) == registry.load(user / "empty")
 
@@ -71,9 +80,21 @@ def test_the_same_declaration_read_twice_is_one(user: Path):
         ("registry/heads.toml", "[svm2\n", "no valid TOML"),
         ("registry/heads.toml", "svm2 = 3\n", r"'svm2' is no table; expected \[svm2\]"),
         ("registry/heads.toml", '["a b"]\nfactory = "m:A"\n', "the name 'a b' cannot be typed"),
-        ("registry/heads.toml", '[a]\nfactry = "m:A"\n', "'a': unknown field 'factry'; its fields are factory"),
-        ("registry/heads.toml", "[a]\nabout = 'x'\n", "'a': missing 1 required positional argument: 'factory'"),
-        ("registry/heads.toml", '[a]\nfactory = "m:A"\nrequires = "xgboost"\n', "field 'requires' is 'xgboost'; expected tuple"),
+        (
+            "registry/heads.toml",
+            '[a]\nfactry = "m:A"\n',
+            "'a': unknown field 'factry'; its fields are factory",
+        ),
+        (
+            "registry/heads.toml",
+            "[a]\nabout = 'x'\n",
+            "'a': missing 1 required positional argument: 'factory'",
+        ),
+        (
+            "registry/heads.toml",
+            '[a]\nfactory = "m:A"\nrequires = "xgboost"\n',
+            "field 'requires' is 'xgboost'; expected tuple",
+        ),
         ("registry/heads.toml", '[a]\nfactory = "m:A"\nroot = "/"\n', "unknown field 'root'"),
         ("registry/tasks.toml", "[a]\ntarget = 3\n", "field 'target' is 3; expected str"),
         ("datasets/a.toml", 'kind = "demo"\n', "'a': missing 2 required"),
@@ -103,19 +124,30 @@ def test_what_is_missing_names_the_command_and_the_extra_that_brings_it(monkeypa
 
 
 def test_what_is_not_installed_is_not_built():
-    with pytest.raises(UnavailableError, match="head 'a' is not installed; run: pip install no-such-distribution"):
+    with pytest.raises(
+        UnavailableError, match="head 'a' is not installed; run: pip install no-such-distribution"
+    ):
         registry.build(Spec("head", "a", "m:A", requires=("no-such-distribution",)))
 
 
 def test_a_users_module_is_built_and_its_code_is_part_of_its_identity(user: Path):
-    write(user, "loudness_a.py", "class Loud:\n    def __init__(self, floor=0):\n        self.floor = floor\n")
+    write(
+        user, "loudness_a.py", "class Loud:\n    def __init__(self, floor=0):\n        self.floor = floor\n"
+    )
     spec = Spec("extractor", "loud", "loudness_a:Loud", {"floor": 3}, root=str(user))
     assert registry.build(spec).floor == 3
     before = registry.identity(spec)
     assert registry.identity(spec) == before
-    write(user, "loudness_a.py", "class Loud:\n    def __init__(self, floor=0):\n        self.floor = floor + 1\n")
+    write(
+        user,
+        "loudness_a.py",
+        "class Loud:\n    def __init__(self, floor=0):\n        self.floor = floor + 1\n",
+    )
     assert registry.identity(spec) != before
-    assert registry.identity(Spec("extractor", "loud", "loudness_a:Loud", {"floor": 4}, root=str(user))) != before
+    assert (
+        registry.identity(Spec("extractor", "loud", "loudness_a:Loud", {"floor": 4}, root=str(user)))
+        != before
+    )
 
 
 def test_the_identity_holds_versions_and_leaves_out_the_name():
@@ -146,5 +178,5 @@ def test_a_module_that_is_not_there_has_no_identity(module: str):
 
 
 def test_a_factory_is_a_module_and_an_attribute():
-    with pytest.raises(UsageError, match="factory 'sklearn.svm.SVC' of 'a'; expected 'module:attribute'"):
+    with pytest.raises(UsageError, match=r"factory 'sklearn.svm.SVC' of 'a'; expected 'module:attribute'"):
         registry.build(Spec("head", "a", "sklearn.svm.SVC"))

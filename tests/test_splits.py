@@ -27,7 +27,9 @@ groupings = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 6)), min_size=6
 
 
 @given(groupings, st.integers(2, 5))
-def test_no_group_ever_crosses_a_fold_and_every_clip_is_tested_once(made, groups: list[tuple[int, int]], n_folds: int):
+def test_no_group_ever_crosses_a_fold_and_every_clip_is_tested_once(
+    made, groups: list[tuple[int, int]], n_folds: int
+):
     dataset = made(rows({(f"g{label}", f"s{i}"): n for i, (label, n) in enumerate(groups)}))
     speaker = dataset.table["speaker"].to_numpy()
     try:
@@ -61,7 +63,9 @@ def test_the_split_is_the_same_every_time(made):
 
 
 def test_the_strictest_group_that_the_data_can_satisfy_is_used(made):
-    clips = [{"speaker": f"s{i}", "session": f"s{i}-{j}"} for i in range(4) for j in range(3) for _ in range(2)]
+    clips = [
+        {"speaker": f"s{i}", "session": f"s{i}-{j}"} for i in range(4) for j in range(3) for _ in range(2)
+    ]
     split = splits.make(made(clips), SPEAKER, "cv:3")
     assert (split.group, split.note) == ("session", "")
     assert list(split.groups) == ["session", "recording"]
@@ -80,14 +84,28 @@ def test_a_lenient_group_says_why_no_stricter_one_was_possible(made):
     ("clips", "how", "message"),
     [
         (voices(4), "cv:5", "speaker: 4 groups are fewer than 5 folds"),
-        (rows({("f", "a"): 9, ("f", "b"): 9, ("m", "c"): 9}), "cv:3", r"1 of 2 classes have a single speaker \(m\)"),
-        (rows({("f", f"a{i}"): 1 for i in range(3)} | {("m", "b"): 1}), "cv:2", r"have a single speaker \(m\)"),
-        (rows({(g, f"{g}{i}"): 1 for g in "fmxyz" for i in range(2)}), "cv:5", "no class has more than 2 clips"),
+        (
+            rows({("f", "a"): 9, ("f", "b"): 9, ("m", "c"): 9}),
+            "cv:3",
+            r"1 of 2 classes have a single speaker \(m\)",
+        ),
+        (
+            rows({("f", f"a{i}"): 1 for i in range(3)} | {("m", "b"): 1}),
+            "cv:2",
+            r"have a single speaker \(m\)",
+        ),
+        (
+            rows({(g, f"{g}{i}"): 1 for g in "fmxyz" for i in range(2)}),
+            "cv:5",
+            "no class has more than 2 clips",
+        ),
         ([{"gender": g} for g in "fmfm"], "cv:2", "speaker: there is no such column"),
     ],
 )
 def test_an_impossible_split_names_what_prevents_it(made, clips, how: str, message: str):
-    with pytest.raises(SplitError, match=f"task 'gender' cannot be split on made.csv without a leak: .*{message}"):
+    with pytest.raises(
+        SplitError, match=f"task 'gender' cannot be split on made.csv without a leak: .*{message}"
+    ):
         splits.make(made(clips), GENDER, how)
 
 
@@ -116,7 +134,10 @@ def test_a_fold_column_may_name_cross_validation_folds(made):
 @pytest.mark.parametrize(
     ("folds", "message"),
     [
-        ("rtrrttd", "split 'fixed' leaks: speaker a on both sides of fold 'test'; put every speaker into one fold"),
+        (
+            "rtrrttd",
+            "split 'fixed' leaks: speaker a on both sides of fold 'test'; put every speaker into one fold",
+        ),
         ("1212212", "split 'fixed' leaks: speaker .* on both sides"),
         ("rrrrddd", "split 'fixed' tests no clip; expected the folds train and test"),
         ("ttttttt", "split 'fixed' tests classes in fold 'test' that it never trains on: f, m"),
@@ -130,7 +151,7 @@ def test_a_fixed_split_that_leaks_or_cannot_be_learnt_is_refused(made, folds: st
 
 def test_a_more_lenient_group_must_not_cross_either(made):
     clips = [{"speaker": f"s{i % 2}", "session": f"{i}", "recording": f"r{i // 2 % 3}"} for i in range(12)]
-    with pytest.raises(SplitError, match="recording .* on both sides"):
+    with pytest.raises(SplitError, match=r"recording .* on both sides"):
         splits.make(made(with_folds(clips, "rrrrrrtttttt")), SPEAKER, "fixed")
 
 
@@ -146,7 +167,10 @@ def test_folds_may_come_from_a_table(made, tmp_path: Path):
     ("text", "message"),
     [
         ("clip,part\nc0,train\n", "folds.csv: has the columns clip, part; expected clip, fold"),
-        ("clip,fold\nc0,train\n", r"folds.csv: expected every clip of made.csv once; 0 stand twice, 6 are not listed \(c1"),
+        (
+            "clip,fold\nc0,train\n",
+            r"folds.csv: expected every clip of made.csv once; 0 stand twice, 6 are not listed \(c1",
+        ),
         ("clip,fold\nc9,train\nc9,test\n", r"1 stand twice, 7 are not listed .* 1 are unknown \(c9\)"),
     ],
 )
@@ -171,9 +195,18 @@ def test_fixed_needs_a_fold_column(made):
 @pytest.mark.parametrize(
     ("clips", "message"),
     [
-        ([{"sex": "f"}], r"made.csv: has no column 'gender', which task 'gender' predicts \(label columns: sex, rec"),
-        ([{"gender": "f"}, {"gender": "f"}], "made.csv: every clip has the gender 'f'; expected two classes or more"),
-        ([{"gender": "f"}, {"gender": ""}, {"gender": "m"}], "made.csv: c1: column 'gender' is empty; expected one of f, m"),
+        (
+            [{"sex": "f"}],
+            r"made.csv: has no column 'gender', which task 'gender' predicts \(label columns: sex, rec",
+        ),
+        (
+            [{"gender": "f"}, {"gender": "f"}],
+            "made.csv: every clip has the gender 'f'; expected two classes or more",
+        ),
+        (
+            [{"gender": "f"}, {"gender": ""}, {"gender": "m"}],
+            "made.csv: c1: column 'gender' is empty; expected one of f, m",
+        ),
         ([{"gender": ""}], "made.csv: c0: column 'gender' is empty$"),
     ],
 )
@@ -184,7 +217,7 @@ def test_a_target_that_cannot_be_predicted_is_refused(made, clips, message: str)
 
 def test_an_empty_group_is_refused_where_it_stands(made):
     clips = [*voices(), {"gender": "f", "speaker": ""}]
-    with pytest.raises(UsageError, match="made.csv: c30: column 'speaker' is empty; expected one of s0, s1"):
+    with pytest.raises(UsageError, match=r"made.csv: c30: column 'speaker' is empty; expected one of s0, s1"):
         splits.make(made(clips), GENDER, "cv:2")
 
 

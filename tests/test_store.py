@@ -23,7 +23,9 @@ RESULT = Result(
     cost=Cost(audio_s=1.5, dim=80),
     env={"bench": "1"},
 )
-PREDICTIONS = pd.DataFrame({"clip": ["a"], "fold": ["0"], "y_true": ["f"], "y_pred": ["m"], "score_f": [0.25]})
+PREDICTIONS = pd.DataFrame(
+    {"clip": ["a"], "fold": ["0"], "y_true": ["f"], "y_pred": ["m"], "score_f": [0.25]}
+)
 
 
 @pytest.fixture
@@ -42,7 +44,9 @@ def test_a_result_and_its_predictions_come_back_as_they_were(store: Store):
 def test_a_line_has_the_fields_of_the_schema(store: Store):
     store.append(RESULT)
     line = json.loads(store.results_path.read_text())
-    documented = "schema key dataset task extractor view head seed split status reason scores n_train n_test n_classes"
+    documented = (
+        "schema key dataset task extractor view head seed split status reason scores n_train n_test n_classes"
+    )
     assert set(documented.split()) | {"n_bad", "cost", "env"} == set(line)
     assert line["schema"] == SCHEMA
     assert set(line["cost"]) == {"audio_s", "extract_s", "fit_s", "predict_s", "dim", "params", "peak_mb"}
@@ -72,7 +76,10 @@ def test_a_torn_last_line_is_left_out_and_cut_off(store: Store):
         ("hello", "results.jsonl:2: is no result .*; remove the line"),
         ("{}", "results.jsonl:2: is no result .'schema'.; remove the line"),
         ('{"schema": 1}', "results.jsonl:2: is no result"),
-        (json.dumps({"schema": SCHEMA + 1}), f"results.jsonl:2: has schema {SCHEMA + 1}; this version reads up to {SCHEMA}"),
+        (
+            json.dumps({"schema": SCHEMA + 1}),
+            f"results.jsonl:2: has schema {SCHEMA + 1}; this version reads up to {SCHEMA}",
+        ),
     ],
 )
 def test_a_damaged_or_newer_line_is_named(store: Store, line: str, message: str):
@@ -87,7 +94,7 @@ def test_an_output_that_is_a_file_or_cannot_be_written_is_refused(tmp_path: Path
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="file: is a file; expected a folder, or a name that is free"):
         Store(tmp_path / "file")
-    with pytest.raises(UsageError, match="out: cannot be written .Not a directory"):
+    with pytest.raises(UsageError, match=r"out: cannot be written .Not a directory"):
         Store(tmp_path / "file" / "out").open()
 
 
@@ -98,13 +105,13 @@ def test_a_full_disk_says_that_nothing_finished_is_lost(store: Store, monkeypatc
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(UsageError, match="No space left on device.*nothing finished is lost"):
+    with pytest.raises(UsageError, match=r"No space left on device.*nothing finished is lost"):
         store.append(dataclasses.replace(RESULT, key="k2"))
     assert "k1" in store.results()
 
 
 def test_a_folder_without_a_run_says_what_is_expected(tmp_path: Path):
-    with pytest.raises(UsageError, match="nothing: holds no run.json; expected the folder"):
+    with pytest.raises(UsageError, match=r"nothing: holds no run.json; expected the folder"):
         Store(tmp_path / "nothing").run()
 
 

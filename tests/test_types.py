@@ -11,19 +11,31 @@ from bench.types import Split, View, digest
 
 def test_a_digest_does_not_depend_on_the_process():
     code = "from bench.types import digest; print(digest({'b': [1, 2.5, None, 'é'], 'a': True}))"
-    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    other = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
     assert other == digest({"a": True, "b": [1, 2.5, None, "é"]})
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [(1, "1"), (1, 1.0), (1, True), (None, "None"), (["a", "b"], ["a,b"]), ({"a": 1}, ["a", 1]), ([["a"], "b"], [["a", "b"]])],
+    [
+        (1, "1"),
+        (1, 1.0),
+        (1, True),
+        (None, "None"),
+        (["a", "b"], ["a,b"]),
+        ({"a": 1}, ["a", 1]),
+        ([["a"], "b"], [["a", "b"]]),
+    ],
 )
 def test_values_that_a_formatted_name_would_confuse_have_different_digests(one: object, other: object):
     assert digest(one) != digest(other)
 
 
-@pytest.mark.parametrize("value", [{1: "a"}, {"a": {2: "b"}}, [{None: 1}], object(), np.float32(1), {"a", "b"}])
+@pytest.mark.parametrize(
+    "value", [{1: "a"}, {"a": {2: "b"}}, [{None: 1}], object(), np.float32(1), {"a", "b"}]
+)
 def test_a_value_that_json_would_change_has_no_digest(value: object):
     with pytest.raises(TypeError, match=r"digest: key|not JSON serializable"):
         digest(value)
@@ -62,7 +74,10 @@ def test_a_fixed_split_trains_on_train_and_never_touches_dev():
 
 def test_cross_validation_tests_each_fold_once_and_trains_on_the_others():
     fold = np.array(["b", "a", "c", "a"])
-    rounds = [(name, train.tolist(), test.tolist()) for name, train, test in Split("cv:3", fold, {"g": fold}).rounds()]
+    rounds = [
+        (name, train.tolist(), test.tolist())
+        for name, train, test in Split("cv:3", fold, {"g": fold}).rounds()
+    ]
     assert rounds == [("a", [0, 2], [1, 3]), ("b", [1, 2, 3], [0]), ("c", [0, 1, 3], [2])]
 
 

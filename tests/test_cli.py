@@ -1,0 +1,138 @@
+import json
+from importlib.metadata import version
+
+import pytest
+
+from bench import progress
+from bench.types import Result, Status
+
+
+def test_help_and_version(bench):
+    assert "Compare audio embeddings and classifiers" in bench("--help").stdout
+    assert version("audio-embedding-bench") in bench("--version").stdout
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("datasets", ["demo"]),
+        ("tasks", ["noise", "gender", "speaker", "class"]),
+        ("extractors", ["mfcc", "mfcc-13"]),
+        ("heads", ["dummy", "svm", "logreg", "gbdt"]),
+        ("metrics", ["accuracy", "balanced_accuracy", "f1_macro"]),
+    ],
+)
+def test_each_kind_is_listed_for_people_and_for_machines(bench, kind: str, names: list[str]):
+    entries = json.loads(bench("list", kind, "--json").stdout)
+    assert [entry["name"] for entry in entries] == names
+    assert {entry["kind"] for entry in entries} == {kind}
+    assert all(entry["about"] and entry["status"] == "ready" for entry in entries)
+    text = bench("list", kind).stdout
+    assert all(name in text for name in names)
+
+
+def test_everything_is_listed_at_once(bench):
+    kinds = [entry["kind"] for entry in json.loads(bench("list", "--json").stdout)]
+    assert list(dict.fromkeys(kinds)) == ["datasets", "tasks", "extractors", "heads"]
+
+
+def test_what_is_missing_is_listed_with_the_command(bench, tmp_path):
+    (tmp_path / "registry").mkdir()
+    entry = '[needy]\nfactory = "a:B"\nrequires = ["no-such-distribution"]\n'
+    (tmp_path / "registry" / "heads.toml").write_text(entry)
+    status = {entry["name"]: entry["status"] for entry in json.loads(bench("list", "heads", "--json").stdout)}
+    assert status["needy"] == "pip install no-such-distribution"
+
+
+def test_a_broken_registry_is_one_line(bench, tmp_path):
+    (tmp_path / "registry").mkdir()
+    (tmp_path / "registry" / "heads.toml").write_text("[svm\n")
+    done = bench("list")
+    assert done.exit_code == 2
+    assert "heads.toml: no valid TOML" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "--seeds", "0,x"], "'0,x' is no list of whole numbers"),
+        (["run", "--seeds", ""], "'' is no list of whole numbers"),
+        (["run", "--allow-bad", "many"], "'many' is no percentage"),
+        (["run", "--allow-bad", "101%"], "'101%' is no percentage"),
+        (["run", "--tasks", "gender,,noise"], "'gender,,noise' has an empty item"),
+        (["run", "--taks", "gender"], "No such option"),
+        (["list", "songs"], "'songs' is not one of"),
+        (["report"], "Missing argument 'OUT'"),
+        (["report", "nowhere"], "nowhere: holds no run.json"),
+    ],
+)
+def test_a_command_that_cannot_be_understood_exits_with_2(bench, words: list[str], message: str):
+    done = bench(*words)
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
+def test_an_output_that_is_a_file_is_refused_before_any_work(bench, tmp_path):
+    (tmp_path / "out").touch()
+    done = bench("run", "--out", "out")
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "Error: out: is a file; expected a folder, or a name that is free\n",
+    )
+
+
+@pytest.mark.parametrize("out", ["/proc/bench-out", "file/out"])
+def test_an_output_that_cannot_be_written_is_refused(bench, digits, tmp_path, out: str):
+    (tmp_path / "file").touch()
+    done = bench("run", "--tasks", "speaker", "--datasets", digits, "--out", out)
+    assert done.exit_code == 2
+    assert "cannot be written" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_interrupt_says_how_to_go_on(bench, monkeypatch):
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bench.runner.plan", interrupt)
+    done = bench("run")
+    assert done.exit_code == 1
+    assert "stopped; what is finished is kept, and the same command goes on from there" in done.stderr
+
+
+def test_an_error_of_the_system_is_one_line(bench, digits, tmp_path, monkeypatch):
+    (tmp_path / "bench-out" / "leaderboard.md").mkdir(parents=True)
+    done = bench(
+        "run", "--tasks", "speaker", "--extractors", "mfcc-13", "--heads", "svm", "--datasets", digits
+    )
+    assert done.exit_code == 2
+    assert "Error: bench-out/leaderboard.md: Is a directory" in done.stderr
+
+
+def test_a_report_is_written_again_from_the_store_alone(bench, digits, tmp_path):
+    run = bench(
+        "run", "--tasks", "speaker", "--extractors", "mfcc-13", "--heads", "svm", "--datasets", digits
+    )
+    written = {
+        path: path.read_bytes()
+        for path in (tmp_path / "bench-out").rglob("*.*")
+        if path.suffix in {".md", ".png"}
+    }
+    assert len(written) == 2
+    for path in written:
+        path.unlink()
+    digits.unlink()
+    again = bench("report", "bench-out")
+    assert again.exit_code == 0
+    assert again.stdout == run.stdout
+    assert {path: path.read_bytes() for path in written} == written
+
+
+def test_without_a_terminal_there_are_no_bars_but_each_reason_once(capsys):
+    names = ("demo", "gender", "mfcc", "mean+std", "svm")
+    failed = Result("k", *names, 0, "", Status.FAILED, reason="[bold]why[/bold] " + "long " * 50)
+    with progress.observer() as observer:
+        observer.embedded("demo", "mfcc", 1, 2)
+        observer.finished(failed, 1, 2)
+        observer.finished(failed, 2, 2)
+    assert capsys.readouterr().err.strip() == f"failed: demo, gender, mfcc, svm: {failed.reason.strip()}"

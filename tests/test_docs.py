@@ -1,0 +1,120 @@
+"""What the documents promise, as far as a machine can check it."""
+
+import json
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bench import cli, registry
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def options() -> set[str]:
+    return {option for parameter in cli.main.commands["run"].params for option in parameter.opts}
+
+
+def test_the_extractor_of_the_readme_runs_beside_mfcc(bench, home: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("BENCH_CACHE", str(home))
+    (tmp_path / "registry").mkdir()
+    [code], [entry] = blocks("python"), blocks("toml")
+    (tmp_path / "mine.py").write_text(code)
+    (tmp_path / "registry" / "extractors.toml").write_text(entry)
+    [command] = [line for block in blocks("bash") for line in block.splitlines() if "zero-crossings" in line]
+    done = bench(*shlex.split(command)[1:])
+    assert done.exit_code == 0
+    assert "| zero-crossings |" in re.sub(" +", " ", done.stdout)
+
+
+@pytest.mark.parametrize(
+    "line", [line for block in blocks("bash") for line in block.splitlines() if "bench run" in line]
+)
+def test_every_option_of_the_readme_exists(line: str):
+    words = shlex.split(line.partition("bench run")[2], comments=True)
+    assert {word for word in words if word.startswith("--")} <= options()
+
+
+def test_the_tasks_of_the_readme_are_the_registrys():
+    rows = re.findall(r"^\| `(\w+)` \| (\w+).*? \| (\w+) \| (.*?) ?\|$", README, re.MULTILINE)
+    told = {name: (target, group, lenient) for name, target, group, lenient in rows}
+    tasks = registry.load(ROOT / "tests").tasks
+    expected = {t.name: (t.target, t.groups[0], ", then ".join(t.groups[1:])) for t in tasks.values()}
+    assert told == expected
+
+
+def test_the_leaderboard_of_the_readme_is_the_published_one():
+    published = (ROOT / "reports" / "demo" / "README.md").read_text(encoding="utf-8")
+    table = re.search(r"^## gender on demo.*?(\| rank.*?)\n\n", published, re.MULTILINE | re.DOTALL)
+    assert table
+    assert table[1] in README
+    assert "(synthetic)" in README
+
+
+@pytest.mark.parametrize(
+    "document", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "reports/demo/README.md"]
+)
+def test_every_link_leads_somewhere(document: str):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert target.startswith("https://") or ((ROOT / document).parent / target).exists(), target
+
+
+def test_the_lowest_constraints_are_the_lower_bounds():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    bounds = [line.replace(">=", "==") for line in project["dependencies"]]
+    lines = (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if "==" in line] == bounds
+
+
+def test_every_dependency_is_constrained():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = project["dependencies"] + project["optional-dependencies"]["neural"]
+    constraints = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    assert {re.split(">=", line)[0] for line in needed} <= set(
+        re.findall(r"^([\w-]+)==", constraints, re.MULTILINE)
+    )
+
+
+def test_ci_runs_what_tox_runs():
+    environments = re.search(
+        r"^env_list = (.*)$", (ROOT / "tox.ini").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    workflow = re.search(r"env: \[(.*)\]", (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    assert environments[1] == workflow[1]
+
+
+def test_the_files_of_a_run_are_documented(bench, digits: Path, tmp_path: Path):
+    bench(
+        "run",
+        "--tasks",
+        "speaker",
+        "--extractors",
+        "mfcc-13",
+        "--heads",
+        "svm",
+        "--datasets",
+        digits,
+        "--out",
+        "OUT",
+    )
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for path in (tmp_path / "OUT").iterdir():
+        assert f"OUT/{path.name}" in text
+    result = json.loads((tmp_path / "OUT" / "results.jsonl").read_text().splitlines()[0])
+    run = json.loads((tmp_path / "OUT" / "run.json").read_text())
+    fields = {*result, *result["cost"], *result["scores"]["accuracy"], *run}
+    assert {field for field in fields if field not in re.findall(r"\w+", text)} == set()
+
+
+def test_help_names_every_command():
+    text = CliRunner().invoke(cli.main, ["--help"]).output
+    assert set(cli.main.commands) <= set(text.split())

@@ -1,0 +1,138 @@
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from bench.errors import PluginError, SplitError
+from bench.evaluate import evaluate, score
+from bench.types import Split
+
+
+@pytest.fixture
+def problem():
+    rng = np.random.default_rng(0)
+    y = np.array(list("abc"))[np.arange(90) % 3]
+    X = (rng.normal(size=(90, 5)) * [1, 10, 100, 1, 1] + (np.arange(90) % 3)[:, np.newaxis]).astype(
+        np.float32
+    )
+    group = np.array([f"g{i // 3}" for i in range(90)])
+    return X, y, Split("cv:3", np.array([str(i // 3 % 3) for i in range(90)]), {"speaker": group})
+
+
+def clock():
+    return itertools.count().__next__
+
+
+@pytest.mark.parametrize(
+    "head", [SVC(C=10), LogisticRegression(max_iter=2000), KNeighborsClassifier(), DummyClassifier()]
+)
+def test_predictions_and_scores_are_those_of_a_plain_scikit_learn_loop(problem, head):
+    X, y, split = problem
+    predictions = evaluate(X, y, split, lambda: head.__class__(**head.get_params()), clock()).predictions
+    expected, per_fold = np.empty(90, dtype=object), []
+    for fold in "012":
+        train, test = split.fold != fold, split.fold == fold
+        model = make_pipeline(StandardScaler(), head).fit(X[train], y[train])
+        expected[test] = model.predict(X[test])
+        per_fold.append(accuracy_score(y[test], expected[test]))
+    got = predictions.set_index("row").sort_index()
+    assert got["y_pred"].tolist() == expected.tolist()
+    assert got["y_true"].tolist() == y.tolist()
+    scores = score(predictions, ["accuracy"])
+    assert scores["accuracy"].value == pytest.approx(accuracy_score(y, expected.astype(str)))
+    assert scores["accuracy"].folds == pytest.approx(per_fold)
+
+
+def test_nothing_is_fitted_on_a_tested_clip(problem):
+    X, y, split = problem
+    before = evaluate(X, y, split, SVC, clock()).predictions.set_index("row")
+    spoilt = X.copy()
+    spoilt[0] = 1e6  # a row of fold 0: were it scaled or trained with, the other rows of fold 0 would change
+    after = evaluate(spoilt, y, split, SVC, clock()).predictions.set_index("row")
+    others = before.index[(before["fold"] == "0") & (before.index != 0)]
+    pd.testing.assert_frame_equal(before.loc[others], after.loc[others])
+    assert not before[before["fold"] == "1"].equals(after[after["fold"] == "1"])
+
+
+def test_every_fold_gets_a_fresh_head(problem):
+    built = []
+
+    def build():
+        built.append(SVC())
+        return built[-1]
+
+    evaluate(*problem, build, clock())
+    assert len(set(map(id, built))) == 3
+
+
+def test_a_leak_is_refused_at_the_moment_of_use(problem):
+    X, y, split = problem
+    leaky = Split("cv:3", np.roll(split.fold, 1), split.groups)
+    with pytest.raises(SplitError, match="split 'cv:3' leaks: speaker g0, g1"):
+        evaluate(X, y, leaky, SVC, clock())
+
+
+def test_time_is_the_clocks_and_shared_between_fitting_and_predicting(problem):
+    evaluation = evaluate(*problem, SVC, clock())
+    assert (evaluation.fit_s, evaluation.predict_s) == (3, 3)
+    assert evaluation.n_train == 90
+
+
+def test_a_fixed_split_trains_and_tests_once(problem):
+    X, y, split = problem
+    fold = np.array(["train" if name == "0" else "test" if name == "1" else "dev" for name in split.fold])
+    evaluation = evaluate(X, y, Split("fixed", fold, split.groups), SVC, clock())
+    assert (evaluation.n_train, len(evaluation.predictions)) == (30, 30)
+
+
+def test_scores_per_class_are_probabilities_or_decision_values(problem):
+    X, y, split = problem
+    names = ["score_a", "score_b", "score_c"]
+    logreg = evaluate(X, y, split, LogisticRegression, clock()).predictions
+    np.testing.assert_allclose(logreg[names].sum(axis=1), 1, rtol=1e-6)
+    assert (logreg[names].to_numpy().argmax(axis=1) == [ord(label) - 97 for label in logreg["y_pred"]]).all()
+    svm = evaluate(X, y, split, SVC, clock()).predictions
+    assert (svm[names].to_numpy().argmax(axis=1) == [ord(label) - 97 for label in svm["y_pred"]]).mean() > 0.9
+
+
+def test_of_two_classes_the_decision_value_is_that_of_the_second(problem):
+    X, y, split = problem
+    two = y != "c"
+    predictions = evaluate(X[two], y[two], split.take(two), SVC, clock()).predictions
+    np.testing.assert_array_equal(predictions["score_a"], -predictions["score_b"])
+    assert ((predictions["score_b"] > 0) == (predictions["y_pred"] == "b")).all()
+
+
+class Plain(ClassifierMixin, BaseEstimator):
+    """Predicts one label, and gives no scores."""
+
+    label = "a"
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.label)
+
+
+class Stranger(Plain):
+    label = "z"
+
+
+def test_a_head_without_scores_is_fine(problem):
+    assert list(evaluate(*problem, Plain, clock()).predictions) == ["row", "fold", "y_true", "y_pred"]
+
+
+def test_a_head_that_predicts_no_label_of_the_training_side_is_refused(problem):
+    with pytest.raises(PluginError, match=r"the head predicted \['z'\]"):
+        evaluate(*problem, Stranger, clock())

@@ -1,0 +1,111 @@
+"""What the project promises of real audio, beside plain scikit-learn scripts as the reference."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from bench import audio
+from bench.extractors.mfcc import Mfcc
+from bench.store import Store
+from bench.types import Clip, Result
+
+
+def found(store: Store) -> dict[str, Result]:
+    return {result.head: result for result in store.results().values()}
+
+
+def plain_embedding(path: str) -> np.ndarray:
+    """Return mean and std of the frames, written without this project's reader and views."""
+    samples, rate = soundfile.read(path, dtype="float32")
+    assert rate == 16000
+    [frames] = Mfcc(n_mfcc=20).embed([samples])
+    return np.concatenate([frames.mean(axis=0), frames.std(axis=0)])
+
+
+@pytest.fixture
+def gender(bench, real: Path, tmp_path: Path) -> Store:
+    folder = real / "LibriSpeech" / "train-clean-100"
+    heads = ("--heads", "svm,gbdt,logreg")
+    done = bench(
+        "run", "--tasks", "gender", "--datasets", folder, "--extractors", "mfcc", *heads, "--out", "out"
+    )
+    assert done.exit_code == 0
+    assert (tmp_path / "out" / "leaderboard.md").is_file()
+    assert len(list((tmp_path / "out" / "confusion").glob("*.png"))) == 1
+    return Store(tmp_path / "out")
+
+
+def test_gender_of_251_speakers_is_told_and_is_what_a_plain_script_tells(gender: Store):
+    results = found(gender)
+    assert results["svm"].scores["accuracy"].value >= 0.90
+    assert results["dummy"].scores["accuracy"].value < 0.55
+    assert {result.n_test for result in results.values()} == {251}
+    assert {result.split for result in results.values()} == {"cv:5, grouped by speaker"}
+
+    predictions = gender.predictions(results["svm"].key)
+    assert predictions["clip"].is_unique
+    paths = {
+        path.stem: str(path)
+        for path in Path(gender.run()["datasets"]["train-clean-100"]["source"]).rglob("*.flac")
+    }
+    X = np.stack([plain_embedding(paths[clip]) for clip in predictions["clip"]])
+    y, fold = predictions["y_true"].to_numpy(str), predictions["fold"].to_numpy(str)
+    expected = np.empty_like(y)
+    for name in np.unique(fold):
+        model = make_pipeline(StandardScaler(), SVC(C=10)).fit(X[fold != name], y[fold != name])
+        expected[fold == name] = model.predict(X[fold == name])
+    assert (expected == predictions["y_pred"]).all()
+    assert results["svm"].scores["accuracy"].value == accuracy_score(y, expected)
+
+
+def test_speakers_of_test_other_are_told_across_recordings_and_the_table_says_so(
+    bench, real: Path, tmp_path: Path
+):
+    folder = real / "LibriSpeech" / "test-other"
+    done = bench(
+        "run", "--tasks", "speaker", "--datasets", folder, "--extractors", "mfcc", "--heads", "svm,logreg"
+    )
+    results = found(Store(tmp_path / "bench-out"))
+    assert results["svm"].scores["accuracy"].value >= 0.95
+    assert "Split: cv:5, grouped by recording (100 groups)" in done.stdout
+    assert "No stricter split was possible: session: 10 of 10 classes have a single session" in done.stdout
+
+
+def test_speakers_of_one_recording_each_fail_and_are_named(bench, real: Path):
+    folder = real / "LibriSpeech" / "train-clean-100"
+    done = bench("run", "--tasks", "speaker", "--datasets", folder, "--extractors", "mfcc")
+    assert done.exit_code == 1
+    assert (
+        "recording: 251 of 251 classes have a single recording (103, 1034, 1040, 1069, 1081 and 246 more)"
+        in done.stderr
+    )
+
+
+def test_speakers_of_unheard_digits_are_harder_than_random_folds_say(bench, real: Path, tmp_path: Path):
+    files = [path for path in sorted((real / "fsdd").glob("*.wav")) if int(path.stem.split("_")[2]) < 20]
+    rows = [path.stem.split("_") for path in files]
+    table = pd.DataFrame(
+        {"path": files, "speaker": [row[1] for row in rows], "session": [row[0] for row in rows]}
+    )
+    table.to_csv(tmp_path / "fsdd.csv", index=False)
+    done = bench(
+        "run", "--tasks", "speaker", "--datasets", "fsdd.csv", "--extractors", "mfcc", "--heads", "svm"
+    )
+    assert "Split: cv:5, grouped by session (10 groups)" in done.stdout
+    store = Store(tmp_path / "bench-out")
+    grouped = found(store)["svm"].scores["accuracy"].value
+
+    frames = Mfcc(n_mfcc=20).embed([audio.read(Clip(path.name, path), 16000) for path in files])
+    X = np.stack([np.concatenate([each.mean(axis=0), each.std(axis=0)]) for each in frames])
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    y_pred = cross_val_predict(make_pipeline(StandardScaler(), SVC(C=10)), X, table["speaker"], cv=folds)
+    assert accuracy_score(table["speaker"], y_pred) > 0.99
+    assert 0.85 < grouped < 0.98

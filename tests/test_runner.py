@@ -1,0 +1,475 @@
+"""Runs over real digits, with plugins that fail in every way beside ones that do not."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import soundfile
+
+from bench import runner
+from bench.cache import Cache
+from bench.errors import UsageError
+from bench.registry import load
+from bench.store import Store
+from bench.types import Status
+
+PLUGINS = '''
+import numpy as np
+
+class Levels:
+    """The level of the clip and of its two halves."""
+    sample_rate, dim = 8000, 3
+    def embed(self, audio):
+        return np.array([[np.abs(part).mean() for part in (y, *np.array_split(y, 2))] for y in audio])
+
+class Raises(Levels):
+    def embed(self, audio):
+        raise RuntimeError("out of\\ncheese")
+
+class Fewer(Levels):
+    def embed(self, audio):
+        return super().embed(audio)[1:]
+
+class Wide(Levels):
+    def embed(self, audio):
+        return np.ones((len(audio), 4))
+
+class NotANumber(Levels):
+    def embed(self, audio):
+        return super().embed(audio) * np.nan
+
+class NoRate:
+    dim = 3
+    def embed(self, audio):
+        return []
+
+class BadHead:
+    def fit(self, X, y):
+        raise ValueError("cannot\\nlearn")
+'''
+
+EXTRACTORS = "".join(
+    f'[{name.lower()}]\nfactory = "plugins_under_test:{name}"\n'
+    for name in ("Levels", "Raises", "Fewer", "Wide", "NotANumber", "NoRate", "Absent")
+)
+
+
+@pytest.fixture
+def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "plugins_under_test", raising=False)
+    (tmp_path / "registry").mkdir()
+    (tmp_path / "plugins_under_test.py").write_text(PLUGINS)
+    needy = '[needy]\nfactory = "plugins_under_test:Levels"\nrequires = ["no-such-distribution"]\n'
+    lost = '[lost]\nfactory = "no_such_module:A"\n'
+    (tmp_path / "registry" / "extractors.toml").write_text(EXTRACTORS + needy + lost)
+    (tmp_path / "registry" / "heads.toml").write_text('[badhead]\nfactory = "plugins_under_test:BadHead"\n')
+    return tmp_path
+
+
+def lines(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+
+
+def comparable(out: Path) -> dict[str, dict]:
+    """Return key -> everything of a result but its cost."""
+    return {line["key"]: {name: v for name, v in line.items() if name != "cost"} for line in lines(out)}
+
+
+def counters(out: Path) -> dict[str, int]:
+    return json.loads((out / "run.json").read_text())["counters"]
+
+
+RUN = ["run", "--tasks", "speaker", "--extractors", "mfcc-13", "--heads", "svm,logreg"]
+
+
+def test_a_second_run_decodes_and_computes_nothing(bench, digits: Path, tmp_path: Path):
+    assert bench(*RUN, "--datasets", digits, "--out", "out").exit_code == 0
+    first = counters(tmp_path / "out")
+    assert (first["clips_decoded"], first["cells_computed"], first["cells_reused"]) == (48, 3, 0)
+    before = (tmp_path / "out" / "results.jsonl").read_bytes()
+    assert bench(*RUN, "--datasets", digits, "--out", "out").exit_code == 0
+    second = counters(tmp_path / "out")
+    assert (second["clips_decoded"], second["cells_computed"], second["cells_reused"]) == (0, 0, 3)
+    assert (tmp_path / "out" / "results.jsonl").read_bytes() == before
+
+
+def test_a_second_task_head_or_view_decodes_nothing(bench, digits: Path, tmp_path: Path):
+    bench(*RUN, "--datasets", digits, "--out", "out")
+    bench(
+        "run",
+        "--extractors",
+        "mfcc-13@pool=max",
+        "--tasks",
+        "gender",
+        "--split",
+        "cv:2",
+        "--datasets",
+        digits,
+        "--out",
+        "out",
+    )
+    done = counters(tmp_path / "out")
+    assert (done["clips_decoded"], done["clips_cached"], done["cells_computed"]) == (0, 48, 4)
+
+
+def test_the_same_audio_under_another_name_is_embedded_once(bench, digits: Path, tmp_path: Path):
+    table = pd.read_csv(digits)
+    (tmp_path / "copies").mkdir()
+    for i, path in enumerate(table["path"]):
+        shutil.copy(path, tmp_path / "copies" / f"{i}.wav")
+    table.assign(path=[f"copies/{i}.wav" for i in range(len(table))]).to_csv(
+        tmp_path / "renamed.csv", index=False
+    )
+    bench(*RUN, "--datasets", f"{digits},renamed.csv", "--out", "out")
+    assert counters(tmp_path / "out")["clips_decoded"] == 48
+
+
+def test_a_changed_file_label_or_fold_is_computed_again(bench, digits: Path, tmp_path: Path):
+    keys = []
+    table = pd.read_csv(digits)
+    swapped = table.copy()
+    swapped.loc[[0, 47], "path"] = table.loc[[47, 0], "path"].to_numpy()
+    for name, version in {"same": table, "swapped": swapped}.items():
+        version.to_csv(tmp_path / "digits.csv", index=False)
+        bench(*RUN, "--datasets", digits, "--out", name)
+        keys.append(set(comparable(tmp_path / name)))
+    bench(*RUN, "--datasets", digits, "--split", "cv:4", "--out", "split")
+    keys.append(set(comparable(tmp_path / "split")))
+    assert len(set.union(*keys)) == 9
+
+
+def test_predictions_are_kept_for_every_clip(bench, digits: Path, tmp_path: Path):
+    bench(*RUN, "--datasets", digits, "--out", "out")
+    table = pd.read_csv(digits).set_index("path")
+    for line in lines(tmp_path / "out"):
+        predictions = Store(tmp_path / "out").predictions(line["key"])
+        assert sorted(predictions["clip"]) == sorted(table.index)
+        assert predictions["y_true"].tolist() == table.loc[predictions["clip"], "speaker"].tolist()
+        right = (predictions["y_true"] == predictions["y_pred"]).mean()
+        assert line["scores"]["accuracy"]["value"] == pytest.approx(right)
+        assert line["n_test"] == 48
+
+
+def test_seeds_are_cells_of_their_own_and_leave_the_split_alone(bench, digits: Path, tmp_path: Path):
+    bench(
+        "run",
+        "--tasks",
+        "speaker",
+        "--extractors",
+        "mfcc-13",
+        "--heads",
+        "svm",
+        "--seeds",
+        "0,7",
+        "--datasets",
+        digits,
+    )
+    store = Store(tmp_path / "bench-out")
+    found = [result for result in store.results().values() if result.head == "svm"]
+    assert [result.seed for result in found] == [0, 7]
+    one, other = (store.predictions(result.key) for result in found)
+    pd.testing.assert_frame_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("extractor", "reason"),
+    [
+        ("raises", "extractor 'raises' raised RuntimeError: out of cheese (plugins_under_test.py:"),
+        ("fewer", "extractor 'fewer' returned 31 arrays for 32 clips"),
+        ("wide", "extractor 'wide' returned frames of shape (4,); expected (n_frames, 3)"),
+        ("notanumber", "extractor 'notanumber' returned float32 frames that are not all finite"),
+        ("norate", "extractor 'norate' (plugins_under_test:NoRate) lacks sample_rate, dim or embed"),
+        ("absent", "AttributeError: module 'plugins_under_test' has no attribute 'Absent'"),
+        ("lost", "there is no module 'no_such_module'"),
+    ],
+)
+def test_a_broken_extractor_fails_its_own_cells_alone(
+    extractor: str, reason: str, bench, plugins: Path, digits: Path, tmp_path: Path
+):
+    alone = bench(
+        "run",
+        "--tasks",
+        "speaker",
+        "--extractors",
+        "levels",
+        "--heads",
+        "svm",
+        "--datasets",
+        digits,
+        "--out",
+        "a",
+    )
+    both = [
+        "run",
+        "--tasks",
+        "speaker",
+        "--extractors",
+        f"{extractor},levels",
+        "--heads",
+        "svm",
+        "--datasets",
+        digits,
+    ]
+    beside = bench(*both, "--out", "b")
+    assert (alone.exit_code, beside.exit_code) == (0, 1)
+    assert reason in beside.stderr
+    found = {line["key"]: line for line in lines(tmp_path / "b")}
+    failed = [line for line in found.values() if line["extractor"] == extractor]
+    assert [line["status"] for line in failed] == ["failed", "failed"]
+    assert all(reason in line["reason"] and "\n" not in line["reason"] for line in failed)
+    for key, line in comparable(tmp_path / "a").items():
+        assert comparable(tmp_path / "b")[key] == line
+    assert bench(*both, "--out", "b").exit_code == 1, "a failed cell is tried again"
+
+
+def test_a_head_that_raises_fails_its_own_cell_alone(bench, plugins: Path, digits: Path, tmp_path: Path):
+    done = bench(
+        "run", "--tasks", "speaker", "--extractors", "levels", "--heads", "badhead,svm", "--datasets", digits
+    )
+    assert done.exit_code == 1
+    status = {line["head"]: (line["status"], line["reason"]) for line in lines(tmp_path / "bench-out")}
+    assert status["badhead"][0] == "failed"
+    assert status["badhead"][1].startswith("ValueError: cannot learn (plugins_under_test.py:")
+    assert status["svm"][0] == status["dummy"][0] == "ok"
+
+
+def test_what_is_not_installed_is_skipped_with_the_command(
+    bench, plugins: Path, digits: Path, tmp_path: Path
+):
+    call = [
+        "run",
+        "--tasks",
+        "speaker",
+        "--extractors",
+        "needy,levels",
+        "--heads",
+        "svm",
+        "--datasets",
+        digits,
+    ]
+    done = bench(*call)
+    assert done.exit_code == 0
+    assert "not installed; run: pip install no-such-distribution" in done.stdout
+    assert bench(*call, "--strict").exit_code == 1
+    status = {line["status"] for line in lines(tmp_path / "bench-out") if line["extractor"] == "needy"}
+    assert status == {"skipped"}
+
+
+def test_an_edited_plugin_is_computed_again(bench, plugins: Path, digits: Path, tmp_path: Path):
+    call = ["run", "--tasks", "speaker", "--extractors", "levels", "--heads", "svm", "--datasets", digits]
+    bench(*call)
+    (plugins / "plugins_under_test.py").write_text(PLUGINS.replace("mean()", "max()"))
+    bench(*call)
+    assert counters(tmp_path / "bench-out")["cells_reused"] == 0
+
+
+@pytest.fixture
+def spoilt(digits: Path, tmp_path: Path) -> Path:
+    """Return a manifest of 48 real clips: 1 is text, 1 is missing, 2 are the same half of a FLAC."""
+    table = pd.read_csv(digits)
+    samples, rate = soundfile.read(table["path"][0])
+    soundfile.write(tmp_path / "whole.flac", samples, rate)
+    half = (tmp_path / "whole.flac").read_bytes()[:1500]
+    for name in ("half1.flac", "half2.flac"):
+        (tmp_path / name).write_bytes(half)
+    (tmp_path / "text.wav").write_text("hello")
+    table.loc[[0, 10, 20, 30], "path"] = ["text.wav", "gone.wav", "half1.flac", "half2.flac"]
+    table.to_csv(tmp_path / "spoilt.csv", index=False)
+    return tmp_path / "spoilt.csv"
+
+
+def test_too_many_bad_clips_fail_the_cells_and_list_the_clips(bench, spoilt: Path, tmp_path: Path):
+    done = bench(*RUN, "--datasets", spoilt, "--out", "out")
+    assert done.exit_code == 1
+    assert "4 of 48 clips of spoilt cannot be decoded, more than the 5.0% of --allow-bad" in done.stderr
+    bad = Store(tmp_path / "out").bad_clips().set_index("clip")["reason"]
+    assert sorted(bad.index) == ["gone.wav", "half1.flac", "half2.flac", "text.wav"]
+    assert "Format not recognised" in bad["text.wav"]
+    assert "No such file" in bad["gone.wav"]
+
+
+def test_a_few_bad_clips_are_left_out_and_counted(bench, spoilt: Path, tmp_path: Path):
+    call = [*RUN, "--datasets", spoilt, "--out", "out", "--allow-bad", "10%"]
+    done = bench(*call)
+    assert done.exit_code == 0
+    assert "4 clips could not be decoded and are left out" in done.stdout
+    assert {(line["n_bad"], line["n_test"]) for line in lines(tmp_path / "out")} == {(4, 44)}
+    bench(*call)
+    again = counters(tmp_path / "out")
+    assert (again["cells_reused"], again["clips_decoded"]) == (3, 0)
+    assert len(Store(tmp_path / "out").bad_clips()) == 4, "still listed"
+    assert bench(*call[:-2]).exit_code == 1, "what was borne is not borne by a stricter run"
+
+
+def test_a_dataset_that_lacks_the_target_is_skipped_beside_one_that_has_it(
+    bench, digits: Path, tmp_path: Path
+):
+    pd.read_csv(digits).drop(columns="gender").to_csv(tmp_path / "plain.csv", index=False)
+    call = ["run", "--tasks", "gender", "--extractors", "mfcc-13", "--heads", "svm", "--split", "cv:2"]
+    done = bench(*call, "--datasets", f"{digits},plain.csv")
+    assert done.exit_code == 0
+    assert "plain.csv has no column 'gender'" in done.stdout
+    alone = bench(*call, "--datasets", "plain.csv")
+    assert alone.exit_code == 2
+    assert (
+        "task 'gender' predicts the column 'gender', but plain.csv has speaker, session, recording"
+        in alone.stderr
+    )
+
+
+def test_tasks_default_to_what_the_data_offer_and_can_be_split(bench, digits: Path, tmp_path: Path):
+    table = pd.read_csv(digits)
+    table[table["speaker"] != "lucas"].to_csv(digits, index=False)
+    done = bench("run", "--extractors", "mfcc-13", "--heads", "svm", "--datasets", digits)
+    assert done.exit_code == 0
+    status = {(line["task"], line["status"]) for line in lines(tmp_path / "bench-out")}
+    assert status == {("gender", "skipped"), ("speaker", "ok")}, "one speaker is too few for a class"
+
+
+def test_a_folder_answers_the_one_task_that_is_asked(bench, real: Path, tmp_path: Path):
+    for speaker in ("theo", "george"):
+        (tmp_path / "voices" / speaker).mkdir(parents=True)
+        for take in range(6):
+            shutil.copy(real / "fsdd" / f"7_{speaker}_{take}.wav", tmp_path / "voices" / speaker)
+    call = ["run", "--datasets", "voices", "--extractors", "mfcc-13", "--heads", "svm", "--split", "cv:3"]
+    assert bench(*call).exit_code == 0
+    assert bench(*call, "--tasks", "speaker").exit_code == 0
+    assert {line["task"] for line in lines(tmp_path / "bench-out")} == {"class", "speaker"}
+    refused = bench(*call, "--tasks", "gender")
+    assert refused.exit_code == 1
+    assert "speaker: there is no such column" in refused.stderr
+    assert bench(*call, "--tasks", "gender,speaker").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--tasks", "gendr"], "unknown task 'gendr'; did you mean 'gender'?"),
+        (["--extractors", "mfc"], "unknown extractor 'mfc'; did you mean 'mfcc'?"),
+        (["--heads", "svn"], "unknown head 'svn'; did you mean 'svm'?"),
+        (["--datasets", "dmo"], "unknown data set 'dmo'; did you mean 'demo'?"),
+        (["--datasets", "demo"], "--datasets demo: is a data set's name and a folder here; write ./demo"),
+        (
+            ["--datasets", "digits.csv,sub/digits.csv"],
+            "digits.csv and sub/digits.csv are both called 'digits'",
+        ),
+        (["--datasets", "plain.csv"], "no task fits the data: plain.csv has animal, recording"),
+        (["--extractors", "mfcc@pool=men"], "view '@pool=men' is unknown"),
+        (["--split", "cv:0"], "--split cv:0: expected fixed, cv:K"),
+    ],
+)
+def test_what_cannot_be_asked_ends_in_one_line_and_writes_nothing(
+    words: list[str], message: str, bench, digits: Path, tmp_path: Path
+):
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "sub").mkdir()
+    shutil.copy(digits, tmp_path / "sub")
+    (tmp_path / "plain.csv").write_text("path,animal\na.wav,dog\nb.wav,cat\n")
+    done = bench("run", *(["--datasets", "digits.csv"] if "--datasets" not in words else []), *words)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "bench-out").exists()
+
+
+def test_a_head_of_a_unit_that_is_not_there_yet_is_refused(bench, plugins: Path, digits: Path):
+    heads = plugins / "registry" / "heads.toml"
+    heads.write_text('[framewise]\nfactory = "sklearn.svm:SVC"\nunit = "frame"\n')
+    done = bench("run", "--heads", "framewise", "--datasets", digits)
+    assert done.exit_code == 2
+    assert "head 'framewise' has unit 'frame'; expected clip" in done.stderr
+
+
+def test_a_layer_that_the_extractor_lacks_fails_its_cells(bench, digits: Path):
+    done = bench(
+        "run",
+        "--tasks",
+        "speaker",
+        "--extractors",
+        "mfcc-13@layer=2,mfcc-13",
+        "--heads",
+        "svm",
+        "--datasets",
+        digits,
+    )
+    assert done.exit_code == 1
+    assert "view 'layer 2, mean+std' names a layer that is not there" in done.stderr
+
+
+def test_an_observer_is_told_of_every_cell_and_clip(digits: Path, tmp_path: Path):
+    class Notes:
+        def __init__(self):
+            self.clips, self.cells = [], []
+
+        def embedded(self, dataset, extractor, done, total):
+            self.clips.append((dataset, extractor, done, total))
+
+        def finished(self, result, done, total):
+            self.cells.append((result.head, result.status, done, total))
+
+    request = runner.Request((str(digits),), tmp_path, ("speaker",), ("mfcc-13",), ("svm",))
+    store = Store(tmp_path / "out")
+    store.open()
+    notes = Notes()
+    runner.run(runner.plan(request, load()), request, store, Cache(str(tmp_path)), notes)
+    assert notes.clips == [("digits", "mfcc-13", 32, 48), ("digits", "mfcc-13", 48, 48)]
+    assert notes.cells == [("svm", Status.OK, 1, 2), ("dummy", Status.OK, 2, 2)]
+
+
+def test_a_full_cache_stops_the_run_and_keeps_what_is_finished(
+    bench, digits: Path, tmp_path: Path, monkeypatch
+):
+    bench(*RUN, "--datasets", digits, "--out", "out")
+
+    def full(*args: object) -> None:
+        raise UsageError("cache: cannot be written (No space left on device)")
+
+    monkeypatch.setattr("bench.cache.Cache.write", full)
+    done = bench("run", "--tasks", "speaker", "--extractors", "mfcc", "--datasets", digits, "--out", "out")
+    assert done.exit_code == 2
+    assert "No space left on device" in done.stderr
+    assert len(lines(tmp_path / "out")) == 3
+
+
+@pytest.mark.parametrize("moment", ["embedding", "cells"])
+def test_a_killed_run_goes_on_where_it_stopped(moment: str, digits: Path, tmp_path: Path):
+    command = [sys.executable, "-m", "bench", "run", "--tasks", "speaker", "--datasets", str(digits)]
+    whole = _finish([*command, "--out", "whole"], tmp_path, "cache-whole")
+    assert whole["cells_computed"] == 8
+    process = subprocess.Popen(
+        [*command, "--out", "out"],
+        cwd=tmp_path,
+        env={**os.environ, "BENCH_CACHE": "cache"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    watched = "cache/embeddings-v1/*/*.arrow" if moment == "embedding" else "out/predictions/*.parquet"
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(watched)) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before = len((tmp_path / "out" / "results.jsonl").read_bytes().split(b"\n")) - 1
+    kept = sum(1 for _ in tmp_path.glob("cache/embeddings-v1/*/*.arrow"))
+    after = _finish([*command, "--out", "out"], tmp_path, "cache")
+    assert after["cells_reused"] == before < 8
+    assert after["cells_computed"] == 8 - before
+    # Each extractor's 48 clips are two files, of 32 and of 16.
+    assert after["clips_decoded"] == {0: 96, 1: 64, 2: 48, 3: 16, 4: 0}[kept]
+    assert comparable(tmp_path / "out") == comparable(tmp_path / "whole")
+    assert len(lines(tmp_path / "out")) == 8
+
+
+def _finish(command: list[str], folder: Path, cache: str) -> dict[str, int]:
+    subprocess.run(
+        command, cwd=folder, env={**os.environ, "BENCH_CACHE": cache}, check=True, capture_output=True
+    )
+    return counters(folder / command[-1])
