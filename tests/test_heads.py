@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_wine
-from sklearn.preprocessing import LabelEncoder
+from sklearn.preprocessing import LabelEncoder, StandardScaler
 from xgboost import XGBClassifier
 
 from bench import registry
@@ -14,6 +14,7 @@ HEADS = registry.load().heads
 @pytest.fixture
 def wine():
     X, y = load_wine(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
     return X[::2].astype(np.float32), np.array(["red", "rosé", "white"])[y[::2]], X[1::2].astype(np.float32)
 
 

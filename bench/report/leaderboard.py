@@ -182,6 +182,6 @@ def escaped(text: str) -> str:
     Examples
     --------
     >>> escaped("a|b")
-    'a\\\\|b'
+    'a\\|b'
     """
     return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())
