@@ -11,6 +11,10 @@ class UsageError(BenchError):
     """The command asks for something that does not exist or cannot be: exit code 2."""
 
 
+class LabelError(UsageError):
+    """The labels do not allow a task: exit code 2 if it was asked for, else its cells are skipped."""
+
+
 class ClipError(BenchError):
     """One clip cannot be decoded: it is listed and counted, the rest runs on."""
 

@@ -289,7 +289,7 @@ def spoilt(digits: Path, tmp_path: Path) -> Path:
 def test_too_many_bad_clips_fail_the_cells_and_list_the_clips(bench, spoilt: Path, tmp_path: Path):
     done = bench(*RUN, "--datasets", spoilt, "--out", "out")
     assert done.exit_code == 1
-    assert "4 of 48 clips of spoilt cannot be decoded, more than the 5.0% of --allow-bad" in done.stderr
+    assert "4 of 48 clips of spoilt cannot be decoded, and --allow-bad allows 2" in done.stderr
     bad = Store(tmp_path / "out").bad_clips().set_index("clip")["reason"]
     assert sorted(bad.index) == ["gone.wav", "half1.flac", "half2.flac", "text.wav"]
     assert "Format not recognised" in bad["text.wav"]
@@ -356,14 +356,15 @@ def test_a_folder_answers_the_one_task_that_is_asked(bench, real: Path, tmp_path
         (["--extractors", "mfc"], "unknown extractor 'mfc'; did you mean 'mfcc'?"),
         (["--heads", "svn"], "unknown head 'svn'; did you mean 'svm'?"),
         (["--datasets", "dmo"], "unknown data set 'dmo'; did you mean 'demo'?"),
-        (["--datasets", "demo"], "--datasets demo: is a data set's name and a folder here; write ./demo"),
+        (["--datasets", "demo"], "--datasets demo: is a data set and a folder here; write ./demo"),
         (
             ["--datasets", "digits.csv,sub/digits.csv"],
             "digits.csv and sub/digits.csv are both called 'digits'",
         ),
+        (["--tasks", "loud"], "unknown metric 'acuracy'; did you mean 'accuracy'?"),
         (["--datasets", "plain.csv"], "no task fits the data: plain.csv has animal, recording"),
         (["--extractors", "mfcc@pool=men"], "view '@pool=men' is unknown"),
-        (["--split", "cv:0"], "--split cv:0: expected fixed, cv:K"),
+        (["--tasks", "speaker", "--split", "cv:0"], "--split cv:0: expected fixed, cv:K"),
     ],
 )
 def test_what_cannot_be_asked_ends_in_one_line_and_writes_nothing(
@@ -372,6 +373,9 @@ def test_what_cannot_be_asked_ends_in_one_line_and_writes_nothing(
     (tmp_path / "demo").mkdir()
     (tmp_path / "sub").mkdir()
     shutil.copy(digits, tmp_path / "sub")
+    (tmp_path / "registry").mkdir()
+    task = '[loud]\ntarget = "speaker"\ngroups = ["session"]\nmetrics = ["acuracy"]\n'
+    (tmp_path / "registry" / "tasks.toml").write_text(task)
     (tmp_path / "plain.csv").write_text("path,animal\na.wav,dog\nb.wav,cat\n")
     done = bench("run", *(["--datasets", "digits.csv"] if "--datasets" not in words else []), *words)
     assert done.exit_code == 2
@@ -473,3 +477,30 @@ def _finish(command: list[str], folder: Path, cache: str) -> dict[str, int]:
         command, cwd=folder, env={**os.environ, "BENCH_CACHE": cache}, check=True, capture_output=True
     )
     return counters(folder / command[-1])
+
+
+def test_labels_that_do_not_allow_a_task_matter_only_if_it_is_asked(bench, digits: Path, tmp_path: Path):
+    table = pd.read_csv(digits, dtype=str)
+    table.loc[3, "gender"] = ""
+    table.to_csv(digits, index=False)
+    call = ["run", "--datasets", digits, "--extractors", "mfcc-13", "--heads", "svm"]
+    assert bench(*call).exit_code == 0
+    status = {(line["task"], line["status"]) for line in lines(tmp_path / "bench-out")}
+    assert status == {("gender", "skipped"), ("speaker", "ok")}
+    asked = bench(*call, "--tasks", "gender,speaker")
+    assert asked.exit_code == 2
+    assert "digits.csv:5: column 'gender' is empty; expected one of female, male" in asked.stderr
+
+
+def test_the_same_cell_asked_twice_is_one(bench, digits: Path, tmp_path: Path):
+    bench(
+        "run",
+        "--datasets",
+        digits,
+        "--tasks",
+        "speaker,speaker",
+        "--extractors",
+        "mfcc-13,mfcc-13@pool=mean+std,mfcc-13",
+    )
+    assert len(lines(tmp_path / "bench-out")) == 4
+    assert counters(tmp_path / "bench-out")["cells_planned"] == 4

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.datasets import splits
-from bench.errors import SplitError, UsageError
+from bench.errors import LabelError, SplitError, UsageError
 from bench.types import Split, Task
 
 GENDER = Task("gender", "gender", ("speaker",), ("accuracy",))
@@ -211,7 +211,7 @@ def test_fixed_needs_a_fold_column(made):
     ],
 )
 def test_a_target_that_cannot_be_predicted_is_refused(made, clips, message: str):
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(LabelError, match=message):
         splits.target(made(clips), GENDER)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from bench.datasets.manifest import read_table
-from bench.errors import SplitError, UsageError, some
+from bench.errors import LabelError, SplitError, UsageError, some
 from bench.types import Dataset, Labels, Split, Task
 
 FOLDS = 5
@@ -25,17 +25,17 @@ def target(dataset: Dataset, task: Task) -> Labels:
 
     Raises
     ------
-    UsageError
-        If the dataset has no such column, or a clip no label.
+    LabelError
+        If the dataset has no such column, a clip no label, or all clips the same one.
     """
     if task.target not in dataset.labels:
-        raise UsageError(
+        raise LabelError(
             f"{dataset.source}: has no column '{task.target}', which task '{task.name}' predicts "
             f"(label columns: {', '.join(dataset.labels)})"
         )
     y = _column(dataset, task.target)
     if len(set(y.tolist())) < 2:
-        raise UsageError(
+        raise LabelError(
             f"{dataset.source}: every clip has the {task.target} '{y[0]}'; expected two classes or more"
         )
     return y
@@ -54,6 +54,8 @@ def make(dataset: Dataset, task: Task, how: str) -> Split:
     ------
     UsageError
         If `how` is none of these, or does not fit the dataset.
+    LabelError
+        If the target or a group column has gaps, or the target a single class.
     SplitError
         If the data allow no split by any of the task's groups, or the fixed split leaks.
     """
@@ -195,5 +197,5 @@ def _column(dataset: Dataset, name: str) -> Labels:
     if empty.any():
         others = some(set(values[~empty].tolist()))
         expected = f"; expected one of {others}" if others else ""
-        raise UsageError(f"{dataset.place(int(empty.argmax()))}: column '{name}' is empty{expected}")
+        raise LabelError(f"{dataset.place(int(empty.argmax()))}: column '{name}' is empty{expected}")
     return values

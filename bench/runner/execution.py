@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from bench import registry, views
@@ -18,7 +20,7 @@ from bench.runner.embedding import cause, embed
 from bench.runner.planning import Plan, Problem, Request, Source
 from bench.runner.record import Counters, record, versions
 from bench.store import Store
-from bench.types import Cell, Cost, Head, Result, Spec, Status
+from bench.types import Cell, Cost, Head, Result, Spec, Statistics, Status
 
 
 class Observer(Protocol):
@@ -78,16 +80,13 @@ class _Execution:
     def _reusable(self, cell: Cell) -> bool:
         """Return whether the store has the cell, made of as many clips as this run asks for."""
         result = self.known.get(cell.key)
-        n_clips = len(self.plan.sources[cell.dataset].contents)
-        return bool(
-            result and result.status == Status.OK and result.n_bad <= self.request.allow_bad * n_clips
-        )
+        allowed = self.request.allow_bad * len(self.plan.sources[cell.dataset].contents)
+        return result is not None and result.status == Status.OK and result.n_bad <= allowed
 
     def _compute(self, source: Source, cells: Sequence[Cell]) -> None:
         """Embed a dataset with one extractor, then compute the cells that share the embeddings."""
         try:
-            embedded = self._embed(source, cells[0].extractor)
-            self._refuse_too_many_bad(source, embedded)
+            gathered = self._gather(source, self._embed(source, cells[0].extractor))
         except (PluginError, ClipError, UnavailableError) as error:
             status = Status.SKIPPED if isinstance(error, UnavailableError) else Status.FAILED
             for cell in cells:
@@ -96,7 +95,7 @@ class _Execution:
         for cell in cells:
             problem = self.plan.problems[cell.dataset, cell.task.name]
             try:
-                result, predictions = _outcome(cell, source, problem, embedded)
+                result, predictions = _outcome(cell, problem, gathered)
             except Exception as error:  # whatever a head raises is its own cell's failure
                 self._keep(_unfinished(cell, Status.FAILED, cause(error)))
             else:
@@ -129,38 +128,66 @@ class _Execution:
             self.counters.clips_decoded += len(batch.made)
             self.counters.clips_embedded += len(batch.made)
             self.observer.embedded(source.dataset.name, spec.name, batch.done, len(todo))
-        undecodable = {
-            clip.id: bad[content]
-            for clip, content in zip(clips, source.contents, strict=True)
-            if content in bad
-        }
+        pairs = zip(clips, source.contents, strict=True)
+        undecodable = {clip.id: bad[content] for clip, content in pairs if content in bad}
         self.store.write_bad_clips(source.dataset.name, {**source.unreadable, **undecodable})
         return embedded
 
-    def _refuse_too_many_bad(self, source: Source, embedded: Mapping[str, Embedded]) -> None:
-        """Raise ClipError if more clips are undecodable than the request allows."""
-        n_bad, n_clips = sum(content not in embedded for content in source.contents), len(source.contents)
-        if n_bad > self.request.allow_bad * n_clips or n_bad == n_clips:
+    def _gather(self, source: Source, embedded: Mapping[str, Embedded]) -> _Gathered:
+        """Return the embeddings in the dataset's order.
+
+        Raises
+        ------
+        ClipError
+            If more clips are undecodable than the request allows, or all are.
+        """
+        good = np.array([content in embedded for content in source.contents])
+        n_bad, n_clips = int((~good).sum()), len(good)
+        allowed = min(int(self.request.allow_bad * n_clips), n_clips - 1)
+        if n_bad > allowed:
             raise ClipError(
-                f"{n_bad} of {n_clips} clips of {source.dataset.name} cannot be decoded, more than the "
-                f"{self.request.allow_bad:.1%} of --allow-bad; mend what {self.store.bad_clips_path} lists"
+                f"{n_bad} of {n_clips} clips of {source.dataset.name} cannot be decoded, and --allow-bad "
+                f"allows {allowed}; mend what {self.store.bad_clips_path} lists"
             )
+        rows = [embedded[content] for content in source.contents if content in embedded]
+        return _Gathered(
+            good=good,
+            clips=source.dataset.table["clip"].to_numpy()[good],
+            statistics=np.stack([row.statistics for row in rows]),
+            audio_s=sum(row.audio_s for row in rows),
+            extract_s=sum(row.extract_s for row in rows),
+        )
 
 
-def _outcome(
-    cell: Cell, source: Source, problem: Problem, embedded: Mapping[str, Embedded]
-) -> tuple[Result, pd.DataFrame]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Gathered:
+    """What one extractor made of one dataset.
+
+    Parameters
+    ----------
+    good : np.ndarray, shape=(n_clips,), dtype=bool
+        Which of the dataset's clips could be decoded; the other fields hold these alone.
+    statistics : Statistics
+        shape=(n_good, n_layers, n_statistics, dim).
+    """
+
+    good: npt.NDArray[np.bool_]
+    clips: npt.NDArray[np.object_]
+    statistics: Statistics
+    audio_s: float
+    extract_s: float
+
+
+def _outcome(cell: Cell, problem: Problem, gathered: _Gathered) -> tuple[Result, pd.DataFrame]:
     """Return a cell's result and its predictions."""
-    good = np.array([content in embedded for content in source.contents])
-    clips = [embedded[content] for content in source.contents if content in embedded]
-    X = views.select(np.stack([clip.statistics for clip in clips]), cell.view)
-    y, split = problem.y[good], problem.split.take(good)
+    X = views.select(gathered.statistics, cell.view)
+    y, split = problem.y[gathered.good], problem.split.take(gathered.good)
     evaluation = evaluate(X, y, split, lambda: _head(cell.head, cell.seed), time.perf_counter)
-    predictions = evaluation.predictions
-    names = source.dataset.table["clip"].to_numpy()[good][predictions["row"]]
+    predictions = evaluation.predictions.rename(columns={"row": "clip"})
+    predictions["clip"] = gathered.clips[predictions["clip"]]
     cost = Cost(
-        audio_s=round(sum(clip.audio_s for clip in clips), 3),
-        extract_s=round(sum(clip.extract_s for clip in clips), 4),
+        audio_s=round(gathered.audio_s, 3),
+        extract_s=round(gathered.extract_s, 4),
         fit_s=round(evaluation.fit_s, 4),
         predict_s=round(evaluation.predict_s, 4),
         dim=X.shape[1],
@@ -171,11 +198,11 @@ def _outcome(
         n_train=evaluation.n_train,
         n_test=len(predictions),
         n_classes=len(np.unique(y)),
-        n_bad=int((~good).sum()),
+        n_bad=int((~gathered.good).sum()),
         cost=cost,
         env=versions(["scikit-learn", *cell.extractor.requires, *cell.head.requires]),
     )
-    return result, predictions.drop(columns="row").assign(clip=names)
+    return result, predictions
 
 
 def _unfinished(cell: Cell, status: Status, reason: str = "") -> Result:
@@ -197,10 +224,7 @@ def _unfinished(cell: Cell, status: Status, reason: str = "") -> Result:
 def _head(spec: Spec, seed: int) -> Head:
     """Return a fresh head, seeded with the cell's seed unless the registry gives it one."""
     head = registry.build(spec)
-    if (
-        hasattr(head, "get_params")
-        and "random_state" in head.get_params()
-        and "random_state" not in spec.params
-    ):
+    settable = head.get_params() if hasattr(head, "get_params") else {}
+    if "random_state" in settable and "random_state" not in spec.params:
         head.set_params(random_state=seed)
     return head  # type: ignore[no-any-return]

@@ -11,7 +11,8 @@ from pathlib import Path
 import bench
 from bench import audio, datasets, registry
 from bench.datasets import splits
-from bench.errors import ClipError, PluginError, SplitError, UsageError
+from bench.errors import ClipError, LabelError, PluginError, SplitError, UsageError
+from bench.metrics import METRICS
 from bench.registry import Registry
 from bench.types import BASELINE, Cell, Dataset, Labels, Result, Spec, Split, Status, Task, View, digest
 
@@ -106,11 +107,13 @@ def plan(request: Request, declared: Registry) -> Plan:
     """
     extractors = _extractors(request, declared)
     heads = _heads(request, declared)
-    asked = [registry.find("task", name, declared.tasks) for name in request.tasks]
+    asked = [registry.find("task", name, declared.tasks) for name in dict.fromkeys(request.tasks)]
     label = asked[0].target if len(asked) == 1 else FOLDER_LABEL
     sources = _open_all(request, declared, label)
     tasks = asked or _offered(sources, declared)
     _refuse_hopeless(tasks, sources)
+    for metric in (metric for task in tasks for metric in task.metrics):
+        registry.find("metric", metric, METRICS)
 
     matrix = list(itertools.product(extractors, heads, request.seeds))
     problems: dict[tuple[str, str], Problem] = {}
@@ -124,7 +127,9 @@ def plan(request: Request, declared: Registry) -> Plan:
             continue
         try:
             problem = Problem(task, splits.target(dataset, task), splits.make(dataset, task, request.split))
-        except SplitError as error:
+        except (SplitError, LabelError) as error:
+            if asked and isinstance(error, LabelError):
+                raise
             status = Status.FAILED if asked else Status.SKIPPED  # nobody asked for what the data merely offer
             rejected += [_reject(dataset, task, point, status, str(error)) for point in matrix]
             continue
@@ -137,11 +142,9 @@ def plan(request: Request, declared: Registry) -> Plan:
 
 def _extractors(request: Request, declared: Registry) -> list[tuple[Learner, View]]:
     """Return the extractors asked for as NAME or NAME@VIEW."""
-    asked = []
-    for text in dict.fromkeys(request.extractors or declared.extractors):
-        name, _, view = text.partition("@")
-        asked.append((_learner(registry.find("extractor", name, declared.extractors)), View.parse(view)))
-    return asked
+    asked = [text.partition("@") for text in request.extractors or declared.extractors]
+    points = dict.fromkeys((name, View.parse(view)) for name, _, view in asked)
+    return [(_learner(registry.find("extractor", name, declared.extractors)), view) for name, view in points]
 
 
 def _heads(request: Request, declared: Registry) -> list[Learner]:
@@ -157,9 +160,8 @@ def _heads(request: Request, declared: Registry) -> list[Learner]:
 def _learner(spec: Spec) -> Learner:
     command = registry.missing(spec)
     if command:
-        return Learner(
-            spec, obstacle=(Status.SKIPPED, f"{spec.kind} '{spec.name}' is not installed; run: {command}")
-        )
+        reason = f"{spec.kind} '{spec.name}' is not installed; run: {command}"
+        return Learner(spec, obstacle=(Status.SKIPPED, reason))
     try:
         identity = registry.identity(spec)
     except PluginError as error:
@@ -174,9 +176,8 @@ def _open_all(request: Request, declared: Registry, label: str) -> dict[str, Sou
         source = _source(_open(text, request, declared, label))
         name = source.dataset.name
         if name in sources:
-            raise UsageError(
-                f"--datasets: {sources[name].dataset.source} and {text} are both called '{name}'; rename one"
-            )
+            known = sources[name].dataset.source
+            raise UsageError(f"--datasets: {known} and {text} are both called '{name}'; rename one")
         sources[name] = source
     return sources
 
@@ -185,9 +186,7 @@ def _open(text: str, request: Request, declared: Registry, label: str) -> Datase
     """Return the dataset that a name or a path gives; what could be both is refused."""
     path = Path(text)
     if text in declared.cards and path.is_dir():
-        raise UsageError(
-            f"--datasets {text}: is a data set's name and a folder here; write ./{text} for the folder"
-        )
+        raise UsageError(f"--datasets {text}: is a data set and a folder here; write ./{text} for the folder")
     if path.exists() or path.suffix or len(path.parts) > 1:
         return datasets.from_path(path, label)
     return datasets.from_card(registry.find("data set", text, declared.cards), request.home)
@@ -229,14 +228,12 @@ def _obstacle(point: Point) -> tuple[Status, str] | None:
 def _cells(source: Source, problem: Problem, matrix: Sequence[Point]) -> list[Cell]:
     """Return the cell of every point."""
     dataset, task, split = source.dataset, problem.task, problem.split
-    clips = dataset.table["clip"].tolist()
+    columns = (dataset.table["clip"].tolist(), source.contents, problem.y.tolist(), split.fold.tolist())
     shared = {
         "dataset": [dataset.name, dataset.version],
         "task": [task.name, task.target, task.metrics],
         "split": split.label,
-        "clips": digest(
-            list(zip(clips, source.contents, problem.y.tolist(), split.fold.tolist(), strict=True))
-        ),
+        "clips": digest(list(zip(*columns, strict=True))),
     }
     cells = []
     for (extractor, view), head, seed in matrix:
