@@ -337,6 +337,7 @@ class Cell:
     """
 
     dataset: str
+    synthetic: bool
     task: Task
     extractor: Spec
     view: View
@@ -390,6 +391,7 @@ class Result:
     seed: int
     split: str
     status: Status
+    synthetic: bool = False
     reason: str = ""
     scores: Mapping[str, Score] = field(default_factory=dict)
     n_train: int = 0

@@ -132,12 +132,12 @@ def test_what_was_not_computed_is_listed_with_its_reason_once(store):
     text = report.write(
         store(result("a"), result("b", "w", **missing), result("c", "w", "gbdt", **missing))
     ).text
-    assert r"- **skipped**: w x svm, w x gbdt: run: pip &lt;install> a\|b" in text
+    assert r"- **skipped**: w (mean+std) x svm, w (mean+std) x gbdt: run: pip &lt;install> a\|b" in text
 
 
 def test_a_table_without_a_single_row_still_says_why(store):
     written = report.write(store(result("a", status=Status.FAILED, reason="no split", scores={})))
-    assert "- **failed**: mfcc x svm: no split" in written.text
+    assert "- **failed**: mfcc (mean+std) x svm: no split" in written.text
     assert [path.name for path in written.paths] == ["leaderboard.md"]
 
 
@@ -190,8 +190,8 @@ def test_a_matrix_is_scikit_learns_and_can_be_drawn(n_classes: int, tmp_path: Pa
 
 def test_few_classes_are_a_table_of_counts():
     table = pd.DataFrame({"y_true": list("aabb"), "y_pred": list("abbb")})
-    text = confusion.section(confusion.matrix(table), "t", Path("confusion/a.png"))
-    assert "![t](confusion/a.png)" in text
+    text = confusion.section(confusion.matrix(table), "t|", Path("confusion/my a.png"))
+    assert r"![t\|](confusion/my%20a.png)" in text
     assert rows(text)[1:] == [["a", "1", "1"], ["b", "0", "2"]]
 
 

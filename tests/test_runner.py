@@ -504,3 +504,19 @@ def test_the_same_cell_asked_twice_is_one(bench, digits: Path, tmp_path: Path):
     )
     assert len(lines(tmp_path / "bench-out")) == 4
     assert counters(tmp_path / "bench-out")["cells_planned"] == 4
+
+
+def test_a_result_whose_predictions_are_gone_is_computed_again(bench, digits: Path, tmp_path: Path):
+    bench(*RUN, "--datasets", digits, "--out", "out")
+    [gone, *_] = (tmp_path / "out" / "predictions").iterdir()
+    gone.unlink()
+    bench(*RUN, "--datasets", digits, "--out", "out")
+    assert counters(tmp_path / "out")["cells_computed"] == 1
+    assert gone.is_file()
+
+
+def test_synthetic_audio_is_marked_in_every_line(bench, home: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("BENCH_CACHE", str(home))
+    done = bench("run", "--tasks", "gender", "--extractors", "mfcc-13", "--heads", "svm")
+    assert {line["synthetic"] for line in lines(tmp_path / "bench-out")} == {True}
+    assert "## gender on demo (synthetic)" in done.stdout

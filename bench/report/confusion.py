@@ -1,6 +1,7 @@
 """Confusion matrices: counts, a figure, and a table, or of many classes the most confused pairs."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,8 @@ def matrix(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def section(counts: pd.DataFrame, title: str, figure: Path) -> str:
     """Return the Markdown of a matrix: its figure, and its table or its most confused pairs."""
-    lines = [f"### Confusion matrix: {escaped(title)}", "", f"![{escaped(title)}]({figure.as_posix()})", ""]
+    image = f"![{escaped(title)}]({quote(figure.as_posix())})"
+    lines = [f"### Confusion matrix: {escaped(title)}", "", image, ""]
     if len(counts) <= MOST_IN_TABLE:
         names = [escaped(name) for name in counts.columns]
         rows = [[name, *row] for name, row in zip(names, counts.to_numpy().tolist(), strict=True)]

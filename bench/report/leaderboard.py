@@ -111,17 +111,18 @@ def head(store: Store) -> str:
 
 def section(table: Table) -> str:
     """Return the Markdown of one table, with its split and everything that was not computed."""
-    lines = [f"## {table.task} on {table.title}", ""]
+    lines = [f"## {table.task} on {escaped(table.title)}", ""]
     lines += [f"- {line}" for line in _facts(table)]
     if table.rows:
         lines += ["", tabulate(_cells(table), headers="keys", tablefmt="github", disable_numparse=True)]
     reasons: dict[tuple[str, str], list[str]] = {}
     for result in table.others:
-        reasons.setdefault((result.status, result.reason), []).append(f"{result.extractor} x {result.head}")
+        cell = f"{result.extractor} ({result.view}) x {result.head}"
+        reasons.setdefault((result.status, result.reason), []).append(cell)
     if reasons:
         lines.append("")
     for (status, reason), cells in reasons.items():
-        lines.append(f"- **{status}**: {', '.join(cells)}: {escaped(reason)}")
+        lines.append(f"- **{status}**: {escaped(', '.join(cells))}: {escaped(reason)}")
     return "\n".join(lines)
 
 
@@ -177,7 +178,7 @@ def _cells(table: Table) -> list[dict[str, str]]:
 
 
 def escaped(text: str) -> str:
-    r"""Return text that stands in a Markdown table as it is.
+    r"""Return text as Markdown that shows it as it is, in a table too.
 
     Examples
     --------

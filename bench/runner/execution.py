@@ -81,7 +81,8 @@ class _Execution:
         """Return whether the store has the cell, made of as many clips as this run asks for."""
         result = self.known.get(cell.key)
         allowed = self.request.allow_bad * len(self.plan.sources[cell.dataset].contents)
-        return result is not None and result.status == Status.OK and result.n_bad <= allowed
+        whole = result is not None and result.status == Status.OK and result.n_bad <= allowed
+        return whole and self.store.predictions_path(cell.key).is_file()
 
     def _compute(self, source: Source, cells: Sequence[Cell]) -> None:
         """Embed a dataset with one extractor, then compute the cells that share the embeddings."""
@@ -217,6 +218,7 @@ def _unfinished(cell: Cell, status: Status, reason: str = "") -> Result:
         seed=cell.seed,
         split=cell.split,
         status=status,
+        synthetic=cell.synthetic,
         reason=reason,
     )
 

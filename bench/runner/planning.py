@@ -239,7 +239,8 @@ def _cells(source: Source, problem: Problem, matrix: Sequence[Point]) -> list[Ce
     for (extractor, view), head, seed in matrix:
         point = {"extractor": extractor.digest, "view": asdict(view), "head": head.digest, "seed": seed}
         key = digest({**shared, **point})
-        cells.append(Cell(dataset.name, task, extractor.spec, view, head.spec, seed, split.label, key))
+        specs = (extractor.spec, view, head.spec)
+        cells.append(Cell(dataset.name, dataset.synthetic, task, *specs, seed, split.label, key))
     return cells
 
 
@@ -248,4 +249,4 @@ def _reject(dataset: Dataset, task: Task, point: Point, status: Status, reason: 
     (extractor, view), head, seed = point
     names = (dataset.name, task.name, extractor.spec.name, str(view), head.spec.name)
     key = digest(["not computed", *names, seed])
-    return Result(key, *names, seed, split="", status=status, reason=reason)
+    return Result(key, *names, seed, "", status, dataset.synthetic, reason)
