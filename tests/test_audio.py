@@ -131,6 +131,12 @@ def test_a_window_outside_of_its_file_is_refused(start: float, end: float | None
         audio.read(Clip("a", tmp_path / "a.wav", start, end), 16000)
 
 
+def test_a_clip_too_short_for_the_rate_is_refused(tmp_path: Path):
+    soundfile.write(tmp_path / "a.wav", np.array([0.5]), 96000)
+    with pytest.raises(ClipError, match=r"a\.wav: has no samples at 16000 Hz"):
+        audio.read(Clip("a", tmp_path / "a.wav"), 16000)
+
+
 def test_the_content_is_that_of_the_file_and_its_window_not_of_its_name(tmp_path: Path):
     for name, samples in {"a.wav": [0, 1], "b.wav": [0, 1], "c.wav": [0, 0.5]}.items():
         write(tmp_path / name, samples)

@@ -226,3 +226,23 @@ def test_the_check_is_made_at_the_moment_of_use():
     leaky = Split("cv:2", fold, {"speaker": np.array(["a", "b", "b", "c"])})
     with pytest.raises(SplitError, match="split 'cv:2' leaks: speaker b on both sides of fold '0'"):
         splits.check(leaky, np.array(["f", "m", "f", "m"]))
+
+
+def test_a_fixed_split_falls_back_to_the_group_that_the_data_can_satisfy(made):
+    clips = [{"speaker": f"s{i}", "session": f"chapter {i}"} for i in range(2) for _ in range(3)]
+    split = splits.make(made(with_folds(clips, "rrtrrt")), SPEAKER, "fixed")
+    assert split.label == "fixed, grouped by recording"
+    assert split.note.startswith("session: 2 of 2 classes have a single session")
+
+
+def test_a_fixed_split_that_no_group_allows_is_refused(made):
+    clips = [{"speaker": "a", "recording": "one"}] * 2 + [{"speaker": "b", "recording": "two"}] * 2
+    with pytest.raises(SplitError, match=r"recording: 2 of 2 classes have a single recording \(a, b\)"):
+        splits.make(made(with_folds(clips, "rtrt")), SPEAKER, "fixed")
+
+
+def test_sessions_that_share_a_recording_cannot_be_kept_apart(made):
+    clips = [{"speaker": f"s{i % 2}", "session": f"{i}", "recording": f"r{i // 4}"} for i in range(24)]
+    split = splits.make(made(clips), SPEAKER, "cv:3")
+    assert split.group == "recording"
+    assert "session: split 'cv:3' leaks: recording" in split.note
