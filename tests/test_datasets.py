@@ -18,12 +18,15 @@ def open_(path: Path, label: str = "class"):
 def test_a_folders_classes_are_its_label_at_any_depth(tone, tmp_path: Path):
     for name in ("voices/dog/a.wav", "voices/dog/deep/b.WAV", "voices/cat/a.wav", "voices/loose.wav"):
         tone(name)
-    (tmp_path / "voices/cat/notes.txt").write_text("no audio")
+    for name in ("cat/notes.txt", "cat/README", "dog/c.m4a", "dog/._a.wav", "dog/.hidden/a.wav"):
+        (tmp_path / "voices" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "voices" / name).write_text("no audio")
     dataset = open_(tmp_path / "voices", "animal")
     assert dataset.table["clip"].tolist() == ["cat/a.wav", "dog/a.wav", "dog/deep/b.WAV"]
     assert dataset.table["animal"].tolist() == ["cat", "dog", "dog"]
     assert dataset.name == "voices"
-    assert dataset.notes == ("1 audio files outside of the class folders are left out",)
+    [note] = dataset.notes
+    assert note.endswith("outside of a class folder or being no audio: 1 .m4a, 1 .txt, 1 .wav, 1 README.")
 
 
 @pytest.mark.parametrize(
@@ -52,7 +55,7 @@ def write(tmp_path: Path, text: str) -> Path:
 
 
 def test_a_manifest_keeps_labels_as_they_are_written(tmp_path: Path):
-    text = "\ufeffpath, speaker,start,end,note\na.wav,007,,,NA\n\nb.wav,1e3,0.5,2,None\nsub/b.wav,nan,1,,\n"
+    text = "\ufeffpath, speaker,start,end,note\na.wav ,007 ,,,NA\n\nb.wav,1e3,0.5,2,None\nsub/b.wav,nan,1,,\n"
     dataset = open_(write(tmp_path, text))
     assert dataset.table["speaker"].tolist() == ["007", "1e3", "nan"]
     assert dataset.table["note"].tolist() == ["NA", "None", ""]

@@ -1,5 +1,6 @@
 """A folder with one folder per class: CLASS/*.wav."""
 
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -8,11 +9,11 @@ from bench.datasets.table import dataset
 from bench.errors import UsageError
 from bench.types import Dataset
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif")
 
 
 def load(path: Path, label: str) -> Dataset:
-    """Return the dataset of a folder; clips may lie at any depth below their class.
+    """Return the dataset of a folder, its clips at any depth below their class; hidden files do not count.
 
     Parameters
     ----------
@@ -24,22 +25,28 @@ def load(path: Path, label: str) -> Dataset:
     UsageError
         If there is no audio in any class folder.
     """
-    files = [f for f in sorted(path.rglob("*")) if f.suffix.lower() in SUFFIXES and f.is_file()]
-    inside = [f for f in files if f.parent != path]
+    names = (file.relative_to(path) for file in sorted(path.rglob("*")) if file.is_file())
+    visible = [name for name in names if not any(part.startswith(".") for part in name.parts)]
+    inside = [name for name in visible if name.suffix.lower() in SUFFIXES and len(name.parts) > 1]
     if not inside:
-        found = f"{len(files)} audio files but no class folders" if files else "no audio"
+        n_loose = sum(name.suffix.lower() in SUFFIXES for name in visible)
+        found = f"{n_loose} audio files but no class folders" if n_loose else "no audio"
         raise UsageError(
             f"{path}: holds {found}; expected CLASS/*.wav (or {', '.join(SUFFIXES[1:])}), "
             "or give a CSV with a column path and label columns"
         )
-    names = [f.relative_to(path) for f in inside]
     table = pd.DataFrame(
         {
-            "clip": [n.as_posix() for n in names],
-            "path": [str(f) for f in inside],
-            label: [n.parts[0] for n in names],
+            "clip": [name.as_posix() for name in inside],
+            "path": [str(path / name) for name in inside],
+            label: [name.parts[0] for name in inside],
         }
     )
-    outside = len(files) - len(inside)
-    notes = (f"{outside} audio files outside of the class folders are left out",) if outside else ()
+    others = Counter(name.suffix or name.name for name in sorted(set(visible) - set(inside)))
+    left_out = ", ".join(f"{n} {suffix}" for suffix, n in sorted(others.items()))
+    notes = (
+        (f"Files left out, for lying outside of a class folder or being no audio: {left_out}.",)
+        if others
+        else ()
+    )
     return dataset(table, name=path.resolve().name, source=str(path), notes=notes)

@@ -67,6 +67,8 @@ def read_table(path: Path) -> pd.DataFrame:
         raise UsageError(f"{path}: no such file") from error
     except (ValueError, OSError, pd.errors.ParserWarning) as error:  # pandas' and pyarrow's are ValueErrors
         raise UsageError(f"{path}: cannot be read as a table ({' '.join(str(error).split())})") from error
+    for name in table.columns:
+        table[name] = table[name].str.strip()
     table.index = pd.RangeIndex(2, len(table) + 2, name="line")
     blank = (table == "").all(axis=1)
     return table.loc[~blank]

@@ -11,8 +11,9 @@ from bench.cache import Embedded
 from bench.errors import BenchError, ClipError, PluginError
 from bench.types import Audio, Clip, Extractor, Frames, Spec
 
-BATCH = 32
-"""Clips per batch: what a kill can lose."""
+BATCH_CLIPS = 32
+BATCH_SECONDS = 600
+"""A batch is full at either: it is what a kill can lose, and what must fit into memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,37 +41,39 @@ def embed(clips: Mapping[str, Clip], spec: Spec) -> Iterator[Batch]:
     extractor = registry.build(spec)
     if not isinstance(extractor, Extractor):
         raise PluginError(f"extractor '{spec.name}' ({spec.factory}) lacks sample_rate, dim or embed")
-    contents = list(clips)
-    for first in range(0, len(contents), BATCH):
-        batch = contents[first : first + BATCH]
-        decoded: dict[str, Audio] = {}
-        bad: dict[str, str] = {}
-        for content in batch:
-            try:
-                decoded[content] = audio.read(clips[content], extractor.sample_rate)
-            except ClipError as error:
-                bad[content] = str(error)
+    decoded: dict[str, Audio] = {}
+    bad: dict[str, str] = {}
+    for done, (content, clip) in enumerate(clips.items(), start=1):
         try:
-            made = _embed_batch(extractor, decoded) if decoded else {}
-        except PluginError as error:
-            raise PluginError(f"extractor '{spec.name}' {error}") from error
-        yield Batch(made, bad, first + len(batch))
+            decoded[content] = audio.read(clip, extractor.sample_rate)
+        except ClipError as error:
+            bad[content] = str(error)
+        n_samples = sum(samples.size for samples in decoded.values())
+        full = len(decoded) >= BATCH_CLIPS or n_samples >= BATCH_SECONDS * extractor.sample_rate
+        if full or done == len(clips):
+            yield Batch(_embed_batch(extractor, spec, decoded), bad, done)
+            decoded, bad = {}, {}
 
 
-def _embed_batch(extractor: Extractor, decoded: Mapping[str, Audio]) -> dict[str, Embedded]:
+def _embed_batch(extractor: Extractor, spec: Spec, decoded: Mapping[str, Audio]) -> Mapping[str, Embedded]:
     """Return the embeddings of a batch, its time shared out by the clips' lengths."""
+    if not decoded:
+        return {}
     start = time.perf_counter()
     try:
         frames: list[Frames] = list(extractor.embed(list(decoded.values())))
     except Exception as error:  # whatever a plugin raises fails its own cells
-        raise PluginError(f"raised {cause(error)}") from error
+        raise PluginError(f"extractor '{spec.name}' raised {cause(error)}") from error
     seconds = time.perf_counter() - start
     if len(frames) != len(decoded):
-        raise PluginError(f"returned {len(frames)} arrays for {len(decoded)} clips")
+        raise PluginError(f"extractor '{spec.name}' returned {len(frames)} arrays for {len(decoded)} clips")
     n_samples = sum(samples.size for samples in decoded.values())
     made = {}
     for (content, samples), array in zip(decoded.items(), frames, strict=True):
-        statistics = views.summarise(array, extractor.dim)
+        try:
+            statistics = views.summarise(array, extractor.dim)
+        except PluginError as error:
+            raise PluginError(f"extractor '{spec.name}' {error}") from error
         made[content] = Embedded(
             statistics, samples.size / extractor.sample_rate, seconds * samples.size / n_samples
         )
