@@ -35,8 +35,10 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except BenchError as error:
             raise _Failure(str(error), 2) from error
+        except BrokenPipeError:
+            raise  # click ends quietly where the reader has gone
         except OSError as error:
-            raise _Failure(f"{error.filename}: {error.strerror}", 2) from error
+            raise _Failure(f"{error.filename or 'bench'}: {error.strerror}", 2) from error
         except KeyboardInterrupt as error:
             raise _Failure(
                 "stopped; what is finished is kept, and the same command goes on from there", 1

@@ -1,6 +1,7 @@
 """Datasets: a card's name, a folder or a manifest -> a table of labelled clips, and its splits."""
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -27,10 +28,13 @@ def from_card(card: Card, home: Path) -> Dataset:
     """
     if card.kind not in KINDS:
         raise UsageError(f"{card.place}: kind '{card.kind}' is unknown; expected one of {some(KINDS)}")
+    kind = KINDS[card.kind]
     try:
-        made = KINDS[card.kind](home, card.version, **card.params)
+        inspect.signature(kind).bind(home, card.version, **card.params)
     except TypeError as error:
         raise UsageError(f"{card.place}: params: {error}") from error
+    try:
+        made = kind(home, card.version, **card.params)
     except OSError as error:
         raise UsageError(
             f"{home}: cannot be written ({error.strerror}); set BENCH_CACHE to another folder"

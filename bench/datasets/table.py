@@ -37,15 +37,12 @@ def dataset(table: pd.DataFrame, name: str, source: str, **more: Any) -> Dataset
 
 
 def _refuse_duplicates(made: Dataset, columns: list[str]) -> None:
+    """Raise UsageError for the first clip that has the same values in these columns as an earlier one."""
     again = made.table.duplicated(columns).to_numpy()
     if again.any():
         row = int(again.argmax())
-        same = (
-            (made.table[columns].fillna(-1) == made.table[columns].fillna(-1).iloc[row])
-            .all(axis=1)
-            .to_numpy()
-        )
-        first = made.place(int(same.argmax()))
+        values = made.table[columns].fillna(-1)
+        first = made.place(int((values == values.iloc[row]).all(axis=1).to_numpy().argmax()))
         what = made.table[columns[0]].iloc[row]
         raise UsageError(
             f"{made.place(row)}: {columns[0]} '{what}' stands twice, first at {first}; keep one of them"
