@@ -105,7 +105,9 @@ def main() -> None:
     help="Classifiers; dummy is always among them.  [default: all]",
 )
 @click.option(
-    "--split", default="", help="fixed, cv:K or FILE.csv.  [default: fixed if the data have it, else cv:5]"
+    "--split",
+    default="",
+    help="fixed, cv:K, loso, holdout:F, FILE.csv, or random, which leaks.  [default: fixed, else cv:5]",
 )
 @click.option(
     "--seeds",

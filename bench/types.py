@@ -190,12 +190,15 @@ class Split:
         Column -> group of every clip, the one that the split was made by first; each is checked for leaks.
     note : str
         Why no stricter group was possible; empty if there is none.
+    leaky : bool
+        Whether the groups stand on both sides on purpose, to show what that is worth.
     """
 
     name: str
     fold: Labels
     groups: Mapping[str, Labels]
     note: str = ""
+    leaky: bool = False
 
     @property
     def group(self) -> str:
@@ -205,7 +208,7 @@ class Split:
     @property
     def label(self) -> str:
         """Return the words that a table names the split with."""
-        return f"{self.name}, grouped by {self.group}"
+        return f"{self.name}, {'LEAKY, ignores' if self.leaky else 'grouped by'} {self.group}"
 
     def rounds(self) -> Iterator[tuple[str, npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
         """Yield (fold, training rows, test rows) for every fold that is tested."""

@@ -58,6 +58,7 @@ def store(tmp_path: Path):
             "metrics": ["accuracy", "f1_macro"],
             "split": "cv:2, grouped by speaker",
             "note": note,
+            "leaky": False,
             "n_groups": 4,
             "n_folds": 2,
             "n_classes": 2,

@@ -23,28 +23,43 @@ def voices(n_speakers: int = 10, n_clips: int = 3) -> list[dict[str, str]]:
     return rows({("fm"[i % 2], f"s{i}"): n_clips for i in range(n_speakers)})
 
 
-groupings = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 6)), min_size=6, max_size=40)
+structures = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(0, 9), st.integers(0, 30), st.integers(0, 60)),
+    min_size=6,
+    max_size=60,
+)
 
 
-@given(groupings, st.integers(2, 5))
-def test_no_group_ever_crosses_a_fold_and_every_clip_is_tested_once(
-    made, groups: list[tuple[int, int]], n_folds: int
-):
-    dataset = made(rows({(f"g{label}", f"s{i}"): n for i, (label, n) in enumerate(groups)}))
-    speaker = dataset.table["speaker"].to_numpy()
+@given(structures, st.sampled_from(["cv:2", "cv:3", "cv:5", "loso", "holdout:0.2", "holdout:0.35"]))
+def test_no_group_and_no_audio_ever_crosses_a_fold_and_every_clip_is_tested_once(made, clips, how: str):
+    """Draw label, session, recording and audio of every clip at random: groups nest, cross and chain."""
+    rows = [{"speaker": f"s{s}", "session": f"n{n}", "recording": f"r{r}"} for s, n, r, _ in clips]
+    contents = [f"a{audio}" for *_, audio in clips]
+    dataset = made(rows)
     try:
-        split = splits.make(dataset, GENDER, f"cv:{n_folds}")
-    except (SplitError, UsageError):
-        labels = [label for label, _ in groups]
-        assert len(set(labels)) == 1 or min(map(labels.count, labels)) < n_folds
+        split = splits.make(dataset, SPEAKER, how, contents)
+    except (SplitError, LabelError):
         return
-    tested = np.zeros(len(speaker), dtype=int)
+    kept = ["session", "recording"] if split.group == "session" else ["recording"]
+    columns = [dataset.table[name].to_numpy() for name in kept] + [np.array(contents)]
+    tested = np.zeros(len(clips), dtype=int)
     for _, train, test in split.rounds():
-        assert not set(speaker[train]) & set(speaker[test])
-        assert set(split.fold[train]) & set(split.fold[test]) == set()
+        for column in columns:
+            assert not set(column[train]) & set(column[test])
+        assert len(set(train) | set(test)) == len(clips)
         tested[test] += 1
-    assert (tested == 1).all()
-    assert len(set(split.fold)) == n_folds
+    assert (tested == 1).all() or how.startswith("holdout")
+
+
+nested = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 6)), min_size=6, max_size=40)
+
+
+@given(nested, st.integers(2, 5))
+def test_there_is_a_split_wherever_every_class_has_as_many_groups_as_folds(made, groups, n_folds: int):
+    dataset = made(rows({(f"g{label}", f"s{i}"): n for i, (label, n) in enumerate(groups)}))
+    labels = [label for label, _ in groups]
+    if len(set(labels)) > 1 and min(map(labels.count, labels)) >= n_folds:
+        assert len(set(splits.make(dataset, GENDER, f"cv:{n_folds}").fold)) == n_folds
 
 
 def test_folds_hold_about_the_same_share_of_every_class(made):
@@ -181,9 +196,9 @@ def test_a_table_of_folds_lists_every_clip_once(made, tmp_path: Path, text: str,
         splits.make(made(FOUR), GENDER, str(path))
 
 
-@pytest.mark.parametrize("how", ["cv:1", "cv:x", "cv", "loo", "5"])
+@pytest.mark.parametrize("how", ["cv:1", "cv:x", "cv", "loo", "5", "holdout:0.9", "holdout:x"])
 def test_an_unknown_split_says_what_is_known(made, how: str):
-    with pytest.raises(UsageError, match=f"--split {how}: expected fixed, cv:K with K >= 2 or FILE.csv"):
+    with pytest.raises(UsageError, match=f"--split {how}: expected fixed, cv:K with K >= 2, loso, holdout:F"):
         splits.make(made(FOUR), GENDER, how)
 
 
@@ -241,8 +256,51 @@ def test_a_fixed_split_that_no_group_allows_is_refused(made):
         splits.make(made(with_folds(clips, "rtrt")), SPEAKER, "fixed")
 
 
-def test_sessions_that_share_a_recording_cannot_be_kept_apart(made):
+def test_sessions_that_share_a_recording_stay_together(made):
     clips = [{"speaker": f"s{i % 2}", "session": f"{i}", "recording": f"r{i // 4}"} for i in range(24)]
     split = splits.make(made(clips), SPEAKER, "cv:3")
-    assert split.group == "recording"
-    assert "session: split 'cv:3' leaks: recording" in split.note
+    assert (split.group, split.note) == ("session", "")
+    recording = np.array([row["recording"] for row in clips])
+    assert all(len(set(split.fold[recording == name])) == 1 for name in set(recording))
+
+
+def test_leaving_one_group_out_tests_every_group_alone(made):
+    dataset = made(voices(6))
+    split = splits.make(dataset, GENDER, "loso")
+    speaker = dataset.table["speaker"].to_numpy()
+    assert [set(speaker[test]) for _, _, test in split.rounds()] == [{f"s{i}"} for i in range(6)]
+    assert split.label == "loso, grouped by speaker"
+
+
+def test_a_group_called_train_is_tested_too(made):
+    clips = rows({("f", "train"): 2, ("f", "test"): 2, ("m", "dev"): 2, ("m", "b"): 2})
+    assert len(list(splits.make(made(clips), GENDER, "loso").rounds())) == 4
+
+
+@pytest.mark.parametrize(
+    ("how", "share"), [("holdout:0.2", 0.2), ("holdout:0.25", 0.25), ("holdout:.3", 0.3)]
+)
+def test_a_holdout_tests_about_its_share_of_every_class_once(made, how: str, share: float):
+    dataset = made(voices(40))
+    split = splits.make(dataset, GENDER, how)
+    [(name, train, test)] = split.rounds()
+    assert (name, len(train) + len(test)) == ("test", 120)
+    assert len(test) / 120 == pytest.approx(share, abs=0.05)
+    assert (dataset.table["gender"].to_numpy()[test] == "f").mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_random_split_leaks_and_says_so(made):
+    dataset = made(voices(4, n_clips=20))
+    split = splits.make(dataset, GENDER, "random")
+    assert split.label == "random, LEAKY, ignores speaker"
+    speaker = dataset.table["speaker"].to_numpy()
+    assert all(set(speaker[train]) & set(speaker[test]) for _, train, test in split.rounds())
+    splits.check(split, dataset.table["gender"].to_numpy())
+
+
+def test_the_same_audio_on_two_sides_is_a_leak(made):
+    clips = with_folds(FOUR, "rrrrttd")
+    contents = ["a", "b", "c", "d", "e", "a", ""]
+    with pytest.raises(SplitError, match="split 'fixed' leaks: audio c0 on both sides of fold 'test'"):
+        splits.make(made(clips), GENDER, "fixed", contents)
+    assert splits.make(made(clips), GENDER, "fixed", ["", "b", "c", "d", "e", "", ""]).group == "speaker"

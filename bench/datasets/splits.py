@@ -2,12 +2,17 @@
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from bench.datasets.manifest import read_table
 from bench.errors import LabelError, SplitError, UsageError, some
@@ -41,14 +46,20 @@ def target(dataset: Dataset, task: Task) -> Labels:
     return y
 
 
-def make(dataset: Dataset, task: Task, how: str) -> Split:
+def make(dataset: Dataset, task: Task, how: str, contents: Sequence[str] = ()) -> Split:
     """Return the split of a task over a dataset.
+
+    Clips that share a value of any column that is kept apart are one group, and so are clips that hold the
+    same audio.
 
     Parameters
     ----------
     how : str
-        ``cv:K`` for K folds, stratified and grouped; ``fixed`` for the column `fold`; ``FILE.csv`` for a
-        table of clip and fold; empty for ``fixed`` where there is such a column, and else ``cv:5``.
+        ``cv:K`` for K folds, stratified and grouped; ``loso`` for a fold per group; ``holdout:F`` to test the
+        share F of the clips once; ``fixed`` for the column `fold`; ``FILE.csv`` for a table of clip and fold;
+        ``random`` for five folds that leak; empty for ``fixed`` if there is such a column, else ``cv:5``.
+    contents : Sequence[str]
+        The digest of every clip's audio, empty where it could not be read.
 
     Raises
     ------
@@ -60,24 +71,88 @@ def make(dataset: Dataset, task: Task, how: str) -> Split:
         If the data allow no split by any of the task's groups, or the fixed split leaks.
     """
     y = target(dataset, task)
-    how = how or ("fixed" if "fold" in dataset.labels else f"cv:{FOLDS}")
-    cv = re.fullmatch(r"cv:(\d+)", how)
-    if cv and int(cv[1]) >= 2:
-        return _cross_validation(dataset, task, y, int(cv[1]))
-    if how == "fixed" and "fold" in dataset.labels:
-        return _fixed(dataset, task, y, how, _column(dataset, "fold"))
-    if how.endswith(".csv"):
-        return _fixed(dataset, task, y, how, _listed_folds(dataset, Path(how)))
-    fix = (
-        f"{dataset.source} has no column 'fold'"
-        if how == "fixed"
-        else "expected fixed, cv:K with K >= 2 or FILE.csv"
+    protocol = _protocol(dataset, how or ("fixed" if "fold" in dataset.labels else f"cv:{FOLDS}"))
+    reasons: list[str] = []
+    for column in task.groups:
+        if column not in dataset.labels:
+            reasons.append(f"{column}: there is no such column")
+            continue
+        groups = _groups(dataset, task, column, contents)
+        joined = _joined(groups)
+        if protocol.leaky:
+            return Split(protocol.name, protocol.assign(y, joined), groups, leaky=True)
+        reason = _obstacle(column, joined, y, protocol)
+        if not reason:
+            split = Split(protocol.name, protocol.assign(y, joined), groups, "; ".join(reasons))
+            try:
+                check(split, y)
+            except SplitError as error:
+                if protocol.given:
+                    raise
+                reason = str(error)
+            else:
+                return split
+        reasons.append(f"{column}: {reason}")
+    raise SplitError(
+        f"task '{task.name}' cannot be split on {dataset.source} without a leak: {'; '.join(reasons)}; "
+        "add clips or a group column, drop these classes, or ask for fewer folds"
     )
-    raise UsageError(f"--split {how}: {fix}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Protocol:
+    """How folds are assigned: from labels and groups, both shape=(n_clips,), to folds.
+
+    Parameters
+    ----------
+    n_folds : int
+        How many groups it takes.
+    n_clips : int
+        How many clips the largest class must have at least.
+    given : bool
+        Whether the user gave the folds: then a leak is an error, not a reason to try another group.
+    """
+
+    name: str
+    assign: Callable[[Labels, Labels], Labels]
+    n_folds: int = 2
+    n_clips: int = 0
+    given: bool = False
+    leaky: bool = False
+
+
+def _protocol(dataset: Dataset, how: str) -> _Protocol:
+    """Return the protocol that ``--split`` names."""
+    if how == "fixed" and "fold" in dataset.labels:
+        return _given(how, _column(dataset, "fold"))
+    if how.endswith(".csv"):
+        return _given(Path(how).name, _listed_folds(dataset, Path(how)))
+    if how == "loso":
+        return _Protocol(how, lambda _, group: np.char.add("group ", group))
+    if how == "random":
+        return _Protocol(how, lambda y, _: _folds(y, None, FOLDS), leaky=True)
+    kind, _, value = how.partition(":")
+    if kind == "cv" and value.isdecimal() and int(value) >= 2:
+        n_folds = int(value)
+        return _Protocol(how, lambda y, group: _folds(y, group, n_folds), n_folds, n_clips=n_folds)
+    if kind == "holdout" and re.fullmatch(r"0?\.\d+", value) and 0.05 <= float(value) <= 0.5:
+        share = Fraction(value).limit_denominator(20)
+        return _Protocol(how, partial(_holdout, share=share), share.denominator, n_clips=share.denominator)
+    expected = f"{dataset.source} has no column 'fold'"
+    if how != "fixed":
+        expected = (
+            "expected fixed, cv:K with K >= 2, loso, holdout:F with F from 0.05 to 0.5, random or FILE.csv"
+        )
+    raise UsageError(f"--split {how}: {expected}")
+
+
+def _given(name: str, fold: Labels) -> _Protocol:
+    named = np.array(["dev" if each in DEV else each for each in fold.tolist()])
+    return _Protocol(name, lambda _y, _group: named, given=True)
 
 
 def check(split: Split, y: Labels) -> None:
-    """Refuse a split that leaks, or that tests a class that it does not train on.
+    """Refuse a split that leaks without saying so, or that tests a class that it does not train on.
 
     Raises
     ------
@@ -89,8 +164,9 @@ def check(split: Split, y: Labels) -> None:
         raise SplitError(
             f"split '{split.name}' tests no clip; expected the folds train and test, or two or more folds"
         )
+    guarded = {} if split.leaky else split.groups
     for fold, train, test in rounds:
-        for column, group in split.groups.items():
+        for column, group in guarded.items():
             both = set(group[train].tolist()) & set(group[test].tolist())
             if both:
                 raise SplitError(
@@ -104,74 +180,69 @@ def check(split: Split, y: Labels) -> None:
             )
 
 
-def _cross_validation(dataset: Dataset, task: Task, y: Labels, n_folds: int) -> Split:
-    reasons: list[str] = []
-    for column in task.groups:
-        reason = _obstacle(dataset, column, y, n_folds)
-        if not reason:
-            groups = _groups(dataset, task, column)
-            split = Split(f"cv:{n_folds}", _folds(y, groups[column], n_folds), groups, "; ".join(reasons))
-            try:
-                check(split, y)
-            except SplitError as error:
-                reason = str(error)
-            else:
-                return split
-        reasons.append(f"{column}: {reason}")
-    raise _impossible(dataset, task, reasons)
-
-
-def _fixed(dataset: Dataset, task: Task, y: Labels, name: str, fold: Labels) -> Split:
-    reasons: list[str] = []
-    fold = np.array(["dev" if f in DEV else f for f in fold.tolist()])
-    for column in task.groups:
-        reason = _obstacle(dataset, column, y, 2)
-        if not reason:
-            split = Split(Path(name).name, fold, _groups(dataset, task, column), "; ".join(reasons))
-            check(split, y)
-            return split
-        reasons.append(f"{column}: {reason}")
-    raise _impossible(dataset, task, reasons)
-
-
-def _impossible(dataset: Dataset, task: Task, reasons: list[str]) -> SplitError:
-    return SplitError(
-        f"task '{task.name}' cannot be split on {dataset.source} without a leak: {'; '.join(reasons)}; "
-        "add clips or a group column, drop these classes, or ask for fewer folds"
-    )
-
-
-def _obstacle(dataset: Dataset, column: str, y: Labels, n_folds: int) -> str:
-    """Return why the values of a column cannot be kept apart in so many folds; empty if they can."""
-    if column not in dataset.labels:
-        return "there is no such column"
-    group = _column(dataset, column)
+def _obstacle(column: str, group: Labels, y: Labels, protocol: _Protocol) -> str:
+    """Return why groups cannot be kept apart in so many folds; empty if they can."""
     n_groups = len(set(group.tolist()))
-    if n_groups < n_folds:
-        return f"{n_groups} groups are fewer than {n_folds} folds"
+    if n_groups < protocol.n_folds:
+        return f"{n_groups} groups are fewer than {protocol.n_folds} folds"
     per_class = pd.Series(group).groupby(y).nunique()
     alone = per_class[per_class < 2]
     if len(alone):
         return f"{len(alone)} of {len(per_class)} classes have a single {column} ({some(alone.index)})"
-    largest = int(pd.Series(y).value_counts().max())
-    return f"no class has more than {largest} clips, fewer than {n_folds} folds" if largest < n_folds else ""
+    most = int(pd.Series(y).value_counts().max())
+    return (
+        f"no class has more than {most} clips, fewer than {protocol.n_clips} folds"
+        if most < protocol.n_clips
+        else ""
+    )
 
 
-def _groups(dataset: Dataset, task: Task, column: str) -> Mapping[str, Labels]:
-    """Return the groups of a column, and of the more lenient ones, which must not leak either."""
+def _groups(dataset: Dataset, task: Task, column: str, contents: Sequence[str]) -> Mapping[str, Labels]:
+    """Return the groups of a column, of the more lenient ones, and of equal audio: none of them may leak."""
     columns = task.groups[task.groups.index(column) :]
-    return {name: _column(dataset, name) for name in columns if name in dataset.labels}
+    groups = {name: _column(dataset, name) for name in columns if name in dataset.labels}
+    if contents:
+        clips = dataset.table["clip"].tolist()
+        first = dict(zip(reversed(contents), reversed(clips), strict=True))
+        same = [first[content] if content else clip for clip, content in zip(clips, contents, strict=True)]
+        groups["audio"] = np.array(same)
+    return groups
 
 
-def _folds(y: Labels, group: Labels, n_folds: int) -> Labels:
+def _joined(groups: Mapping[str, Labels]) -> Labels:
+    """Return one group per clip: clips that share a value of any column, be it through others, are one.
+
+    Each is called after its first clip's value of the first column.
+    """
+    columns = [np.unique(column, return_inverse=True)[1] for column in groups.values()]
+    n_clips = len(columns[0])
+    ends = np.cumsum([n_clips, *(int(column.max()) + 1 for column in columns)])
+    values = np.concatenate([column + start for column, start in zip(columns, ends[:-1], strict=True)])
+    clips = np.tile(np.arange(n_clips), len(columns))
+    graph = coo_array((np.ones(len(clips), dtype=bool), (clips, values)), shape=(ends[-1], ends[-1]))
+    _, component = connected_components(graph, directed=False)
+    _, first, inverse = np.unique(component[:n_clips], return_index=True, return_inverse=True)
+    return next(iter(groups.values()))[first][inverse]
+
+
+def _folds(y: Labels, group: Labels | None, n_folds: int) -> Labels:
+    """Return stratified folds, named from 0 up, that share no group if there are groups."""
     fold = np.empty(len(y), dtype=object)
-    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=SEED)
+    splitter = (StratifiedKFold if group is None else StratifiedGroupKFold)(
+        n_folds, shuffle=True, random_state=SEED
+    )
     with warnings.catch_warnings():
         # A class with fewer clips than folds is stratified as far as it goes.
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
         for number, (_, test) in enumerate(splitter.split(y, y, group)):
             fold[test] = str(number)
     return fold.astype(str)
+
+
+def _holdout(y: Labels, group: Labels, share: Fraction) -> Labels:
+    """Return the folds train and test, of which test has about the share of every class."""
+    tested = [str(number) for number in range(share.numerator)]
+    return np.where(np.isin(_folds(y, group, share.denominator), tested), "test", "train")
 
 
 def _listed_folds(dataset: Dataset, path: Path) -> Labels:

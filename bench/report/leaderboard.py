@@ -11,6 +11,7 @@ from bench.store import Store
 from bench.types import BASELINE, Result, Status
 
 SYNTHETIC = "synthetic"
+LEAKY = "leaky split"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,9 @@ class Table:
 
     @property
     def title(self) -> str:
-        """Return the dataset's name, marked if it is synthetic."""
-        return f"{self.dataset} ({SYNTHETIC})" if self.source["synthetic"] else self.dataset
+        """Return the dataset's name, marked if it is synthetic or its split leaks."""
+        marks = [SYNTHETIC] * self.source["synthetic"] + [LEAKY] * self.protocol.get("leaky", False)
+        return f"{self.dataset} ({', '.join(marks)})" if marks else self.dataset
 
     @property
     def best(self) -> Result | None:
@@ -142,6 +144,10 @@ def _facts(table: Table) -> list[str]:
             f"Split: {protocol['split']} ({protocol['n_groups']} groups), {protocol['n_folds']} tested "
             f"fold{'s' if protocol['n_folds'] > 1 else ''}, {protocol['n_classes']} classes."
         )
+        if protocol["leaky"]:
+            facts.append(
+                "**Leaky split**: for demonstration only; these numbers are higher than honest ones."
+            )
         if protocol["note"]:
             facts.append(f"No stricter split was possible: {escaped(protocol['note'])}.")
     n_bad = max((row.n_bad for row in table.rows), default=0)

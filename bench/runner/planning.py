@@ -126,13 +126,14 @@ def plan(request: Request, declared: Registry) -> Plan:
             rejected += [_reject(dataset, task, point, Status.SKIPPED, reason) for point in matrix]
             continue
         try:
-            problem = Problem(task, splits.target(dataset, task), splits.make(dataset, task, request.split))
+            split = splits.make(dataset, task, request.split, source.contents)
         except (SplitError, LabelError) as error:
             if asked and isinstance(error, LabelError):
                 raise
             status = Status.FAILED if asked else Status.SKIPPED  # nobody asked for what the data merely offer
             rejected += [_reject(dataset, task, point, status, str(error)) for point in matrix]
             continue
+        problem = Problem(task, splits.target(dataset, task), split)
         problems[dataset.name, task.name] = problem
         cells += _cells(source, problem, [point for point in matrix if not _obstacle(point)])
         rejected += [_reject(dataset, task, point, *o) for point in matrix if (o := _obstacle(point))]
