@@ -82,13 +82,22 @@ def main() -> None:
 @click.option(
     "--tasks", metavar="A,B", default="", callback=_names, help="What to predict.  [default: what fits]"
 )
+@click.option("--task-target", metavar="COLUMN", default="", help="Predict a label column of your own.")
+@click.option(
+    "--task-group",
+    "task_groups",
+    metavar="A,B",
+    default="",
+    callback=_names,
+    help="What --task-target keeps apart, from strict to lenient.  [default: recording]",
+)
 @click.option(
     "--datasets",
     metavar="A,B",
     default="demo",
     callback=_names,
     show_default=True,
-    help="Names, folders, CSV or Parquet files.",
+    help="Names, folders, CSV, Parquet or JSON Lines files.",
 )
 @click.option(
     "--extractors",
@@ -167,12 +176,15 @@ def list_(kind: str | None, as_json: bool) -> None:
 
 @main.command()
 @click.argument("out", type=Path)
-def report(out: Path) -> None:
+@click.option(
+    "--by", metavar="A,B", default="", callback=_names, help="Slice by the values of label columns."
+)
+def report(out: Path, by: tuple[str, ...]) -> None:
     """Write the leaderboard of the run in OUT again, and print it."""
     from bench import report as reports
     from bench.store import Store
 
-    _print_report(reports.write(Store(out)))
+    _print_report(reports.write(Store(out), by))
 
 
 def _entries(kind: str | None) -> Iterator[Mapping[str, str]]:

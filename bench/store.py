@@ -2,7 +2,7 @@
 
 OUT/results.jsonl holds a line per cell, of which the last one counts; OUT/predictions/KEY.parquet what each
 cell predicted; OUT/run.json the newest run: its command, versions, plan and counters; OUT/bad_clips.csv the
-clips that could not be decoded.
+clips that could not be decoded; OUT/labels/DATASET.parquet the labels of every clip.
 """
 
 import dataclasses
@@ -122,6 +122,17 @@ class Store:
         part = self.run_path.with_suffix(".part")
         part.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
         part.replace(self.run_path)
+
+    def labels(self, dataset: str) -> pd.DataFrame:
+        """Return the labels of a dataset of the newest run: `clip` and its label columns."""
+        return pd.read_parquet(self.out / "labels" / f"{dataset}.parquet")
+
+    def write_labels(self, dataset: str, table: pd.DataFrame) -> None:
+        """Replace the labels of a dataset."""
+        path = self.out / "labels" / f"{dataset}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        table.to_parquet(path.with_suffix(".part"), index=False)
+        path.with_suffix(".part").replace(path)
 
     def bad_clips(self) -> pd.DataFrame:
         """Return the clips that could not be decoded, with the columns dataset, clip, reason."""

@@ -16,7 +16,20 @@ def test_help_and_version(bench):
     ("kind", "names"),
     [
         ("datasets", ["demo"]),
-        ("tasks", ["noise", "gender", "speaker", "class"]),
+        (
+            "tasks",
+            [
+                "noise",
+                "gender",
+                "speaker",
+                "class",
+                "noise-kind",
+                "noise-or-voice",
+                "phrase",
+                "emotion",
+                "keyword",
+            ],
+        ),
         ("extractors", ["mfcc", "mfcc-13"]),
         ("heads", ["dummy", "svm", "logreg", "gbdt"]),
         ("metrics", ["accuracy", "balanced_accuracy", "f1_macro"]),

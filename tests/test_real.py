@@ -109,3 +109,19 @@ def test_speakers_of_unheard_digits_are_harder_than_random_folds_say(bench, real
     y_pred = cross_val_predict(make_pipeline(StandardScaler(), SVC(C=10)), X, table["speaker"], cv=folds)
     assert accuracy_score(table["speaker"], y_pred) > 0.99
     assert 0.85 < grouped < 0.98
+
+
+def test_digits_of_unheard_speakers_are_far_harder_than_random_folds_say(bench, real: Path, tmp_path: Path):
+    files = [path for path in sorted((real / "fsdd").glob("*.wav")) if int(path.stem.split("_")[2]) < 20]
+    rows = [path.stem.split("_") for path in files]
+    table = pd.DataFrame(
+        {"path": files, "phrase": [row[0] for row in rows], "speaker": [row[1] for row in rows]}
+    )
+    table.to_csv(tmp_path / "fsdd.csv", index=False)
+    call = ["run", "--tasks", "phrase", "--datasets", "fsdd.csv", "--extractors", "mfcc", "--heads", "svm"]
+    grouped = bench(*call, "--out", "grouped")
+    random = bench(*call, "--split", "random", "--out", "random")
+    assert found(Store(tmp_path / "grouped"))["svm"].scores["accuracy"].value < 0.80
+    assert found(Store(tmp_path / "random"))["svm"].scores["accuracy"].value > 0.94
+    assert "leaky split" in random.stdout
+    assert "leaky" not in grouped.stdout

@@ -45,6 +45,7 @@ def store(tmp_path: Path):
         )
         for each in results:
             made.append(each, table if each.status == Status.OK else None)
+        made.write_labels("demo", pd.DataFrame({"clip": list("abcd"), "snr_db": ["10", "-5", "10", "none"]}))
         source = {
             "source": "x",
             "version": "1",
@@ -201,3 +202,21 @@ def test_many_classes_are_a_list_of_the_most_confused_pairs():
     table = pd.DataFrame({"y_true": [*names, "s03", "s03", "s07"], "y_pred": [*names, "s04", "s04", "s01"]})
     text = confusion.section(confusion.matrix(table), "t", Path("a.png"))
     assert rows(text) == [["true", "predicted", "clips"], ["s03", "s04", "2"], ["s07", "s01", "1"]]
+
+
+def test_a_slice_holds_each_values_score_and_numbers_are_in_order(store):
+    made = store(result("a"), result("b", "mfcc", "dummy"))
+    text = report.write(made, by=["snr_db"]).text
+    _, sliced = text.split("### accuracy by snr_db: gender on demo (synthetic)")
+    assert rows(sliced) == [
+        ["snr_db", "clips", "dummy", "mfcc svm"],
+        ["-5", "1", "0.000", "0.000"],
+        ["10", "2", "1.000", "1.000"],
+        ["none", "1", "0.000", "0.000"],
+    ]
+    assert "accuracy by snr_db" in (made.out / "leaderboard.md").read_text()
+
+
+def test_a_column_that_no_dataset_has_says_which_there_are(store):
+    with pytest.raises(UsageError, match=r"--by snr: there is no such label column; demo has snr_db"):
+        report.write(store(result("a")), by=["snr"])

@@ -520,3 +520,44 @@ def test_synthetic_audio_is_marked_in_every_line(bench, home: Path, tmp_path: Pa
     done = bench("run", "--tasks", "gender", "--extractors", "mfcc-13", "--heads", "svm")
     assert {line["synthetic"] for line in lines(tmp_path / "bench-out")} == {True}
     assert "## gender on demo (synthetic)" in done.stdout
+
+
+def test_a_slice_is_what_a_plain_group_by_says(bench, digits: Path, tmp_path: Path):
+    bench(*RUN, "--datasets", digits, "--out", "out")
+    text = bench("report", "out", "--by", "gender,session").stdout
+    table = pd.read_csv(digits, dtype=str).set_index("path")
+    [svm] = [line for line in lines(tmp_path / "out") if line["head"] == "svm"]
+    predictions = Store(tmp_path / "out").predictions(svm["key"]).set_index("clip")
+    right = predictions["y_true"] == predictions["y_pred"]
+    for column in ("gender", "session"):
+        expected = right.groupby(table[column]).mean()
+        section = text.split(f"### accuracy by {column}")[1].split("###")[0]
+        cells = [
+            [cell.strip() for cell in row.strip("|").split("|")] for row in section.splitlines() if "|" in row
+        ]
+        told = {row[0]: row[cells[0].index("mfcc-13 svm")] for row in cells[2:]}
+        assert told == {value: f"{score:.3f}" for value, score in expected.items()}
+
+
+def test_a_label_column_of_ones_own_is_a_task(bench, digits: Path, tmp_path: Path):
+    renamed = pd.read_csv(digits).rename(columns={"session": "digit", "speaker": "voice"})
+    renamed.to_json(tmp_path / "own.jsonl", orient="records", lines=True)
+    call = ["run", "--datasets", "own.jsonl", "--extractors", "mfcc-13", "--heads", "svm", "--split", "cv:3"]
+    done = bench(*call, "--task-target", "digit", "--task-group", "voice")
+    assert done.exit_code == 0
+    assert "## digit on own" in done.stdout
+    assert "cv:3, grouped by voice (6 groups), 3 tested folds, 4 classes" in done.stdout
+    assert "grouped by recording" in bench(*call, "--task-target", "digit").stdout
+    clash = bench(*call, "--tasks", "speaker", "--task-target", "speaker")
+    assert (clash.exit_code, "is a task in --tasks too" in clash.stderr) == (2, True)
+    alone = bench(*call, "--task-group", "voice")
+    assert (alone.exit_code, "give --task-target too" in alone.stderr) == (2, True)
+
+
+def test_a_random_split_is_marked_in_every_output(bench, digits: Path, tmp_path: Path):
+    done = bench(*RUN, "--datasets", digits, "--split", "random", "--out", "out")
+    assert "## speaker on digits (leaky split)" in done.stdout
+    assert "**Leaky split**" in done.stdout
+    markdown = (tmp_path / "out" / "leaderboard.md").read_text()
+    assert "Confusion matrix: speaker on digits (leaky split)" in markdown
+    assert {line["split"] for line in lines(tmp_path / "out")} == {"random, LEAKY, ignores session"}

@@ -1,4 +1,7 @@
-"""A CSV or Parquet file with one row per clip: path, label columns, and optionally clip, start, end, fold."""
+"""A CSV, Parquet or JSON Lines file with one row per clip.
+
+It has the column path, label columns, and optionally clip, start, end (in s) and fold.
+"""
 
 import warnings
 from pathlib import Path
@@ -9,7 +12,7 @@ from bench.datasets.table import dataset
 from bench.errors import UsageError
 from bench.types import Dataset
 
-SUFFIXES = (".csv", ".parquet")
+SUFFIXES = (".csv", ".parquet", ".jsonl")
 
 
 def load(path: Path) -> Dataset:
@@ -49,8 +52,9 @@ def read_table(path: Path) -> pd.DataFrame:
     """
     try:
         if path.suffix.lower() == ".parquet":
-            frame = pd.read_parquet(path)
-            return frame.astype(object).where(frame.notna(), "").astype(str)
+            return _as_text(pd.read_parquet(path))
+        if path.suffix.lower() == ".jsonl":
+            return _as_text(pd.read_json(path, lines=True, dtype=False))
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # a row longer than the header
             # Labels such as NA stay as they are, and blank lines keep the line numbers right.
@@ -72,6 +76,11 @@ def read_table(path: Path) -> pd.DataFrame:
     table.index = pd.RangeIndex(2, len(table) + 2, name="line")
     blank = (table == "").all(axis=1)
     return table.loc[~blank]
+
+
+def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of str, empty where a value is missing."""
+    return frame.astype(object).where(frame.notna(), "").astype(str)
 
 
 def _refuse(path: Path, table: pd.DataFrame, bad: "pd.Series[bool]", what: str) -> None:

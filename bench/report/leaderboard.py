@@ -48,6 +48,14 @@ class Table:
         """Return the best row that is not the baseline."""
         return next((row for row in self.rows if row.head != BASELINE), None)
 
+    def name(self, row: Result) -> str:
+        """Return what a row is called in other tables of the report."""
+        if row.head == BASELINE:
+            return BASELINE
+        seed = f" seed {row.seed}" if len({each.seed for each in self.rows}) > 1 else ""
+        view = f" {row.view}" if len({each.view for each in self.rows}) > 1 else ""
+        return f"{row.extractor}{view} {row.head}{seed}"
+
     @property
     def main(self) -> str:
         """Return the metric that ranks."""

@@ -62,6 +62,8 @@ class _Execution:
     def run(self) -> Counters:
         start = time.perf_counter()
         self.store.write_run(record(self.plan, self.request, self.counters, finished=False))
+        for name, source in self.plan.sources.items():
+            self.store.write_labels(name, source.dataset.table[["clip", *source.dataset.labels]])
         groups: dict[tuple[str, str], list[Cell]] = {}
         for cell in self.plan.cells:
             if self._reusable(cell):

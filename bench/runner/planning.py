@@ -32,6 +32,10 @@ class Request:
         The share of a dataset's clips that may be undecodable, in [0, 1].
     command : str
         The command line, for run.json.
+    task_target : str
+        A label column to predict besides, as a task of its name.
+    task_groups : Sequence[str]
+        The columns that this task keeps apart, from strict to lenient; the recording if there are none.
     """
 
     datasets: Sequence[str]
@@ -43,6 +47,8 @@ class Request:
     seeds: Sequence[int] = (0,)
     allow_bad: float = 0.05
     command: str = ""
+    task_target: str = ""
+    task_groups: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +113,7 @@ def plan(request: Request, declared: Registry) -> Plan:
     """
     extractors = _extractors(request, declared)
     heads = _heads(request, declared)
-    asked = [registry.find("task", name, declared.tasks) for name in dict.fromkeys(request.tasks)]
+    asked = _asked(request, declared)
     label = asked[0].target if len(asked) == 1 else FOLDER_LABEL
     sources = _open_all(request, declared, label)
     tasks = asked or _offered(sources, declared)
@@ -139,6 +145,19 @@ def plan(request: Request, declared: Registry) -> Plan:
         rejected += [_reject(dataset, task, point, *o) for point in matrix if (o := _obstacle(point))]
     digests = {extractor.spec.name: extractor.digest for extractor, _ in extractors}
     return Plan(sources, problems, digests, cells, rejected)
+
+
+def _asked(request: Request, declared: Registry) -> list[Task]:
+    """Return the tasks asked for by name, and the one made of a target and its groups."""
+    tasks = [registry.find("task", name, declared.tasks) for name in dict.fromkeys(request.tasks)]
+    target, groups = request.task_target, tuple(request.task_groups)
+    if target in request.tasks:
+        raise UsageError(f"--task-target {target}: is a task in --tasks too; ask for one of them")
+    if groups and not target:
+        raise UsageError(f"--task-group {','.join(groups)}: of which task? give --task-target too")
+    if target:
+        tasks.append(Task(target, target, groups or ("recording",), tuple(METRICS)))
+    return tasks
 
 
 def _extractors(request: Request, declared: Registry) -> list[tuple[Learner, View]]:
