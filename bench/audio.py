@@ -1,22 +1,29 @@
-"""The only reader and resampler: a clip -> mono float32 in [-1, 1] at a rate.
+"""The only reader, mixer and resampler: a clip -> mono float32 in [-1, 1] at a rate.
 
 Conventions: full scale is 1.0; channels are averaged; times in s, rates in Hz.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
+from scipy.signal import lfilter
 
 from bench.errors import ClipError
 from bench.types import Audio, Clip, digest
 
 LOUDEST = 4.0
 """Peaks up to here (12 dB over full scale) are overshoot and clipped; beyond, the scale is wrong."""
+
+MARGIN_DB = 15.9
+"""How far the threshold of activity lies below the active level (ITU-T P.56)."""
+
+MIXER = 1
+"""Version of how mixtures are made, for their digests."""
 
 SLACK_SECONDS = 0.05
 """How far a window may reach past the end of its file: label files round."""
@@ -42,13 +49,24 @@ def sha256(path: Path) -> str:
         raise ClipError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def content(clip: Clip, file_sha256: str) -> str:
-    """Return the digest of what a clip holds: its file's SHA-256 and its window, not its name."""
-    return digest([file_sha256, clip.start, clip.end])
+def content(clip: Clip, sha256: Callable[[Path], str]) -> str:
+    """Return the digest of what a clip holds: the SHA-256 of its files and its recipe, not its name.
+
+    Parameters
+    ----------
+    sha256 : Callable[[Path], str]
+        The function of that name, or one that remembers its answers.
+    """
+    parts: list[object] = [sha256(clip.path), clip.start, clip.end]
+    if clip.seconds is not None:
+        parts.append({"seconds": clip.seconds})
+    if clip.noise:
+        parts.append([sha256(clip.noise.path), clip.noise.start, clip.noise.snr_db, MIXER])
+    return digest(parts)
 
 
 def read(clip: Clip, sample_rate: int) -> Audio:
-    """Return a clip's samples at a rate; of a window, only what lies in it is decoded.
+    """Return a clip's samples at a rate, padded and mixed with its noise; of a window, only that is decoded.
 
     Parameters
     ----------
@@ -58,52 +76,115 @@ def read(clip: Clip, sample_rate: int) -> Audio:
     Returns
     -------
     Audio
-        shape=(n_samples,), in [-1, 1].
+        shape=(n_samples,), in [-1, 1]. A mixture beyond that is turned down as a whole, never clipped.
 
     Raises
     ------
     ClipError
-        If the file is absent, no audio, truncated or empty, if it holds samples that are not finite or far
-        beyond full scale, or if the window does not lie in it.
+        If a file is absent, no audio, truncated or empty, if it holds samples that are not finite or far
+        beyond full scale, if the window does not lie in it, or if a part of a mixture is silent.
     """
-    if not clip.path.is_file():
-        raise ClipError(f"{clip.path}: no such file")
+    samples = _samples(clip.path, sample_rate, clip.start, clip.end)
+    if clip.seconds is not None:
+        samples = np.pad(samples, (0, max(0, round(clip.seconds * sample_rate) - samples.size)))
+    if clip.noise:
+        noise = np.roll(_samples(clip.noise.path, sample_rate), -round(clip.noise.start * sample_rate))
+        noise = np.resize(noise, samples.size)
+        speech_gain, noise_gain = gains(samples, noise, clip.noise.snr_db, sample_rate)
+        if not noise_gain:
+            silent = clip.path if not samples.any() else clip.noise.path
+            raise ClipError(f"{silent}: is silent, so that no mixture with it has an SNR")
+        samples = (speech_gain * samples + noise_gain * noise).astype(np.float32)
+    return samples
+
+
+def gains(speech: Audio, noise: Audio, snr_db: float, sample_rate: int) -> tuple[float, float]:
+    """Return what speech and noise are multiplied by to have an SNR, and to stay in [-1, 1] when added.
+
+    The speech counts with its active level, so that its pauses change nothing, the noise with its power over
+    the whole clip. Both gains are 0 if either is silent.
+
+    Parameters
+    ----------
+    speech, noise : Audio
+        shape=(n_samples,).
+    snr_db : float
+        In dB.
+    """
+    noise_power = float(np.mean(np.square(noise, dtype=np.float64)))
+    level_db = active_level(speech, sample_rate)
+    if noise_power == 0 or level_db == -np.inf:
+        return 0.0, 0.0
+    gain = 10 ** ((level_db - snr_db - 10 * np.log10(noise_power)) / 20)
+    peak = float(np.abs(speech + gain * noise).max())
+    # Rounding to float32 may add half a step, which the last factor keeps below full scale.
+    scale = min(1.0, (1 - 1e-6) / peak)
+    return scale, scale * gain
+
+
+def active_level(speech: Audio, sample_rate: int) -> float:
+    """Return the level of the active parts of speech, in dB relative to full scale; -inf if it is silent.
+
+    Method B of ITU-T P.56 (2011): the envelope is smoothed twice with 30 ms, a part is active from where it
+    exceeds a threshold until 200 ms after, and the level is that whose threshold lies `MARGIN_DB` below it.
+    """
+    power = float(np.sum(np.square(speech, dtype=np.float64)))
+    if power == 0:
+        return -np.inf
+    decay = np.exp(-1 / (0.03 * sample_rate))
+    envelope = np.abs(speech).astype(np.float64)
+    for _ in range(2):
+        envelope = lfilter([1 - decay], [1, -decay], envelope)
+    # Halvings of the highest envelope, not of full scale: then the level follows any gain exactly.
+    thresholds = envelope.max() / 2.0 ** np.arange(20)
+    places, hangover = np.arange(envelope.size), round(0.2 * sample_rate)
+    levels_db = []
+    for threshold in thresholds:
+        # The last sample, up to each one, that exceeded the threshold; active for the hangover after it.
+        heard = np.maximum.accumulate(np.where(envelope >= threshold, places, -np.inf))
+        levels_db.append(10 * np.log10(power / np.count_nonzero(places - heard <= hangover)))
+    margins = levels_db - 20 * np.log10(thresholds)
+    last = max(int(np.argmax(margins >= MARGIN_DB)), 1)
+    return float(np.interp(MARGIN_DB, margins[last - 1 : last + 1], levels_db[last - 1 : last + 1]))
+
+
+def _samples(path: Path, sample_rate: int, start: float | None = None, end: float | None = None) -> Audio:
+    """Return a file's samples, or those of a window of it, mono and at a rate."""
+    if not path.is_file():
+        raise ClipError(f"{path}: no such file")
     try:
-        with soundfile.SoundFile(clip.path) as file:
-            samples = _window(file, clip)
+        with soundfile.SoundFile(path) as file:
+            samples = _window(file, path, start or 0.0, end)
             rate = file.samplerate
     except soundfile.LibsndfileError as error:
-        size = clip.path.stat().st_size
-        what = "the file is empty" if size == 0 else error.error_string.rstrip(".")
-        raise ClipError(
-            f"{clip.path}: not decodable ({what}); expected WAV, FLAC, OGG, MP3 or AIFF"
-        ) from error
+        what = "the file is empty" if path.stat().st_size == 0 else error.error_string.rstrip(".")
+        expected = "expected WAV, FLAC, OGG, MP3 or AIFF"
+        raise ClipError(f"{path}: not decodable ({what}); {expected}") from error
     audio = samples.mean(axis=1)
     peak = float(np.abs(audio).max(initial=0.0))
     if not np.isfinite(audio).all():
-        raise ClipError(f"{clip.path}: holds NaN or infinite samples; expected finite ones")
+        raise ClipError(f"{path}: holds NaN or infinite samples; expected finite ones")
     if peak > LOUDEST:
-        raise ClipError(f"{clip.path}: samples reach {peak:.3g}; expected [-1, 1], so write it at that scale")
+        raise ClipError(f"{path}: samples reach {peak:.3g}; expected [-1, 1], so write it at that scale")
     audio = soxr.resample(audio, rate, sample_rate, quality="HQ") if rate != sample_rate else audio
     if audio.size == 0:
-        raise ClipError(f"{clip.path}: has no samples at {sample_rate} Hz")
+        raise ClipError(f"{path}: has no samples at {sample_rate} Hz")
     clipped: Audio = np.clip(audio, -1.0, 1.0).astype(np.float32, copy=False)
     return clipped
 
 
-def _window(file: soundfile.SoundFile, clip: Clip) -> Audio:
-    """Return the samples of the clip's window, shape=(n_samples, n_channels)."""
+def _window(file: soundfile.SoundFile, path: Path, start: float, end: float | None) -> Audio:
+    """Return the samples of a window, shape=(n_samples, n_channels)."""
     rate, n_frames = file.samplerate, file.frames
     seconds = n_frames / rate
-    start = clip.start or 0.0
-    end = seconds if clip.end is None else clip.end
+    stop = seconds if end is None else end
     if n_frames == 0:
-        raise ClipError(f"{clip.path}: has 0 samples")
-    if not 0 <= start < min(end, seconds) or end > seconds + SLACK_SECONDS:
-        raise ClipError(f"{clip.path}: window {start:g} to {end:g} s does not lie in its {seconds:.3f} s")
-    first, last = round(start * rate), min(round(end * rate), n_frames)
+        raise ClipError(f"{path}: has 0 samples")
+    if not 0 <= start < min(stop, seconds) or stop > seconds + SLACK_SECONDS:
+        raise ClipError(f"{path}: window {start:g} to {stop:g} s does not lie in its {seconds:.3f} s")
+    first, last = round(start * rate), min(round(stop * rate), n_frames)
     file.seek(first)
     samples: Audio = file.read(last - first, dtype="float32", always_2d=True)
     if len(samples) < last - first:
-        raise ClipError(f"{clip.path}: truncated; {len(samples)} of {last - first} samples could be decoded")
+        raise ClipError(f"{path}: truncated; {len(samples)} of {last - first} samples could be decoded")
     return samples

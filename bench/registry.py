@@ -74,8 +74,19 @@ def load(user_root: Path | None = None) -> Registry:
         for name, entry in _entries(path):
             _add(tasks, _value(Task, {"name": name, "place": str(path)}, entry), path)
         for path in sorted((root / "datasets").glob("*.toml")):
-            _add(cards, _value(Card, {"name": path.stem, "place": str(path)}, _toml(path)), path)
+            _add(cards, card(path), path)
     return Registry(specs["extractor"], specs["head"], tasks, cards)
+
+
+def card(path: Path) -> Card:
+    """Return the card in a TOML file.
+
+    Raises
+    ------
+    UsageError
+        If it is no valid TOML, or lacks or adds a field.
+    """
+    return _value(Card, {"name": path.stem, "place": str(path)}, _toml(path))
 
 
 def _entries(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -93,6 +104,8 @@ def _entries(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: no such file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: no valid TOML ({error})") from error
 

@@ -82,13 +82,36 @@ def _refuse_other_keys(value: object) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Noise:
+    """What is mixed under a clip: a file from `start` (in s) on, repeated if too short, at an SNR in dB."""
+
+    path: Path
+    start: float
+    snr_db: float
+
+
+@dataclass(frozen=True, slots=True)
 class Clip:
-    """One piece of audio: a file, or the part of it from `start` to `end` (in s)."""
+    """One piece of audio: a file, or the part of it from `start` to `end` (in s).
+
+    Parameters
+    ----------
+    seconds : float | None
+        What it is padded to with zeros, in s.
+    noise : Noise | None
+        What is mixed under it when it is read.
+    """
 
     id: str
     path: Path
     start: float | None = None
     end: float | None = None
+    seconds: float | None = None
+    noise: Noise | None = None
+
+
+AUDIO_COLUMNS = ("start", "end", "seconds", "noise_path", "noise_start", "mix_db")
+"""Columns of a dataset that are no labels, besides `clip` and `path`: fields of its `Clip` and `Noise`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,8 +121,8 @@ class Dataset:
     Parameters
     ----------
     table : pd.DataFrame
-        One row per clip: the columns `clip`, `path`, `start`, `end` (in s, or missing) and any number of
-        label columns of str. One of them is `recording`: the file, unless the dataset says otherwise.
+        One row per clip: `clip`, `path`, those of `AUDIO_COLUMNS` that it needs, and label columns of str.
+        One of them is `recording`: the file, unless the dataset says otherwise.
         An index named `line` holds the line of each clip in the file that `source` names.
     source : str
         Where the clips are described, for messages.
@@ -117,16 +140,19 @@ class Dataset:
     @property
     def labels(self) -> list[str]:
         """Return the names of the label columns."""
-        return [str(c) for c in self.table.columns if c not in {"clip", "path", "start", "end"}]
+        return [str(c) for c in self.table.columns if c not in {"clip", "path", *AUDIO_COLUMNS}]
 
     def clips(self) -> list[Clip]:
         """Return the clips in the order of the table."""
-        # A missing start or end is NaN, the one value that differs from itself.
-        columns = (self.table[name].tolist() for name in ("clip", "path", "start", "end"))
-        return [
-            Clip(clip, Path(path), start if start == start else None, end if end == end else None)
-            for clip, path, start, end in zip(*columns, strict=True)
-        ]
+        table = self.table.reindex(columns=["clip", "path", *AUDIO_COLUMNS])
+        clips = []
+        for row in table.itertuples(index=False):
+            # What is missing is NaN, the one value that differs from itself.
+            values: list[Any] = [value if value == value else None for value in row]
+            clip, path, start, end, seconds, noise, noise_start, mix_db = values
+            mixed = Noise(Path(noise), noise_start, mix_db) if noise else None
+            clips.append(Clip(clip, Path(path), start, end, seconds, mixed))
+        return clips
 
     def place(self, row: int) -> str:
         """Return where the clip of a row is described, as ``file:line`` if it is a line of a file."""

@@ -26,13 +26,25 @@ def options() -> set[str]:
 def test_the_extractor_of_the_readme_runs_beside_mfcc(bench, home: Path, tmp_path: Path, monkeypatch):
     monkeypatch.setenv("BENCH_CACHE", str(home))
     (tmp_path / "registry").mkdir()
-    [code], [entry] = blocks("python"), blocks("toml")
+    [code], [entry] = blocks("python"), [block for block in blocks("toml") if "ZeroCrossings" in block]
     (tmp_path / "mine.py").write_text(code)
     (tmp_path / "registry" / "extractors.toml").write_text(entry)
     [command] = [line for block in blocks("bash") for line in block.splitlines() if "zero-crossings" in line]
     done = bench(*shlex.split(command)[1:])
     assert done.exit_code == 0
     assert "| zero-crossings |" in re.sub(" +", " ", done.stdout)
+
+
+def test_the_mixture_of_the_readme_is_one(bench, real: Path, tmp_path: Path):
+    [text] = [block for block in blocks("toml") if "mixture" in block]
+    (tmp_path / "noisy.toml").write_text(text)
+    for name in ("LibriSpeech", "noise"):
+        (tmp_path / name).symlink_to(real / name)
+    done = bench(
+        "run", "--datasets", "noisy.toml", "--tasks", "noise", "--extractors", "mfcc-13", "--heads", "svm"
+    )
+    assert done.exit_code == 0
+    assert bench("report", "bench-out", "--by", "snr_db").exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,7 @@ def store(tmp_path: Path):
             "metrics": ["accuracy", "f1_macro"],
             "split": "cv:2, grouped by speaker",
             "note": note,
+            "apart": ["speaker", "audio"],
             "leaky": False,
             "n_groups": 4,
             "n_folds": 2,
@@ -110,6 +111,7 @@ def test_the_baselines_equal_rows_are_one_and_unequal_ones_are_not(store):
 def test_the_table_names_its_split_its_data_and_why_no_stricter_split_was_possible(store):
     text = report.write(store(result("a"), note="session: none")).text
     assert "Split: cv:2, grouped by speaker (4 groups), 2 tested folds, 2 classes." in text
+    assert "On one side of every fold alone: each speaker, audio." in text
     assert "No stricter split was possible: session: none." in text
     assert "Data: 4 clips, version 1, content `0123456789ab`." in text
     assert r"- left \| out" in text

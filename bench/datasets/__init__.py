@@ -4,13 +4,12 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from bench.datasets import demo, folder, librispeech, manifest
+from bench.datasets import demo, folder, librispeech, manifest, mixture
+from bench.datasets.segments import segmented
 from bench.errors import UsageError, some
 from bench.types import Card, Dataset
-
-KINDS: Mapping[str, Callable[..., Dataset]] = {"demo": demo.load}
-"""What a card's kind calls: with the folder for what it makes, the card's version and its params."""
 
 
 def from_card(card: Card, home: Path) -> Dataset:
@@ -30,16 +29,17 @@ def from_card(card: Card, home: Path) -> Dataset:
         raise UsageError(f"{card.place}: kind '{card.kind}' is unknown; expected one of {some(KINDS)}")
     kind = KINDS[card.kind]
     try:
-        inspect.signature(kind).bind(home, card.version, **card.params)
+        inspect.signature(kind).bind(card, home, **card.params)
     except TypeError as error:
         raise UsageError(f"{card.place}: params: {error}") from error
     try:
-        made = kind(home, card.version, **card.params)
+        made = kind(card, home, **card.params)
     except OSError as error:
         raise UsageError(
             f"{home}: cannot be written ({error.strerror}); set BENCH_CACHE to another folder"
         ) from error
-    return dataclasses.replace(made, name=card.name, version=card.version, synthetic=card.synthetic)
+    synthetic = card.synthetic or made.synthetic
+    return dataclasses.replace(made, name=card.name, version=card.version, synthetic=synthetic)
 
 
 def from_path(path: Path, label: str) -> Dataset:
@@ -63,3 +63,37 @@ def from_path(path: Path, label: str) -> Dataset:
     raise UsageError(
         f"{path}: {what}; expected a folder, a {' or '.join(manifest.SUFFIXES)} file or a data set's name"
     )
+
+
+def _demo(card: Card, home: Path) -> Dataset:
+    return demo.load(home, card.version)
+
+
+def _path(card: Card, home: Path, path: str, segment: Mapping[str, Any] | None = None) -> Dataset:
+    """Return the dataset of a folder or manifest beside the card, cut into segments if it says so."""
+    whole = from_path(Path(card.place).parent / path, "class")
+    return _cut(card, whole, segment)
+
+
+def _mixture(
+    card: Card, home: Path, speech: str, noise: str, segment: Mapping[str, Any] | None = None, **recipe: Any
+) -> Dataset:
+    """Return the mixture of two folders or manifests beside the card, the speech cut before it is mixed."""
+    folder = Path(card.place).parent
+    try:
+        mixing = mixture.Recipe(**recipe)
+    except TypeError as error:
+        raise UsageError(f"{card.place}: params: {error}") from error
+    clean = _cut(card, from_path(folder / speech, "class"), segment)
+    return mixture.mix(clean, from_path(folder / noise, mixing.noise_label), mixing)
+
+
+def _cut(card: Card, whole: Dataset, segment: Mapping[str, Any] | None) -> Dataset:
+    try:
+        return segmented(whole, **segment) if segment else whole
+    except TypeError as error:
+        raise UsageError(f"{card.place}: params: segment: {error}") from error
+
+
+KINDS: Mapping[str, Callable[..., Dataset]] = {"demo": _demo, "path": _path, "mixture": _mixture}
+"""What a card's kind calls: with the card, the folder for what it makes, and the card's params."""

@@ -22,6 +22,9 @@ FOLDS = 5
 SEED = 0
 """The folds' own seed: a cell's seed varies the head, never the split."""
 
+SOURCES = ("parent", "noise_recording")
+"""Columns that are always kept apart: the clip that a segment is of, and the noise under a clip."""
+
 DEV = {"val", "valid", "validation"}
 
 
@@ -200,7 +203,7 @@ def _obstacle(column: str, group: Labels, y: Labels, protocol: _Protocol) -> str
 def _groups(dataset: Dataset, task: Task, column: str, contents: Sequence[str]) -> Mapping[str, Labels]:
     """Return the groups of a column, of the more lenient ones, and of equal audio: none of them may leak."""
     columns = task.groups[task.groups.index(column) :]
-    groups = {name: _column(dataset, name) for name in columns if name in dataset.labels}
+    groups = {name: _column(dataset, name) for name in (*columns, *SOURCES) if name in dataset.labels}
     if contents:
         clips = dataset.table["clip"].tolist()
         first = dict(zip(reversed(contents), reversed(clips), strict=True))

@@ -5,13 +5,11 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import UsageError
-from bench.types import Dataset
-
-COLUMNS = ("clip", "path", "start", "end")
+from bench.types import AUDIO_COLUMNS, Dataset
 
 
 def dataset(table: pd.DataFrame, name: str, source: str, **more: Any) -> Dataset:
-    """Return the dataset of a table with the columns `clip`, `path` and label columns; the rest is added.
+    """Return the dataset of a table with the columns of `Dataset`; `recording` is added if it is not there.
 
     Parameters
     ----------
@@ -25,13 +23,14 @@ def dataset(table: pd.DataFrame, name: str, source: str, **more: Any) -> Dataset
     """
     if table.empty:
         raise UsageError(f"{source}: holds no clips")
-    window = table.reindex(columns=["start", "end"]).astype(float)
-    labels = table.drop(columns=list(COLUMNS), errors="ignore").astype(str)
-    full = pd.concat([table[["clip", "path"]].astype(str), window, labels], axis=1)
+    kept = [name for name in AUDIO_COLUMNS if name in table]
+    numbers = [name for name in kept if name != "noise_path"]
+    full = table.astype({name: str for name in table.columns if name not in kept})
+    full[numbers] = full[numbers].astype(float)
     if "recording" not in full:
         full["recording"] = full["path"]
     made = Dataset(name=name, table=full, source=source, **more)
-    for columns in (["path", "start", "end"], ["clip"]):
+    for columns in (["path", *kept], ["clip"]):
         _refuse_duplicates(made, columns)
     return made
 

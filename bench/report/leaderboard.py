@@ -152,6 +152,8 @@ def _facts(table: Table) -> list[str]:
             f"Split: {protocol['split']} ({protocol['n_groups']} groups), {protocol['n_folds']} tested "
             f"fold{'s' if protocol['n_folds'] > 1 else ''}, {protocol['n_classes']} classes."
         )
+        if protocol["apart"]:
+            facts.append(f"On one side of every fold alone: each {', '.join(protocol['apart'])}.")
         if protocol["leaky"]:
             facts.append(
                 "**Leaky split**: for demonstration only; these numbers are higher than honest ones."

@@ -207,6 +207,8 @@ def _open(text: str, request: Request, declared: Registry, label: str) -> Datase
     path = Path(text)
     if text in declared.cards and path.is_dir():
         raise UsageError(f"--datasets {text}: is a data set and a folder here; write ./{text} for the folder")
+    if path.suffix == ".toml":
+        return datasets.from_card(registry.card(path), request.home)
     if path.exists() or path.suffix or len(path.parts) > 1:
         return datasets.from_path(path, label)
     return datasets.from_card(registry.find("data set", text, declared.cards), request.home)
@@ -217,7 +219,7 @@ def _source(dataset: Dataset) -> Source:
     sha256 = functools.cache(audio.sha256)  # many clips may be windows of one file
     for clip in dataset.clips():
         try:
-            contents.append(audio.content(clip, sha256(clip.path)))
+            contents.append(audio.content(clip, sha256))
         except ClipError as error:
             contents.append("")
             unreadable[clip.id] = str(error)

@@ -72,6 +72,7 @@ def _table(dataset: str, problem: Problem) -> Mapping[str, Any]:
         "metrics": list(task.metrics),
         "split": split.label,
         "note": split.note,
+        "apart": [] if split.leaky else list(split.groups),
         "leaky": split.leaky,
         "n_groups": len(np.unique(split.groups[split.group])),
         "n_folds": len(list(split.rounds())),
