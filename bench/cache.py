@@ -1,11 +1,12 @@
-"""Pooled embeddings on disk, by content: one folder per extractor, one Arrow file per batch.
+"""Embeddings on disk, by content: one folder per extractor, one Arrow file per batch.
 
-A row is the digest of a clip's content, the seconds its embedding took, its length and its statistics.
+A row of embeddings is the digest of a clip's content, the seconds its embedding took, its length and its
+statistics; a row of frames, kept apart since they are large and seldom needed, is the digest and the frames.
 Files are written beside their place and renamed, so that neither a reader nor a kill meets half of one.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import fsspec
@@ -14,18 +15,27 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bench.errors import UsageError
-from bench.types import Statistics
+from bench.types import Frames, Statistics
 
 FORMAT = "v1"
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """One clip's statistics of every layer, its length and what the embedding took, in s."""
+    """What an extractor made of one clip.
+
+    Parameters
+    ----------
+    audio_s, extract_s : float
+        The clip's length and what the embedding took, in s.
+    frames : Frames | None
+        shape=(n_layers, n_frames, dim), if a head needs them.
+    """
 
     statistics: Statistics
     audio_s: float
     extract_s: float
+    frames: Frames | None = None
 
 
 class Cache:
@@ -38,50 +48,68 @@ class Cache:
     """
 
     def __init__(self, root: str) -> None:
-        self._files, path = fsspec.core.url_to_fs(root)
-        self._root = f"{path}/embeddings-{FORMAT}"
+        self._files, self._root = fsspec.core.url_to_fs(root)
         try:
-            self._files.makedirs(self._root, exist_ok=True)
+            self._files.makedirs(self._folder("embeddings"), exist_ok=True)
         except OSError as error:
-            raise UsageError(
-                f"{root}: cannot be written ({error}); set BENCH_CACHE to another folder"
-            ) from error
+            reason = f"cannot be written ({error}); set BENCH_CACHE to another folder"
+            raise UsageError(f"{root}: {reason}") from error
 
     def read(self, extractor: str) -> Mapping[str, Embedded]:
-        """Return everything kept for an extractor's digest: content digest -> embedding."""
-        folder = f"{self._root}/{extractor}"
+        """Return everything kept for an extractor's digest but frames: content digest -> embedding."""
         found: dict[str, Embedded] = {}
-        if not self._files.isdir(folder):
-            return found
-        for path in sorted(self._files.glob(f"{folder}/*.arrow")):
-            try:
-                with self._files.open(path, "rb") as file, pa.ipc.open_file(file) as reader:
-                    found.update(_rows(reader.read_all()))
-            except pa.ArrowInvalid:
-                continue  # a damaged file is as good as absent: its clips are embedded again
+        for table in self._tables(self._folder("embeddings", extractor)):
+            found.update(_rows(table))
+        return found
+
+    def read_frames(self, extractor: str, contents: Collection[str]) -> Mapping[str, Frames]:
+        """Return the frames kept for an extractor's digest of those contents that there are any of."""
+        found: dict[str, Frames] = {}
+        for table in self._tables(self._folder("frames", extractor)):
+            columns = (table[name] for name in ("content", "shape", "frames"))
+            for content, shape, values in zip(*columns, strict=True):
+                if content.as_py() in contents:
+                    found[content.as_py()] = values.values.to_numpy().reshape(shape.as_py())
         return found
 
     def write(self, extractor: str, batch: Mapping[str, Embedded]) -> None:
-        """Keep the embeddings of a batch under an extractor's digest.
+        """Keep the embeddings of a batch, and its frames if it has them, under an extractor's digest.
 
         Raises
         ------
         UsageError
             If the disk is full or the root has gone.
         """
-        folder = f"{self._root}/{extractor}"
+        framed = {content: each.frames for content, each in batch.items() if each.frames is not None}
+        if framed:
+            self._write(self._folder("frames", extractor), _frames_table(framed))
+        self._write(self._folder("embeddings", extractor), _table(batch))
+
+    def _folder(self, kind: str, *extractor: str) -> str:
+        return "/".join([self._root, f"{kind}-{FORMAT}", *extractor])
+
+    def _tables(self, folder: str) -> Iterator[pa.Table]:
+        """Yield the files of a folder; a damaged one is as good as absent: its clips are embedded again."""
+        for path in sorted(self._files.glob(f"{folder}/*.arrow")) if self._files.isdir(folder) else ():
+            try:
+                with self._files.open(path, "rb") as file, pa.ipc.open_file(file) as reader:
+                    yield reader.read_all()
+            except pa.ArrowInvalid:
+                continue
+
+    def _write(self, folder: str, table: pa.Table) -> None:
         name = uuid.uuid4().hex
         try:
             self._files.makedirs(folder, exist_ok=True)
-            with self._files.open(f"{folder}/{name}.part", "wb") as file:
-                table = _table(batch)
-                with pa.ipc.new_file(file, table.schema) as writer:
-                    writer.write_table(table)
+            with (
+                self._files.open(f"{folder}/{name}.part", "wb") as file,
+                pa.ipc.new_file(file, table.schema) as writer,
+            ):
+                writer.write_table(table)
             self._files.mv(f"{folder}/{name}.part", f"{folder}/{name}.arrow")
         except OSError as error:
-            raise UsageError(
-                f"{folder}: cannot be written ({error}); free some space or set BENCH_CACHE"
-            ) from error
+            reason = f"cannot be written ({error}); free some space or set BENCH_CACHE"
+            raise UsageError(f"{folder}: {reason}") from error
 
 
 def _table(batch: Mapping[str, Embedded]) -> pa.Table:
@@ -105,3 +133,14 @@ def _rows(table: pa.Table) -> Mapping[str, Embedded]:
     return {
         content: Embedded(statistics, audio_s, extract_s) for content, statistics, audio_s, extract_s in rows
     }
+
+
+def _frames_table(framed: Mapping[str, Frames]) -> pa.Table:
+    sizes = np.array([0, *(frames.size for frames in framed.values())])
+    values = np.concatenate([frames.ravel() for frames in framed.values()])
+    columns = {
+        "content": pa.array(list(framed)),
+        "shape": pa.array([list(frames.shape) for frames in framed.values()]),
+        "frames": pa.LargeListArray.from_arrays(pa.array(np.cumsum(sizes)), pa.array(values)),
+    }
+    return pa.table(columns)

@@ -111,7 +111,7 @@ def main() -> None:
     metavar="A,B",
     default="",
     callback=_names,
-    help="Classifiers; dummy is always among them.  [default: all]",
+    help="Classifiers; dummy is always among them.  [default: all of unit clip]",
 )
 @click.option(
     "--split",

@@ -10,12 +10,11 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from bench import votes
 from bench.datasets import splits
 from bench.errors import PluginError
 from bench.metrics import METRICS
-from bench.types import Embeddings, Head, Labels, Score, Split
-
-SCORE_PREFIX = "score_"
+from bench.types import Embeddings, Frames, Head, Labels, Score, Split
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +25,8 @@ class Evaluation:
     ----------
     predictions : pd.DataFrame
         One row per tested clip: its `row` in the embeddings, `fold`, `y_true`, `y_pred` and, where the head
-        gives them, a column ``score_CLASS`` per class (probabilities, or else decision values).
+        gives them, a column ``score_CLASS`` per class (probabilities, or else decision values); of a head
+        that sees frames, a column ``votes_CLASS`` per class too.
     n_train : int
         Clips that were trained on in at least one fold.
     fit_s, predict_s : float
@@ -40,7 +40,11 @@ class Evaluation:
 
 
 def evaluate(
-    X: Embeddings, y: Labels, split: Split, build_head: Callable[[], Head], clock: Callable[[], float]
+    X: Embeddings | Sequence[Frames],
+    y: Labels,
+    split: Split,
+    build_head: Callable[[], Head],
+    clock: Callable[[], float],
 ) -> Evaluation:
     """Return what fresh heads predict for the tested clips of every fold.
 
@@ -48,8 +52,9 @@ def evaluate(
 
     Parameters
     ----------
-    X : Embeddings
-        shape=(n_clips, dim).
+    X : Embeddings | Sequence[Frames]
+        One row per clip, shape=(n_clips, dim); or one array per clip, shape=(n_frames, dim), for a head that
+        learns from single frames and whose predictions are voted back to the clip.
     y : Labels
         shape=(n_clips,).
     clock : Callable[[], float]
@@ -64,26 +69,39 @@ def evaluate(
     """
     splits.check(split, y)
     classes = np.unique(y)
+    framed = not isinstance(X, np.ndarray)
+    samples = np.concatenate(X) if framed else np.asarray(X)
+    owner = np.repeat(np.arange(len(y)), [len(frames) for frames in X]) if framed else np.arange(len(y))
     tables, trained = [], np.zeros(len(y), dtype=bool)
     fit_s = predict_s = 0.0
     for fold, train, test in split.rounds():
+        learnt, asked = np.isin(owner, train), np.isin(owner, test)
         pipeline = Pipeline([("scale", StandardScaler()), ("head", build_head())])
         start = clock()
-        pipeline.fit(X[train], y[train])
+        pipeline.fit(samples[learnt], y[owner[learnt]])
         fitted = clock()
-        y_pred = np.asarray(pipeline.predict(X[test])).astype(str)
-        scores = _class_scores(pipeline, X[test], classes)
+        y_pred = np.asarray(pipeline.predict(samples[asked])).astype(str)
+        scores = _class_scores(pipeline, samples[asked], classes)
         predict_s += clock() - fitted
         fit_s += fitted - start
-        strange = set(y_pred.tolist()) - set(y[train].tolist())
-        if strange or y_pred.shape != test.shape:
-            raise PluginError(
-                f"the head predicted {sorted(strange)} in shape {y_pred.shape}; expected labels {test.shape}"
-            )
+        _refuse_strange(y_pred, y[train], int(asked.sum()))
         trained[train] = True
-        table = pd.DataFrame({"row": test, "fold": fold, "y_true": y[test], "y_pred": y_pred})
-        tables.append(pd.concat([table, scores], axis=1))
+        known = {"row": test, "fold": fold, "y_true": y[test]}
+        if framed:
+            table = pd.DataFrame(known).join(votes.of_frames(owner[asked], y_pred, scores, classes))
+        else:
+            table = pd.DataFrame({**known, "y_pred": y_pred}).join(scores)
+        tables.append(table)
     return Evaluation(pd.concat(tables, ignore_index=True), int(trained.sum()), fit_s, predict_s)
+
+
+def _refuse_strange(y_pred: Labels, known: Labels, n_samples: int) -> None:
+    """Raise PluginError if a head predicted another number of labels, or ones that it was not taught."""
+    strange = sorted(set(y_pred.tolist()) - set(known.tolist()))
+    if strange or y_pred.shape != (n_samples,):
+        raise PluginError(
+            f"the head predicted {strange} in shape {y_pred.shape}; expected labels ({n_samples},)"
+        )
 
 
 def _class_scores(pipeline: Pipeline, X: Embeddings, classes: Labels) -> pd.DataFrame:
@@ -95,7 +113,7 @@ def _class_scores(pipeline: Pipeline, X: Embeddings, classes: Labels) -> pd.Data
     if values.ndim == 1:  # of two classes, a decision function gives the second one's value alone
         values = np.column_stack([-values, values])
     known = pd.DataFrame(values, columns=[str(c) for c in pipeline.classes_])
-    return known.reindex(columns=[str(c) for c in classes]).add_prefix(SCORE_PREFIX)
+    return known.reindex(columns=[str(c) for c in classes]).add_prefix(votes.SCORE_PREFIX)
 
 
 def score(predictions: pd.DataFrame, metrics: Sequence[str]) -> Mapping[str, Score]:
@@ -116,3 +134,30 @@ def score(predictions: pd.DataFrame, metrics: Sequence[str]) -> Mapping[str, Sco
         )
         for name in metrics
     }
+
+
+def levels(predictions: pd.DataFrame, metric: str, parent: Labels | None) -> Mapping[str, Score]:
+    """Return a metric at every level besides that of the dataset's clips: METRIC[LEVEL] -> score.
+
+    ``frame`` and ``mean`` are there for a head that sees frames, whose score by itself is that of their vote;
+    ``clip vote`` and ``clip mean`` for segments: the same of the clips that they are of. Means are there if
+    the head gives scores per class.
+
+    Parameters
+    ----------
+    predictions : pd.DataFrame
+        As in `Evaluation`.
+    parent : Labels | None
+        The clip that each row is a segment of.
+    """
+    scored = any(str(name).startswith(votes.SCORE_PREFIX) for name in predictions.columns)
+    tables = {}
+    if any(str(name).startswith(votes.VOTES_PREFIX) for name in predictions.columns):
+        tables["frame"] = votes.frames(predictions)
+        if scored:
+            tables["mean"] = votes.by_mean(predictions, np.arange(len(predictions)).astype(str))
+    if parent is not None:
+        tables["clip vote"] = votes.by_vote(predictions, parent)
+        if scored:
+            tables["clip mean"] = votes.by_mean(predictions, parent)
+    return {f"{metric}[{level}]": score(table, [metric])[metric] for level, table in tables.items()}

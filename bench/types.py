@@ -254,6 +254,8 @@ class Split:
 
 LAYERS = ("last", "mean")
 POOLS = ("mean", "std", "mean+std", "max", "first")
+UNPOOLED = "none"
+"""The pooling of a head that sees frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +292,8 @@ class View:
 
     def __str__(self) -> str:
         """Return the pooling, preceded by the layer unless that is the last one."""
-        return self.pool if self.layer == "last" else f"layer {self.layer}, {self.pool}"
+        pool = "frames" if self.pool == UNPOOLED else self.pool
+        return pool if self.layer == "last" else f"layer {self.layer}, {pool}"
 
 
 BASELINE = "dummy"

@@ -24,17 +24,45 @@ def summarise(frames: Frames, dim: int) -> Statistics:
     PluginError
         If the array has another shape, no frames, or values that are not finite.
     """
+    precise = stacked(frames, dim).astype(np.float64)
+    if len(precise) > 1:  # the mean over layers is stored as one layer more, since its std is no mean of stds
+        precise = np.concatenate([precise, precise.mean(axis=0, keepdims=True)])
+    parts = [precise.mean(axis=1), precise.std(axis=1), precise.max(axis=1), precise[:, 0]]
+    return np.stack(parts, axis=1).astype(np.float32)
+
+
+def stacked(frames: Frames, dim: int) -> Frames:
+    """Return frames with every axis, shape=(n_layers, n_frames, dim).
+
+    Raises
+    ------
+    PluginError
+        If the array has another shape, no frames, or values that are not finite.
+    """
     values = np.asarray(frames)
     layers = values.reshape((1,) * (3 - values.ndim) + values.shape) if values.ndim in {1, 2} else values
     if layers.ndim != 3 or layers.shape[1] == 0 or layers.shape[2] != dim:
         raise PluginError(f"returned frames of shape {values.shape}; expected (n_frames, {dim})")
     if not np.issubdtype(layers.dtype, np.floating) or not np.isfinite(layers).all():
         raise PluginError(f"returned {layers.dtype} frames that are not all finite floats")
-    precise = layers.astype(np.float64)
-    if len(precise) > 1:  # the mean over layers is stored as one layer more, since its std is no mean of stds
-        precise = np.concatenate([precise, precise.mean(axis=0, keepdims=True)])
-    parts = [precise.mean(axis=1), precise.std(axis=1), precise.max(axis=1), precise[:, 0]]
-    return np.stack(parts, axis=1).astype(np.float32)
+    return layers.astype(np.float32, copy=False)
+
+
+def layer(frames: Frames, view: View) -> Frames:
+    """Return one layer's frames, shape=(n_frames, dim), of all of them, shape=(n_layers, n_frames, dim).
+
+    Raises
+    ------
+    UsageError
+        If the view names a layer that the extractor does not give.
+    """
+    if view.layer == "mean":
+        mean: Frames = frames.mean(axis=0)
+        return mean
+    if isinstance(view.layer, int) and view.layer >= len(frames):
+        raise UsageError(f"view '{view}' names a layer that is not there; expected 0 to {len(frames) - 1}")
+    chosen: Frames = frames[-1 if view.layer == "last" else view.layer]
+    return chosen
 
 
 def select(statistics: Statistics, view: View) -> Embeddings:

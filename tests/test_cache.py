@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import fsspec
@@ -64,3 +65,17 @@ def test_a_write_that_fails_leaves_no_row(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(UsageError, match=r"No space left on device.*free some space"):
         cache.write("mfcc", batch("a"))
     assert cache.read("mfcc") == {}
+
+
+def test_frames_are_kept_apart_and_read_for_those_that_are_asked(root: str):
+    made = batch("a", "b")
+    rng = np.random.default_rng(1)
+    frames = {name: rng.normal(size=(2, n, 3)).astype(np.float32) for name, n in {"a": 5, "b": 9}.items()}
+    cache = Cache(root)
+    cache.write("mfcc", {name: dataclasses.replace(each, frames=frames[name]) for name, each in made.items()})
+    cache.write("mfcc", batch("c"))
+    assert set(cache.read("mfcc")) == {"a", "b", "c"}
+    assert cache.read("mfcc")["a"].frames is None
+    found = cache.read_frames("mfcc", {"b", "c"})
+    assert set(found) == {"b"}
+    np.testing.assert_array_equal(found["b"], frames["b"])

@@ -31,7 +31,7 @@ def test_help_and_version(bench):
             ],
         ),
         ("extractors", ["mfcc", "mfcc-13"]),
-        ("heads", ["dummy", "svm", "logreg", "gbdt"]),
+        ("heads", ["dummy", "svm", "logreg", "gbdt", "gbdt-frames", "logreg-frames"]),
         ("metrics", ["accuracy", "balanced_accuracy", "f1_macro"]),
     ],
 )

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from bench.errors import PluginError, SplitError
-from bench.evaluate import evaluate, score
+from bench.evaluate import evaluate, levels, score
 from bench.types import Split
 
 
@@ -136,3 +136,42 @@ def test_a_head_without_scores_is_fine(problem):
 def test_a_head_that_predicts_no_label_of_the_training_side_is_refused(problem):
     with pytest.raises(PluginError, match=r"the head predicted \['z'\]"):
         evaluate(*problem, Stranger, clock())
+
+
+def test_a_head_that_sees_frames_is_a_plain_loop_over_frames_and_a_vote(problem):
+    X, y, split = problem
+    rng = np.random.default_rng(1)
+    frames = [(row + 3 * rng.normal(size=(rng.integers(2, 9), 5))).astype(np.float32) for row in X]
+    predictions = (
+        evaluate(frames, y, split, LogisticRegression, clock()).predictions.set_index("row").sort_index()
+    )
+    owner = np.repeat(np.arange(90), [len(each) for each in frames])
+    stacked, expected = np.concatenate(frames), np.empty(90, dtype=object)
+    right = 0
+    for fold in "012":
+        train = split.fold[owner] != fold
+        model = make_pipeline(StandardScaler(), LogisticRegression()).fit(stacked[train], y[owner[train]])
+        y_pred = pd.Series(model.predict(stacked[~train]))
+        right += (y_pred.to_numpy() == y[owner[~train]]).sum()
+        voted = y_pred.groupby(owner[~train]).agg(lambda labels: labels.mode()[0])
+        expected[voted.index] = voted
+        means = pd.DataFrame(model.predict_proba(stacked[~train])).groupby(owner[~train]).mean()
+        got = predictions.loc[means.index, ["score_a", "score_b", "score_c"]]
+        np.testing.assert_allclose(got.to_numpy(), means.to_numpy(), rtol=1e-6)
+    assert predictions["y_pred"].tolist() == expected.tolist()
+    found = levels(predictions.reset_index(), "accuracy", None)
+    assert set(found) == {"accuracy[frame]", "accuracy[mean]"}
+    assert found["accuracy[frame]"].value == pytest.approx(right / len(owner))
+
+
+def test_segments_are_scored_at_the_level_of_their_clips_too(problem):
+    X, y, split = problem
+    predictions = evaluate(X, y, split, LogisticRegression, clock()).predictions
+    parent = np.array([f"{label}{i % 10}" for i, label in enumerate(predictions["y_true"])])
+    found = levels(predictions, "accuracy", parent)
+    voted = predictions.groupby(parent)["y_pred"].agg(lambda labels: labels.mode()[0])
+    assert found["accuracy[clip vote]"].value == pytest.approx((voted == voted.index.str[0]).mean())
+    assert set(found) == {"accuracy[clip vote]", "accuracy[clip mean]"}
+    assert set(levels(evaluate(*problem, Plain, clock()).predictions, "accuracy", parent)) == {
+        "accuracy[clip vote]"
+    }

@@ -386,10 +386,10 @@ def test_what_cannot_be_asked_ends_in_one_line_and_writes_nothing(
 
 def test_a_head_of_a_unit_that_is_not_there_yet_is_refused(bench, plugins: Path, digits: Path):
     heads = plugins / "registry" / "heads.toml"
-    heads.write_text('[framewise]\nfactory = "sklearn.svm:SVC"\nunit = "frame"\n')
+    heads.write_text('[framewise]\nfactory = "sklearn.svm:SVC"\nunit = "sequence"\n')
     done = bench("run", "--heads", "framewise", "--datasets", digits)
     assert done.exit_code == 2
-    assert "head 'framewise' has unit 'frame'; expected clip" in done.stderr
+    assert "head 'framewise' has unit 'sequence'; expected clip or frame" in done.stderr
 
 
 def test_a_layer_that_the_extractor_lacks_fails_its_cells(bench, digits: Path):
@@ -561,3 +561,39 @@ def test_a_random_split_is_marked_in_every_output(bench, digits: Path, tmp_path:
     markdown = (tmp_path / "out" / "leaderboard.md").read_text()
     assert "Confusion matrix: speaker on digits (leaky split)" in markdown
     assert {line["split"] for line in lines(tmp_path / "out")} == {"random, LEAKY, ignores session"}
+
+
+def test_a_head_that_sees_frames_shares_the_extraction_and_votes(bench, digits: Path, tmp_path: Path):
+    call = ["run", "--tasks", "speaker", "--datasets", digits, "--extractors", "mfcc-13", "--out", "out"]
+    bench(*call, "--heads", "svm")
+    before = comparable(tmp_path / "out")
+    done = bench(*call, "--heads", "svm,logreg-frames")
+    assert counters(tmp_path / "out")["clips_decoded"] == 48, "frames were not kept when no head needed them"
+    assert bench(*call, "--heads", "svm,logreg-frames,gbdt-frames").exit_code == 0
+    assert counters(tmp_path / "out")["clips_decoded"] == 0
+    after = comparable(tmp_path / "out")
+    assert {key: after[key] for key in before} == before
+    assert "accuracy[frame]" in done.stdout
+    [line] = [line for line in after.values() if line["head"] == "logreg-frames"]
+    assert line["view"] == "frames"
+    assert line["scores"]["accuracy"]["value"] > line["scores"]["accuracy[frame]"]["value"]
+    predictions = Store(tmp_path / "out").predictions(line["key"])
+    votes = predictions.filter(regex="^votes_")
+    assert (votes.columns[votes.to_numpy().argmax(axis=1)] == "votes_" + predictions["y_pred"]).all()
+
+
+def test_segments_are_reported_beside_their_clips(bench, real: Path, tmp_path: Path):
+    path = real / "LibriSpeech" / "test-other"
+    card = f'kind = "path"\nversion = "1"\nabout = ""\n[params]\npath = "{path}"\nsegment = {{ seconds = 1.0 }}\n'
+    (tmp_path / "cut.toml").write_text(card)
+    done = bench(
+        "run", "--datasets", "cut.toml", "--tasks", "speaker", "--extractors", "mfcc-13", "--heads", "logreg"
+    )
+    assert done.exit_code == 0
+    [line] = [line for line in lines(tmp_path / "bench-out") if line["head"] == "logreg"]
+    predictions = Store(tmp_path / "bench-out").predictions(line["key"])
+    parent = predictions["clip"].str.partition("#")[0]
+    voted = predictions.groupby(parent)["y_pred"].agg(lambda labels: labels.mode()[0])
+    truth = predictions.groupby(parent)["y_true"].first()
+    assert line["scores"]["accuracy[clip vote]"]["value"] == pytest.approx((voted == truth).mean())
+    assert line["scores"]["accuracy[clip mean]"]["value"] >= line["scores"]["accuracy"]["value"]

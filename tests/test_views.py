@@ -60,3 +60,15 @@ def test_a_layer_that_is_not_there_says_which_are(frames: np.ndarray, last: int)
 def test_frames_that_break_the_contract_are_refused(frames: np.ndarray, message: str):
     with pytest.raises(PluginError, match=message):
         views.summarise(frames, 3)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"), [(1, LAYERS[1]), ("last", LAYERS[3]), ("mean", LAYERS.mean(axis=0))]
+)
+def test_a_layer_of_the_frames_is_chosen_as_it_is_of_the_statistics(chosen, expected: np.ndarray):
+    np.testing.assert_allclose(views.layer(views.stacked(LAYERS, 3), View(layer=chosen)), expected, rtol=1e-6)
+
+
+def test_a_layer_of_the_frames_that_is_not_there_says_which_are():
+    with pytest.raises(UsageError, match="expected 0 to 3"):
+        views.layer(LAYERS, View(layer=4))

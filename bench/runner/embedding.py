@@ -26,8 +26,8 @@ class Batch:
     """Clips up to this batch, itself included."""
 
 
-def embed(clips: Mapping[str, Clip], spec: Spec) -> Iterator[Batch]:
-    """Yield the embeddings of clips that are given by their contents' digests.
+def embed(clips: Mapping[str, Clip], spec: Spec, *, keep_frames: bool) -> Iterator[Batch]:
+    """Yield the embeddings, with their frames if asked, of clips that are given by their contents' digests.
 
     Raises
     ------
@@ -51,11 +51,13 @@ def embed(clips: Mapping[str, Clip], spec: Spec) -> Iterator[Batch]:
         n_samples = sum(samples.size for samples in decoded.values())
         full = len(decoded) >= BATCH_CLIPS or n_samples >= BATCH_SECONDS * extractor.sample_rate
         if full or done == len(clips):
-            yield Batch(_embed_batch(extractor, spec, decoded), bad, done)
+            yield Batch(_embed_batch(extractor, spec, decoded, keep_frames), bad, done)
             decoded, bad = {}, {}
 
 
-def _embed_batch(extractor: Extractor, spec: Spec, decoded: Mapping[str, Audio]) -> Mapping[str, Embedded]:
+def _embed_batch(
+    extractor: Extractor, spec: Spec, decoded: Mapping[str, Audio], keep_frames: bool
+) -> Mapping[str, Embedded]:
     """Return the embeddings of a batch, its time shared out by the clips' lengths."""
     if not decoded:
         return {}
@@ -72,11 +74,11 @@ def _embed_batch(extractor: Extractor, spec: Spec, decoded: Mapping[str, Audio])
     for (content, samples), array in zip(decoded.items(), frames, strict=True):
         try:
             statistics = views.summarise(array, extractor.dim)
+            kept = views.stacked(array, extractor.dim) if keep_frames else None
         except PluginError as error:
             raise PluginError(f"extractor '{spec.name}' {error}") from error
-        made[content] = Embedded(
-            statistics, samples.size / extractor.sample_rate, seconds * samples.size / n_samples
-        )
+        share = samples.size / n_samples
+        made[content] = Embedded(statistics, samples.size / extractor.sample_rate, share * seconds, kept)
     return made
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -15,12 +14,12 @@ import pandas as pd
 from bench import registry, views
 from bench.cache import Cache, Embedded
 from bench.errors import ClipError, PluginError, UnavailableError
-from bench.evaluate import evaluate, score
+from bench.evaluate import evaluate, levels, score
 from bench.runner.embedding import cause, embed
 from bench.runner.planning import Plan, Problem, Request, Source
 from bench.runner.record import Counters, record, versions
 from bench.store import Store
-from bench.types import Cell, Cost, Head, Result, Spec, Statistics, Status
+from bench.types import Cell, Cost, Embeddings, Frames, Head, Result, Spec, Statistics, Status
 
 
 class Observer(Protocol):
@@ -89,7 +88,8 @@ class _Execution:
     def _compute(self, source: Source, cells: Sequence[Cell]) -> None:
         """Embed a dataset with one extractor, then compute the cells that share the embeddings."""
         try:
-            gathered = self._gather(source, self._embed(source, cells[0].extractor))
+            keep_frames = any(cell.head.unit == "frame" for cell in cells)
+            gathered = self._gather(source, self._embed(source, cells[0].extractor, keep_frames))
         except (PluginError, ClipError, UnavailableError) as error:
             status = Status.SKIPPED if isinstance(error, UnavailableError) else Status.FAILED
             for cell in cells:
@@ -114,16 +114,20 @@ class _Execution:
         self.done += 1
         self.observer.finished(result, self.done, self.counters.cells_planned)
 
-    def _embed(self, source: Source, spec: Spec) -> Mapping[str, Embedded]:
+    def _embed(self, source: Source, spec: Spec, keep_frames: bool) -> Mapping[str, Embedded]:
         """Return content digest -> embedding of every clip that can be decoded."""
         digest = self.plan.digests[spec.name]
         embedded = dict(self.cache.read(digest))
+        if keep_frames:
+            frames = self.cache.read_frames(digest, set(source.contents))
+            framed = [content for content in frames if content in embedded]
+            embedded = {content: replace(embedded[content], frames=frames[content]) for content in framed}
         clips = source.dataset.clips()
         wanted = {content: clip for clip, content in zip(clips, source.contents, strict=True) if content}
         todo = {content: clip for content, clip in wanted.items() if content not in embedded}
         self.counters.clips_cached += len(wanted) - len(todo)
         bad: dict[str, str] = {}
-        for batch in embed(todo, spec):
+        for batch in embed(todo, spec, keep_frames=keep_frames):
             if batch.made:
                 self.cache.write(digest, batch.made)
             embedded.update(batch.made)
@@ -157,6 +161,7 @@ class _Execution:
             good=good,
             clips=source.dataset.table["clip"].to_numpy()[good],
             statistics=np.stack([row.statistics for row in rows]),
+            frames=[row.frames for row in rows if row.frames is not None],
             audio_s=sum(row.audio_s for row in rows),
             extract_s=sum(row.extract_s for row in rows),
         )
@@ -172,32 +177,43 @@ class _Gathered:
         Which of the dataset's clips could be decoded; the other fields hold these alone.
     statistics : Statistics
         shape=(n_good, n_layers, n_statistics, dim).
+    frames : Sequence[Frames]
+        One array of shape (n_layers, n_frames, dim) per good clip, if a head needs them; else empty.
     """
 
     good: npt.NDArray[np.bool_]
     clips: npt.NDArray[np.object_]
     statistics: Statistics
+    frames: Sequence[Frames]
     audio_s: float
     extract_s: float
 
 
 def _outcome(cell: Cell, problem: Problem, gathered: _Gathered) -> tuple[Result, pd.DataFrame]:
     """Return a cell's result and its predictions."""
-    X = views.select(gathered.statistics, cell.view)
+    X: Embeddings | Sequence[Frames]
+    if cell.head.unit == "frame":
+        X = [views.layer(frames, cell.view) for frames in gathered.frames]
+    else:
+        X = views.select(gathered.statistics, cell.view)
     y, split = problem.y[gathered.good], problem.split.take(gathered.good)
     evaluation = evaluate(X, y, split, lambda: _head(cell.head, cell.seed), time.perf_counter)
     predictions = evaluation.predictions.rename(columns={"row": "clip"})
+    parent = None if problem.parent is None else problem.parent[gathered.good][predictions["clip"]]
     predictions["clip"] = gathered.clips[predictions["clip"]]
     cost = Cost(
         audio_s=round(gathered.audio_s, 3),
         extract_s=round(gathered.extract_s, 4),
         fit_s=round(evaluation.fit_s, 4),
         predict_s=round(evaluation.predict_s, 4),
-        dim=X.shape[1],
+        dim=X[0].shape[-1],
     )
-    result = dataclasses.replace(
+    result = replace(
         _unfinished(cell, Status.OK),
-        scores=score(predictions, cell.task.metrics),
+        scores={
+            **score(predictions, cell.task.metrics),
+            **levels(predictions, cell.task.metrics[0], parent),
+        },
         n_train=evaluation.n_train,
         n_test=len(predictions),
         n_classes=len(np.unique(y)),

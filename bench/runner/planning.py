@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import bench
@@ -14,7 +14,23 @@ from bench.datasets import splits
 from bench.errors import ClipError, LabelError, PluginError, SplitError, UsageError
 from bench.metrics import METRICS
 from bench.registry import Registry
-from bench.types import BASELINE, Cell, Dataset, Labels, Result, Spec, Split, Status, Task, View, digest
+from bench.types import (
+    BASELINE,
+    UNPOOLED,
+    Cell,
+    Dataset,
+    Labels,
+    Result,
+    Spec,
+    Split,
+    Status,
+    Task,
+    View,
+    digest,
+)
+
+UNITS = ("clip", "frame")
+"""What a head may see so far."""
 
 FOLDER_LABEL = "class"
 """What a folder's classes are, unless one single task says what they are."""
@@ -62,11 +78,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Problem:
-    """A task over a dataset: the label of every clip, and the split."""
+    """A task over a dataset: the labels, the split, and for segments the clips that they are of."""
 
     task: Task
     y: Labels
     split: Split
+    parent: Labels | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +156,8 @@ def plan(request: Request, declared: Registry) -> Plan:
             status = Status.FAILED if asked else Status.SKIPPED  # nobody asked for what the data merely offer
             rejected += [_reject(dataset, task, point, status, str(error)) for point in matrix]
             continue
-        problem = Problem(task, splits.target(dataset, task), split)
+        parent = dataset.table["parent"].to_numpy(str) if "parent" in dataset.labels else None
+        problem = Problem(task, splits.target(dataset, task), split, parent)
         problems[dataset.name, task.name] = problem
         cells += _cells(source, problem, [point for point in matrix if not _obstacle(point)])
         rejected += [_reject(dataset, task, point, *o) for point in matrix if (o := _obstacle(point))]
@@ -169,11 +187,13 @@ def _extractors(request: Request, declared: Registry) -> list[tuple[Learner, Vie
 
 def _heads(request: Request, declared: Registry) -> list[Learner]:
     """Return the heads asked for, the baseline always among them."""
-    names = dict.fromkeys([*(request.heads or declared.heads), BASELINE])
+    offered = [name for name, head in declared.heads.items() if head.unit == "clip"]
+    names = dict.fromkeys([*(request.heads or offered), BASELINE])
     heads = [registry.find("head", name, declared.heads) for name in names]
     for head in heads:
-        if head.unit != "clip":
-            raise UsageError(f"{head.place}: head '{head.name}' has unit '{head.unit}'; expected clip")
+        if head.unit not in UNITS:
+            units = " or ".join(UNITS)
+            raise UsageError(f"{head.place}: head '{head.name}' has unit '{head.unit}'; expected {units}")
     return [_learner(head) for head in heads]
 
 
@@ -258,7 +278,8 @@ def _cells(source: Source, problem: Problem, matrix: Sequence[Point]) -> list[Ce
         "clips": digest(list(zip(*columns, strict=True))),
     }
     cells = []
-    for (extractor, view), head, seed in matrix:
+    for (extractor, asked), head, seed in matrix:
+        view = replace(asked, pool=UNPOOLED) if head.spec.unit == "frame" else asked
         point = {"extractor": extractor.digest, "view": asdict(view), "head": head.digest, "seed": seed}
         key = digest({**shared, **point})
         specs = (extractor.spec, view, head.spec)

@@ -1,0 +1,64 @@
+"""Votes and means, held against plain pandas and numpy."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import votes
+
+CLASSES = np.array(["a", "b", "c"])
+drawn = st.lists(st.tuples(st.integers(0, 5), st.sampled_from("abc")), min_size=1, max_size=60)
+
+
+@given(drawn)
+def test_frames_vote_as_a_plain_group_by_says(frames: list[tuple[int, str]]):
+    owner = np.array(sorted(number for number, _ in frames))
+    y_pred = np.array([label for _, label in frames])
+    scores = pd.DataFrame(
+        np.random.default_rng(0).random((len(frames), 3)), columns=[f"score_{c}" for c in CLASSES]
+    )
+    table = votes.of_frames(owner, y_pred, scores, CLASSES)
+    plain = pd.DataFrame({"owner": owner, "y_pred": y_pred})
+    expected = plain.groupby("owner")["y_pred"].agg(lambda labels: labels.mode()[0])
+    assert table["y_pred"].tolist() == expected.tolist()
+    assert (
+        table[["votes_a", "votes_b", "votes_c"]].sum(axis=1).tolist()
+        == plain.groupby("owner").size().tolist()
+    )
+    means = scores.groupby(owner).mean()
+    np.testing.assert_allclose(table[scores.columns].to_numpy(), means.to_numpy())
+
+
+def test_the_frames_come_back_from_the_votes():
+    table = pd.DataFrame({"fold": ["0", "1"], "y_true": ["a", "b"], "votes_a": [2, 0], "votes_b": [1, 3]})
+    frames = votes.frames(table)
+    assert frames.to_numpy().tolist() == [["0", "a", "a"]] * 2 + [["0", "a", "b"]] + [["1", "b", "b"]] * 3
+
+
+@pytest.fixture
+def segments():
+    parent = np.array(["p2", "p1", "p1", "p1", "p2", "p2"])
+    table = pd.DataFrame({"fold": list("100011"), "y_true": list("baaabb"), "y_pred": list("bbbaab")})
+    return table.assign(
+        score_a=[0.1, 0.4, 0.45, 0.99, 0.9, 0.2], score_b=[0.9, 0.6, 0.55, 0.01, 0.1, 0.8]
+    ), parent
+
+
+def test_segments_vote_and_average_over_their_parent(segments):
+    table, parent = segments
+    assert votes.by_vote(table, parent).to_numpy().tolist() == [["0", "a", "b"], ["1", "b", "b"]]
+    assert votes.by_mean(table, parent).to_numpy().tolist() == [["0", "a", "a"], ["1", "b", "b"]]
+
+
+def test_a_tie_goes_to_the_first_label():
+    table = pd.DataFrame({"fold": "0", "y_true": "b", "y_pred": ["b", "a"]})
+    assert votes.by_vote(table, np.array(["p", "p"]))["y_pred"].tolist() == ["a"]
+
+
+def test_a_class_that_a_fold_never_trained_on_wins_no_mean():
+    table = pd.DataFrame(
+        {"fold": "0", "y_true": "b", "y_pred": ["b"], "score_a": [np.nan], "score_b": [-3.0]}
+    )
+    assert votes.by_mean(table, np.array(["p"]))["y_pred"].tolist() == ["b"]
