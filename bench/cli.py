@@ -3,6 +3,7 @@
 Each command imports what it calls, so that `bench --help` loads no numerical library.
 """
 
+import dataclasses
 import json
 import os
 import sys
@@ -185,6 +186,23 @@ def report(out: Path, by: tuple[str, ...]) -> None:
     from bench.store import Store
 
     _print_report(reports.write(Store(out), by))
+
+
+@main.group()
+def data() -> None:
+    """Look at data sets."""
+
+
+@data.command("check")
+@click.argument("dataset")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of tables.")
+def data_check(dataset: str, as_json: bool) -> None:
+    """Decode every clip of DATASET; show its audio, labels and groups, and which tasks it allows."""
+    from bench import datacheck, registry, runner
+
+    declared = registry.load()
+    found = datacheck.check(runner.open_dataset(dataset, declared, _home()), declared.tasks.values())
+    click.echo(json.dumps(dataclasses.asdict(found), indent=2) if as_json else datacheck.text(found))
 
 
 def _entries(kind: str | None) -> Iterator[Mapping[str, str]]:

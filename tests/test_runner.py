@@ -584,8 +584,8 @@ def test_a_head_that_sees_frames_shares_the_extraction_and_votes(bench, digits: 
 
 def test_segments_are_reported_beside_their_clips(bench, real: Path, tmp_path: Path):
     path = real / "LibriSpeech" / "test-other"
-    card = f'kind = "path"\nversion = "1"\nabout = ""\n[params]\npath = "{path}"\nsegment = {{ seconds = 1.0 }}\n'
-    (tmp_path / "cut.toml").write_text(card)
+    params = f'path = "{path}"\nsegment = {{ seconds = 1.0 }}\n'
+    (tmp_path / "cut.toml").write_text(f'kind = "path"\nversion = "1"\nabout = ""\n[params]\n{params}')
     done = bench(
         "run", "--datasets", "cut.toml", "--tasks", "speaker", "--extractors", "mfcc-13", "--heads", "logreg"
     )

@@ -213,7 +213,7 @@ def _learner(spec: Spec) -> Learner:
 def _open_all(request: Request, declared: Registry, label: str) -> dict[str, Source]:
     sources: dict[str, Source] = {}
     for text in request.datasets:
-        source = _source(_open(text, request, declared, label))
+        source = _source(open_dataset(text, declared, request.home, label))
         name = source.dataset.name
         if name in sources:
             known = sources[name].dataset.source
@@ -222,16 +222,29 @@ def _open_all(request: Request, declared: Registry, label: str) -> dict[str, Sou
     return sources
 
 
-def _open(text: str, request: Request, declared: Registry, label: str) -> Dataset:
-    """Return the dataset that a name or a path gives; what could be both is refused."""
+def open_dataset(text: str, declared: Registry, home: Path, label: str = FOLDER_LABEL) -> Dataset:
+    """Return the dataset that a name or a path gives.
+
+    Parameters
+    ----------
+    home : Path
+        The folder for corpora that are made or downloaded.
+    label : str
+        The label column that a folder's classes go into.
+
+    Raises
+    ------
+    UsageError
+        If it is neither or both, or cannot be opened.
+    """
     path = Path(text)
     if text in declared.cards and path.is_dir():
         raise UsageError(f"--datasets {text}: is a data set and a folder here; write ./{text} for the folder")
     if path.suffix == ".toml":
-        return datasets.from_card(registry.card(path), request.home)
+        return datasets.from_card(registry.card(path), home)
     if path.exists() or path.suffix or len(path.parts) > 1:
         return datasets.from_path(path, label)
-    return datasets.from_card(registry.find("data set", text, declared.cards), request.home)
+    return datasets.from_card(registry.find("data set", text, declared.cards), home)
 
 
 def _source(dataset: Dataset) -> Source:
