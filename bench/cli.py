@@ -188,6 +188,19 @@ def report(out: Path, by: tuple[str, ...]) -> None:
     _print_report(reports.write(Store(out), by))
 
 
+@main.command()
+@click.argument("names", nargs=-1, required=True)
+def fetch(names: tuple[str, ...]) -> None:
+    """Download data sets, with progress and checksums; a download that broke off goes on."""
+    from bench import datasets, progress, registry
+
+    cards = registry.load().cards
+    for card in [registry.find("data set", name, cards) for name in names]:
+        with progress.observer() as observer:
+            folder = datasets.fetch.fetch(card, _home(), observer.downloaded)
+        click.echo(f"{card.name}: {folder} ({card.licence})")
+
+
 @main.group()
 def data() -> None:
     """Look at data sets."""
@@ -223,6 +236,8 @@ def _entries(kind: str | None) -> Iterator[Mapping[str, str]]:
     for name, values in known.items():
         for value in values.values() if kind in {None, name} else ():
             missing = registry.missing(value) if name in {"extractors", "heads"} else ""
+            if name == "datasets" and value.files and not value.folder(_home()).is_dir():
+                missing = f"bench fetch {value.name}"
             yield {"kind": name, "name": value.name, "about": value.about, "status": missing or "ready"}
 
 

@@ -21,6 +21,10 @@ class Bars:
         """Move the bar of an extractor."""
         self._move(f"{extractor} on {dataset}: clips", done, total)
 
+    def downloaded(self, name: str, done: int, total: int) -> None:
+        """Move the bar of an archive, in MB."""
+        self._move(f"{name}: MB", done // 1_000_000, total // 1_000_000)
+
     def finished(self, result: Result, done: int, total: int) -> None:
         """Move the bar of the cells, and name a reason that is new."""
         self._move("cells", done, total)

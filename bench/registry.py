@@ -24,6 +24,7 @@ TOML_TYPES: Mapping[str, type] = {
     "str": str,
     "bool": bool,
     "tuple[str, ...]": list,
+    "tuple[Mapping[str, Any], ...]": list,
     "Mapping[str, Any]": dict,
 }
 """What a field's annotation asks of TOML."""

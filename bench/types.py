@@ -169,6 +169,10 @@ class Card:
     ----------
     kind : str
         A name from `bench.datasets.KINDS`; it is called with `params`.
+    files : tuple[Mapping[str, Any], ...]
+        What is downloaded: `url`, `bytes`, `sha256` of each tar archive, and `unpacked` if it is very large.
+    verified : str
+        Where the facts about the files were checked.
     """
 
     name: str
@@ -178,7 +182,14 @@ class Card:
     place: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
     licence: str = ""
+    citation: str = ""
+    verified: str = ""
+    files: tuple[Mapping[str, Any], ...] = ()
     synthetic: bool = False
+
+    def folder(self, home: Path) -> Path:
+        """Return where below home its files are unpacked to, whether they are there or not."""
+        return home / "data" / f"{self.name}-{self.version}"
 
 
 @dataclass(frozen=True, slots=True)

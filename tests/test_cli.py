@@ -15,7 +15,6 @@ def test_help_and_version(bench):
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
-        ("datasets", ["demo"]),
         (
             "tasks",
             [
@@ -42,6 +41,15 @@ def test_each_kind_is_listed_for_people_and_for_machines(bench, kind: str, names
     assert all(entry["about"] and entry["status"] == "ready" for entry in entries)
     text = bench("list", kind).stdout
     assert all(name in text for name in names)
+
+
+def test_a_dataset_that_must_be_fetched_says_so(bench):
+    status = {
+        entry["name"]: entry["status"] for entry in json.loads(bench("list", "datasets", "--json").stdout)
+    }
+    assert status["demo"] == "ready"
+    assert status["fsdd"] == "bench fetch fsdd"
+    assert {f"librispeech-{name}" for name in ("dev-clean", "test-other", "train-clean-100")} < set(status)
 
 
 def test_everything_is_listed_at_once(bench):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.datasets import demo, folder, librispeech, manifest, mixture
+from bench.datasets import demo, fetch, files, folder, librispeech, manifest, mixture
 from bench.datasets.segments import segmented
 from bench.errors import UsageError, some
 from bench.types import Card, Dataset
@@ -69,9 +69,29 @@ def _demo(card: Card, home: Path) -> Dataset:
     return demo.load(home, card.version)
 
 
+def _base(card: Card, home: Path) -> Path:
+    """Return what a card's paths are relative to: what was downloaded for it, or else where it stands."""
+    if not card.files:
+        return Path(card.place).parent
+    if not card.folder(home).is_dir():
+        size = fetch.n_bytes(card) / 1e6
+        raise UsageError(f"data set '{card.name}' is not here; run: bench fetch {card.name} ({size:.0f} MB)")
+    return card.folder(home)
+
+
 def _path(card: Card, home: Path, path: str, segment: Mapping[str, Any] | None = None) -> Dataset:
-    """Return the dataset of a folder or manifest beside the card, cut into segments if it says so."""
-    whole = from_path(Path(card.place).parent / path, "class")
+    """Return the dataset of a folder or manifest, cut into segments if the card says so."""
+    return _cut(card, from_path(_base(card, home) / path, "class"), segment)
+
+
+def _files(
+    card: Card, home: Path, path: str, pattern: str, segment: Mapping[str, Any] | None = None, **more: Any
+) -> Dataset:
+    """Return the dataset of files whose names hold their labels, cut into segments if the card says so."""
+    try:
+        whole = files.load(_base(card, home) / path, pattern, **more)
+    except TypeError as error:
+        raise UsageError(f"{card.place}: params: {error}") from error
     return _cut(card, whole, segment)
 
 
@@ -95,5 +115,10 @@ def _cut(card: Card, whole: Dataset, segment: Mapping[str, Any] | None) -> Datas
         raise UsageError(f"{card.place}: params: segment: {error}") from error
 
 
-KINDS: Mapping[str, Callable[..., Dataset]] = {"demo": _demo, "path": _path, "mixture": _mixture}
+KINDS: Mapping[str, Callable[..., Dataset]] = {
+    "demo": _demo,
+    "path": _path,
+    "files": _files,
+    "mixture": _mixture,
+}
 """What a card's kind calls: with the card, the folder for what it makes, and the card's params."""
