@@ -106,10 +106,10 @@ class _Execution:
                 self._keep(result, predictions)
 
     def _keep(self, result: Result, predictions: pd.DataFrame | None = None) -> None:
-        """Store a result, unless the same one stands there already, and tell of it."""
+        """Store a result, unless the same one without predictions stands there already, and tell of it."""
         self.counters.cells_skipped += result.status == Status.SKIPPED
         self.counters.cells_failed += result.status == Status.FAILED
-        if self.known.get(result.key) != result:
+        if predictions is not None or self.known.get(result.key) != result:
             self.store.append(result, predictions)
         self.done += 1
         self.observer.finished(result, self.done, self.counters.cells_planned)
