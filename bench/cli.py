@@ -252,7 +252,9 @@ def _home() -> Path:
     """Return the folder for the cache and for corpora that are made here."""
     import platformdirs
 
-    return Path(os.environ.get("BENCH_CACHE") or platformdirs.user_cache_dir("audio-embedding-bench"))
+    return Path(
+        os.environ.get("BENCH_CACHE") or platformdirs.user_cache_dir("audio-embedding-bench")
+    ).absolute()
 
 
 def _command() -> str:

@@ -97,7 +97,8 @@ class Store:
 
     def predictions_path(self, key: str) -> Path:
         """Return where a cell's predictions are."""
-        return self.out / "predictions" / f"{key}.parquet"
+        # Absolute, since pyarrow takes a relative path with a colon for a URL.
+        return self.out.absolute() / "predictions" / f"{key}.parquet"
 
     def predictions(self, key: str) -> pd.DataFrame:
         """Return a cell's predictions: clip, fold, y_true, y_pred and a column of scores per class."""
@@ -125,14 +126,17 @@ class Store:
 
     def labels(self, dataset: str) -> pd.DataFrame:
         """Return the labels of a dataset of the newest run: `clip` and its label columns."""
-        return pd.read_parquet(self.out / "labels" / f"{dataset}.parquet")
+        return pd.read_parquet(self._labels_path(dataset))
 
     def write_labels(self, dataset: str, table: pd.DataFrame) -> None:
         """Replace the labels of a dataset."""
-        path = self.out / "labels" / f"{dataset}.parquet"
+        path = self._labels_path(dataset)
         path.parent.mkdir(exist_ok=True)
         table.to_parquet(path.with_suffix(".part"), index=False)
         path.with_suffix(".part").replace(path)
+
+    def _labels_path(self, dataset: str) -> Path:
+        return self.out.absolute() / "labels" / f"{dataset}.parquet"
 
     def bad_clips(self) -> pd.DataFrame:
         """Return the clips that could not be decoded, with the columns dataset, clip, reason."""

@@ -597,3 +597,17 @@ def test_segments_are_reported_beside_their_clips(bench, real: Path, tmp_path: P
     truth = predictions.groupby(parent)["y_true"].first()
     assert line["scores"]["accuracy[clip vote]"]["value"] == pytest.approx((voted == truth).mean())
     assert line["scores"]["accuracy[clip mean]"]["value"] >= line["scores"]["accuracy"]["value"]
+
+
+def test_names_with_colons_spaces_and_other_scripts_are_names(
+    bench, digits: Path, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setenv("BENCH_CACHE", "cache c:1")
+    folder = tmp_path / "data d:2 Ω"
+    folder.mkdir()
+    pd.read_csv(digits, dtype=str).to_parquet(folder / "ziffern é.parquet")
+    call = [*RUN, "--datasets", "data d:2 Ω/ziffern é.parquet", "--out", "out o:3"]
+    assert bench(*call).exit_code == 0
+    assert bench("report", "out o:3", "--by", "session").exit_code == 0
+    assert bench(*call).exit_code == 0
+    assert counters(tmp_path / "out o:3")["cells_reused"] == 3

@@ -52,7 +52,7 @@ def read_table(path: Path) -> pd.DataFrame:
     """
     try:
         if path.suffix.lower() == ".parquet":
-            return _as_text(pd.read_parquet(path))
+            return _as_text(pd.read_parquet(path.absolute()))
         if path.suffix.lower() == ".jsonl":
             return _as_text(pd.read_json(path, lines=True, dtype=False))
         with warnings.catch_warnings():
