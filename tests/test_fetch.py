@@ -1,5 +1,6 @@
 """Downloads from a server of the test's own, with small archives in the real layouts."""
 
+import dataclasses
 import hashlib
 import io
 import tarfile
@@ -175,6 +176,15 @@ def test_an_interrupt_while_unpacking_leaves_nothing_half_done(server: Server, t
             fetch(card(server, content), tmp_path, quiet)
     assert list((tmp_path / "data").iterdir()) == []
     fetch(card(server, content), tmp_path, quiet)
+    assert len(server.asked) == 1, "what was downloaded whole is not downloaded again"
+    assert left(tmp_path) == ["data/mine-1/a.txt"]
+
+
+def test_a_card_whose_files_lack_a_checksum_is_refused(server: Server, tmp_path: Path):
+    made = card(server, b"x")
+    bare = dataclasses.replace(made, files=({"url": made.files[0]["url"]},), place="mine.toml")
+    with pytest.raises(UsageError, match=r"mine\.toml: files: url; expected url, bytes, sha256 of each"):
+        fetch(bare, tmp_path, quiet)
 
 
 def test_a_server_that_has_it_not_or_is_not_there_is_named(server: Server, tmp_path: Path):

@@ -40,6 +40,9 @@ def fetch(card: Card, home: Path, notify: Notify) -> Path:
     """
     if not card.files:
         raise UsageError(f"data set '{card.name}' has nothing to download: {card.about}")
+    for file in card.files:
+        if not {"url", "bytes", "sha256"} <= set(file):
+            raise UsageError(f"{card.place}: files: {', '.join(file)}; expected url, bytes, sha256 of each")
     target = card.folder(home)
     if target.is_dir():
         return target
@@ -53,8 +56,10 @@ def fetch(card: Card, home: Path, notify: Notify) -> Path:
             unpacking.rename(target)
         finally:
             shutil.rmtree(unpacking, ignore_errors=True)
-            for archive in archives:
-                archive.unlink(missing_ok=True)
+        for (
+            archive
+        ) in archives:  # kept if the disk was full or the user stopped: it need not be downloaded again
+            archive.unlink()
     except OSError as error:
         raise UsageError(f"{home}: {error.strerror or error}; set BENCH_CACHE to another folder") from error
     return target
@@ -72,15 +77,14 @@ def _download(file: Mapping[str, Any], downloads: Path, notify: Notify) -> Path:
         path = pooch.retrieve(
             url, known_hash=f"sha256:{file['sha256']}", fname=name, path=downloads, downloader=downloader
         )
-    except ValueError as error:
-        part.unlink(missing_ok=True)
-        raise UsageError(f"{url}: its SHA-256 is not the card's, so it was thrown away; try again") from error
     except requests.RequestException as error:
         done = part.stat().st_size if part.is_file() else 0
         why = " ".join(str(error).split())[:200]
         raise UsageError(
             f"{url}: broke off after {done} of {file['bytes']} bytes ({why}); run the same command to go on"
         ) from error
+    except ValueError as error:  # what pooch raises for another checksum
+        raise UsageError(f"{url}: its SHA-256 is not the card's, so it was thrown away; try again") from error
     return Path(path)
 
 
@@ -111,7 +115,8 @@ def _unpack(archive: Path, target: Path, most_bytes: int) -> None:
             for member in tar:
                 n_unpacked += member.size
                 if n_unpacked > most_bytes:
-                    raise UsageError(f"{archive.name}: unpacks to more than {most_bytes} bytes; refused")
+                    raise tarfile.TarError(f"it unpacks to more than {most_bytes} bytes")
                 tar.extract(member, target, filter="data")
     except tarfile.TarError as error:
+        archive.unlink()
         raise UsageError(f"{archive.name}: refused: {error}") from error
