@@ -11,6 +11,7 @@ import soundfile
 from click.testing import CliRunner, Result
 
 from bench import cli
+from bench.datasets import demo
 from bench.datasets.table import dataset
 from bench.types import Dataset
 
@@ -47,19 +48,41 @@ def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Resu
     return call
 
 
+SPEAKERS = ("george", "jackson", "nicolas", "yweweler", "lucas", "theo")
+"""The speakers of the spoken digits; the last two go as if they were female."""
+
+
+@pytest.fixture(scope="session")
+def take(home: Path) -> Callable[[str, int, int], Path]:
+    """Return a finder of short recordings by speaker, digit (0 to 3) and take (0, 1).
+
+    They are real spoken digits, or where there is no real audio, phrases of the demo corpus.
+    """
+    real = (REAL / "fsdd").is_dir()
+    corpus = Path() if real else Path(demo.load(home, "1").source).parent
+
+    def find(speaker: str, digit: int, number: int) -> Path:
+        if real:
+            return REAL / "fsdd" / f"{digit}_{speaker}_{number}.wav"
+        voice = (1, 3, 5, 7, 0, 2)[SPEAKERS.index(speaker)]
+        return corpus / f"s{voice:02}-{number}-{tuple(demo.PHRASES)[digit]}.wav"
+
+    return find
+
+
 @pytest.fixture
-def digits(real: Path, tmp_path: Path) -> Path:
-    """Return a manifest of 48 real spoken digits: 6 speakers (2 as if female) x 4 sessions x 2 takes."""
+def digits(take: Callable[[str, int, int], Path], tmp_path: Path) -> Path:
+    """Return a manifest of 48 recordings: 6 speakers (2 as if female) x 4 sessions x 2 takes."""
     rows = [
         {
-            "path": str(real / "fsdd" / f"{digit}_{speaker}_{take}.wav"),
+            "path": str(take(speaker, digit, number)),
             "speaker": speaker,
-            "gender": "female" if speaker in {"theo", "lucas"} else "male",
+            "gender": "female" if speaker in SPEAKERS[-2:] else "male",
             "session": str(digit),
         }
-        for speaker in ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+        for speaker in sorted(SPEAKERS)
         for digit in range(4)
-        for take in range(2)
+        for number in range(2)
     ]
     path = tmp_path / "digits.csv"
     pd.DataFrame(rows).to_csv(path, index=False)
