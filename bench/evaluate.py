@@ -141,7 +141,8 @@ def levels(predictions: pd.DataFrame, metric: str, parent: Labels | None) -> Map
 
     ``frame`` and ``mean`` are there for a head that sees frames, whose score by itself is that of their vote;
     ``clip vote`` and ``clip mean`` for segments: the same of the clips that they are of. Means are there if
-    the head gives scores per class.
+    the head gives scores per class. Where segments of one clip differ in their label, as under a mixture's
+    noise, the clip has none, and no score.
 
     Parameters
     ----------
@@ -156,7 +157,7 @@ def levels(predictions: pd.DataFrame, metric: str, parent: Labels | None) -> Map
         tables["frame"] = votes.frames(predictions)
         if scored:
             tables["mean"] = votes.by_mean(predictions, np.arange(len(predictions)).astype(str))
-    if parent is not None:
+    if parent is not None and predictions.groupby(parent)["y_true"].nunique().max() == 1:
         tables["clip vote"] = votes.by_vote(predictions, parent)
         if scored:
             tables["clip mean"] = votes.by_mean(predictions, parent)

@@ -172,6 +172,8 @@ def test_segments_are_scored_at_the_level_of_their_clips_too(problem):
     voted = predictions.groupby(parent)["y_pred"].agg(lambda labels: labels.mode()[0])
     assert found["accuracy[clip vote]"].value == pytest.approx((voted == voted.index.str[0]).mean())
     assert set(found) == {"accuracy[clip vote]", "accuracy[clip mean]"}
+    mixed = np.array([f"{i % 10}" for i in range(len(predictions))])
+    assert levels(predictions, "accuracy", mixed) == {}, "segments of several labels give their clip none"
     assert set(levels(evaluate(*problem, Plain, clock()).predictions, "accuracy", parent)) == {
         "accuracy[clip vote]"
     }
