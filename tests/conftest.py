@@ -9,11 +9,16 @@ import pandas as pd
 import pytest
 import soundfile
 from click.testing import CliRunner, Result
+from hypothesis import settings
 
 from bench import cli
 from bench.datasets import demo
 from bench.datasets.table import dataset
 from bench.types import Dataset
+
+# A busy machine is no reason to fail.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 ROOT = Path(__file__).parent.parent
 REAL = Path(os.environ.get("BENCH_TEST_DATA", ROOT.parent / "shared" / "data"))
