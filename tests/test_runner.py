@@ -361,6 +361,7 @@ def test_a_folder_answers_the_one_task_that_is_asked(bench, real: Path, tmp_path
             ["--datasets", "digits.csv,sub/digits.csv"],
             "digits.csv and sub/digits.csv are both called 'digits'",
         ),
+        (["--tasks", "bare"], "tasks.toml: task 'bare' has no metrics or no groups; expected one or more"),
         (["--tasks", "loud"], "unknown metric 'accuracy2'; did you mean 'accuracy'?"),
         (["--datasets", "plain.csv"], "no task fits the data: plain.csv has animal, recording"),
         (["--extractors", "mfcc@pool=men"], "view '@pool=men' is unknown"),
@@ -374,8 +375,9 @@ def test_what_cannot_be_asked_ends_in_one_line_and_writes_nothing(
     (tmp_path / "sub").mkdir()
     shutil.copy(digits, tmp_path / "sub")
     (tmp_path / "registry").mkdir()
-    task = '[loud]\ntarget = "speaker"\ngroups = ["session"]\nmetrics = ["accuracy2"]\n'
-    (tmp_path / "registry" / "tasks.toml").write_text(task)
+    loud = '[loud]\ntarget = "speaker"\ngroups = ["session"]\nmetrics = ["accuracy2"]\n'
+    bare = '[bare]\ntarget = "speaker"\ngroups = ["session"]\nmetrics = []\n'
+    (tmp_path / "registry" / "tasks.toml").write_text(loud + bare)
     (tmp_path / "plain.csv").write_text("path,animal\na.wav,dog\nb.wav,cat\n")
     done = bench("run", *(["--datasets", "digits.csv"] if "--datasets" not in words else []), *words)
     assert done.exit_code == 2

@@ -135,8 +135,6 @@ def plan(request: Request, declared: Registry) -> Plan:
     sources = _open_all(request, declared, label)
     tasks = asked or _offered(sources, declared)
     _refuse_hopeless(tasks, sources)
-    for metric in (metric for task in tasks for metric in task.metrics):
-        registry.find("metric", metric, METRICS)
 
     matrix = list(itertools.product(extractors, heads, request.seeds))
     problems: dict[tuple[str, str], Problem] = {}
@@ -266,9 +264,15 @@ def _offered(sources: Mapping[str, Source], declared: Registry) -> list[Task]:
 
 
 def _refuse_hopeless(tasks: Sequence[Task], sources: Mapping[str, Source]) -> None:
-    """Raise UsageError for a task that no dataset has the target of, and if there is no task at all."""
+    """Raise UsageError for a task that is incomplete or fits no dataset, and if there is no task at all."""
     described = "; ".join(f"{s.dataset.source} has {', '.join(s.dataset.labels)}" for s in sources.values())
     for task in tasks:
+        if not (task.metrics and task.groups):
+            raise UsageError(
+                f"{task.place}: task '{task.name}' has no metrics or no groups; expected one or more"
+            )
+        for metric in task.metrics:
+            registry.find("metric", metric, METRICS)
         if not any(task.target in source.dataset.labels for source in sources.values()):
             raise UsageError(f"task '{task.name}' predicts the column '{task.target}', but {described}")
     if not tasks:
