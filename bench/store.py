@@ -8,7 +8,8 @@ clips that could not be decoded; OUT/labels/DATASET.parquet the labels of every 
 import dataclasses
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,8 @@ class Store:
         """Keep a result, its predictions first: a line never names predictions that are not there."""
         try:
             if predictions is not None:
-                path = self.predictions_path(result.key)
-                predictions.to_parquet(path.with_suffix(".part"), index=False)
-                path.with_suffix(".part").replace(path)
+                with _replacing(self.predictions_path(result.key)) as part:
+                    predictions.to_parquet(part, index=False)
             with self.results_path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(dataclasses.asdict(result), allow_nan=False) + "\n")
                 file.flush()
@@ -120,9 +120,8 @@ class Store:
 
     def write_run(self, run: Mapping[str, Any]) -> None:
         """Replace run.json."""
-        part = self.run_path.with_suffix(".part")
-        part.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
-        part.replace(self.run_path)
+        with _replacing(self.run_path) as part:
+            part.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
 
     def labels(self, dataset: str) -> pd.DataFrame:
         """Return the labels of a dataset of the newest run: `clip` and its label columns."""
@@ -132,8 +131,8 @@ class Store:
         """Replace the labels of a dataset."""
         path = self._labels_path(dataset)
         path.parent.mkdir(exist_ok=True)
-        table.to_parquet(path.with_suffix(".part"), index=False)
-        path.with_suffix(".part").replace(path)
+        with _replacing(path) as part:
+            table.to_parquet(part, index=False)
 
     def _labels_path(self, dataset: str) -> Path:
         return self.out.absolute() / "labels" / f"{dataset}.parquet"
@@ -150,9 +149,16 @@ class Store:
         rows: Sequence[tuple[str, str, str]] = [(dataset, clip, reason) for clip, reason in reasons.items()]
         table = pd.concat([known[known["dataset"] != dataset], pd.DataFrame(rows, columns=BAD_CLIP_COLUMNS)])
         if len(table) or len(known):
-            part = self.bad_clips_path.with_suffix(".part")
-            table.to_csv(part, index=False)
-            part.replace(self.bad_clips_path)
+            with _replacing(self.bad_clips_path) as part:
+                table.to_csv(part, index=False)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Yield a file to write beside a path, and put it there when it is whole."""
+    part = path.with_suffix(".part")
+    yield part
+    part.replace(path)
 
 
 def _result(line: Mapping[str, Any]) -> Result:

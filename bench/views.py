@@ -59,9 +59,7 @@ def layer(frames: Frames, view: View) -> Frames:
     if view.layer == "mean":
         mean: Frames = frames.mean(axis=0)
         return mean
-    if isinstance(view.layer, int) and view.layer >= len(frames):
-        raise UsageError(f"view '{view}' names a layer that is not there; expected 0 to {len(frames) - 1}")
-    chosen: Frames = frames[-1 if view.layer == "last" else view.layer]
+    chosen: Frames = frames[_index(view, len(frames))]
     return chosen
 
 
@@ -78,12 +76,15 @@ def select(statistics: Statistics, view: View) -> Embeddings:
     UsageError
         If the view names a layer that the extractor does not give.
     """
-    stored = statistics.shape[1]
-    n_layers = max(stored - 1, 1)
-    names = {"last": n_layers - 1, "mean": stored - 1}
-    index = names[view.layer] if isinstance(view.layer, str) else view.layer
-    if isinstance(view.layer, int) and index >= n_layers:
-        raise UsageError(f"view '{view}' names a layer that is not there; expected 0 to {n_layers - 1}")
-    layer = statistics[:, index]
-    parts = [layer[:, STATISTICS.index(name)] for name in view.pool.split("+")]
+    n_layers = max(statistics.shape[1] - 1, 1)
+    chosen = statistics[:, -1 if view.layer == "mean" else _index(view, n_layers)]
+    parts = [chosen[:, STATISTICS.index(name)] for name in view.pool.split("+")]
     return np.concatenate(parts, axis=1)
+
+
+def _index(view: View, n_layers: int) -> int:
+    """Return which of the layers a view that is not their mean names."""
+    index = n_layers - 1 if isinstance(view.layer, str) else view.layer
+    if index >= n_layers:
+        raise UsageError(f"view '{view}' names a layer that is not there; expected 0 to {n_layers - 1}")
+    return index

@@ -58,21 +58,18 @@ def test_a_module_imports_only_from_lower_levels(importer: str, imported: str):
         assert levels()[there] < levels()[here]
 
 
-def test_help_loads_no_numerical_library():
+@pytest.mark.parametrize(
+    ("command", "heavy"),
+    [
+        ("--help", {"torch", "sklearn", "librosa", "pandas", "numpy", "scipy"}),
+        ("list", {"torch", "sklearn", "librosa", "pandas", "xgboost"}),
+    ],
+)
+def test_a_light_command_loads_no_heavy_library(command: str, heavy: set[str]):
     code = (
         "import sys; from click.testing import CliRunner; from bench import cli;"
-        "assert CliRunner().invoke(cli.main, ['--help']).exit_code == 0;"
-        "print(sorted({'torch', 'sklearn', 'librosa', 'pandas', 'numpy', 'scipy'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
-def test_listing_loads_no_plugin():
-    code = (
-        "import sys; from click.testing import CliRunner; from bench import cli;"
-        "assert CliRunner().invoke(cli.main, ['list']).exit_code == 0;"
-        "print(sorted({'torch', 'sklearn', 'librosa', 'pandas', 'xgboost'} & set(sys.modules)))"
+        f"assert CliRunner().invoke(cli.main, ['{command}']).exit_code == 0;"
+        f"print(sorted({heavy} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

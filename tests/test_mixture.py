@@ -145,6 +145,9 @@ def test_the_same_recipe_gives_the_same_mixture(mixture: Dataset, speech: Datase
         ({"folds": 1}, "expected one SNR or more, 2 folds or more"),
         ({"snrs_db": []}, "expected one SNR or more"),
         ({"clean": 1.0}, "a share from 0 to below 1"),
+        ({"snrs_db": 5}, "mixture of snrs_db = 5, folds = 5"),
+        ({"snrs_db": ["5"]}, "expected one SNR or more"),
+        ({"folds": "5"}, "2 folds or more"),
     ],
 )
 def test_a_recipe_that_cannot_be_mixed_is_refused(recipe, message: str, speech: Dataset, noises: Dataset):
@@ -188,6 +191,8 @@ def test_short_clips_are_left_out_and_counted_or_padded(tmp_path: Path):
         segmented(whole, seconds=5.0)
     with pytest.raises(UsageError, match=r"segments of 1.0 s every 0 s; expected lengths above 0"):
         segmented(whole, seconds=1.0, hop=0)
+    with pytest.raises(UsageError, match=r"segments of 3 s every 3 s; expected lengths above 0"):
+        segmented(whole, seconds="3")
 
 
 def test_a_clip_that_cannot_be_opened_stays_in_to_be_listed(tmp_path: Path):

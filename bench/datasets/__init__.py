@@ -4,12 +4,14 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.datasets import demo, fetch, files, folder, librispeech, manifest, mixture
 from bench.datasets.segments import segmented
 from bench.errors import UsageError, some
 from bench.types import Card, Dataset
+
+T = TypeVar("T")
 
 
 def from_card(card: Card, home: Path) -> Dataset:
@@ -27,17 +29,7 @@ def from_card(card: Card, home: Path) -> Dataset:
     """
     if card.kind not in KINDS:
         raise UsageError(f"{card.place}: kind '{card.kind}' is unknown; expected one of {some(KINDS)}")
-    kind = KINDS[card.kind]
-    try:
-        inspect.signature(kind).bind(card, home, **card.params)
-    except TypeError as error:
-        raise UsageError(f"{card.place}: params: {error}") from error
-    try:
-        made = kind(card, home, **card.params)
-    except OSError as error:
-        raise UsageError(
-            f"{home}: cannot be written ({error.strerror}); set BENCH_CACHE to another folder"
-        ) from error
+    made = _call(card, "params", KINDS[card.kind], card, home, **card.params)
     synthetic = card.synthetic or made.synthetic
     return dataclasses.replace(made, name=card.name, version=card.version, synthetic=synthetic)
 
@@ -65,8 +57,23 @@ def from_path(path: Path, label: str) -> Dataset:
     )
 
 
+def _call(card: Card, where: str, function: Callable[..., T], *values: object, **params: Any) -> T:
+    """Return what a function makes of a card's params; those that it does not take are the card's error."""
+    signature = inspect.signature(function)
+    try:
+        signature.bind_partial(*values, **params)  # names a misspelt one before what is missing for it
+        signature.bind(*values, **params)
+    except TypeError as error:
+        raise UsageError(f"{card.place}: {where}: {error}") from error
+    return function(*values, **params)
+
+
 def _demo(card: Card, home: Path) -> Dataset:
-    return demo.load(home, card.version)
+    try:
+        return demo.load(home, card.version)
+    except OSError as error:
+        reason = f"cannot be written ({error.strerror}); set BENCH_CACHE to another folder"
+        raise UsageError(f"{home}: {reason}") from error
 
 
 def _base(card: Card, home: Path) -> Path:
@@ -88,10 +95,7 @@ def _files(
     card: Card, home: Path, path: str, pattern: str, segment: Mapping[str, Any] | None = None, **more: Any
 ) -> Dataset:
     """Return the dataset of files whose names hold their labels, cut into segments if the card says so."""
-    try:
-        whole = files.load(_base(card, home) / path, pattern, **more)
-    except TypeError as error:
-        raise UsageError(f"{card.place}: params: {error}") from error
+    whole = _call(card, "params", files.load, _base(card, home) / path, pattern, **more)
     return _cut(card, whole, segment)
 
 
@@ -100,19 +104,13 @@ def _mixture(
 ) -> Dataset:
     """Return the mixture of two folders or manifests beside the card, the speech cut before it is mixed."""
     folder = Path(card.place).parent
-    try:
-        mixing = mixture.Recipe(**recipe)
-    except TypeError as error:
-        raise UsageError(f"{card.place}: params: {error}") from error
+    mixing = _call(card, "params", mixture.Recipe, **recipe)
     clean = _cut(card, from_path(folder / speech, "class"), segment)
     return mixture.mix(clean, from_path(folder / noise, mixing.noise_label), mixing)
 
 
 def _cut(card: Card, whole: Dataset, segment: Mapping[str, Any] | None) -> Dataset:
-    try:
-        return segmented(whole, **segment) if segment else whole
-    except TypeError as error:
-        raise UsageError(f"{card.place}: params: segment: {error}") from error
+    return _call(card, "params: segment", segmented, whole, **segment) if segment else whole
 
 
 KINDS: Mapping[str, Callable[..., Dataset]] = {

@@ -36,9 +36,11 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be mixed."""
-        if not (self.snrs_db and self.folds >= 2 and 0 <= self.clean < 1):
+        listed = self.snrs_db if isinstance(self.snrs_db, (list, tuple)) else ()
+        numbers = all(isinstance(number, (int, float)) for number in (*listed, self.folds, self.clean))
+        if not (listed and numbers and self.folds >= 2 and 0 <= self.clean < 1):
             raise UsageError(
-                f"mixture of snrs_db = {list(self.snrs_db)}, folds = {self.folds}, clean = {self.clean}; "
+                f"mixture of snrs_db = {self.snrs_db}, folds = {self.folds}, clean = {self.clean}; "
                 "expected one SNR or more, 2 folds or more, and a share from 0 to below 1"
             )
 

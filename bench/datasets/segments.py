@@ -31,7 +31,7 @@ def segmented(whole: Dataset, seconds: float, hop: float | None = None, pad: boo
         If a length is not positive, or no clip is long enough.
     """
     hop = seconds if hop is None else hop
-    if seconds <= 0 or hop <= 0:
+    if not all(isinstance(length, (int, float)) and length > 0 for length in (seconds, hop)):
         raise UsageError(f"{whole.source}: segments of {seconds} s every {hop} s; expected lengths above 0")
     rows: list[Mapping[str, Any]] = []
     n_short = 0

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from bench.errors import UsageError
 from bench.report import confusion, leaderboard, slices
-from bench.report.leaderboard import Table
 from bench.store import Store
 
-__all__ = ["Report", "Table", "write"]
+__all__ = ["Report", "write"]
 
 
 @dataclass(frozen=True, slots=True)
