@@ -83,9 +83,16 @@ def main() -> None:
 @click.option(
     "--tasks", metavar="A,B", default="", callback=_names, help="What to predict.  [default: what fits]"
 )
-@click.option("--task-target", metavar="COLUMN", default="", help="Predict a label column of your own.")
+@click.option(
+    "--task-target",
+    "--label-column",
+    metavar="COLUMN",
+    default="",
+    help="Predict a label column of your own.",
+)
 @click.option(
     "--task-group",
+    "--group-column",
     "task_groups",
     metavar="A,B",
     default="",
@@ -199,6 +206,8 @@ def fetch(names: tuple[str, ...]) -> None:
         with progress.observer() as observer:
             folder = datasets.fetch.fetch(card, _home(), observer.downloaded)
         click.echo(f"{card.name}: {folder} ({card.licence})")
+        if not all("hash" in file for file in card.files):
+            click.echo(f"{card.name}: the card knows no checksum of it, so none was compared", err=True)
 
 
 @main.group()
@@ -236,7 +245,7 @@ def _entries(kind: str | None) -> Iterator[Mapping[str, str]]:
     for name, values in known.items():
         for value in values.values() if kind in {None, name} else ():
             missing = registry.missing(value) if name in {"extractors", "heads"} else ""
-            if name == "datasets" and value.files and not value.folder(_home()).is_dir():
+            if name == "datasets" and (value.files or value.obtain) and not value.folder(_home()).is_dir():
                 missing = f"bench fetch {value.name}"
             yield {"kind": name, "name": value.name, "about": value.about, "status": missing or "ready"}
 

@@ -22,8 +22,8 @@ class Bars:
         self._move(f"{extractor} on {dataset}: clips", done, total)
 
     def downloaded(self, name: str, done: int, total: int) -> None:
-        """Move the bar of an archive, in MB."""
-        self._move(f"{name}: MB", done // 1_000_000, total // 1_000_000)
+        """Move the bar of an archive, in MB; it has no end if `total` is 0."""
+        self._move(f"{name}: MB", done // 1_000_000, -(-total // 1_000_000) or None)
 
     def finished(self, result: Result, done: int, total: int) -> None:
         """Move the bar of the cells, and name a reason that is new."""
@@ -35,7 +35,7 @@ class Bars:
                 f"{result.status}: {names}: {result.reason}", markup=False, highlight=False, soft_wrap=True
             )
 
-    def _move(self, name: str, done: int, total: int) -> None:
+    def _move(self, name: str, done: int, total: int | None) -> None:
         if name not in self._bars:
             self._bars[name] = self._progress.add_task(name, total=total)
         self._progress.update(self._bars[name], completed=done, total=total)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, cast, runtime_checkable
+from urllib.parse import urlparse
 
 import numpy as np
 import numpy.typing as npt
@@ -170,9 +171,12 @@ class Card:
     kind : str
         A name from `bench.datasets.KINDS`; it is called with `params`.
     files : tuple[Mapping[str, Any], ...]
-        What is downloaded: `url`, `bytes`, `sha256` of each tar archive, and `unpacked` if it is very large.
+        What is downloaded: of each tar or zip archive its `url`, and as far as known its `hash` (as pooch
+        writes it, ``sha256:...``), its size in `bytes`, and what it has `unpacked` if that is very large.
     verified : str
-        Where the facts about the files were checked.
+        Which of the facts above were checked, and where.
+    obtain : str
+        How to come by data that cannot be downloaded by everybody.
     """
 
     name: str
@@ -184,12 +188,16 @@ class Card:
     licence: str = ""
     citation: str = ""
     verified: str = ""
+    obtain: str = ""
     files: tuple[Mapping[str, Any], ...] = ()
     synthetic: bool = False
 
     def folder(self, home: Path) -> Path:
-        """Return where below home its files are unpacked to, whether they are there or not."""
-        return home / "data" / f"{self.name}-{self.version}"
+        """Return where below home its files are, or would be; cards of the same files share it."""
+        if not self.files:
+            return home / "data" / f"{self.name}-{self.version}"
+        archive = Path(urlparse(str(self.files[0].get("url"))).path).name
+        return home / "data" / f"{archive.partition('.')[0]}-{digest(list(map(dict, self.files)))[:8]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,84 @@ def test_a_folder_without_classes_says_what_is_expected(names: list[str], found:
         tone(f"voices/{name}")
     with pytest.raises(UsageError, match=rf"voices: holds {found}; expected CLASS/\*.wav"):
         open_(tmp_path / "voices")
+
+
+def test_an_audio_folder_has_its_splits_as_folds(tone, tmp_path: Path):
+    for name in ("train/dog/a.wav", "train/cat/a.wav", "validation/dog/b.wav", "test/cat/c.wav"):
+        tone(f"pets/{name}")
+    table = open_(tmp_path / "pets").table.set_index("clip")
+    assert table["class"].to_dict() == {
+        "test/cat/c.wav": "cat",
+        "train/cat/a.wav": "cat",
+        "train/dog/a.wav": "dog",
+        "validation/dog/b.wav": "dog",
+    }
+    assert table["fold"].tolist() == ["test", "train", "train", "dev"]
+
+
+def test_an_audio_folder_without_a_test_split_tests_dev(tone, tmp_path: Path):
+    for name in ("train/dog/a.wav", "train/cat/a.wav", "valid/dog/b.wav"):
+        tone(f"pets/{name}")
+    assert open_(tmp_path / "pets").table["fold"].tolist() == ["train", "train", "test"]
+
+
+@pytest.mark.parametrize("folders", [["train", "test"], ["data"]])
+def test_an_audio_folder_has_the_labels_of_its_metadata(folders: list[str], tone, tmp_path: Path):
+    for number, folder in enumerate(folders):
+        tone(f"pets/{folder}/a.wav")
+        row = {"file_name": "a.wav", "animal": "cat", "age": number}
+        (tmp_path / "pets" / folder / "metadata.jsonl").write_text(json.dumps(row))
+    table = open_(tmp_path / "pets").table
+    assert sorted(table["clip"]) == sorted(f"{folder}/a.wav" for folder in folders)
+    assert set(table["animal"]) == {"cat"}
+    assert ("fold" in table) == (len(folders) > 1)
+
+
+def test_tables_of_audformat_are_manifests_and_can_be_joined(take, tmp_path: Path):
+    names = [take("theo", 0, 0), take("lucas", 1, 0)]
+    (tmp_path / "db.digit.csv").write_text(
+        f"file,start,end,digit\n{names[0]},0 days 00:00:00.1,0 days 00:00:00.2,0\n{names[1]},0 days,,1\n"
+    )
+    (tmp_path / "db.files.csv").write_text(f"file,speaker\n{names[1]},lucas\n{names[0]},theo\n")
+    (tmp_path / "db.speaker.csv").write_text("speaker,gender\ntheo,m\nlucas,m\njackson,m\n")
+    made = open_(tmp_path / "db.digit.csv")
+    assert [(clip.start, clip.end) for clip in made.clips()] == [(0.1, 0.2), (0.0, None)]
+    params = {
+        "path": "db.digit.csv",
+        "tables": [
+            {"file": "db.files.csv", "on": "path", "key": "file"},
+            {"file": "db.speaker.csv", "on": "speaker"},
+        ],
+        "values": {"gender": {"m": "male"}},
+    }
+    card = Card("mine", "path", "1", "", place=str(tmp_path / "mine.toml"), params=params)
+    table = datasets.from_card(card, tmp_path).table
+    assert table["speaker"].tolist() == ["theo", "lucas"]
+    assert table["gender"].tolist() == ["male", "male"]
+    (tmp_path / "db.yaml").touch()
+    with pytest.raises(UsageError, match=r"is an audformat database; give a table of it .db\."):
+        open_(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("table", "more", "message"),
+    [
+        ("x,y\na,1\n", {}, "no 'speaker' in the data or no 'speaker' in the columns x, y"),
+        ("speaker,digit\ntheo,1\n", {}, "the data have digit already"),
+        ("speaker,y\ntheo,1\ntheo,2\n", {}, "speaker 'theo' stands twice"),
+        ("speaker,y\nlucas,1\n", {}, "does not list speaker 'theo'"),
+        ("speaker,y\ntheo,1\n", {"values": {"z": {}}}, "values: there is no column 'z'"),
+        ("speaker;y\ntheo;1\n", {"sep": ";"}, "unexpected keyword argument 'sep'"),
+    ],
+)
+def test_a_table_that_cannot_be_joined_is_named(table: str, more: dict, message: str, take, tmp_path: Path):
+    (tmp_path / "clips.csv").write_text(f"path,digit,speaker\n{take('theo', 0, 0)},0,theo\n")
+    (tmp_path / "more.csv").write_text(table)
+    values = {"values": more.pop("values")} if "values" in more else {}
+    params = {"path": "clips.csv", "tables": [{"file": "more.csv", "on": "speaker", **more}], **values}
+    card = Card("mine", "path", "1", "", place=str(tmp_path / "mine.toml"), params=params)
+    with pytest.raises(UsageError, match=message):
+        datasets.from_card(card, tmp_path)
 
 
 def test_nothing_there_says_what_is_expected(tmp_path: Path):
@@ -84,7 +163,7 @@ def test_windows_of_a_file_are_one_recording(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,gender\na.wav,f\n", r"clips.csv: has no column 'path' .columns: file, gender."),
+        ("sound,gender\na.wav,f\n", r"clips.csv: has no column 'path' .columns: sound, gender."),
         ("path,gender\n", "clips.csv: holds no clips"),
         ("path,gender\na.wav,f\n,m\n", "clips.csv:3: has no path"),
         (

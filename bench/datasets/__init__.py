@@ -2,11 +2,12 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench.datasets import demo, fetch, files, folder, librispeech, manifest, mixture
+from bench.datasets import audiofolder, demo, fetch, files, folder, librispeech, manifest, mixture
+from bench.datasets.join import join
 from bench.datasets.segments import segmented
 from bench.errors import UsageError, some
 from bench.types import Card, Dataset
@@ -50,7 +51,12 @@ def from_path(path: Path, label: str) -> Dataset:
     if path.suffix.lower() in manifest.SUFFIXES:
         return manifest.load(path)
     if path.is_dir():
-        return librispeech.load(path) if librispeech.recognises(path) else folder.load(path, label)
+        if librispeech.recognises(path):
+            return librispeech.load(path)
+        if (path / "db.yaml").is_file():
+            tables = some([file.name for file in path.glob("db.*") if file.suffix in manifest.SUFFIXES])
+            raise UsageError(f"{path}: is an audformat database; give a table of it ({tables}), or a card")
+        return audiofolder.load(path, label) if audiofolder.recognises(path) else folder.load(path, label)
     what = "is no folder and no manifest" if path.exists() else "does not exist"
     raise UsageError(
         f"{path}: {what}; expected a folder, a {' or '.join(manifest.SUFFIXES)} file or a data set's name"
@@ -78,39 +84,79 @@ def _demo(card: Card, home: Path) -> Dataset:
 
 def _base(card: Card, home: Path) -> Path:
     """Return what a card's paths are relative to: what was downloaded for it, or else where it stands."""
-    if not card.files:
+    if not (card.files or card.obtain):
         return Path(card.place).parent
     if not card.folder(home).is_dir():
-        size = fetch.n_bytes(card) / 1e6
-        raise UsageError(f"data set '{card.name}' is not here; run: bench fetch {card.name} ({size:.0f} MB)")
+        size = fetch.size(card)
+        raise UsageError(f"data set '{card.name}' is not here; run: bench fetch {card.name}{size}")
     return card.folder(home)
 
 
-def _path(card: Card, home: Path, path: str, segment: Mapping[str, Any] | None = None) -> Dataset:
-    """Return the dataset of a folder or manifest, cut into segments if the card says so."""
-    return _cut(card, from_path(_base(card, home) / path, "class"), segment)
+def _path(card: Card, home: Path, path: str, **more: Any) -> Dataset:
+    """Return the dataset of a folder or manifest."""
+    place = _base(card, home) / path
+    folder = place if place.is_dir() else place.parent
+    return _call(card, "params", _finished, card, folder, from_path(place, "class"), **more)
 
 
 def _files(
-    card: Card, home: Path, path: str, pattern: str, segment: Mapping[str, Any] | None = None, **more: Any
+    card: Card, home: Path, path: str, pattern: str, lists: Mapping[str, str] | None = None, **more: Any
 ) -> Dataset:
-    """Return the dataset of files whose names hold their labels, cut into segments if the card says so."""
-    whole = _call(card, "params", files.load, _base(card, home) / path, pattern, **more)
-    return _cut(card, whole, segment)
+    """Return the dataset of files whose names hold their labels."""
+    folder = _base(card, home) / path
+    return _call(card, "params", _finished, card, folder, files.load(folder, pattern, lists), **more)
 
 
 def _mixture(
-    card: Card, home: Path, speech: str, noise: str, segment: Mapping[str, Any] | None = None, **recipe: Any
+    card: Card,
+    home: Path,
+    speech: str | Mapping[str, Any],
+    noise: str | Mapping[str, Any],
+    segment: Mapping[str, Any] | None = None,
+    **recipe: Any,
 ) -> Dataset:
-    """Return the mixture of two folders or manifests beside the card, the speech cut before it is mixed."""
-    folder = Path(card.place).parent
+    """Return the mixture of two paths, or of the files of two patterns; the speech is cut first."""
     mixing = _call(card, "params", mixture.Recipe, **recipe)
-    clean = _cut(card, from_path(folder / speech, "class"), segment)
-    return mixture.mix(clean, from_path(folder / noise, mixing.noise_label), mixing)
+    clean = _part(card, home, "speech", speech, "class")
+    made = _finished(card, Path(), clean, segment=segment)
+    return mixture.mix(made, _part(card, home, "noise", noise, mixing.noise_label), mixing)
 
 
-def _cut(card: Card, whole: Dataset, segment: Mapping[str, Any] | None) -> Dataset:
-    return _call(card, "params: segment", segmented, whole, **segment) if segment else whole
+def _part(card: Card, home: Path, name: str, part: str | Mapping[str, Any], label: str) -> Dataset:
+    """Return one side of a mixture: of a path, or of a table with path and pattern."""
+    if isinstance(part, str):
+        return from_path(_base(card, home) / part, label)
+    return _call(card, f"params: {name}", _files, card, home, **part)
+
+
+def _finished(
+    card: Card,
+    folder: Path,
+    made: Dataset,
+    *,
+    tables: Sequence[Mapping[str, Any]] = (),
+    values: Mapping[str, Mapping[str, str]] | None = None,
+    segment: Mapping[str, Any] | None = None,
+) -> Dataset:
+    """Return a dataset with what its card adds: more columns, labels spelled out, segments.
+
+    Parameters
+    ----------
+    tables : Sequence[Mapping[str, Any]]
+        What `join` is called with.
+    values : Mapping[str, Mapping[str, str]] | None
+        Column -> what the data say -> the label.
+    segment : Mapping[str, Any] | None
+        What `segmented` is called with.
+    """
+    for table in tables:
+        made = _call(card, "params: tables", join, made, folder, **table)
+    for column, renamed in (values or {}).items():
+        if column not in made.labels:
+            raise UsageError(f"{card.place}: params: values: there is no column '{column}'")
+        named = made.table[column].replace(dict(renamed))
+        made = dataclasses.replace(made, table=made.table.assign(**{column: named}))
+    return _call(card, "params: segment", segmented, made, **segment) if segment else made
 
 
 KINDS: Mapping[str, Callable[..., Dataset]] = {

@@ -11,12 +11,7 @@ from bench.errors import UsageError
 from bench.types import Dataset
 
 
-def load(
-    path: Path,
-    pattern: str,
-    values: Mapping[str, Mapping[str, str]] | None = None,
-    lists: Mapping[str, str] | None = None,
-) -> Dataset:
+def load(path: Path, pattern: str, lists: Mapping[str, str] | None = None) -> Dataset:
     """Return the dataset of the files below a folder whose path matches a pattern.
 
     Parameters
@@ -24,8 +19,6 @@ def load(
     pattern : str
         A regular expression for the whole path of a file, relative to the folder; its named groups become
         label columns. A file that does not match is no clip.
-    values : Mapping[str, Mapping[str, str]] | None
-        Column -> what stands in the name -> the label.
     lists : Mapping[str, str] | None
         Fold -> a file in the folder that lists the paths of its clips; the others are in the fold ``train``.
 
@@ -43,8 +36,6 @@ def load(
     if not matches:
         raise UsageError(f"{path}: no file matches the pattern '{pattern}'")
     table = pd.DataFrame([{"clip": name, "path": str(path / name), **labels} for name, labels in matches])
-    for column, renamed in (values or {}).items():
-        table[column] = table[column].replace(dict(renamed))
     if lists:
         table["fold"] = "train"
         for fold, file in lists.items():

@@ -1,9 +1,12 @@
 """A CSV, Parquet or JSON Lines file with one row per clip.
 
-It has the column path, label columns, and optionally clip, start, end (in s) and fold.
+It has the column path, label columns, and optionally clip, start, end (in s) and fold. So are the tables of
+audformat, with the column file and times such as ``0 days 00:00:01.5``, and the metadata of a Hugging Face
+audio folder, with the column file_name.
 """
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +16,11 @@ from bench.errors import UsageError
 from bench.types import Dataset
 
 SUFFIXES = (".csv", ".parquet", ".jsonl")
+
+PATHS = ("path", "file", "file_name")
+"""What the column of the files may be called; the first one that is there counts."""
+
+MISSING = ("", "nan", "NaT")
 
 
 def load(path: Path) -> Dataset:
@@ -25,25 +33,41 @@ def load(path: Path) -> Dataset:
         is no number, or listed twice: the message names the line.
     """
     table = read_table(path)
-    if "path" not in table:
+    named = next((name for name in PATHS if name in table), None)
+    if named is None:
         raise UsageError(
             f"{path}: has no column 'path' (columns: {', '.join(table.columns)}); "
             "expected path, label columns, and optionally clip, start, end, fold"
         )
+    table = table.rename(columns={named: "path"})
     _refuse(path, table, table["path"] == "", "has no path")
     for name in {"start", "end"} & set(table.columns):
-        numbers = pd.to_numeric(table[name].replace("", "nan"), errors="coerce")
-        bad = numbers.isna() & ~table[name].isin(["", "nan"])
+        seconds = _seconds(table[name])
+        bad = seconds.isna() & ~table[name].isin(MISSING)
         _refuse(path, table, bad, f"column '{name}' is no number; expected seconds")
-        table[name] = numbers
+        table[name] = seconds
     if "clip" not in table:
         table["clip"] = _clip_ids(table)
     table["path"] = [str(path.parent / name) for name in table["path"]]
     return dataset(table, name=path.stem, source=str(path))
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def _seconds(column: "pd.Series[str]") -> "pd.Series[float]":
+    """Return times in s, written as numbers or as 0 days 00:00:01.5; NaN where there is neither."""
+    numbers = pd.to_numeric(column.replace("", "nan"), errors="coerce")
+    spans = pd.to_timedelta(column.where(numbers.isna() & ~column.isin(MISSING)), errors="coerce")
+    return numbers.fillna(spans.dt.total_seconds())
+
+
+def read_table(path: Path, separator: str = ",", columns: Sequence[str] = ()) -> pd.DataFrame:
     """Return a file's rows, every value as str; of a CSV, the index `line` holds their line numbers.
+
+    Parameters
+    ----------
+    separator : str
+        What stands between the columns of a text file.
+    columns : Sequence[str]
+        The names of its columns, if it has no line with their names.
 
     Raises
     ------
@@ -60,6 +84,8 @@ def read_table(path: Path) -> pd.DataFrame:
             # Labels such as NA stay as they are, and blank lines keep the line numbers right.
             table = pd.read_csv(
                 path,
+                sep=separator,
+                names=list(columns) or None,
                 dtype=str,
                 keep_default_na=False,
                 skip_blank_lines=False,
@@ -73,7 +99,8 @@ def read_table(path: Path) -> pd.DataFrame:
         raise UsageError(f"{path}: cannot be read as a table ({' '.join(str(error).split())})") from error
     for name in table.columns:
         table[name] = table[name].str.strip()
-    table.index = pd.RangeIndex(2, len(table) + 2, name="line")
+    first = 1 if columns else 2
+    table.index = pd.RangeIndex(first, len(table) + first, name="line")
     blank = (table == "").all(axis=1)
     return table.loc[~blank]
 
