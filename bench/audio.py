@@ -3,10 +3,13 @@
 Conventions: full scale is 1.0; channels are averaged; times in s, rates in Hz.
 """
 
+import functools
 import hashlib
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -24,6 +27,9 @@ MARGIN_DB = 15.9
 
 MIXER = 1
 """Version of how mixtures are made, for their digests."""
+
+BEGINNING_SECONDS = 0.25
+"""So much of two clips is compared before all of them is."""
 
 SLACK_SECONDS = 0.05
 """How far a window may reach past the end of its file: label files round."""
@@ -63,6 +69,47 @@ def content(clip: Clip, sha256: Callable[[Path], str]) -> str:
     if clip.noise:
         parts.append([sha256(clip.noise.path), clip.noise.start, clip.noise.snr_db, MIXER])
     return digest(parts)
+
+
+def heard(clips: Sequence[Clip]) -> list[str]:
+    """Return what is the same of clips that hold the same samples; empty where that is of no other clip.
+
+    It is the SHA-256 of the samples at the file's own rate, before anything is mixed under them or padded:
+    files of different formats may hold the same audio. Clips that are alone with their length are not
+    decoded, and of the others only the beginning, unless that is the same too. What cannot be decoded is
+    empty.
+    """
+    header = functools.cache(soundfile.info)
+    keys: list[object] = []
+    for clip in clips:
+        try:
+            info = header(str(clip.path))
+        except (soundfile.LibsndfileError, OSError):
+            keys.append(None)
+            continue
+        end = info.duration if clip.end is None else clip.end
+        keys.append((info.samplerate, round((end - (clip.start or 0.0)) * info.samplerate)))
+    for seconds in (BEGINNING_SECONDS, None):
+        counts = Counter(keys)
+        keys = [
+            _heard(clip, header(str(clip.path)), seconds) if key and counts[key] > 1 else None
+            for clip, key in zip(clips, keys, strict=True)
+        ]
+    counts = Counter(keys)
+    return [str(key) if key and counts[key] > 1 else "" for key in keys]
+
+
+def _heard(clip: Clip, info: Any, seconds: float | None) -> str | None:
+    """Return the SHA-256 of a clip's samples, or of their first so many seconds; None if there are none."""
+    start = clip.start or 0.0
+    end = info.duration if clip.end is None else clip.end
+    try:
+        samples = _samples(
+            clip.path, info.samplerate, start, end if seconds is None else min(end, start + seconds)
+        )
+    except ClipError:
+        return None
+    return hashlib.sha256(f"{info.samplerate} ".encode() + samples.tobytes()).hexdigest()
 
 
 def read(clip: Clip, sample_rate: int) -> Audio:

@@ -227,6 +227,32 @@ def data_check(dataset: str, as_json: bool) -> None:
     click.echo(json.dumps(dataclasses.asdict(found), indent=2) if as_json else datacheck.text(found))
 
 
+@data.command("split")
+@click.argument("dataset")
+@click.option("--task", required=True, help="What is predicted: it says which groups are kept apart.")
+@click.option("--split", default="", help="As of bench run.  [default: fixed, else cv:5]")
+@click.option(
+    "--by",
+    metavar="COLUMN",
+    default="clip",
+    show_default=True,
+    help="List the folds of this column's labels.",
+)
+@click.option("--out", type=Path, required=True, help="The CSV file to write.")
+def data_split(dataset: str, task: str, split: str, by: str, out: Path) -> None:
+    """Write a split of DATASET as a table that --split FILE.csv takes, or datasets/NAME/TASK.csv as fixed."""
+    from bench import registry, runner
+
+    declared = registry.load()
+    found = registry.find("task", task, declared.tasks)
+    table = runner.split_table(
+        runner.open_dataset(dataset, declared, _home(), found.target), found, split, by
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(out, index=False)
+    click.echo(f"wrote {out}: {len(table)} of {by} in {table['fold'].nunique()} folds")
+
+
 def _entries(kind: str | None) -> Iterator[Mapping[str, str]]:
     """Yield what is declared; the metrics, which take scikit-learn to load, only if they are asked for."""
     from bench import registry

@@ -95,7 +95,7 @@ def check(dataset: Dataset, tasks: Iterable[Task]) -> Check:
         silent=[name for name, each in heard.items() if each.silent],
         duplicates=[names for names in same.values() if len(names) > 1],
         labels={column: _balance(dataset, column) for column in dataset.labels},
-        tasks={task.name: _verdict(dataset, task) for task in tasks},
+        tasks={task.name: _verdict(dataset, task, audio.heard(dataset.clips())) for task in tasks},
     )
 
 
@@ -137,12 +137,12 @@ def _balance(dataset: Dataset, column: str) -> Mapping[str, int]:
     }
 
 
-def _verdict(dataset: Dataset, task: Task) -> str:
+def _verdict(dataset: Dataset, task: Task, same: Sequence[str]) -> str:
     """Return the default split of a task, or why there is none."""
     if task.target not in dataset.labels:
         return f"no column '{task.target}'"
     try:
-        split = splits.make(dataset, task, "")
+        split = splits.make(dataset, task, "", same)
     except BenchError as error:
         return f"cannot run: {error}"
     return f"{split.label} ({len(np.unique(split.groups[split.group]))} groups)"

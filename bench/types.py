@@ -129,6 +129,8 @@ class Dataset:
         Where the clips are described, for messages.
     notes : tuple[str, ...]
         What every table made from it must say.
+    fixed : Mapping[str, Path]
+        Task -> the file of its fixed split.
     """
 
     name: str
@@ -137,6 +139,7 @@ class Dataset:
     version: str = "1"
     synthetic: bool = False
     notes: tuple[str, ...] = ()
+    fixed: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def labels(self) -> list[str]:

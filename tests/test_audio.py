@@ -152,3 +152,21 @@ def test_the_content_is_that_of_the_file_and_its_window_not_of_its_name(tmp_path
 def test_a_file_that_is_not_there_has_no_content(tmp_path: Path):
     with pytest.raises(ClipError, match=r"a\.wav: cannot be read .No such file"):
         audio.sha256(tmp_path / "a.wav")
+
+
+def test_the_same_samples_are_told_in_any_format_and_any_window(speech, tmp_path: Path):
+    samples, rate = speech
+    for name in ("a.wav", "a.flac"):
+        soundfile.write(tmp_path / name, samples, rate, subtype="PCM_16")
+    soundfile.write(tmp_path / "other.wav", samples[::-1], rate, subtype="PCM_16")
+    end = np.r_[samples[:-1], samples[-1] / 2]  # the same beginning and length
+    soundfile.write(tmp_path / "end.wav", end, rate, subtype="PCM_16")
+    soundfile.write(tmp_path / "late.wav", np.r_[samples[:100], samples], rate, subtype="PCM_16")
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    clips = [
+        Clip(name, tmp_path / name) for name in ("a.wav", "other.wav", "end.wav", "broken.wav", "a.flac")
+    ]
+    clips += [Clip("late", tmp_path / "late.wav", start=100 / rate), Clip("gone", tmp_path / "gone.wav")]
+    heard = audio.heard(clips)
+    assert heard[0] == heard[4] == heard[5] != ""
+    assert heard[1:4] + heard[6:] == [""] * 4

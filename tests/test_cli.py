@@ -4,6 +4,7 @@ from importlib.metadata import version
 import pytest
 
 from bench import progress
+from bench.registry import packaged_root
 from bench.types import Result, Status
 
 
@@ -157,3 +158,14 @@ def test_without_a_terminal_there_are_no_bars_but_each_reason_once(capsys):
         observer.finished(failed, 1, 2)
         observer.finished(failed, 2, 2)
     assert capsys.readouterr().err.strip() == f"failed: demo, gender, mfcc, svm: {failed.reason.strip()}"
+
+
+@pytest.mark.parametrize(("task", "column"), [("gender", "speaker"), ("speaker", "clip"), ("noise", "clip")])
+def test_a_fixed_split_of_the_package_is_what_its_command_makes(bench, home, tmp_path, task, column):
+    made = bench(
+        "data", "split", "demo", "--task", task, "--split", "cv:5", "--by", column, "--out", "a/b.csv"
+    )
+    assert made.exit_code == 0, made.stderr
+    kept = packaged_root() / "datasets" / "demo" / f"{task}.csv"
+    assert (tmp_path / "a/b.csv").read_text() == kept.read_text()
+    assert f"wrote a/b.csv: {20 if column == 'speaker' else 240} of {column} in 5 folds" in made.stdout

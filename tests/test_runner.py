@@ -613,3 +613,27 @@ def test_names_with_colons_spaces_and_other_scripts_are_names(
     assert bench("report", "out o:3", "--by", "session").exit_code == 0
     assert bench(*call).exit_code == 0
     assert counters(tmp_path / "out o:3")["cells_reused"] == 3
+
+
+def test_the_same_recording_in_two_formats_stays_on_one_side(bench, digits: Path, tmp_path: Path):
+    table = pd.read_csv(digits, dtype=str)
+    samples, rate = soundfile.read(table["path"][0])
+    soundfile.write(tmp_path / "copy.flac", samples, rate)
+    copy = {**table.iloc[0], "path": str(tmp_path / "copy.flac"), "speaker": "somebody", "session": "9"}
+    pd.concat([table, pd.DataFrame([copy])]).to_csv(tmp_path / "copied.csv", index=False)
+    call = [
+        "run",
+        "--datasets",
+        "copied.csv",
+        "--tasks",
+        "gender",
+        "--extractors",
+        "mfcc-13",
+        "--heads",
+        "dummy",
+    ]
+    assert bench(*call).exit_code == 0
+    predictions = Store(tmp_path / "bench-out")
+    [key] = {result.key for result in predictions.results().values()}
+    folds = predictions.predictions(key).set_index("clip")["fold"]
+    assert folds[table["path"][0]] == folds[str(tmp_path / "copy.flac")]

@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,14 +35,14 @@ structures = st.lists(
 def test_no_group_and_no_audio_ever_crosses_a_fold_and_every_clip_is_tested_once(made, clips, how: str):
     """Draw label, session, recording and audio of every clip at random: groups nest, cross and chain."""
     rows = [{"speaker": f"s{s}", "session": f"n{n}", "recording": f"r{r}"} for s, n, r, _ in clips]
-    contents = [f"a{audio}" for *_, audio in clips]
+    heard = [f"a{audio}" for *_, audio in clips]
     dataset = made(rows)
     try:
-        split = splits.make(dataset, SPEAKER, how, contents)
+        split = splits.make(dataset, SPEAKER, how, heard)
     except (SplitError, LabelError):
         return
     kept = ["session", "recording"] if split.group == "session" else ["recording"]
-    columns = [dataset.table[name].to_numpy() for name in kept] + [np.array(contents)]
+    columns = [dataset.table[name].to_numpy() for name in kept] + [np.array(heard)]
     tested = np.zeros(len(clips), dtype=int)
     for _, train, test in split.rounds():
         for column in columns:
@@ -300,7 +301,48 @@ def test_a_random_split_leaks_and_says_so(made):
 
 def test_the_same_audio_on_two_sides_is_a_leak(made):
     clips = with_folds(FOUR, "rrrrttd")
-    contents = ["a", "b", "c", "d", "e", "a", ""]
+    heard = ["a", "b", "c", "d", "e", "a", ""]
     with pytest.raises(SplitError, match="split 'fixed' leaks: audio c0 on both sides of fold 'test'"):
-        splits.make(made(clips), GENDER, "fixed", contents)
+        splits.make(made(clips), GENDER, "fixed", heard)
     assert splits.make(made(clips), GENDER, "fixed", ["", "b", "c", "d", "e", "", ""]).group == "speaker"
+
+
+def test_folds_may_be_listed_by_a_label_instead_of_the_clips(made, tmp_path: Path):
+    dataset = made(voices(4))
+    path = tmp_path / "mine.csv"
+    path.write_text("speaker,fold\ns0,train\ns1,train\ns2,test\ns3,test\ns9,train\n")
+    split = splits.make(dataset, GENDER, str(path))
+    assert split.fold.tolist() == ["train"] * 6 + ["test"] * 6
+    path.write_text("speaker,fold\ns0,train\ns1,train\ns2,test\n")
+    with pytest.raises(UsageError, match=r"expected every speaker .* 1 are not listed .s3., 0 are unknown"):
+        splits.make(dataset, GENDER, str(path))
+
+
+def test_a_task_may_have_a_fixed_split_of_its_own(made, tmp_path: Path):
+    path = tmp_path / "gender.csv"
+    path.write_text("speaker,fold\ns0,0\ns1,0\ns2,1\ns3,1\n")
+    dataset = dataclasses.replace(made(voices(4)), fixed={"gender": path})
+    split = splits.make(dataset, GENDER, "")
+    assert split.label == "fixed, grouped by speaker"
+    assert split.fold.tolist() == ["0"] * 6 + ["1"] * 6
+    with pytest.raises(UsageError, match=r"no column 'fold', and no fixed split of task 'speaker'"):
+        splits.make(dataset, SPEAKER, "fixed")
+
+
+@pytest.mark.parametrize(("column", "n_lines"), [("clip", 30), ("speaker", 10)])
+def test_a_split_that_was_listed_is_the_same_when_it_is_read(made, tmp_path: Path, column: str, n_lines: int):
+    dataset, path = made(voices()), tmp_path / "mine.csv"
+    split = splits.make(dataset, GENDER, "cv:5")
+    table = splits.listed(split, dataset, column)
+    assert len(table) == n_lines
+    table.to_csv(path, index=False)
+    assert splits.make(dataset, GENDER, str(path)).fold.tolist() == split.fold.tolist()
+
+
+@pytest.mark.parametrize(
+    ("column", "message"), [("mood", "has no column 'mood'"), ("gender", "gender f, m is in several folds")]
+)
+def test_a_split_cannot_be_listed_by_every_column(made, column: str, message: str):
+    dataset = made(voices())
+    with pytest.raises(UsageError, match=message):
+        splits.listed(splits.make(dataset, GENDER, "cv:5"), dataset, column)

@@ -31,8 +31,13 @@ def from_card(card: Card, home: Path) -> Dataset:
     if card.kind not in KINDS:
         raise UsageError(f"{card.place}: kind '{card.kind}' is unknown; expected one of {some(KINDS)}")
     made = _call(card, "params", KINDS[card.kind], card, home, **card.params)
-    synthetic = card.synthetic or made.synthetic
-    return dataclasses.replace(made, name=card.name, version=card.version, synthetic=synthetic)
+    return dataclasses.replace(
+        made,
+        name=card.name,
+        version=card.version,
+        synthetic=card.synthetic or made.synthetic,
+        fixed={path.stem: path for path in sorted(Path(card.place).with_suffix("").glob("*.csv"))},
+    )
 
 
 def from_path(path: Path, label: str) -> Dataset:

@@ -49,7 +49,7 @@ def target(dataset: Dataset, task: Task) -> Labels:
     return y
 
 
-def make(dataset: Dataset, task: Task, how: str, contents: Sequence[str] = ()) -> Split:
+def make(dataset: Dataset, task: Task, how: str, heard: Sequence[str] = ()) -> Split:
     """Return the split of a task over a dataset.
 
     Clips that share a value of any column that is kept apart are one group, and so are clips that hold the
@@ -59,10 +59,11 @@ def make(dataset: Dataset, task: Task, how: str, contents: Sequence[str] = ()) -
     ----------
     how : str
         ``cv:K`` for K folds, stratified and grouped; ``loso`` for a fold per group; ``holdout:F`` to test the
-        share F of the clips once; ``fixed`` for the column `fold`; ``FILE.csv`` for a table of clip and fold;
-        ``random`` for five folds that leak; empty for ``fixed`` if there is such a column, else ``cv:5``.
-    contents : Sequence[str]
-        The digest of every clip's audio, empty where it could not be read.
+        share F of the clips once; ``fixed`` for the split that the dataset has for the task, or else its
+        column `fold`; ``FILE.csv`` for a table of clip (or of another label column) and fold; ``random`` for
+        five folds that leak; empty for ``fixed`` if there is one, else ``cv:5``.
+    heard : Sequence[str]
+        What is the same of clips that hold the same audio; empty where that is of no other clip.
 
     Raises
     ------
@@ -74,13 +75,14 @@ def make(dataset: Dataset, task: Task, how: str, contents: Sequence[str] = ()) -
         If the data allow no split by any of the task's groups, or the fixed split leaks.
     """
     y = target(dataset, task)
-    protocol = _protocol(dataset, how or ("fixed" if "fold" in dataset.labels else f"cv:{FOLDS}"))
+    fixed = "fold" in dataset.labels or task.name in dataset.fixed
+    protocol = _protocol(dataset, task, how or ("fixed" if fixed else f"cv:{FOLDS}"))
     reasons: list[str] = []
     for column in task.groups:
         if column not in dataset.labels:
             reasons.append(f"{column}: there is no such column")
             continue
-        groups = _groups(dataset, task, column, contents)
+        groups = _groups(dataset, task, column, heard)
         joined = _joined(groups)
         if protocol.leaky:
             return Split(protocol.name, protocol.assign(y, joined), groups, leaky=True)
@@ -124,8 +126,10 @@ class _Protocol:
     leaky: bool = False
 
 
-def _protocol(dataset: Dataset, how: str) -> _Protocol:
+def _protocol(dataset: Dataset, task: Task, how: str) -> _Protocol:
     """Return the protocol that ``--split`` names."""
+    if how == "fixed" and task.name in dataset.fixed:
+        return _given(how, _listed_folds(dataset, dataset.fixed[task.name]))
     if how == "fixed" and "fold" in dataset.labels:
         return _given(how, _column(dataset, "fold"))
     if how.endswith(".csv"):
@@ -141,7 +145,7 @@ def _protocol(dataset: Dataset, how: str) -> _Protocol:
     if kind == "holdout" and re.fullmatch(r"0?\.\d+", value) and 0.05 <= float(value) <= 0.5:
         share = Fraction(value).limit_denominator(20)
         return _Protocol(how, partial(_holdout, share=share), share.denominator, n_clips=share.denominator)
-    expected = f"{dataset.source} has no column 'fold'"
+    expected = f"{dataset.source} has no column 'fold', and no fixed split of task '{task.name}'"
     if how != "fixed":
         expected = (
             "expected fixed, cv:K with K >= 2, loso, holdout:F with F from 0.05 to 0.5, random or FILE.csv"
@@ -200,14 +204,14 @@ def _obstacle(column: str, group: Labels, y: Labels, protocol: _Protocol) -> str
     )
 
 
-def _groups(dataset: Dataset, task: Task, column: str, contents: Sequence[str]) -> Mapping[str, Labels]:
+def _groups(dataset: Dataset, task: Task, column: str, heard: Sequence[str]) -> Mapping[str, Labels]:
     """Return the groups of a column, of the more lenient ones, and of equal audio: none of them may leak."""
     columns = task.groups[task.groups.index(column) :]
     groups = {name: _column(dataset, name) for name in (*columns, *SOURCES) if name in dataset.labels}
-    if contents:
+    if heard:
         clips = dataset.table["clip"].tolist()
-        first = dict(zip(reversed(contents), reversed(clips), strict=True))
-        same = [first[content] if content else clip for clip, content in zip(clips, contents, strict=True)]
+        first = dict(zip(reversed(heard), reversed(clips), strict=True))
+        same = [first[audio] if audio else clip for clip, audio in zip(clips, heard, strict=True)]
         groups["audio"] = np.array(same)
     return groups
 
@@ -249,19 +253,44 @@ def _holdout(y: Labels, group: Labels, share: Fraction) -> Labels:
 
 
 def _listed_folds(dataset: Dataset, path: Path) -> Labels:
-    """Return the fold of every clip from a table of clip and fold."""
+    """Return the fold of every clip from a table of clip, or of a label column, and fold."""
     table = read_table(path)
-    if not {"clip", "fold"} <= set(table.columns):
+    columns = [name for name in table.columns if name in {"clip", *dataset.labels} - {"fold"}]
+    if "fold" not in table or not columns:
         raise UsageError(f"{path}: has the columns {', '.join(table.columns)}; expected clip, fold")
-    folds = dict(zip(table["clip"], table["fold"], strict=True))
-    clips = dataset.table["clip"].tolist()
-    unlisted, unknown = set(clips) - set(folds), set(folds) - set(clips)
+    column = columns[0]
+    folds = dict(zip(table[column], table["fold"], strict=True))
+    values = dataset.table[column].tolist()
+    unlisted = set(values) - set(folds)
+    unknown = set(folds) - set(values) if column == "clip" else set()
     if unlisted or unknown or len(folds) < len(table):
         raise UsageError(
-            f"{path}: expected every clip of {dataset.source} once; {len(table) - len(folds)} stand twice, "
-            f"{len(unlisted)} are not listed ({some(unlisted)}), {len(unknown)} are unknown ({some(unknown)})"
+            f"{path}: expected every {column} of {dataset.source} once; {len(table) - len(folds)} stand "
+            f"twice, {len(unlisted)} are not listed ({some(unlisted)}), {len(unknown)} are unknown ({some(unknown)})"
         )
-    return np.array([folds[clip] for clip in clips])
+    return np.array([folds[value] for value in values])
+
+
+def listed(split: Split, dataset: Dataset, column: str) -> pd.DataFrame:
+    """Return a split as the table that ``FILE.csv`` takes: the fold of every clip, or of every label.
+
+    Parameters
+    ----------
+    column : str
+        ``clip`` or a label column.
+
+    Raises
+    ------
+    UsageError
+        If there is no such column, or one of its labels is in several folds.
+    """
+    if column not in {"clip", *dataset.labels}:
+        raise UsageError(f"{dataset.source}: has no column '{column}' (columns: {some(dataset.labels)})")
+    table = pd.DataFrame({column: dataset.table[column].to_numpy(), "fold": split.fold}).drop_duplicates()
+    several = table.loc[table[column].duplicated(), column].unique().tolist()
+    if several:
+        raise UsageError(f"{dataset.source}: {column} {some(several)} is in several folds; list them by clip")
+    return table.sort_values(column, ignore_index=True)
 
 
 def _column(dataset: Dataset, name: str) -> Labels:

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bench
 from bench import audio, datasets, registry
@@ -28,6 +29,9 @@ from bench.types import (
     View,
     digest,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 UNITS = ("clip", "frame")
 """What a head may see so far."""
@@ -69,10 +73,21 @@ class Request:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """A dataset with the digest of every clip's content; an unreadable clip has an empty one and a reason."""
+    """A dataset with what is known of its clips' audio.
+
+    Parameters
+    ----------
+    contents : Sequence[str]
+        The digest of every clip's content, empty where it is unreadable.
+    heard : Sequence[str]
+        What is the same of clips that hold the same samples.
+    unreadable : Mapping[str, str]
+        Clip -> why it is unreadable.
+    """
 
     dataset: Dataset
     contents: Sequence[str]
+    heard: Sequence[str]
     unreadable: Mapping[str, str]
 
 
@@ -147,7 +162,7 @@ def plan(request: Request, declared: Registry) -> Plan:
             rejected += [_reject(dataset, task, point, Status.SKIPPED, reason) for point in matrix]
             continue
         try:
-            split = splits.make(dataset, task, request.split, source.contents)
+            split = splits.make(dataset, task, request.split, source.heard)
         except (SplitError, LabelError) as error:
             if asked and isinstance(error, LabelError):
                 raise
@@ -245,16 +260,28 @@ def open_dataset(text: str, declared: Registry, home: Path, label: str = FOLDER_
     return datasets.from_card(registry.find("data set", text, declared.cards), home)
 
 
+def split_table(dataset: Dataset, task: Task, how: str, column: str) -> pd.DataFrame:
+    """Return the split that a run would use, as `splits.listed` lists it.
+
+    Raises
+    ------
+    UsageError
+        If the split or the column does not fit the dataset.
+    """
+    split = splits.make(dataset, task, how, audio.heard(dataset.clips()))
+    return splits.listed(split, dataset, column)
+
+
 def _source(dataset: Dataset) -> Source:
-    contents, unreadable = [], {}
+    clips, contents, unreadable = dataset.clips(), [], {}
     sha256 = functools.cache(audio.sha256)  # many clips may be windows of one file
-    for clip in dataset.clips():
+    for clip in clips:
         try:
             contents.append(audio.content(clip, sha256))
         except ClipError as error:
             contents.append("")
             unreadable[clip.id] = str(error)
-    return Source(dataset, contents, unreadable)
+    return Source(dataset, contents, audio.heard(clips), unreadable)
 
 
 def _offered(sources: Mapping[str, Source], declared: Registry) -> list[Task]:
