@@ -155,7 +155,7 @@ def test_a_file_that_is_not_there_has_no_content(tmp_path: Path):
 
 
 def test_the_same_samples_are_told_in_any_format_and_any_window(speech, tmp_path: Path):
-    samples, rate = speech
+    samples, rate = speech, 16000
     for name in ("a.wav", "a.flac"):
         soundfile.write(tmp_path / name, samples, rate, subtype="PCM_16")
     soundfile.write(tmp_path / "other.wav", samples[::-1], rate, subtype="PCM_16")

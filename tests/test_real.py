@@ -14,6 +14,7 @@ from sklearn.svm import SVC
 
 from bench import audio
 from bench.extractors.mfcc import Mfcc
+from bench.registry import packaged_root
 from bench.store import Store
 from bench.types import Clip, Result
 
@@ -115,6 +116,22 @@ def test_speakers_of_unheard_digits_are_harder_than_random_folds_say(
     y_pred = cross_val_predict(make_pipeline(StandardScaler(), SVC(C=10)), X, fsdd["speaker"], cv=folds)
     assert accuracy_score(fsdd["speaker"], y_pred) > 0.99
     assert 0.85 < grouped < 0.98
+
+
+def test_the_fixed_splits_of_the_package_are_what_their_commands_make(bench, real: Path, tmp_path: Path):
+    five = "george|jackson|nicolas|theo|yweweler"
+    lines = ['kind = "files"', 'version = "1.0.9"', 'about = ""', "[params]", f"path = '{real / 'fsdd'}'"]
+    lines.append(rf"pattern = '(?P<phrase>\d)_(?P<speaker>{five})_(?P<take>\d+)\.wav'")
+    (tmp_path / "digits.toml").write_text("\n".join(lines))
+    librispeech = real / "LibriSpeech" / "train-clean-100"
+    for data, kept, column in (
+        ("digits.toml", "fsdd/phrase.csv", "speaker"),
+        ("digits.toml", "fsdd/speaker.csv", "clip"),
+        (librispeech, "librispeech-train-clean-100/gender.csv", "speaker"),
+    ):
+        call = ["data", "split", data, "--split", "cv:5", "--task", Path(kept).stem, "--by", column]
+        assert bench(*call, "--out", "made.csv").exit_code == 0
+        assert (tmp_path / "made.csv").read_text() == (packaged_root() / "datasets" / kept).read_text()
 
 
 @pytest.mark.usefixtures("fsdd")

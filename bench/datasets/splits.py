@@ -266,7 +266,8 @@ def _listed_folds(dataset: Dataset, path: Path) -> Labels:
     if unlisted or unknown or len(folds) < len(table):
         raise UsageError(
             f"{path}: expected every {column} of {dataset.source} once; {len(table) - len(folds)} stand "
-            f"twice, {len(unlisted)} are not listed ({some(unlisted)}), {len(unknown)} are unknown ({some(unknown)})"
+            f"twice, {len(unlisted)} are not listed ({some(unlisted)}), {len(unknown)} are unknown "
+            f"({some(unknown)})"
         )
     return np.array([folds[value] for value in values])
 
