@@ -37,7 +37,7 @@ SLACK_SECONDS = 0.05
 
 def identity() -> Mapping[str, str]:
     """Return what of this module changes the samples: the versions of the decoder and the resampler."""
-    return {"soundfile": version("soundfile"), "soxr": version("soxr"), "quality": "HQ"}
+    return {"soundfile": version("soundfile"), "soxr": version("soxr")}
 
 
 def sha256(path: Path) -> str:
@@ -112,13 +112,15 @@ def _heard(clip: Clip, info: Any, seconds: float | None) -> str | None:
     return hashlib.sha256(f"{info.samplerate} ".encode() + samples.tobytes()).hexdigest()
 
 
-def read(clip: Clip, sample_rate: int) -> Audio:
+def read(clip: Clip, sample_rate: int, quality: str = "HQ") -> Audio:
     """Return a clip's samples at a rate, padded and mixed with its noise; of a window, only that is decoded.
 
     Parameters
     ----------
     sample_rate : int
         In Hz.
+    quality : str
+        Of the resampling, as soxr calls it.
 
     Returns
     -------
@@ -131,12 +133,12 @@ def read(clip: Clip, sample_rate: int) -> Audio:
         If a file is absent, no audio, truncated or empty, if it holds samples that are not finite or far
         beyond full scale, if the window does not lie in it, or if a part of a mixture is silent.
     """
-    samples = _samples(clip.path, sample_rate, clip.start, clip.end)
+    samples = _samples(clip.path, sample_rate, clip.start, clip.end, quality)
     if clip.seconds is not None:
         samples = np.pad(samples, (0, max(0, round(clip.seconds * sample_rate) - samples.size)))
     if clip.noise:
-        noise = np.roll(_samples(clip.noise.path, sample_rate), -round(clip.noise.start * sample_rate))
-        noise = np.resize(noise, samples.size)
+        noise = _samples(clip.noise.path, sample_rate, quality=quality)
+        noise = np.resize(np.roll(noise, -round(clip.noise.start * sample_rate)), samples.size)
         speech_gain, noise_gain = gains(samples, noise, clip.noise.snr_db, sample_rate)
         if not noise_gain:
             silent = clip.path if not samples.any() else clip.noise.path
@@ -195,7 +197,9 @@ def active_level(speech: Audio, sample_rate: int) -> float:
     return float(np.interp(MARGIN_DB, margins[last - 1 : last + 1], levels_db[last - 1 : last + 1]))
 
 
-def _samples(path: Path, sample_rate: int, start: float | None = None, end: float | None = None) -> Audio:
+def _samples(
+    path: Path, sample_rate: int, start: float | None = None, end: float | None = None, quality: str = "HQ"
+) -> Audio:
     """Return a file's samples, or those of a window of it, mono and at a rate."""
     if not path.is_file():
         raise ClipError(f"{path}: no such file")
@@ -213,7 +217,7 @@ def _samples(path: Path, sample_rate: int, start: float | None = None, end: floa
         raise ClipError(f"{path}: holds NaN or infinite samples; expected finite ones")
     if peak > LOUDEST:
         raise ClipError(f"{path}: samples reach {peak:.3g}; expected [-1, 1], so write it at that scale")
-    audio = soxr.resample(audio, rate, sample_rate, quality="HQ") if rate != sample_rate else audio
+    audio = soxr.resample(audio, rate, sample_rate, quality=quality) if rate != sample_rate else audio
     if audio.size == 0:
         raise ClipError(f"{path}: has no samples at {sample_rate} Hz")
     clipped: Audio = np.clip(audio, -1.0, 1.0).astype(np.float32, copy=False)

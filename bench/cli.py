@@ -115,6 +115,23 @@ def main() -> None:
     help="NAME, or NAME@layer=N@pool=P.  [default: all]",
 )
 @click.option(
+    "--preprocess",
+    metavar="A,B",
+    default="",
+    callback=_names,
+    help="trim=DB, peak=DB, rms=DB, preemphasis=C, resample=QUALITY, for every clip.",
+)
+@click.option(
+    "--augment",
+    metavar="A,B",
+    default="",
+    callback=_names,
+    help="stretch=LOW:HIGH, pitch=LOW:HIGH, noise=LOW:HIGH, for copies of the training clips.",
+)
+@click.option(
+    "--copies", type=click.IntRange(1, 100), default=1, show_default=True, help="Of each, with --augment."
+)
+@click.option(
     "--heads",
     metavar="A,B",
     default="",

@@ -45,6 +45,7 @@ def evaluate(
     split: Split,
     build_head: Callable[[], Head],
     clock: Callable[[], float],
+    copies: Sequence[Embeddings | Sequence[Frames]] = (),
 ) -> Evaluation:
     """Return what fresh heads predict for the tested clips of every fold.
 
@@ -59,6 +60,9 @@ def evaluate(
         shape=(n_clips,).
     clock : Callable[[], float]
         Returns the time in s.
+    copies : Sequence[Embeddings | Sequence[Frames]]
+        Each the same as `X` of changed clips: they are trained on with the clips that they are of, and never
+        tested.
 
     Raises
     ------
@@ -70,12 +74,15 @@ def evaluate(
     splits.check(split, y)
     classes = np.unique(y)
     framed = not isinstance(X, np.ndarray)
-    samples = np.concatenate(X) if framed else np.asarray(X)
-    owner = np.repeat(np.arange(len(y)), [len(frames) for frames in X]) if framed else np.arange(len(y))
+    parts = (X, *copies)
+    samples = np.concatenate([array for part in parts for array in part]) if framed else np.concatenate(parts)
+    lengths = [len(array) if framed else 1 for part in parts for array in part]
+    owner = np.repeat(np.tile(np.arange(len(y)), len(parts)), lengths)
+    own = np.arange(len(owner)) < sum(lengths[: len(y)])
     tables, trained = [], np.zeros(len(y), dtype=bool)
     fit_s = predict_s = 0.0
     for fold, train, test in split.rounds():
-        learnt, asked = np.isin(owner, train), np.isin(owner, test)
+        learnt, asked = np.isin(owner, train), np.isin(owner, test) & own
         pipeline = Pipeline([("scale", StandardScaler()), ("head", build_head())])
         start = clock()
         pipeline.fit(samples[learnt], y[owner[learnt]])

@@ -341,6 +341,8 @@ class Spec:
         The folder whose modules `factory` may name besides the installed ones; empty for none.
     unit : Unit
         What a head sees: a pooled vector per clip, single frames, or padded frames with a mask.
+    preprocess : tuple[str, ...]
+        The steps of `bench.preprocess` that an extractor's clips go through first.
     """
 
     kind: Kind
@@ -352,6 +354,7 @@ class Spec:
     place: str = ""
     root: str = ""
     unit: Unit = "clip"
+    preprocess: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -388,6 +391,8 @@ class Cell:
         The split in words: what it is and which column it keeps apart.
     key : str
         The digest of everything that changes the result.
+    augment : str
+        What is done to copies of the training clips; empty if there are none.
     """
 
     dataset: str
@@ -399,6 +404,7 @@ class Cell:
     seed: int
     split: str
     key: str
+    augment: str = ""
 
 
 class Status(StrEnum):
@@ -446,6 +452,8 @@ class Result:
     split: str
     status: Status
     synthetic: bool = False
+    preprocess: str = ""
+    augment: str = ""
     reason: str = ""
     scores: Mapping[str, Score] = field(default_factory=dict)
     n_train: int = 0

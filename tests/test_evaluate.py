@@ -177,3 +177,31 @@ def test_segments_are_scored_at_the_level_of_their_clips_too(problem):
     assert set(levels(evaluate(*problem, Plain, clock()).predictions, "accuracy", parent)) == {
         "accuracy[clip vote]"
     }
+
+
+@pytest.mark.parametrize("framed", [False, True])
+def test_copies_are_trained_on_with_their_clips_and_never_tested(problem, framed: bool):
+    X, y, split = problem
+    seen = [row[np.newaxis] for row in X] if framed else X
+    copy = X + np.float32(0.5)
+    copies = [[row[np.newaxis] for row in copy] if framed else copy]
+    got = evaluate(seen, y, split, SVC, clock(), copies).predictions.set_index("row").sort_index()
+    expected = np.empty(90, dtype=object)
+    for fold in "012":
+        train, test = split.fold != fold, split.fold == fold
+        model = make_pipeline(StandardScaler(), SVC())
+        expected[test] = model.fit(np.r_[X[train], copy[train]], np.r_[y[train], y[train]]).predict(X[test])
+    assert got["y_pred"].tolist() == expected.tolist()
+    assert len(got) == 90
+
+
+def test_copies_of_tested_clips_change_nothing(problem):
+    X, y, split = problem
+    spoilt = X.copy()
+    spoilt[split.fold == "0"] = 1e6
+    made = [evaluate(X, y, split, SVC, clock(), [copy]).predictions for copy in (X, spoilt)]
+    before, after = (predictions.set_index("row").sort_index() for predictions in made)
+    tested = split.fold == "0"
+    columns = ["y_pred", "score_a", "score_b", "score_c"]
+    pd.testing.assert_frame_equal(before.loc[tested, columns], after.loc[tested, columns])
+    assert not before.loc[~tested, columns].equals(after.loc[~tested, columns])

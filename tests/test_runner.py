@@ -637,3 +637,68 @@ def test_the_same_recording_in_two_formats_stays_on_one_side(bench, digits: Path
     [key] = {result.key for result in predictions.results().values()}
     folds = predictions.predictions(key).set_index("clip")["fold"]
     assert folds[table["path"][0]] == folds[str(tmp_path / "copy.flac")]
+
+
+def test_steps_and_augmentation_are_part_of_the_key_and_in_the_table(bench, digits: Path, tmp_path: Path):
+    call = ["run", "--datasets", digits, "--tasks", "gender", "--extractors", "mfcc-13", "--heads", "svm"]
+    plain = bench(*call)
+    stepped = bench(*call, "--preprocess", "trim=40,peak")
+    changed = bench(*call, "--augment", "stretch,noise=0:20", "--copies", "2")
+    for result in (plain, stepped, changed):
+        assert result.exit_code == 0, result.stderr
+        assert "cells: 2 computed, 0 reused" in result.stderr
+    assert "- Preprocessing of mfcc-13: trim=40, peak." in stepped.stdout
+    told = "- Training clips besides, changed and never tested: 2 copies of each: stretch, noise=0:20."
+    assert told in changed.stdout
+    assert "Preprocessing" not in plain.stdout + changed.stdout
+    results = Store(tmp_path / "bench-out").results().values()
+    said = [(result.preprocess, result.augment) for result in results if result.head == "svm"]
+    assert said == [("", ""), ("trim=40, peak", ""), ("", "2 copies of each: stretch, noise=0:20")]
+    assert len({result.scores["accuracy"].value for result in results if result.head == "svm"}) > 1
+    again = bench(*call, "--augment", "stretch,noise=0:20", "--copies", "2")
+    assert "cells: 0 computed, 2 reused" in again.stderr
+
+
+def test_an_augmented_copy_is_embedded_once_and_the_same_in_every_run(bench, digits: Path, tmp_path: Path):
+    call = ["run", "--datasets", digits, "--tasks", "gender", "--extractors", "mfcc-13", "--heads", "svm"]
+    call += ["--augment", "stretch,pitch"]
+    bench(*call, "--out", "one")
+    bench(*call, "--heads", "svm,logreg", "--out", "two")
+    assert json.loads((tmp_path / "one/run.json").read_text())["counters"]["clips_embedded"] == 96
+    assert json.loads((tmp_path / "two/run.json").read_text())["counters"]["clips_embedded"] == 0
+    shutil.rmtree(tmp_path / "cache")
+    bench(*call, "--out", "three")
+    one, three = (
+        next(r for r in Store(tmp_path / out).results().values() if r.head == "svm")
+        for out in ("one", "three")
+    )
+    first, last = (Store(tmp_path / o).predictions(r.key) for o, r in (("one", one), ("three", three)))
+    pd.testing.assert_frame_equal(first, last)
+
+
+def test_an_extractors_own_steps_are_its_entrys(bench, digits: Path, tmp_path: Path):
+    (tmp_path / "registry").mkdir()
+    entry = '[trimmed]\nfactory = "bench.extractors.mfcc:Mfcc"\npreprocess = ["trim=30"]\n'
+    (tmp_path / "registry" / "extractors.toml").write_text(entry)
+    call = ["run", "--datasets", digits, "--tasks", "gender", "--heads", "dummy"]
+    result = bench(*call, "--extractors", "trimmed,mfcc")
+    assert result.exit_code == 0
+    entry = '[scaled]\nfactory = "sklearn.svm:SVC"\npreprocess = ["trim=30"]\n'
+    (tmp_path / "registry" / "heads.toml").write_text(entry)
+    refused = bench(*call[:-2], "--extractors", "mfcc", "--heads", "scaled")
+    assert refused.exit_code == 2
+    assert "head 'scaled' has preprocess; only extractors hear audio" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--preprocess", "loud"], "step 'loud' is unknown"),
+        (["--augment", "echo"], "augmentation 'echo' is unknown"),
+        (["--copies", "0"], "0 is not in the range"),
+    ],
+)
+def test_an_unknown_step_exits_with_2_before_any_work(bench, digits: Path, words: list[str], message: str):
+    result = bench("run", "--datasets", digits, "--tasks", "gender", *words)
+    assert result.exit_code == 2
+    assert message in result.stderr

@@ -160,6 +160,10 @@ def _facts(table: Table) -> list[str]:
             )
         if protocol["note"]:
             facts.append(f"No stricter split was possible: {escaped(protocol['note'])}.")
+        if protocol.get("augment"):
+            facts.append(f"Training clips besides, changed and never tested: {escaped(protocol['augment'])}.")
+    steps = dict.fromkeys((row.extractor, row.preprocess) for row in table.rows if row.preprocess)
+    facts += [f"Preprocessing of {escaped(name)}: {escaped(told)}." for name, told in steps]
     n_bad = max((row.n_bad for row in table.rows), default=0)
     if n_bad:
         facts.append(f"{n_bad} clips could not be decoded and are left out: see bad_clips.csv.")

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import audio, registry, views
+from bench import audio, augment, preprocess, registry, views
+from bench.augment import Changes
 from bench.cache import Embedded
 from bench.errors import BenchError, ClipError, PluginError
 from bench.types import Audio, Clip, Extractor, Frames, Spec
@@ -26,8 +27,15 @@ class Batch:
     """Clips up to this batch, itself included."""
 
 
-def embed(clips: Mapping[str, Clip], spec: Spec, *, keep_frames: bool) -> Iterator[Batch]:
+def embed(
+    clips: Mapping[str, Clip], spec: Spec, changes: Changes = (), *, keep_frames: bool
+) -> Iterator[Batch]:
     """Yield the embeddings, with their frames if asked, of clips that are given by their contents' digests.
+
+    Parameters
+    ----------
+    changes : Changes
+        What is done to every clip before the extractor's steps, with values drawn by its digest.
 
     Raises
     ------
@@ -41,11 +49,13 @@ def embed(clips: Mapping[str, Clip], spec: Spec, *, keep_frames: bool) -> Iterat
     extractor = registry.build(spec)
     if not isinstance(extractor, Extractor):
         raise PluginError(f"extractor '{spec.name}' ({spec.factory}) lacks sample_rate, dim or embed")
+    steps = preprocess.parse(spec.preprocess)
     decoded: dict[str, Audio] = {}
     bad: dict[str, str] = {}
     for done, (content, clip) in enumerate(clips.items(), start=1):
         try:
-            decoded[content] = audio.read(clip, extractor.sample_rate)
+            y = audio.read(clip, extractor.sample_rate, steps.quality)
+            decoded[content] = steps.apply(augment.apply(changes, y, extractor.sample_rate, int(content, 16)))
         except ClipError as error:
             bad[content] = str(error)
         n_samples = sum(samples.size for samples in decoded.values())

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bench import registry, views
+from bench import augment, registry, views
 from bench.cache import Cache, Embedded
 from bench.errors import ClipError, PluginError, UnavailableError
 from bench.evaluate import evaluate, levels, score
@@ -55,6 +55,7 @@ class _Execution:
         self.cache = cache
         self.observer = observer
         self.counters = Counters(cells_planned=len(plan.cells) + len(plan.rejected))
+        self.changes = augment.parse(request.augment)
         self.known = store.results()
         self.done = 0
 
@@ -115,26 +116,29 @@ class _Execution:
         self.observer.finished(result, self.done, self.counters.cells_planned)
 
     def _embed(self, source: Source, spec: Spec, keep_frames: bool) -> Mapping[str, Embedded]:
-        """Return content digest -> embedding of every clip that can be decoded."""
+        """Return content digest -> embedding of every decodable clip, and of its augmented copies."""
         digest = self.plan.digests[spec.name]
         embedded = dict(self.cache.read(digest))
         if keep_frames:
-            frames = self.cache.read_frames(digest, set(source.contents))
+            frames = self.cache.read_frames(digest, set().union(source.contents, *source.copies))
             framed = [content for content in frames if content in embedded]
             embedded = {content: replace(embedded[content], frames=frames[content]) for content in framed}
         clips = source.dataset.clips()
-        wanted = {content: clip for clip, content in zip(clips, source.contents, strict=True) if content}
-        todo = {content: clip for content, clip in wanted.items() if content not in embedded}
-        self.counters.clips_cached += len(wanted) - len(todo)
         bad: dict[str, str] = {}
-        for batch in embed(todo, spec, keep_frames=keep_frames):
-            if batch.made:
-                self.cache.write(digest, batch.made)
-            embedded.update(batch.made)
-            bad.update(batch.bad)
-            self.counters.clips_decoded += len(batch.made)
-            self.counters.clips_embedded += len(batch.made)
-            self.observer.embedded(source.dataset.name, spec.name, batch.done, len(todo))
+        passes = [(source.contents, ()), *((contents, self.changes) for contents in source.copies)]
+        for contents, changes in passes:
+            triples = zip(clips, contents, source.contents, strict=True)
+            wanted = {content: clip for clip, content, own in triples if content and own not in bad}
+            todo = {content: clip for content, clip in wanted.items() if content not in embedded}
+            self.counters.clips_cached += len(wanted) - len(todo)
+            for batch in embed(todo, spec, changes, keep_frames=keep_frames):
+                if batch.made:
+                    self.cache.write(digest, batch.made)
+                embedded.update(batch.made)
+                bad.update(batch.bad)
+                self.counters.clips_decoded += len(batch.made)
+                self.counters.clips_embedded += len(batch.made)
+                self.observer.embedded(source.dataset.name, spec.name, batch.done, len(todo))
         pairs = zip(clips, source.contents, strict=True)
         undecodable = {clip.id: bad[content] for clip, content in pairs if content in bad}
         self.store.write_bad_clips(source.dataset.name, {**source.unreadable, **undecodable})
@@ -157,14 +161,44 @@ class _Execution:
                 f"allows {allowed}; mend what {self.store.bad_clips_path} lists"
             )
         rows = [embedded[content] for content in source.contents if content in embedded]
+        copies = [
+            [embedded[content] for content, known in zip(contents, good, strict=True) if known]
+            for contents in source.copies
+        ]
         return _Gathered(
             good=good,
             clips=source.dataset.table["clip"].to_numpy()[good],
-            statistics=np.stack([row.statistics for row in rows]),
-            frames=[row.frames for row in rows if row.frames is not None],
+            parts=[_Part.of(part) for part in (rows, *copies)],
             audio_s=sum(row.audio_s for row in rows),
             extract_s=sum(row.extract_s for row in rows),
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """The embeddings of a dataset's clips, or of an augmented copy of each.
+
+    Parameters
+    ----------
+    statistics : Statistics
+        shape=(n_good, n_layers, n_statistics, dim).
+    frames : Sequence[Frames]
+        One array of shape (n_layers, n_frames, dim) per good clip, if a head needs them; else empty.
+    """
+
+    statistics: Statistics
+    frames: Sequence[Frames]
+
+    @classmethod
+    def of(cls, rows: Sequence[Embedded]) -> Self:
+        frames = [row.frames for row in rows if row.frames is not None]
+        return cls(np.stack([row.statistics for row in rows]), frames)
+
+    def seen(self, cell: Cell) -> Embeddings | Sequence[Frames]:
+        """Return what the cell's head sees."""
+        if cell.head.unit == "frame":
+            return [views.layer(frames, cell.view) for frames in self.frames]
+        return views.select(self.statistics, cell.view)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,29 +209,22 @@ class _Gathered:
     ----------
     good : np.ndarray, shape=(n_clips,), dtype=bool
         Which of the dataset's clips could be decoded; the other fields hold these alone.
-    statistics : Statistics
-        shape=(n_good, n_layers, n_statistics, dim).
-    frames : Sequence[Frames]
-        One array of shape (n_layers, n_frames, dim) per good clip, if a head needs them; else empty.
+    parts : Sequence[_Part]
+        The clips themselves, and their augmented copies.
     """
 
     good: npt.NDArray[np.bool_]
     clips: npt.NDArray[np.object_]
-    statistics: Statistics
-    frames: Sequence[Frames]
+    parts: Sequence[_Part]
     audio_s: float
     extract_s: float
 
 
 def _outcome(cell: Cell, problem: Problem, gathered: _Gathered) -> tuple[Result, pd.DataFrame]:
     """Return a cell's result and its predictions."""
-    X: Embeddings | Sequence[Frames]
-    if cell.head.unit == "frame":
-        X = [views.layer(frames, cell.view) for frames in gathered.frames]
-    else:
-        X = views.select(gathered.statistics, cell.view)
+    X, *copies = [part.seen(cell) for part in gathered.parts]
     y, split = problem.y[gathered.good], problem.split.take(gathered.good)
-    evaluation = evaluate(X, y, split, lambda: _head(cell.head, cell.seed), time.perf_counter)
+    evaluation = evaluate(X, y, split, lambda: _head(cell.head, cell.seed), time.perf_counter, copies)
     predictions = evaluation.predictions.rename(columns={"row": "clip"})
     parent = None if problem.parent is None else problem.parent[gathered.good][predictions["clip"]]
     predictions["clip"] = gathered.clips[predictions["clip"]]
@@ -237,6 +264,8 @@ def _unfinished(cell: Cell, status: Status, reason: str = "") -> Result:
         split=cell.split,
         status=status,
         synthetic=cell.synthetic,
+        preprocess=", ".join(cell.extractor.preprocess),
+        augment=cell.augment,
         reason=reason,
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bench
-from bench import audio, datasets, registry
+from bench import audio, augment, datasets, preprocess, registry
 from bench.datasets import splits
 from bench.errors import ClipError, LabelError, PluginError, SplitError, UsageError
 from bench.metrics import METRICS
@@ -56,6 +56,12 @@ class Request:
         A label column to predict besides, as a task of its name.
     task_groups : Sequence[str]
         The columns that this task keeps apart, from strict to lenient; the recording if there are none.
+    preprocess : Sequence[str]
+        What `bench.preprocess` does to every clip, after what an extractor's own entry asks for.
+    augment : Sequence[str]
+        What `bench.augment` does to copies of the training clips.
+    copies : int
+        Of each training clip, if they are augmented.
     """
 
     datasets: Sequence[str]
@@ -69,6 +75,15 @@ class Request:
     command: str = ""
     task_target: str = ""
     task_groups: Sequence[str] = ()
+    preprocess: Sequence[str] = ()
+    augment: Sequence[str] = ()
+    copies: int = 1
+
+    @property
+    def augmented(self) -> str:
+        """Return in words what is done to copies of the training clips; empty if there are none."""
+        times = f"{self.copies} copies" if self.copies > 1 else "1 copy"
+        return f"{times} of each: {', '.join(self.augment)}" if self.augment else ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,12 +98,15 @@ class Source:
         What is the same of clips that hold the same samples.
     unreadable : Mapping[str, str]
         Clip -> why it is unreadable.
+    copies : Sequence[Sequence[str]]
+        The same as `contents` of every augmented copy.
     """
 
     dataset: Dataset
     contents: Sequence[str]
     heard: Sequence[str]
     unreadable: Mapping[str, str]
+    copies: Sequence[Sequence[str]] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,6 +161,7 @@ def plan(request: Request, declared: Registry) -> Plan:
     UsageError
         If a name is unknown, a dataset cannot be opened, or a task fits none of the datasets.
     """
+    augment.parse(request.augment)
     extractors = _extractors(request, declared)
     heads = _heads(request, declared)
     asked = _asked(request, declared)
@@ -172,7 +191,8 @@ def plan(request: Request, declared: Registry) -> Plan:
         parent = dataset.table["parent"].to_numpy(str) if "parent" in dataset.labels else None
         problem = Problem(task, splits.target(dataset, task), split, parent)
         problems[dataset.name, task.name] = problem
-        cells += _cells(source, problem, [point for point in matrix if not _obstacle(point)])
+        points = [point for point in matrix if not _obstacle(point)]
+        cells += _cells(source, problem, points, request.augmented)
         rejected += [_reject(dataset, task, point, *o) for point in matrix if (o := _obstacle(point))]
     digests = {extractor.spec.name: extractor.digest for extractor, _ in extractors}
     return Plan(sources, problems, digests, cells, rejected)
@@ -195,7 +215,10 @@ def _extractors(request: Request, declared: Registry) -> list[tuple[Learner, Vie
     """Return the extractors asked for as NAME or NAME@VIEW."""
     asked = [text.partition("@") for text in request.extractors or declared.extractors]
     points = dict.fromkeys((name, View.parse(view)) for name, _, view in asked)
-    return [(_learner(registry.find("extractor", name, declared.extractors)), view) for name, view in points]
+    specs = {name: registry.find("extractor", name, declared.extractors) for name, _ in points}
+    steps = tuple(request.preprocess)
+    learners = {name: _learner(replace(s, preprocess=s.preprocess + steps)) for name, s in specs.items()}
+    return [(learners[name], view) for name, view in points]
 
 
 def _heads(request: Request, declared: Registry) -> list[Learner]:
@@ -204,6 +227,8 @@ def _heads(request: Request, declared: Registry) -> list[Learner]:
     names = dict.fromkeys([*(request.heads or offered), BASELINE])
     heads = [registry.find("head", name, declared.heads) for name in names]
     for head in heads:
+        if head.preprocess:
+            raise UsageError(f"{head.place}: head '{head.name}' has preprocess; only extractors hear audio")
         if head.unit not in UNITS:
             units = " or ".join(UNITS)
             raise UsageError(f"{head.place}: head '{head.name}' has unit '{head.unit}'; expected {units}")
@@ -219,14 +244,16 @@ def _learner(spec: Spec) -> Learner:
         identity = registry.identity(spec)
     except PluginError as error:
         return Learner(spec, obstacle=(Status.FAILED, str(error)))
-    heard = {"audio": audio.identity()} if spec.kind == "extractor" else {}
-    return Learner(spec, digest({**identity, **heard, "bench": bench.__version__}))
+    if spec.kind == "extractor":
+        steps = preprocess.identity(preprocess.parse(spec.preprocess))
+        identity = {**identity, "audio": {**audio.identity(), **steps}}
+    return Learner(spec, digest({**identity, "bench": bench.__version__}))
 
 
 def _open_all(request: Request, declared: Registry, label: str) -> dict[str, Source]:
     sources: dict[str, Source] = {}
     for text in request.datasets:
-        source = _source(open_dataset(text, declared, request.home, label))
+        source = _source(open_dataset(text, declared, request.home, label), request)
         name = source.dataset.name
         if name in sources:
             known = sources[name].dataset.source
@@ -272,7 +299,7 @@ def split_table(dataset: Dataset, task: Task, how: str, column: str) -> pd.DataF
     return splits.listed(split, dataset, column)
 
 
-def _source(dataset: Dataset) -> Source:
+def _source(dataset: Dataset, request: Request) -> Source:
     clips, contents, unreadable = dataset.clips(), [], {}
     sha256 = functools.cache(audio.sha256)  # many clips may be windows of one file
     for clip in clips:
@@ -281,7 +308,12 @@ def _source(dataset: Dataset) -> Source:
         except ClipError as error:
             contents.append("")
             unreadable[clip.id] = str(error)
-    return Source(dataset, contents, audio.heard(clips), unreadable)
+    changes = [*request.augment, augment.identity()]
+    copies = [
+        [content and digest([content, changes, copy]) for content in contents]
+        for copy in range(request.copies if request.augment else 0)
+    ]
+    return Source(dataset, contents, audio.heard(clips), unreadable, copies)
 
 
 def _offered(sources: Mapping[str, Source], declared: Registry) -> list[Task]:
@@ -311,7 +343,7 @@ def _obstacle(point: Point) -> tuple[Status, str] | None:
     return extractor.obstacle or head.obstacle
 
 
-def _cells(source: Source, problem: Problem, matrix: Sequence[Point]) -> list[Cell]:
+def _cells(source: Source, problem: Problem, matrix: Sequence[Point], augmented: str) -> list[Cell]:
     """Return the cell of every point."""
     dataset, task, split = source.dataset, problem.task, problem.split
     columns = (dataset.table["clip"].tolist(), source.contents, problem.y.tolist(), split.fold.tolist())
@@ -321,13 +353,16 @@ def _cells(source: Source, problem: Problem, matrix: Sequence[Point]) -> list[Ce
         "split": split.label,
         "clips": digest(list(zip(*columns, strict=True))),
     }
+    if source.copies:
+        shared["copies"] = digest(source.copies)
     cells = []
     for (extractor, asked), head, seed in matrix:
         view = replace(asked, pool=UNPOOLED) if head.spec.unit == "frame" else asked
         point = {"extractor": extractor.digest, "view": asdict(view), "head": head.digest, "seed": seed}
         key = digest({**shared, **point})
         specs = (extractor.spec, view, head.spec)
-        cells.append(Cell(dataset.name, dataset.synthetic, task, *specs, seed, split.label, key))
+        names = (dataset.name, dataset.synthetic, task)
+        cells.append(Cell(*names, *specs, seed, split.label, key, augmented))
     return cells
 
 
@@ -336,4 +371,4 @@ def _reject(dataset: Dataset, task: Task, point: Point, status: Status, reason: 
     (extractor, view), head, seed = point
     names = (dataset.name, task.name, extractor.spec.name, str(view), head.spec.name)
     key = digest(["not computed", *names, seed])
-    return Result(key, *names, seed, "", status, dataset.synthetic, reason)
+    return Result(key, *names, seed, "", status, dataset.synthetic, reason=reason)

@@ -46,7 +46,7 @@ def record(plan: Plan, request: Request, counters: Counters, *, finished: bool) 
         },
         "counters": dataclasses.asdict(counters),
         "datasets": {name: _described(source) for name, source in plan.sources.items()},
-        "tables": [_table(dataset, problem) for (dataset, _), problem in plan.problems.items()],
+        "tables": [_table(dataset, problem, request) for (dataset, _), problem in plan.problems.items()],
         "cells": [cell.key for cell in plan.cells] + [result.key for result in plan.rejected],
     }
 
@@ -63,7 +63,7 @@ def _described(source: Source) -> Mapping[str, Any]:
     }
 
 
-def _table(dataset: str, problem: Problem) -> Mapping[str, Any]:
+def _table(dataset: str, problem: Problem, request: Request) -> Mapping[str, Any]:
     task, split = problem.task, problem.split
     return {
         "dataset": dataset,
@@ -71,6 +71,7 @@ def _table(dataset: str, problem: Problem) -> Mapping[str, Any]:
         "about": task.about,
         "metrics": list(task.metrics),
         "split": split.label,
+        "augment": request.augmented,
         "note": split.note,
         "apart": [] if split.leaky else list(split.groups),
         "leaky": split.leaky,
