@@ -105,7 +105,7 @@ def test_tables_of_audformat_are_manifests_and_can_be_joined(take, tmp_path: Pat
         ("speaker,digit\ntheo,1\n", {}, "the data have digit already"),
         ("speaker,y\ntheo,1\ntheo,2\n", {}, "speaker 'theo' stands twice"),
         ("speaker,y\nlucas,1\n", {}, "does not list speaker 'theo'"),
-        ("speaker,y\ntheo,1\n", {"values": {"z": {}}}, "values: there is no column 'z'"),
+        ("speaker,y\ntheo,1\n", {"values": {"z": {}}}, "params: there is no column 'z'"),
         ("speaker;y\ntheo;1\n", {"sep": ";"}, "unexpected keyword argument 'sep'"),
     ],
 )
@@ -117,6 +117,17 @@ def test_a_table_that_cannot_be_joined_is_named(table: str, more: dict, message:
     card = Card("mine", "path", "1", "", place=str(tmp_path / "mine.toml"), params=params)
     with pytest.raises(UsageError, match=message):
         datasets.from_card(card, tmp_path)
+
+
+def test_a_card_may_rename_columns_and_leave_out_labels(take, tmp_path: Path):
+    rows = [f"{take('theo', n, 0)},{kind}" for n, kind in enumerate(("wind", "rain", "crowd"))]
+    (tmp_path / "clips.csv").write_text("\n".join(["path,kind", *rows]))
+    changes = {"rename": {"kind": "noise_kind"}, "drop": {"noise_kind": ["rain", "wind"]}}
+    card = Card("m", "path", "1", "", place=str(tmp_path / "m.toml"), params={"path": "clips.csv", **changes})
+    made = datasets.from_card(card, tmp_path)
+    assert made.table["noise_kind"].tolist() == ["crowd"]
+    assert made.place(0).endswith("clips.csv:4")
+    assert made.notes == ("Clips left out: 2 with the noise_kind rain, wind.",)
 
 
 def test_nothing_there_says_what_is_expected(tmp_path: Path):

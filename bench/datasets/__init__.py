@@ -140,27 +140,39 @@ def _finished(
     made: Dataset,
     *,
     tables: Sequence[Mapping[str, Any]] = (),
+    rename: Mapping[str, str] | None = None,
     values: Mapping[str, Mapping[str, str]] | None = None,
+    drop: Mapping[str, Sequence[str]] | None = None,
     segment: Mapping[str, Any] | None = None,
 ) -> Dataset:
-    """Return a dataset with what its card adds: more columns, labels spelled out, segments.
+    """Return a dataset with what its card makes of it: more columns, other names, fewer clips, segments.
 
     Parameters
     ----------
     tables : Sequence[Mapping[str, Any]]
         What `join` is called with.
+    rename : Mapping[str, str] | None
+        Column -> what it is called instead.
     values : Mapping[str, Mapping[str, str]] | None
         Column -> what the data say -> the label.
+    drop : Mapping[str, Sequence[str]] | None
+        Column -> the labels whose clips are left out.
     segment : Mapping[str, Any] | None
         What `segmented` is called with.
     """
     for table in tables:
         made = _call(card, "params: tables", join, made, folder, **table)
-    for column, renamed in (values or {}).items():
+    made = dataclasses.replace(made, table=made.table.rename(columns=dict(rename or {})))
+    for column in {**(values or {}), **(drop or {})}:
         if column not in made.labels:
-            raise UsageError(f"{card.place}: params: values: there is no column '{column}'")
+            raise UsageError(f"{card.place}: params: there is no column '{column}'")
+    for column, renamed in (values or {}).items():
         named = made.table[column].replace(dict(renamed))
         made = dataclasses.replace(made, table=made.table.assign(**{column: named}))
+    for column, labels in (drop or {}).items():
+        left_out = made.table[column].isin(labels)
+        note = f"Clips left out: {left_out.sum()} with the {column} {', '.join(labels)}."
+        made = dataclasses.replace(made, table=made.table[~left_out], notes=(*made.notes, note))
     return _call(card, "params: segment", segmented, made, **segment) if segment else made
 
 
