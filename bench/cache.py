@@ -13,11 +13,12 @@ import fsspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from fsspec.implementations.local import LocalFileSystem
 
 from bench.errors import UsageError
 from bench.types import Frames, Statistics
 
-FORMAT = "v1"
+FORMAT = "v2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,11 @@ class Cache:
     def _tables(self, folder: str) -> Iterator[pa.Table]:
         """Yield the files of a folder; a damaged one is as good as absent: its clips are embedded again."""
         for path in sorted(self._files.glob(f"{folder}/*.arrow")) if self._files.isdir(folder) else ():
+            # Mapped into memory, a file takes none until its values are used.
+            local = isinstance(self._files, LocalFileSystem)
             try:
-                with self._files.open(path, "rb") as file, pa.ipc.open_file(file) as reader:
-                    yield reader.read_all()
+                with pa.memory_map(path) if local else self._files.open(path, "rb") as file:
+                    yield pa.ipc.open_file(file).read_all()
             except pa.ArrowInvalid:
                 continue
 

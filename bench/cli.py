@@ -112,7 +112,7 @@ def main() -> None:
     metavar="A,B",
     default="",
     callback=_names,
-    help="NAME, or NAME@layer=N@pool=P.  [default: all]",
+    help="NAME, hf:ID_OR_FOLDER; NAME@layer=N|all|mean@pool=P.  [default: all that are here]",
 )
 @click.option(
     "--preprocess",
@@ -130,6 +130,14 @@ def main() -> None:
 )
 @click.option(
     "--copies", type=click.IntRange(1, 100), default=1, show_default=True, help="Of each, with --augment."
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda: where networks run.")
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "auto"]),
+    default="fp32",
+    show_default=True,
+    help="What networks compute in; auto is bf16 where the device has it.",
 )
 @click.option(
     "--heads",
@@ -215,11 +223,19 @@ def report(out: Path, by: tuple[str, ...]) -> None:
 @main.command()
 @click.argument("names", nargs=-1, required=True)
 def fetch(names: tuple[str, ...]) -> None:
-    """Download data sets, with progress and checksums; a download that broke off goes on."""
-    from bench import datasets, progress, registry
+    """Download data sets and weights, with progress and checksums; a download that broke off goes on."""
+    from bench import datasets, progress, registry, weights
 
-    cards = registry.load().cards
-    for card in [registry.find("data set", name, cards) for name in names]:
+    declared = registry.load()
+    checkpoints = {spec.name: spec.weights for spec in declared.extractors.values() if spec.weights}
+    for name in names:
+        if name.partition(":")[0] in registry.CHECKPOINTS:
+            checkpoints[name] = registry.of_checkpoint(name).weights
+        if name in checkpoints:
+            click.echo(f"{name}: {weights.fetch(checkpoints[name])}")
+            continue
+        registry.find("data set or weights", name, {**declared.cards, **checkpoints})
+        card = declared.cards[name]
         with progress.observer() as observer:
             folder = datasets.fetch.fetch(card, _home(), observer.downloaded)
         click.echo(f"{card.name}: {folder} ({card.licence})")
@@ -272,7 +288,7 @@ def data_split(dataset: str, task: str, split: str, by: str, out: Path) -> None:
 
 def _entries(kind: str | None) -> Iterator[Mapping[str, str]]:
     """Yield what is declared; the metrics, which take scikit-learn to load, only if they are asked for."""
-    from bench import registry
+    from bench import registry, weights
 
     declared = registry.load()
     known: Mapping[str, Mapping[str, Any]] = {
@@ -288,6 +304,8 @@ def _entries(kind: str | None) -> Iterator[Mapping[str, str]]:
     for name, values in known.items():
         for value in values.values() if kind in {None, name} else ():
             missing = registry.missing(value) if name in {"extractors", "heads"} else ""
+            if name == "extractors" and value.weights and not missing:
+                missing = f"bench fetch {value.name}" if weights.missing(value.weights) else ""
             if name == "datasets" and (value.files or value.obtain) and not value.folder(_home()).is_dir():
                 missing = f"bench fetch {value.name}"
             yield {"kind": name, "name": value.name, "about": value.about, "status": missing or "ready"}

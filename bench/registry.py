@@ -11,7 +11,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +28,11 @@ TOML_TYPES: Mapping[str, type] = {
     "Mapping[str, Any]": dict,
 }
 """What a field's annotation asks of TOML."""
+
+CHECKPOINTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "hf": ("bench.extractors.auto:extractor", ("torch", "transformers")),
+}
+"""What makes an extractor of a checkpoint that has no entry: prefix -> factory, and what it requires."""
 
 T = TypeVar("T")
 Declared = TypeVar("Declared", Spec, Task, Card)
@@ -47,6 +52,15 @@ def packaged_root() -> Path:
     """Return the folder that holds the packaged `registry/` and `datasets/`, in a wheel as in a checkout."""
     package = Path(__file__).parent
     return package / "_data" if (package / "_data").is_dir() else package.parent
+
+
+def of_checkpoint(name: str) -> Spec:
+    """Return the extractor that ``hf:ID_OR_FOLDER`` or ``fairseq:FILE`` names, with no entry of its own."""
+    kind, _, weights = name.partition(":")
+    about = f"The checkpoint {weights}."
+    factory, requires = CHECKPOINTS[kind]
+    made = Spec("extractor", name, factory, requires=requires, about=about, weights=weights)
+    return replace(made, place="--extractors")
 
 
 def load(user_root: Path | None = None) -> Registry:

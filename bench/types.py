@@ -31,9 +31,9 @@ Frames: TypeAlias = npt.NDArray[np.float32]
 """One clip, shape=(n_frames, dim), (n_layers, n_frames, dim) or, for a single frame, (dim,)."""
 
 Statistics: TypeAlias = npt.NDArray[np.float32]
-"""One clip's statistics over frames, shape=(n_layers, n_statistics, dim); several have an n_clips axis first.
+"""One clip's statistics over frames, shape=(n_layers, n_statistics, dim).
 
-Of more than one layer, their mean comes last as one layer more."""
+Behind more than one layer come the last hidden state, and the mean of the layers."""
 
 Embeddings: TypeAlias = npt.NDArray[np.float32]
 """One vector per clip, shape=(n_clips, dim)."""
@@ -274,7 +274,7 @@ class Split:
         return dataclasses.replace(self, fold=self.fold[rows], groups=groups)
 
 
-LAYERS = ("last", "mean")
+LAYERS = ("last", "mean", "all")
 POOLS = ("mean", "std", "mean+std", "max", "first")
 UNPOOLED = "none"
 """The pooling of a head that sees frames."""
@@ -292,7 +292,7 @@ class View:
     'mean+std'
     """
 
-    layer: int | Literal["last", "mean"] = "last"
+    layer: int | Literal["last", "mean", "all"] = "last"
     pool: str = "mean+std"
 
     @classmethod
@@ -304,7 +304,7 @@ class View:
             if name == "layer" and value.isdecimal():
                 view = dataclasses.replace(view, layer=int(value))
             elif name == "layer" and value in LAYERS:
-                view = dataclasses.replace(view, layer=cast("Literal['last', 'mean']", value))
+                view = dataclasses.replace(view, layer=cast("Literal['last', 'mean', 'all']", value))
             elif name == "pool" and value in POOLS:
                 view = dataclasses.replace(view, pool=value)
             else:
@@ -343,6 +343,11 @@ class Spec:
         What a head sees: a pooled vector per clip, single frames, or padded frames with a mask.
     preprocess : tuple[str, ...]
         The steps of `bench.preprocess` that an extractor's clips go through first.
+    weights : str
+        A folder, a file or a hub's id; `factory` gets its place here as `checkpoint`, with `device` and
+        `precision`.
+    offered : bool
+        Whether it runs without being asked for.
     """
 
     kind: Kind
@@ -355,11 +360,18 @@ class Spec:
     root: str = ""
     unit: Unit = "clip"
     preprocess: tuple[str, ...] = ()
+    weights: str = ""
+    offered: bool = True
 
 
 @runtime_checkable
 class Extractor(Protocol):
-    """Audio -> frames; one with `n_layers` gives every layer, shape=(n_layers, n_frames, dim)."""
+    """Audio -> frames; one with `n_layers` gives every layer, shape=(n_layers, n_frames, dim).
+
+    It may also say, in s, the longest clip that it takes (`max_seconds`; longer ones come in windows), what
+    it pads every clip to (`padded_seconds`), and how much audio it takes at once (`batch_seconds`). It raises
+    MemoryError if that was too much.
+    """
 
     sample_rate: int
     dim: int

@@ -1,5 +1,7 @@
 """Views: frames -> statistics over time (kept by the cache) -> the vector that a clip head sees."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bench.errors import PluginError, UsageError
@@ -9,30 +11,23 @@ STATISTICS = ("mean", "std", "max", "first")
 """The statistics over frames, in the order in which they are stacked; every pooling is made of them."""
 
 
-def summarise(frames: Frames, dim: int) -> Statistics:
-    """Return every statistic of every layer, so that no other view needs the frames again.
+def stacked(frames: Frames, dim: int, n_layers: int | None = None) -> Frames:
+    """Return frames with every axis: one layer, or every layer and then the last one.
 
     Parameters
     ----------
     frames : Frames
-        shape=(n_layers, n_frames, dim), (n_frames, dim) for one layer, or (dim,) for one frame.
+        shape=(n_layers, n_frames, dim), (n_frames, dim) for one layer, or (dim,) for one frame. One layer
+        more than `n_layers` is the model's last hidden state, where that is not the last layer itself.
     dim : int
         The width that the extractor declares.
+    n_layers : int | None
+        The number of layers that it declares, if any.
 
-    Raises
-    ------
-    PluginError
-        If the array has another shape, no frames, or values that are not finite.
-    """
-    precise = stacked(frames, dim).astype(np.float64)
-    if len(precise) > 1:  # the mean over layers is stored as one layer more, since its std is no mean of stds
-        precise = np.concatenate([precise, precise.mean(axis=0, keepdims=True)])
-    parts = [precise.mean(axis=1), precise.std(axis=1), precise.max(axis=1), precise[:, 0]]
-    return np.stack(parts, axis=1).astype(np.float32)
-
-
-def stacked(frames: Frames, dim: int) -> Frames:
-    """Return frames with every axis, shape=(n_layers, n_frames, dim).
+    Returns
+    -------
+    Frames
+        shape=(1, n_frames, dim) or (n_layers + 1, n_frames, dim).
 
     Raises
     ------
@@ -45,11 +40,48 @@ def stacked(frames: Frames, dim: int) -> Frames:
         raise PluginError(f"returned frames of shape {values.shape}; expected (n_frames, {dim})")
     if not np.issubdtype(layers.dtype, np.floating) or not np.isfinite(layers).all():
         raise PluginError(f"returned {layers.dtype} frames that are not all finite floats")
+    n_given, n_named = len(layers), n_layers or len(layers)
+    if n_given not in {n_named, n_named + 1}:
+        raise PluginError(f"returned {n_given} layers; expected {n_named}, and one more for the last state")
+    if n_named > 1 and n_given == n_named:
+        layers = np.concatenate([layers, layers[-1:]])
     return layers.astype(np.float32, copy=False)
 
 
-def layer(frames: Frames, view: View) -> Frames:
-    """Return one layer's frames, shape=(n_frames, dim), of all of them, shape=(n_layers, n_frames, dim).
+def summarise(layers: Frames) -> Statistics:
+    """Return every statistic of every layer, so that no other view needs the frames again.
+
+    Parameters
+    ----------
+    layers : Frames
+        As `stacked` returns them.
+    """
+    if len(layers) > 1:  # the mean over layers is stored as one layer more, since its std is no mean of stds
+        layers = np.concatenate([layers, layers[:-1].mean(axis=0, keepdims=True)])
+    mean = layers.mean(axis=1, dtype=np.float64, keepdims=True)
+    deviations = layers - mean.astype(np.float32)
+    std = np.sqrt(np.einsum("ltd,ltd->ld", deviations, deviations, dtype=np.float64) / layers.shape[1])
+    return np.stack([mean[:, 0], std, layers.max(axis=1), layers[:, 0]], axis=1).astype(np.float32)
+
+
+def merge(parts: Sequence[tuple[int, Statistics]]) -> Statistics:
+    """Return the statistics of a clip from those of its windows, in their order, each with its n_frames.
+
+    Means and variances are combined as in Chan, Golub and LeVeque, "Updating formulae and a pairwise
+    algorithm for computing sample variances", 1979.
+    """
+    if len(parts) == 1:
+        return parts[0][1]
+    weights = np.array([n_frames for n_frames, _ in parts], dtype=np.float64)
+    weights /= weights.sum()
+    mean, std, highest, first = np.stack([part for _, part in parts]).astype(np.float64).transpose(2, 0, 1, 3)
+    whole = np.einsum("w,wld->ld", weights, mean)
+    variance = np.einsum("w,wld->ld", weights, std**2 + (mean - whole) ** 2)
+    return np.stack([whole, np.sqrt(variance), highest.max(axis=0), first[0]], axis=1).astype(np.float32)
+
+
+def layer(layers: Frames, view: View) -> Frames:
+    """Return one layer's frames, shape=(n_frames, dim), of those that `stacked` returned.
 
     Raises
     ------
@@ -57,34 +89,33 @@ def layer(frames: Frames, view: View) -> Frames:
         If the view names a layer that the extractor does not give.
     """
     if view.layer == "mean":
-        mean: Frames = frames.mean(axis=0)
-        return mean
-    chosen: Frames = frames[_index(view, len(frames))]
-    return chosen
+        return np.asarray(layers[: max(len(layers) - 1, 1)].mean(axis=0))
+    return np.asarray(layers[_index(view, max(len(layers) - 1, 1))])
 
 
-def select(statistics: Statistics, view: View) -> Embeddings:
+def select(statistics: Sequence[Statistics], view: View) -> Embeddings:
     """Return one vector per clip, shape=(n_clips, dim * number of statistics in the pooling).
 
     Parameters
     ----------
-    statistics : Statistics
-        shape=(n_clips, n_layers, n_statistics, dim).
+    statistics : Sequence[Statistics]
+        One array per clip.
 
     Raises
     ------
     UsageError
         If the view names a layer that the extractor does not give.
     """
-    n_layers = max(statistics.shape[1] - 1, 1)
-    chosen = statistics[:, -1 if view.layer == "mean" else _index(view, n_layers)]
-    parts = [chosen[:, STATISTICS.index(name)] for name in view.pool.split("+")]
-    return np.concatenate(parts, axis=1)
+    n_stored = len(statistics[0])
+    index = -1 if view.layer == "mean" else _index(view, max(n_stored - 2, 1))
+    pooled = [STATISTICS.index(name) for name in view.pool.split("+")]
+    return np.stack([clip[index, pooled].ravel() for clip in statistics])
 
 
 def _index(view: View, n_layers: int) -> int:
-    """Return which of the layers a view that is not their mean names."""
-    index = n_layers - 1 if isinstance(view.layer, str) else view.layer
-    if index >= n_layers:
+    """Return which of the layers a view that is not their mean names; the last state is behind them."""
+    if view.layer == "last":
+        return n_layers if n_layers > 1 else 0
+    if not isinstance(view.layer, int) or view.layer >= n_layers:
         raise UsageError(f"view '{view}' names a layer that is not there; expected 0 to {n_layers - 1}")
-    return index
+    return view.layer

@@ -30,7 +30,6 @@ def test_help_and_version(bench):
                 "keyword",
             ],
         ),
-        ("extractors", ["mfcc", "mfcc-13"]),
         ("heads", ["dummy", "svm", "logreg", "gbdt", "gbdt-frames", "logreg-frames"]),
         ("metrics", ["accuracy", "balanced_accuracy", "f1_macro"]),
     ],
@@ -42,6 +41,17 @@ def test_each_kind_is_listed_for_people_and_for_machines(bench, kind: str, names
     assert all(entry["about"] and entry["status"] == "ready" for entry in entries)
     text = bench("list", kind).stdout
     assert all(name in text for name in names)
+
+
+def test_extractors_are_listed_with_what_is_missing(bench, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    entries = json.loads(bench("list", "extractors", "--json").stdout)
+    listed = {entry["name"]: entry["status"] for entry in entries}
+    assert listed["mfcc"] == "ready"
+    assert listed["whisper-tiny"] in {
+        "bench fetch whisper-tiny",
+        'pip install "audio-embedding-bench[neural]"',
+    }
 
 
 def test_a_dataset_that_must_be_fetched_says_so(bench):

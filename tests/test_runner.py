@@ -183,7 +183,7 @@ def test_seeds_are_cells_of_their_own_and_leave_the_split_alone(bench, digits: P
     ("extractor", "reason"),
     [
         ("raises", "extractor 'raises' raised RuntimeError: out of cheese (plugins_under_test.py:"),
-        ("fewer", "extractor 'fewer' returned 31 arrays for 32 clips"),
+        ("fewer", "extractor 'fewer' returned 47 arrays for 48 clips"),
         ("wide", "extractor 'wide' returned frames of shape (4,); expected (n_frames, 3)"),
         ("notanumber", "extractor 'notanumber' returned float32 frames that are not all finite"),
         ("norate", "extractor 'norate' (plugins_under_test:NoRate) lacks sample_rate, dim or embed"),
@@ -426,7 +426,7 @@ def test_an_observer_is_told_of_every_cell_and_clip(digits: Path, tmp_path: Path
     store.open()
     notes = Notes()
     runner.run(runner.plan(request, load()), request, store, Cache(str(tmp_path)), notes)
-    assert notes.clips == [("digits", "mfcc-13", 32, 48), ("digits", "mfcc-13", 48, 48)]
+    assert notes.clips == [("digits", "mfcc-13", 48, 48)]
     assert notes.cells == [("svm", Status.OK, 1, 2), ("dummy", Status.OK, 2, 2)]
 
 
@@ -457,19 +457,19 @@ def test_a_killed_run_goes_on_where_it_stopped(moment: str, digits: Path, tmp_pa
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    watched = "cache/embeddings-v1/*/*.arrow" if moment == "embedding" else "out/predictions/*.parquet"
+    watched = "cache/embeddings-v2/*/*.arrow" if moment == "embedding" else "out/predictions/*.parquet"
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(watched)) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.002)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     before = len((tmp_path / "out" / "results.jsonl").read_bytes().split(b"\n")) - 1
-    kept = sum(1 for _ in tmp_path.glob("cache/embeddings-v1/*/*.arrow"))
+    kept = sum(1 for _ in tmp_path.glob("cache/embeddings-v2/*/*.arrow"))
     after = _finish([*command, "--out", "out"], tmp_path, "cache")
     assert after["cells_reused"] == before < 8
     assert after["cells_computed"] == 8 - before
-    # Each extractor's 48 clips are two files, of 32 and of 16.
-    assert after["clips_decoded"] == {0: 96, 1: 64, 2: 48, 3: 16, 4: 0}[kept]
+    # Each extractor's 48 clips are one file.
+    assert after["clips_decoded"] == {0: 96, 1: 48, 2: 0}[kept]
     assert comparable(tmp_path / "out") == comparable(tmp_path / "whole")
     assert len(lines(tmp_path / "out")) == 8
 

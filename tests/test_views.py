@@ -10,6 +10,10 @@ FRAMES = RNG.normal(size=(7, 3)).astype(np.float32)
 LAYERS = RNG.normal(size=(4, 7, 3)).astype(np.float32)
 
 
+def summarised(frames: np.ndarray, n_layers: int | None = None) -> list[np.ndarray]:
+    return [views.summarise(views.stacked(frames, 3, n_layers))]
+
+
 @pytest.mark.parametrize(
     ("pool", "expected"),
     [
@@ -21,7 +25,7 @@ LAYERS = RNG.normal(size=(4, 7, 3)).astype(np.float32)
     ],
 )
 def test_every_pooling_is_what_numpy_says(pool: str, expected: np.ndarray):
-    statistics = views.summarise(FRAMES, 3)[np.newaxis]
+    statistics = summarised(FRAMES)
     np.testing.assert_allclose(views.select(statistics, View(pool=pool))[0], expected, rtol=1e-5)
 
 
@@ -29,13 +33,13 @@ def test_every_pooling_is_what_numpy_says(pool: str, expected: np.ndarray):
     ("layer", "frames"), [(0, LAYERS[0]), (2, LAYERS[2]), ("last", LAYERS[3]), ("mean", LAYERS.mean(axis=0))]
 )
 def test_every_layer_can_be_chosen_of_the_same_statistics(layer, frames: np.ndarray):
-    statistics = views.summarise(LAYERS, 3)[np.newaxis]
+    statistics = summarised(LAYERS)
     expected = np.concatenate([frames.mean(axis=0), frames.std(axis=0)])
     np.testing.assert_allclose(views.select(statistics, View(layer=layer))[0], expected, rtol=1e-4, atol=1e-6)
 
 
 def test_one_vector_per_clip_is_one_frame():
-    statistics = views.summarise(FRAMES[0], 3)[np.newaxis]
+    statistics = summarised(FRAMES[0])
     np.testing.assert_array_equal(views.select(statistics, View(pool="mean"))[0], FRAMES[0])
     assert not views.select(statistics, View(pool="std")).any()
 
@@ -43,7 +47,7 @@ def test_one_vector_per_clip_is_one_frame():
 @pytest.mark.parametrize(("frames", "last"), [(FRAMES, 0), (LAYERS, 3)])
 def test_a_layer_that_is_not_there_says_which_are(frames: np.ndarray, last: int):
     with pytest.raises(UsageError, match=f"names a layer that is not there; expected 0 to {last}"):
-        views.select(views.summarise(frames, 3)[np.newaxis], View(layer=last + 1))
+        views.select(summarised(frames), View(layer=last + 1))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +63,7 @@ def test_a_layer_that_is_not_there_says_which_are(frames: np.ndarray, last: int)
 )
 def test_frames_that_break_the_contract_are_refused(frames: np.ndarray, message: str):
     with pytest.raises(PluginError, match=message):
-        views.summarise(frames, 3)
+        views.stacked(frames, 3)
 
 
 @pytest.mark.parametrize(
@@ -71,4 +75,29 @@ def test_a_layer_of_the_frames_is_chosen_as_it_is_of_the_statistics(chosen, expe
 
 def test_a_layer_of_the_frames_that_is_not_there_says_which_are():
     with pytest.raises(UsageError, match="expected 0 to 3"):
-        views.layer(LAYERS, View(layer=4))
+        views.layer(views.stacked(LAYERS, 3), View(layer=4))
+
+
+def test_the_last_state_may_be_no_layer():
+    made = summarised(LAYERS, n_layers=3)
+    chosen = [View(layer=name, pool="mean") for name in ("last", 2, "mean")]
+    last, second, mean = (views.select(made, view)[0] for view in chosen)
+    np.testing.assert_allclose(last, LAYERS[3].mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(second, LAYERS[2].mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(mean, LAYERS[:3].mean(axis=(0, 1)), rtol=1e-5)
+    with pytest.raises(UsageError, match="expected 0 to 2"):
+        views.select(made, View(layer=3))
+
+
+@pytest.mark.parametrize("n_layers", [2, 6])
+def test_another_number_of_layers_than_was_declared_is_refused(n_layers: int):
+    with pytest.raises(PluginError, match=f"returned 4 layers; expected {n_layers}, and one more"):
+        views.stacked(LAYERS, 3, n_layers)
+
+
+@pytest.mark.parametrize("cuts", [[3], [1, 2, 6]])
+@pytest.mark.parametrize("frames", [FRAMES, LAYERS, LAYERS * 1e-3 + 1e3])
+def test_windows_have_the_statistics_of_the_whole(frames: np.ndarray, cuts: list[int]):
+    parts = np.split(views.stacked(frames.astype(np.float32), 3), cuts, axis=1)
+    merged = views.merge([(part.shape[1], views.summarise(part)) for part in parts])
+    np.testing.assert_allclose(merged, summarised(frames.astype(np.float32))[0], rtol=1e-3, atol=1e-4)

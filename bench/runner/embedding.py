@@ -1,30 +1,48 @@
-"""Clips -> embeddings, batch by batch."""
+"""Clips -> embeddings: decoded ahead, in batches of like lengths, long ones in windows."""
 
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+
+import numpy as np
+import soundfile
+from threadpoolctl import threadpool_limits
 
 from bench import audio, augment, preprocess, registry, views
 from bench.augment import Changes
 from bench.cache import Embedded
 from bench.errors import BenchError, ClipError, PluginError
-from bench.types import Audio, Clip, Extractor, Frames, Spec
+from bench.types import Audio, Clip, Extractor, Frames, Spec, Statistics
 
-BATCH_CLIPS = 32
-BATCH_SECONDS = 600
-"""A batch is full at either: it is what a kill can lose, and what must fit into memory."""
+BATCH_CLIPS = 256
+BATCH_SECONDS = 300.0
+"""A batch is full at either, padding included, unless the extractor says what it takes."""
+
+DECODED_SECONDS = 600.0
+"""So much audio may be decoded ahead of the extractor."""
+
+READERS = 2
+"""Threads that decode."""
+
+KEEP_SECONDS = 5.0
+KEEP_CLIPS = 512
+"""What is embedded is handed out to be kept at either: it is what a kill can lose."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What became of a batch: content digest -> embedding, or -> why the clip cannot be decoded."""
+    """What became of some clips: content digest -> embedding, or -> why the clip cannot be decoded."""
 
     made: Mapping[str, Embedded]
     bad: Mapping[str, str]
     done: int
-    """Clips up to this batch, itself included."""
+    """Clips up to these, themselves included."""
 
 
 def embed(
@@ -49,47 +67,150 @@ def embed(
     extractor = registry.build(spec)
     if not isinstance(extractor, Extractor):
         raise PluginError(f"extractor '{spec.name}' ({spec.factory}) lacks sample_rate, dim or embed")
-    steps = preprocess.parse(spec.preprocess)
-    decoded: dict[str, Audio] = {}
+    engine = _Engine(spec, extractor, keep_frames)
+    made: dict[str, Embedded] = {}
     bad: dict[str, str] = {}
-    for done, (content, clip) in enumerate(clips.items(), start=1):
+    kept = time.perf_counter()
+    results = engine.run(_decoded(clips, spec, extractor.sample_rate, changes))
+    for done, (content, result) in enumerate(results, start=1):
+        if isinstance(result, str):
+            bad[content] = result
+        else:
+            made[content] = result
+        if time.perf_counter() - kept > KEEP_SECONDS or len(made) >= KEEP_CLIPS or done == len(clips):
+            yield Batch(made, bad, done)
+            made, bad, kept = {}, {}, time.perf_counter()
+
+
+def _decoded(
+    clips: Mapping[str, Clip], spec: Spec, sample_rate: int, changes: Changes
+) -> Iterator[tuple[str, Audio | str]]:
+    """Yield (content, samples or why there are none), the longest first, decoded ahead in threads."""
+    steps = preprocess.parse(spec.preprocess)
+    seconds = {content: _seconds(clip) for content, clip in clips.items()}
+    order = iter(sorted(clips, key=lambda content: -seconds[content]))
+
+    def read(content: str) -> Audio | str:
         try:
-            y = audio.read(clip, extractor.sample_rate, steps.quality)
-            decoded[content] = steps.apply(augment.apply(changes, y, extractor.sample_rate, int(content, 16)))
+            y = audio.read(clips[content], sample_rate, steps.quality)
         except ClipError as error:
-            bad[content] = str(error)
-        n_samples = sum(samples.size for samples in decoded.values())
-        full = len(decoded) >= BATCH_CLIPS or n_samples >= BATCH_SECONDS * extractor.sample_rate
-        if full or done == len(clips):
-            yield Batch(_embed_batch(extractor, spec, decoded, keep_frames), bad, done)
-            decoded, bad = {}, {}
+            return str(error)
+        return steps.apply(augment.apply(changes, y, sample_rate, int(content, 16)))
+
+    with ThreadPoolExecutor(READERS) as readers:
+        ahead: deque[tuple[str, Future[Audio | str]]] = deque()
+        n_seconds = 0.0
+        for content in order:
+            ahead.append((content, readers.submit(read, content)))
+            n_seconds += seconds[content]
+            while len(ahead) > READERS and (n_seconds > DECODED_SECONDS or len(ahead) > BATCH_CLIPS):
+                first, future = ahead.popleft()
+                n_seconds -= seconds[first]
+                yield first, future.result()
+        for content, future in ahead:
+            yield content, future.result()
 
 
-def _embed_batch(
-    extractor: Extractor, spec: Spec, decoded: Mapping[str, Audio], keep_frames: bool
-) -> Mapping[str, Embedded]:
-    """Return the embeddings of a batch, its time shared out by the clips' lengths."""
-    if not decoded:
-        return {}
-    start = time.perf_counter()
+def _seconds(clip: Clip) -> float:
+    """Return about how long a clip is, in s, by its header; 0 if it has none."""
+    if clip.end is not None:
+        return clip.end - (clip.start or 0.0)
     try:
-        frames: list[Frames] = list(extractor.embed(list(decoded.values())))
-    except Exception as error:  # whatever a plugin raises fails its own cells
-        raise PluginError(f"extractor '{spec.name}' raised {cause(error)}") from error
-    seconds = time.perf_counter() - start
-    if len(frames) != len(decoded):
-        raise PluginError(f"extractor '{spec.name}' returned {len(frames)} arrays for {len(decoded)} clips")
-    n_samples = sum(samples.size for samples in decoded.values())
-    made = {}
-    for (content, samples), array in zip(decoded.items(), frames, strict=True):
+        return float(soundfile.info(clip.path).duration) - (clip.start or 0.0)
+    except (soundfile.LibsndfileError, OSError):
+        return 0.0
+
+
+@dataclass(slots=True)
+class _Clip:
+    """A clip on its way through the extractor, window by window."""
+
+    content: str
+    n_samples: int
+    n_windows: int
+    seconds: float = 0.0
+    parts: list[tuple[int, Statistics]] = field(default_factory=list)
+    frames: list[Frames] = field(default_factory=list)
+
+
+class _Engine:
+    """An extractor, what it is called with at once, and what becomes of what it returns."""
+
+    def __init__(self, spec: Spec, extractor: Extractor, keep_frames: bool) -> None:
+        rate = extractor.sample_rate
+        self.spec = spec
+        self.extractor = extractor
+        self.keep_frames = keep_frames
+        self.rate = rate
+        self.n_layers: int | None = getattr(extractor, "n_layers", None)
+        self.most_samples = round(getattr(extractor, "batch_seconds", BATCH_SECONDS) * rate)
+        self.least_samples = round(getattr(extractor, "padded_seconds", 0.0) * rate)
+        self.window = round(getattr(extractor, "max_seconds", 0.0) * rate)
+        # Features of signals are made of many small products, which several threads only slow down.
+        self.threads = nullcontext if spec.weights else partial(threadpool_limits, 1, user_api="blas")
+
+    def run(self, decoded: Iterator[tuple[str, Audio | str]]) -> Iterator[tuple[str, Embedded | str]]:
+        """Yield (content, embedding or why there is none) of every clip."""
+        batch: list[tuple[_Clip, Audio]] = []
+        longest = self.least_samples
+        for content, samples in decoded:
+            if isinstance(samples, str):
+                yield content, samples
+                continue
+            windows = self._windows(samples)
+            clip = _Clip(content, samples.size, len(windows))
+            for window in windows:
+                longest = max(longest, window.size)
+                if batch and (longest * (len(batch) + 1) > self.most_samples or len(batch) == BATCH_CLIPS):
+                    yield from self._finished(batch)
+                    batch, longest = [], max(self.least_samples, window.size)
+                batch.append((clip, window))
+        yield from self._finished(batch)
+
+    def _windows(self, samples: Audio) -> Sequence[Audio]:
+        """Return a clip's samples in equal windows that are no longer than the extractor takes."""
+        n_windows = -(-samples.size // self.window) if self.window else 1
+        return np.array_split(samples, n_windows)
+
+    def _finished(self, batch: Sequence[tuple[_Clip, Audio]]) -> Iterator[tuple[str, Embedded]]:
+        """Yield the embeddings of the clips of which a batch holds the last window."""
+        for (clip, _), frames, seconds in zip(batch, *self._embed([y for _, y in batch]), strict=True):
+            try:
+                layers = views.stacked(frames, self.extractor.dim, self.n_layers)
+            except PluginError as error:
+                raise PluginError(f"extractor '{self.spec.name}' {error}") from error
+            clip.parts.append((layers.shape[1], views.summarise(layers)))
+            clip.seconds += seconds
+            if self.keep_frames:
+                clip.frames.append(layers)
+            if len(clip.parts) == clip.n_windows:
+                kept = np.concatenate(clip.frames, axis=1) if clip.frames else None
+                statistics = views.merge(clip.parts)
+                yield clip.content, Embedded(statistics, clip.n_samples / self.rate, clip.seconds, kept)
+
+    def _embed(self, audios: Sequence[Audio]) -> tuple[Sequence[Frames], Sequence[float]]:
+        """Return the frames of a batch, halved where it is too large, and its time by the clips' lengths."""
+        if not audios:
+            return [], []
+        start = time.perf_counter()
         try:
-            statistics = views.summarise(array, extractor.dim)
-            kept = views.stacked(array, extractor.dim) if keep_frames else None
-        except PluginError as error:
-            raise PluginError(f"extractor '{spec.name}' {error}") from error
-        share = samples.size / n_samples
-        made[content] = Embedded(statistics, samples.size / extractor.sample_rate, share * seconds, kept)
-    return made
+            with self.threads():
+                frames: Sequence[Frames] = list(self.extractor.embed(audios))
+        except MemoryError as error:
+            if len(audios) == 1:
+                raise PluginError(f"extractor '{self.spec.name}' ran out of memory on one clip") from error
+            self.most_samples //= 2
+            halves = [self._embed(half) for half in (audios[: len(audios) // 2], audios[len(audios) // 2 :])]
+            return [f for half, _ in halves for f in half], [s for _, half in halves for s in half]
+        except Exception as error:  # whatever a plugin raises fails its own cells
+            raise PluginError(f"extractor '{self.spec.name}' raised {cause(error)}") from error
+        seconds = time.perf_counter() - start
+        if len(frames) != len(audios):
+            raise PluginError(
+                f"extractor '{self.spec.name}' returned {len(frames)} arrays for {len(audios)} clips"
+            )
+        n_samples = sum(samples.size for samples in audios)
+        return frames, [samples.size / n_samples * seconds for samples in audios]
 
 
 def cause(error: Exception) -> str:

@@ -118,23 +118,20 @@ class _Execution:
     def _embed(self, source: Source, spec: Spec, keep_frames: bool) -> Mapping[str, Embedded]:
         """Return content digest -> embedding of every decodable clip, and of its augmented copies."""
         digest = self.plan.digests[spec.name]
-        embedded = dict(self.cache.read(digest))
-        if keep_frames:
-            frames = self.cache.read_frames(digest, set().union(source.contents, *source.copies))
-            framed = [content for content in frames if content in embedded]
-            embedded = {content: replace(embedded[content], frames=frames[content]) for content in framed}
+        embedded = self._kept(source, digest, keep_frames)
+        made: set[str] = set()
         clips = source.dataset.clips()
         bad: dict[str, str] = {}
         passes = [(source.contents, ()), *((contents, self.changes) for contents in source.copies)]
         for contents, changes in passes:
             triples = zip(clips, contents, source.contents, strict=True)
             wanted = {content: clip for clip, content, own in triples if content and own not in bad}
-            todo = {content: clip for content, clip in wanted.items() if content not in embedded}
+            todo = {content: clip for content, clip in wanted.items() if content not in {*embedded, *made}}
             self.counters.clips_cached += len(wanted) - len(todo)
             for batch in embed(todo, spec, changes, keep_frames=keep_frames):
                 if batch.made:
                     self.cache.write(digest, batch.made)
-                embedded.update(batch.made)
+                made.update(batch.made)
                 bad.update(batch.bad)
                 self.counters.clips_decoded += len(batch.made)
                 self.counters.clips_embedded += len(batch.made)
@@ -142,7 +139,17 @@ class _Execution:
         pairs = zip(clips, source.contents, strict=True)
         undecodable = {clip.id: bad[content] for clip, content in pairs if content in bad}
         self.store.write_bad_clips(source.dataset.name, {**source.unreadable, **undecodable})
-        return embedded
+        # From the cache, which maps them into memory: so many of them need not fit into it.
+        return self._kept(source, digest, keep_frames) if made else embedded
+
+    def _kept(self, source: Source, digest: str, keep_frames: bool) -> Mapping[str, Embedded]:
+        """Return what the cache has of an extractor's digest; if frames are needed, what it has with them."""
+        embedded = self.cache.read(digest)
+        if not keep_frames:
+            return embedded
+        frames = self.cache.read_frames(digest, set().union(source.contents, *source.copies))
+        framed = [content for content in frames if content in embedded]
+        return {content: replace(embedded[content], frames=frames[content]) for content in framed}
 
     def _gather(self, source: Source, embedded: Mapping[str, Embedded]) -> _Gathered:
         """Return the embeddings in the dataset's order.
@@ -180,19 +187,19 @@ class _Part:
 
     Parameters
     ----------
-    statistics : Statistics
-        shape=(n_good, n_layers, n_statistics, dim).
+    statistics : Sequence[Statistics]
+        One array per good clip.
     frames : Sequence[Frames]
         One array of shape (n_layers, n_frames, dim) per good clip, if a head needs them; else empty.
     """
 
-    statistics: Statistics
+    statistics: Sequence[Statistics]
     frames: Sequence[Frames]
 
     @classmethod
     def of(cls, rows: Sequence[Embedded]) -> Self:
         frames = [row.frames for row in rows if row.frames is not None]
-        return cls(np.stack([row.statistics for row in rows]), frames)
+        return cls([row.statistics for row in rows], frames)
 
     def seen(self, cell: Cell) -> Embeddings | Sequence[Frames]:
         """Return what the cell's head sees."""

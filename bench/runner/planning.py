@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bench
-from bench import audio, augment, datasets, preprocess, registry
+from bench import audio, augment, datasets, devices, preprocess, registry, weights
 from bench.datasets import splits
-from bench.errors import ClipError, LabelError, PluginError, SplitError, UsageError
+from bench.errors import ClipError, LabelError, PluginError, SplitError, UnavailableError, UsageError
 from bench.metrics import METRICS
 from bench.registry import Registry
 from bench.types import (
@@ -62,6 +62,8 @@ class Request:
         What `bench.augment` does to copies of the training clips.
     copies : int
         Of each training clip, if they are augmented.
+    device, precision : str
+        As `devices.resolve` takes them.
     """
 
     datasets: Sequence[str]
@@ -78,6 +80,8 @@ class Request:
     preprocess: Sequence[str] = ()
     augment: Sequence[str] = ()
     copies: int = 1
+    device: str = "auto"
+    precision: str = "fp32"
 
     @property
     def augmented(self) -> str:
@@ -212,18 +216,38 @@ def _asked(request: Request, declared: Registry) -> list[Task]:
 
 
 def _extractors(request: Request, declared: Registry) -> list[tuple[Learner, View]]:
-    """Return the extractors asked for as NAME or NAME@VIEW."""
-    asked = [text.partition("@") for text in request.extractors or declared.extractors]
-    points = dict.fromkeys((name, View.parse(view)) for name, _, view in asked)
-    specs = {name: registry.find("extractor", name, declared.extractors) for name, _ in points}
-    steps = tuple(request.preprocess)
-    learners = {name: _learner(replace(s, preprocess=s.preprocess + steps)) for name, s in specs.items()}
+    """Return the extractors asked for as NAME or NAME@VIEW, or all that are offered and can run here."""
+    texts = request.extractors or [name for name, spec in declared.extractors.items() if spec.offered]
+    asked = [text.partition("@") for text in texts]
+    names = dict.fromkeys(name for name, _, _ in asked)
+    learners = {name: _learner(_extractor(name, request, declared), request) for name in names}
+    points: dict[tuple[str, View], None] = {}
+    for name, _, view in asked:
+        if request.extractors or not learners[name].obstacle:
+            points |= dict.fromkeys((name, each) for each in _views(learners[name], View.parse(view)))
     return [(learners[name], view) for name, view in points]
+
+
+def _extractor(name: str, request: Request, declared: Registry) -> Spec:
+    """Return the spec of an extractor with the steps that the request adds."""
+    if name.partition(":")[0] in registry.CHECKPOINTS and name not in declared.extractors:
+        spec = registry.of_checkpoint(name)
+    else:
+        spec = registry.find("extractor", name, declared.extractors)
+    return replace(spec, preprocess=spec.preprocess + tuple(request.preprocess))
+
+
+def _views(learner: Learner, view: View) -> list[View]:
+    """Return a view, or for all layers one of each; an extractor that cannot run has none to count."""
+    if view.layer != "all" or learner.obstacle:
+        return [view]
+    n_layers = getattr(registry.build(learner.spec), "n_layers", 1)
+    return [replace(view, layer=number) for number in range(n_layers)]
 
 
 def _heads(request: Request, declared: Registry) -> list[Learner]:
     """Return the heads asked for, the baseline always among them."""
-    offered = [name for name, head in declared.heads.items() if head.unit == "clip"]
+    offered = [name for name, head in declared.heads.items() if head.offered]
     names = dict.fromkeys([*(request.heads or offered), BASELINE])
     heads = [registry.find("head", name, declared.heads) for name in names]
     for head in heads:
@@ -232,18 +256,28 @@ def _heads(request: Request, declared: Registry) -> list[Learner]:
         if head.unit not in UNITS:
             units = " or ".join(UNITS)
             raise UsageError(f"{head.place}: head '{head.name}' has unit '{head.unit}'; expected {units}")
-    return [_learner(head) for head in heads]
+    return [_learner(head, request) for head in heads]
 
 
-def _learner(spec: Spec) -> Learner:
+def _learner(spec: Spec, request: Request) -> Learner:
+    """Return a spec with its identity, and with its weights and where they run if it has any."""
     command = registry.missing(spec)
     if command:
         reason = f"{spec.kind} '{spec.name}' is not installed; run: {command}"
         return Learner(spec, obstacle=(Status.SKIPPED, reason))
     try:
         identity = registry.identity(spec)
+        if spec.weights:
+            path = weights.locate(spec.weights)
+            device, precision = devices.resolve(request.device, request.precision)
+            identity = {**identity, "weights": weights.digest(path), "precision": precision}
+            own = {"checkpoint": str(path), "device": device, "precision": precision}
+            spec = replace(spec, params={**spec.params, **own})
     except PluginError as error:
         return Learner(spec, obstacle=(Status.FAILED, str(error)))
+    except UnavailableError as error:
+        reason = f"extractor '{spec.name}': {error}; run: bench fetch {spec.name}"
+        return Learner(spec, obstacle=(Status.SKIPPED, reason))
     if spec.kind == "extractor":
         steps = preprocess.identity(preprocess.parse(spec.preprocess))
         identity = {**identity, "audio": {**audio.identity(), **steps}}

@@ -1,0 +1,100 @@
+"""Transformers over the waveform: Wav2Vec2, HuBERT, WavLM, data2vec-audio, and their like."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoFeatureExtractor, AutoModel
+
+from bench.errors import PluginError
+from bench.extractors.checkpoint import loaded
+from bench.types import Audio, Frames
+
+WINDOW_SECONDS = 30.0
+PADDED = ("wav2vec2", "hubert")
+"""The types of models that padding with a mask does not change, if they have no group norm."""
+
+BATCH_SECONDS = {"cpu": 20.0, "cuda": 240.0}
+
+
+class Transformer:
+    """Every hidden state of an audio encoder that takes waveforms, from one forward pass.
+
+    Layer 0 is the input of the first transformer layer, layer N the output of the N-th, and behind them is
+    the last hidden state. Clips are normalised as the checkpoint's own preprocessor says. Wav2Vec2 and HuBERT
+    with layer norms see a batch of clips padded, with a mask. All other models see clips of one length at a
+    time: padding changes what a group norm normalises by, and leaks through data2vec's convolutions.
+
+    Parameters
+    ----------
+    checkpoint : str
+        A folder as `save_pretrained` writes it.
+    precision : str
+        ``fp32`` or ``bf16``.
+    device : str
+        As torch calls it.
+    """
+
+    max_seconds = WINDOW_SECONDS
+
+    def __init__(self, checkpoint: str, precision: str = "fp32", device: str = "cpu") -> None:
+        model, config = loaded(AutoModel, checkpoint)
+        if model.main_input_name != "input_values" or not hasattr(model, "_get_feat_extract_output_lengths"):
+            raise PluginError(
+                f"{checkpoint}: {type(model).__name__} takes {model.main_input_name}; expected an encoder of "
+                "waveforms, such as Wav2Vec2, HuBERT or WavLM"
+            )
+        self.processor = AutoFeatureExtractor.from_pretrained(checkpoint)
+        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.model = model.to(device, self.dtype).eval()
+        self.device = device
+        self.sample_rate = int(self.processor.sampling_rate)
+        self.dim = int(config.hidden_size)
+        self.n_layers = int(config.num_hidden_layers) + 1
+        self.batch_seconds = BATCH_SECONDS[torch.device(device).type]
+        self.equal_lengths = config.model_type not in PADDED or config.feat_extract_norm == "group"
+        self.shortest = _receptive_field(config.conv_kernel, config.conv_stride)
+
+    def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
+        """Return one array of shape (n_layers + 1, n_frames, dim) per clip; zeros pad too short ones."""
+        clips = [np.pad(clip, (0, max(0, self.shortest - clip.size))) for clip in audio]
+        if not self.equal_lengths:
+            return self._forward(clips)
+        rows: dict[int, list[int]] = {}
+        for row, clip in enumerate(clips):
+            rows.setdefault(clip.size, []).append(row)
+        frames: dict[int, Frames] = {}
+        for same in rows.values():
+            frames.update(zip(same, self._forward([clips[row] for row in same]), strict=True))
+        return [frames[row] for row in range(len(clips))]
+
+    def _forward(self, clips: Sequence[Audio]) -> list[Frames]:
+        """Return the frames of clips in one batch."""
+        lengths = torch.tensor([clip.size for clip in clips])
+        padded = len(set(lengths.tolist())) > 1
+        inputs: Any = self.processor(
+            list(clips),
+            sampling_rate=self.sample_rate,
+            padding=padded,
+            return_attention_mask=padded,
+            return_tensors="pt",
+        )
+        mask = inputs["attention_mask"].to(self.device) if padded else None
+        values = inputs["input_values"].to(self.device, self.dtype)
+        try:
+            with torch.inference_mode():
+                output = self.model(values, attention_mask=mask, output_hidden_states=True)
+        except torch.OutOfMemoryError as error:
+            raise MemoryError(str(error)) from error
+        states = torch.stack([*output.hidden_states, output.last_hidden_state], dim=1).float().cpu().numpy()
+        n_frames = self.model._get_feat_extract_output_lengths(lengths).tolist()
+        return [states[row, :, :n] for row, n in enumerate(n_frames)]
+
+
+def _receptive_field(kernels: Sequence[int], strides: Sequence[int]) -> int:
+    """Return the number of samples that a stack of convolutions makes one frame of."""
+    n_samples = 1
+    for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):
+        n_samples = (n_samples - 1) * stride + kernel
+    return n_samples

@@ -1,0 +1,88 @@
+"""The encoder of Whisper."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import WhisperFeatureExtractor, WhisperModel
+
+from bench.errors import PluginError
+from bench.extractors.checkpoint import loaded
+from bench.types import Audio, Frames
+
+SAMPLES_PER_FRAME = 320
+"""A hop of 160 samples between mel frames, of which the second convolution takes every other."""
+
+
+class Whisper:
+    """Every hidden state of Whisper's encoder over the frames that a clip really has.
+
+    Layer 0 is the input of the first layer; the last layer is the last hidden state, with the final norm.
+
+    Parameters
+    ----------
+    checkpoint : str
+        A folder as `save_pretrained` writes it.
+    short : bool
+        Whether a clip is encoded with the positions that it needs only. Whisper itself pads every clip to
+        30 s with silence, which the real frames attend to: without it they are others, and far cheaper.
+    precision : str
+        ``fp32`` or ``bf16``.
+    device : str
+        As torch calls it.
+
+    References
+    ----------
+    Radford et al., "Robust speech recognition via large-scale weak supervision", ICML 2023.
+    """
+
+    def __init__(
+        self, checkpoint: str, short: bool = False, precision: str = "fp32", device: str = "cpu"
+    ) -> None:
+        model, config = loaded(WhisperModel, checkpoint)
+        if config.model_type != "whisper":
+            raise PluginError(f"{checkpoint}: is a checkpoint of {config.model_type}; expected whisper")
+        self.processor = WhisperFeatureExtractor.from_pretrained(checkpoint)
+        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.encoder = model.encoder.to(device, self.dtype).eval()
+        self.positions = self.encoder.embed_positions.weight.detach()
+        self.device = device
+        self.short = short
+        self.sample_rate = int(self.processor.sampling_rate)
+        self.dim = int(config.d_model)
+        self.n_layers = int(config.encoder_layers) + 1
+        self.max_seconds = config.max_source_positions * SAMPLES_PER_FRAME / self.sample_rate
+        self.batch_seconds = self.max_seconds * (2 if torch.device(device).type == "cpu" else 16)
+        self.padded_seconds = 0.0 if short else self.max_seconds
+
+    def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
+        """Return one array of shape (n_layers, n_frames, dim) per clip of at most 30 s, a frame per 20 ms."""
+        n_frames = [max(1, -(-clip.size // SAMPLES_PER_FRAME)) for clip in audio]
+        features = self._features(audio)
+        if not self.short:
+            return [states[:, :n] for states, n in zip(self._forward(features), n_frames, strict=True)]
+        frames: dict[int, Frames] = {}
+        for n in sorted(set(n_frames)):  # no mask is known to Whisper: only equal lengths share a batch
+            rows = [row for row, length in enumerate(n_frames) if length == n]
+            frames.update(zip(rows, self._forward(features[rows, :, : 2 * n]), strict=True))
+        return [frames[row] for row in range(len(audio))]
+
+    def _features(self, audio: Sequence[Audio]) -> torch.Tensor:
+        """Return the log mel spectra of clips padded to 30 s, shape=(n_clips, n_mels, 3000)."""
+        inputs: Any = self.processor(list(audio), sampling_rate=self.sample_rate, return_tensors="pt")
+        features: torch.Tensor = inputs["input_features"]
+        return features
+
+    def _forward(self, features: torch.Tensor) -> Frames:
+        """Return the hidden states of a batch, shape=(n_clips, n_layers, n_frames, dim)."""
+        # The encoder refuses another length than it has positions.
+        n_frames = features.shape[-1] // 2
+        self.encoder.config.max_source_positions = n_frames
+        self.encoder.embed_positions = torch.nn.Embedding.from_pretrained(self.positions[:n_frames])
+        try:
+            with torch.inference_mode():
+                output = self.encoder(features.to(self.device, self.dtype), output_hidden_states=True)
+        except torch.OutOfMemoryError as error:
+            raise MemoryError(str(error)) from error
+        return np.asarray(torch.stack(output.hidden_states, dim=1).float().cpu().numpy())

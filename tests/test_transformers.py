@@ -1,0 +1,239 @@
+"""Transformers from small checkpoints that are made here, beside plain calls of the transformers library."""
+
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra 'neural'")
+import transformers  # noqa: E402
+
+from bench import audio  # noqa: E402
+from bench.errors import PluginError  # noqa: E402
+from bench.extractors.auto import extractor  # noqa: E402
+from bench.extractors.transformer import Transformer  # noqa: E402
+from bench.extractors.whisper import Whisper  # noqa: E402
+from bench.types import Audio, Clip  # noqa: E402
+
+TINY = {
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "conv_dim": (16, 16, 16, 16),
+    "conv_kernel": (10, 3, 3, 2),
+    "conv_stride": (5, 4, 4, 4),
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 4,
+    "vocab_size": 12,
+}
+KINDS = {
+    "wav2vec2-group": ("Wav2Vec2", {"feat_extract_norm": "group"}),
+    "wav2vec2-layer": ("Wav2Vec2", {"feat_extract_norm": "layer", "do_stable_layer_norm": True}),
+    "hubert-group": ("Hubert", {"feat_extract_norm": "group"}),
+    "hubert-layer": ("Hubert", {"feat_extract_norm": "layer", "do_stable_layer_norm": True}),
+    "wavlm-group": ("WavLM", {"feat_extract_norm": "group"}),
+    "wavlm-layer": ("WavLM", {"feat_extract_norm": "layer", "do_stable_layer_norm": True}),
+    "data2vec": ("Data2VecAudio", {}),
+}
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a maker of tiny seeded checkpoints, saved as their library saves them."""
+
+    def make(kind: str) -> Path:
+        folder = tmp_path_factory.getbasetemp() / "checkpoints" / kind
+        if folder.is_dir():
+            return folder
+        torch.manual_seed(0)
+        if kind == "whisper":
+            sizes = {"d_model": 32, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "vocab_size": 100}
+            heads = {"encoder_attention_heads": 4, "decoder_attention_heads": 4}
+            tokens = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}
+            layers = {"encoder_layers": 2, "decoder_layers": 1}
+            config = transformers.WhisperConfig(**layers, **sizes, **heads, **tokens)
+            transformers.WhisperModel(config).save_pretrained(folder)
+            transformers.WhisperFeatureExtractor().save_pretrained(folder)
+            return folder
+        name, options = KINDS[kind]
+        config = getattr(transformers, f"{name}Config")(**TINY, **options)
+        getattr(transformers, f"{name}Model")(config).save_pretrained(folder)
+        masked = options.get("feat_extract_norm") != "group"
+        transformers.Wav2Vec2FeatureExtractor(return_attention_mask=masked).save_pretrained(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def clips(home: Path, take: Callable[[str, int, int], Path]) -> list[Audio]:
+    """Return recordings of several lengths, two of them equal, and 0.05 s of one."""
+    heard = [audio.read(Clip("a", take("theo", digit, 0)), 16000) for digit in range(4)]
+    return [*heard, heard[0][::-1].copy(), heard[1][:800], np.tile(heard[2], 4)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_layer_is_that_of_a_plain_call(kind: str, checkpoint, clips: list[Audio]):
+    folder = checkpoint(kind)
+    model = transformers.AutoModel.from_pretrained(folder).eval()
+    processor = transformers.AutoFeatureExtractor.from_pretrained(folder)
+    made = Transformer(str(folder))
+    assert (made.sample_rate, made.dim, made.n_layers) == (16000, 32, 4)
+    for clip, frames in zip(clips, made.embed(clips), strict=True):
+        inputs = processor(clip, sampling_rate=16000, return_tensors="pt").input_values
+        with torch.no_grad():
+            expected = model(inputs, output_hidden_states=True)
+        states = [*expected.hidden_states, expected.last_hidden_state]
+        assert frames.shape == (5, states[0].shape[1], 32)
+        np.testing.assert_allclose(frames, torch.cat(states).numpy(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "whisper", "whisper-short"])
+def test_a_clip_has_the_same_frames_in_any_company_and_order(kind: str, checkpoint, clips: list[Audio]):
+    made = _made(kind, checkpoint)
+    together = made.embed(clips)
+    backwards = made.embed(clips[::-1])[::-1]
+    for clip, frames, again in zip(clips, together, backwards, strict=True):
+        np.testing.assert_allclose(made.embed([clip])[0], frames, atol=2e-5)
+        np.testing.assert_allclose(again, frames, atol=2e-5)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "whisper", "whisper-short"])
+@pytest.mark.parametrize(
+    "clip",
+    [
+        np.zeros(16000, np.float32),
+        np.ones(16000, np.float32),
+        np.sign(np.sin(np.arange(16000))).astype(np.float32),
+        np.full(1, 0.5, np.float32),
+        np.zeros(399, np.float32),
+    ],
+    ids=["silence", "dc", "clipped", "one sample", "short silence"],
+)
+def test_silence_and_scraps_give_finite_frames(kind: str, clip: Audio, checkpoint):
+    [frames] = _made(kind, checkpoint).embed([clip])
+    assert frames.shape[1] >= 1
+    assert np.isfinite(frames).all()
+
+
+def test_whisper_is_a_plain_call_cut_to_the_clips_own_frames(checkpoint, clips: list[Audio]):
+    folder = checkpoint("whisper")
+    encoder = transformers.WhisperModel.from_pretrained(folder).encoder.eval()
+    processor = transformers.WhisperFeatureExtractor.from_pretrained(folder)
+    made = Whisper(str(folder))
+    assert (made.dim, made.n_layers, made.max_seconds, made.padded_seconds) == (32, 3, 30.0, 30.0)
+    for clip, frames in zip(clips, made.embed(clips), strict=True):
+        inputs = processor(clip, sampling_rate=16000, return_tensors="pt").input_features
+        with torch.no_grad():
+            states = encoder(inputs, output_hidden_states=True).hidden_states
+        n_frames = -(-clip.size // 320)
+        assert frames.shape == (3, n_frames, 32)
+        np.testing.assert_allclose(frames, torch.cat(states)[:, :n_frames].numpy(), atol=1e-5)
+
+
+def test_short_whisper_of_30_s_is_whisper(checkpoint, clips: list[Audio]):
+    folder = str(checkpoint("whisper"))
+    whole = np.resize(clips[0], 480_000)
+    [long], [short] = Whisper(folder).embed([whole]), Whisper(folder, short=True).embed([whole])
+    np.testing.assert_allclose(short, long, atol=1e-5)
+
+
+def test_short_whisper_starts_like_whisper_and_differs_by_what_it_attends_to(checkpoint, clips: list[Audio]):
+    folder = str(checkpoint("whisper"))
+    [long], [short] = Whisper(folder).embed(clips[:1]), Whisper(folder, short=True).embed(clips[:1])
+    assert long.shape == short.shape
+    np.testing.assert_allclose(short[0, :-1], long[0, :-1], atol=1e-5)  # before attention, but for the edge
+    assert np.abs(short[2] - long[2]).max() > 1e-3
+
+
+def test_half_precision_is_near_full_precision(checkpoint, clips: list[Audio]):
+    folder = str(checkpoint("wav2vec2-layer"))
+    [full], [half] = (Transformer(folder, precision=p).embed(clips[:1]) for p in ("fp32", "bf16"))
+    difference = np.linalg.norm(half - full) / np.linalg.norm(full)
+    assert 0 < difference < 0.05
+    assert half.dtype == np.float32
+
+
+def test_any_checkpoint_finds_its_class(checkpoint):
+    assert isinstance(extractor(str(checkpoint("whisper"))), Whisper)
+    assert isinstance(extractor(str(checkpoint("hubert-group"))), Transformer)
+
+
+class Evil:
+    """What a pickle would run if it were loaded without care."""
+
+    def __reduce__(self):
+        return (print, ("the pickle's code ran",))
+
+
+def _no_checkpoint(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+def _corrupt(folder: Path) -> None:
+    content = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(content[: len(content) // 2])
+
+
+def _pickled(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps({"a": Evil()}, protocol=2))
+
+
+def _text_model(folder: Path) -> None:
+    _no_checkpoint(folder)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    transformers.BertModel(transformers.BertConfig(vocab_size=10, **sizes)).save_pretrained(folder)
+
+
+def _deeper(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 4}))
+
+
+def _other_sizes(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"intermediate_size": 48}))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_no_checkpoint, "cannot be loaded"),
+        (_corrupt, "cannot be loaded"),
+        (_pickled, "cannot be loaded .*[Ww]eights.only"),
+        (_text_model, "BertModel takes input_ids; expected an encoder of waveforms"),
+        (_deeper, r"lacks \d+ weights of Wav2Vec2Model, such as encoder.layers.3"),
+        (_other_sizes, "cannot be loaded|lacks"),
+    ],
+)
+def test_what_is_no_audio_checkpoint_is_one_line(spoil, message: str, checkpoint, tmp_path: Path, capfd):
+    folder = tmp_path / "spoilt"
+    shutil.copytree(checkpoint("wav2vec2-group"), folder)
+    spoil(folder)
+    with pytest.raises(PluginError, match=message) as caught:
+        extractor(str(folder))
+    assert "\n" not in str(caught.value)
+    assert str(folder) in str(caught.value)
+    assert "code ran" not in capfd.readouterr().out
+
+
+def test_a_checkpoint_without_a_head_of_its_own_loads_from_one_with(checkpoint, tmp_path: Path):
+    torch.manual_seed(0)
+    config = transformers.Wav2Vec2Config(**TINY)
+    model = transformers.Wav2Vec2ForCTC(config)
+    model.save_pretrained(tmp_path)
+    transformers.Wav2Vec2FeatureExtractor().save_pretrained(tmp_path)
+    assert Transformer(str(tmp_path)).n_layers == 4
+
+
+def _made(kind: str, checkpoint) -> Transformer | Whisper:
+    if kind.startswith("whisper"):
+        return Whisper(str(checkpoint("whisper")), short=kind == "whisper-short")
+    return Transformer(str(checkpoint(kind)))
