@@ -20,6 +20,9 @@ from bench.types import Frames, Statistics
 
 FORMAT = "v2"
 
+NAME = "name.txt"
+"""The file that holds the name of an extractor."""
+
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
@@ -37,6 +40,17 @@ class Embedded:
     audio_s: float
     extract_s: float
     frames: Frames | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How much is kept of an extractor's digest, and when that was `modified`, in s since 1970."""
+
+    extractor: str
+    digest: str
+    n_clips: int
+    n_bytes: int
+    modified: float
 
 
 class Cache:
@@ -85,6 +99,32 @@ class Cache:
         if framed:
             self._write(self._folder("frames", extractor), _frames_table(framed))
         self._write(self._folder("embeddings", extractor), _table(batch))
+
+    def describe(self, extractor: str, name: str) -> None:
+        """Keep an extractor's name beside its digest, for `contents`."""
+        self._files.makedirs(self._folder("embeddings", extractor), exist_ok=True)
+        self._files.pipe_file(f"{self._folder('embeddings', extractor)}/{NAME}", name.encode())
+
+    def contents(self) -> list[Kept]:
+        """Return what is kept of every extractor."""
+        found = []
+        for folder in sorted(self._files.ls(self._folder("embeddings"), detail=False)):
+            digest = str(folder).rstrip("/").rpartition("/")[2]
+            folders = [self._folder(kind, digest) for kind in ("embeddings", "frames")]
+            listed = [self._files.find(each, detail=True) for each in folders]
+            sizes = {path: entry["size"] for files in listed for path, entry in files.items()}
+            named = f"{folders[0]}/{NAME}"
+            name = self._files.cat_file(named).decode() if named in sizes else ""
+            modified = max((self._files.modified(path).timestamp() for path in sizes), default=0.0)
+            found.append(Kept(name, digest, len(self.read(digest)), sum(sizes.values()), modified))
+        return found
+
+    def remove(self, extractor: str) -> None:
+        """Throw away what is kept for an extractor's digest."""
+        for kind in ("embeddings", "frames"):
+            folder = self._folder(kind, extractor)
+            if self._files.isdir(folder):
+                self._files.rm(folder, recursive=True)
 
     def _folder(self, kind: str, *extractor: str) -> str:
         return "/".join([self._root, f"{kind}-{FORMAT}", *extractor])

@@ -112,7 +112,8 @@ def main() -> None:
     metavar="A,B",
     default="",
     callback=_names,
-    help="NAME, hf:ID_OR_FOLDER; NAME@layer=N|all|mean@pool=P.  [default: all that are here]",
+    help="NAME, hf:ID_OR_FOLDER, fairseq:FILE, hear:MODULE; with @layer=N|last|mean|all@pool=P.  "
+    "[default: all that are here]",
 )
 @click.option(
     "--preprocess",
@@ -229,10 +230,10 @@ def fetch(names: tuple[str, ...]) -> None:
     declared = registry.load()
     checkpoints = {spec.name: spec.weights for spec in declared.extractors.values() if spec.weights}
     for name in names:
-        if name.partition(":")[0] in registry.CHECKPOINTS:
-            checkpoints[name] = registry.of_checkpoint(name).weights
-        if name in checkpoints:
-            click.echo(f"{name}: {weights.fetch(checkpoints[name])}")
+        undeclared = registry.undeclared(name)
+        wanted = undeclared.weights if undeclared else checkpoints.get(name)
+        if wanted:
+            click.echo(f"{name}: {weights.fetch(wanted)}")
             continue
         registry.find("data set or weights", name, {**declared.cards, **checkpoints})
         card = declared.cards[name]
@@ -241,6 +242,70 @@ def fetch(names: tuple[str, ...]) -> None:
         click.echo(f"{card.name}: {folder} ({card.licence})")
         if not all("hash" in file for file in card.files):
             click.echo(f"{card.name}: the card knows no checksum of it, so none was compared", err=True)
+
+
+@main.command()
+@click.argument("dataset")
+@click.option("--extractors", metavar="A,B", required=True, callback=_names, help="As of bench run.")
+@click.option("--preprocess", metavar="A,B", default="", callback=_names, help="As of bench run.")
+@click.option("--device", default="auto", show_default=True, help="As of bench run.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16", "auto"]), default="fp32", show_default=True)
+@click.option("--out", type=Path, required=True, help="A .parquet or .npz file.")
+def embed(dataset: str, out: Path, **asked: Any) -> None:
+    """Write the embeddings of DATASET themselves, a row per clip, extractor and view, for use elsewhere."""
+    from bench import progress, registry, runner
+    from bench.cache import Cache
+
+    request = runner.Request(datasets=(dataset,), home=_home(), **asked)
+    with progress.observer() as observer:
+        n_rows = runner.export(request, registry.load(), Cache(str(_home())), observer, out)
+    click.echo(f"wrote {out}: {n_rows} rows")
+
+
+@main.group("cache")
+def cache_() -> None:
+    """Look at the embeddings that are kept, and throw them away."""
+
+
+@cache_.command("info")
+def cache_info() -> None:
+    """Show of which extractors how much is kept, and since when."""
+    from datetime import datetime
+
+    from tabulate import tabulate
+
+    from bench.cache import Cache
+
+    rows = [
+        {
+            "extractor": kept.extractor,
+            "digest": kept.digest[:8],
+            "clips": kept.n_clips,
+            "MB": f"{kept.n_bytes / 1e6:.1f}",
+            "newest": f"{datetime.fromtimestamp(kept.modified):%Y-%m-%d %H:%M}",
+        }
+        for kept in Cache(str(_home())).contents()
+    ]
+    click.echo(tabulate(rows, headers="keys", disable_numparse=True))
+    click.echo(f"in {_home()}")
+
+
+@cache_.command("prune")
+@click.option("--extractors", metavar="A,B", default="", callback=_names, help="Of these.  [default: of all]")
+@click.option("--older-than", "days", metavar="DAYS", type=float, default=0.0, help="Unchanged for so long.")
+def cache_prune(extractors: tuple[str, ...], days: float) -> None:
+    """Throw away embeddings that are kept; they are made again when they are needed."""
+    import time
+
+    from bench.cache import Cache
+
+    cache = Cache(str(_home()))
+    for kept in cache.contents():
+        old = kept.modified <= time.time() - days * 86_400
+        if old and (not extractors or kept.extractor in extractors):
+            cache.remove(kept.digest)
+            size = f"{kept.n_clips} clips, {kept.n_bytes / 1e6:.1f} MB"
+            click.echo(f"removed {kept.extractor or kept.digest}: {size}")
 
 
 @main.group()

@@ -29,10 +29,12 @@ TOML_TYPES: Mapping[str, type] = {
 }
 """What a field's annotation asks of TOML."""
 
-CHECKPOINTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "hf": ("bench.extractors.auto:extractor", ("torch", "transformers")),
+UNDECLARED: Mapping[str, str] = {
+    "hf": "bench.extractors.auto:extractor",
+    "fairseq": "bench.extractors.fairseq:Fairseq",
+    "hear": "bench.extractors.hear:Hear",
 }
-"""What makes an extractor of a checkpoint that has no entry: prefix -> factory, and what it requires."""
+"""What makes an extractor that has no entry: the prefix of its name -> factory."""
 
 T = TypeVar("T")
 Declared = TypeVar("Declared", Spec, Task, Card)
@@ -54,13 +56,15 @@ def packaged_root() -> Path:
     return package / "_data" if (package / "_data").is_dir() else package.parent
 
 
-def of_checkpoint(name: str) -> Spec:
-    """Return the extractor that ``hf:ID_OR_FOLDER`` or ``fairseq:FILE`` names, with no entry of its own."""
-    kind, _, weights = name.partition(":")
-    about = f"The checkpoint {weights}."
-    factory, requires = CHECKPOINTS[kind]
-    made = Spec("extractor", name, factory, requires=requires, about=about, weights=weights)
-    return replace(made, place="--extractors")
+def undeclared(name: str) -> Spec | None:
+    """Return the extractor of ``hf:ID_OR_FOLDER``, ``fairseq:FILE`` or ``hear:MODULE``, else None."""
+    kind, _, rest = name.partition(":")
+    if kind not in UNDECLARED or not rest:
+        return None
+    made = Spec("extractor", name, UNDECLARED[kind], about=f"{rest}, without an entry.", place="--extractors")
+    if kind == "hear":
+        return replace(made, params={"module": rest}, requires=("torch",), root=str(Path.cwd()))
+    return replace(made, weights=rest, requires=("torch", "transformers"))
 
 
 def load(user_root: Path | None = None) -> Registry:
@@ -199,7 +203,8 @@ def _extra(distribution: str) -> str:
 def identity(spec: Spec) -> Mapping[str, Any]:
     """Return everything of a spec that changes its numbers: factory, parameters, code and versions.
 
-    The code is the SHA-256 of the factory's module, so that an edited plugin is never taken for what it was.
+    The code is the SHA-256 of the factory's module, and of the one that a parameter `module` names, so that
+    an edited plugin is never taken for what it was.
 
     Raises
     ------
@@ -207,6 +212,17 @@ def identity(spec: Spec) -> Mapping[str, Any]:
         If there is no such module.
     """
     module, _ = _factory(spec)
+    modules = [module, *([str(spec.params["module"])] if "module" in spec.params else [])]
+    return {
+        "factory": spec.factory,
+        "params": dict(spec.params),
+        "versions": {name: _version(name) for name in spec.requires},
+        "code": [_code(spec, name) for name in modules],
+    }
+
+
+def _code(spec: Spec, module: str) -> str:
+    """Return the SHA-256 of a module's file; empty if it is no Python."""
     try:
         found = importlib.util.find_spec(module)
     except ModuleNotFoundError:
@@ -214,12 +230,7 @@ def identity(spec: Spec) -> Mapping[str, Any]:
     if found is None:
         raise PluginError(f"{spec.place}: {spec.kind} '{spec.name}': there is no module '{module}'")
     source = Path(found.origin or "")
-    return {
-        "factory": spec.factory,
-        "params": dict(spec.params),
-        "versions": {name: _version(name) for name in spec.requires},
-        "code": hashlib.sha256(source.read_bytes()).hexdigest() if source.suffix == ".py" else "",
-    }
+    return hashlib.sha256(source.read_bytes()).hexdigest() if source.suffix == ".py" else ""
 
 
 def build(spec: Spec) -> Any:

@@ -305,10 +305,10 @@ class View:
                 view = dataclasses.replace(view, layer=int(value))
             elif name == "layer" and value in LAYERS:
                 view = dataclasses.replace(view, layer=cast("Literal['last', 'mean', 'all']", value))
-            elif name == "pool" and value in POOLS:
+            elif name == "pool" and value in {*POOLS, UNPOOLED}:
                 view = dataclasses.replace(view, pool=value)
             else:
-                layers, pools = "|".join(LAYERS), "|".join(POOLS)
+                layers, pools = "|".join(LAYERS), "|".join((*POOLS, UNPOOLED))
                 raise UsageError(f"view '@{part}' is unknown; expected @layer=N|{layers} or @pool={pools}")
         return view
 

@@ -20,6 +20,8 @@ from bench.types import Dataset
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
+collect_ignore = ["fairseq"]  # a script for another environment
+
 ROOT = Path(__file__).parent.parent
 REAL = Path(os.environ.get("BENCH_TEST_DATA", ROOT.parent / "shared" / "data"))
 

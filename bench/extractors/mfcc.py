@@ -27,6 +27,9 @@ class Mfcc:
         Number of coefficients, the 0th included.
     deltas : bool
         Whether the frames hold the coefficients' deltas too.
+    cmvn : bool
+        Whether each of them has mean 0 and variance 1 over the clip, against channels; pooled means and
+        deviations then say nothing.
 
     References
     ----------
@@ -36,11 +39,12 @@ class Mfcc:
 
     sample_rate = SAMPLE_RATE
 
-    def __init__(self, n_mfcc: int = 20, deltas: bool = True) -> None:
+    def __init__(self, n_mfcc: int = 20, deltas: bool = True, cmvn: bool = False) -> None:
         if not 1 <= n_mfcc <= N_MELS:
             raise ValueError(f"n_mfcc is {n_mfcc}; expected 1 to {N_MELS}, the number of mel bands")
         self.n_mfcc = n_mfcc
         self.deltas = deltas
+        self.cmvn = cmvn
         self.dim = n_mfcc * (2 if deltas else 1)
 
     def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
@@ -62,4 +66,7 @@ class Mfcc:
             # mode="nearest" takes clips of fewer frames than the fit is wide; "interp" refuses them.
             slopes = delta(coefficients, width=DELTA_WIDTH, mode="nearest")
             coefficients = np.concatenate([coefficients, slopes])
+        if self.cmvn:
+            mean, std = coefficients.mean(axis=1, keepdims=True), coefficients.std(axis=1, keepdims=True)
+            coefficients = (coefficients - mean) / np.maximum(std, 1e-8)
         return coefficients.T.astype(np.float32)

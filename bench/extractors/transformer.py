@@ -39,13 +39,18 @@ class Transformer:
     max_seconds = WINDOW_SECONDS
 
     def __init__(self, checkpoint: str, precision: str = "fp32", device: str = "cpu") -> None:
-        model, config = loaded(AutoModel, checkpoint)
+        model, _ = loaded(AutoModel, checkpoint)
         if model.main_input_name != "input_values" or not hasattr(model, "_get_feat_extract_output_lengths"):
             raise PluginError(
                 f"{checkpoint}: {type(model).__name__} takes {model.main_input_name}; expected an encoder of "
                 "waveforms, such as Wav2Vec2, HuBERT or WavLM"
             )
-        self.processor = AutoFeatureExtractor.from_pretrained(checkpoint)
+        self.take(model, AutoFeatureExtractor.from_pretrained(checkpoint), precision, device)
+
+    def take(self, model: Any, processor: Any, precision: str, device: str) -> None:
+        """Make a model of transformers and its preprocessor the extractor's own."""
+        config = model.config
+        self.processor = processor
         self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.model = model.to(device, self.dtype).eval()
         self.device = device

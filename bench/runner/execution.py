@@ -15,18 +15,16 @@ from bench import augment, registry, views
 from bench.cache import Cache, Embedded
 from bench.errors import ClipError, PluginError, UnavailableError
 from bench.evaluate import evaluate, levels, score
-from bench.runner.embedding import cause, embed
+from bench.runner.cached import Embedder, Listener
+from bench.runner.embedding import cause
 from bench.runner.planning import Plan, Problem, Request, Source
 from bench.runner.record import Counters, record, versions
 from bench.store import Store
 from bench.types import Cell, Cost, Embeddings, Frames, Head, Result, Spec, Statistics, Status
 
 
-class Observer(Protocol):
+class Observer(Listener, Protocol):
     """Who is told how a run goes."""
-
-    def embedded(self, dataset: str, extractor: str, done: int, total: int) -> None:
-        """Take note that `done` of `total` clips have been embedded."""
 
     def finished(self, result: Result, done: int, total: int) -> None:
         """Take note of a cell's result, the `done`-th of `total`."""
@@ -52,10 +50,9 @@ class _Execution:
         self.plan = plan
         self.request = request
         self.store = store
-        self.cache = cache
         self.observer = observer
         self.counters = Counters(cells_planned=len(plan.cells) + len(plan.rejected))
-        self.changes = augment.parse(request.augment)
+        self.embedder = Embedder(cache, augment.parse(request.augment), observer, self.counters)
         self.known = store.results()
         self.done = 0
 
@@ -90,7 +87,11 @@ class _Execution:
         """Embed a dataset with one extractor, then compute the cells that share the embeddings."""
         try:
             keep_frames = any(cell.head.unit == "frame" for cell in cells)
-            gathered = self._gather(source, self._embed(source, cells[0].extractor, keep_frames))
+            spec = cells[0].extractor
+            digest = self.plan.digests[spec.name]
+            embedded, bad = self.embedder.embeddings(source, spec, digest, keep_frames=keep_frames)
+            self.store.write_bad_clips(source.dataset.name, bad)
+            gathered = self._gather(source, embedded)
         except (PluginError, ClipError, UnavailableError) as error:
             status = Status.SKIPPED if isinstance(error, UnavailableError) else Status.FAILED
             for cell in cells:
@@ -114,42 +115,6 @@ class _Execution:
             self.store.append(result, predictions)
         self.done += 1
         self.observer.finished(result, self.done, self.counters.cells_planned)
-
-    def _embed(self, source: Source, spec: Spec, keep_frames: bool) -> Mapping[str, Embedded]:
-        """Return content digest -> embedding of every decodable clip, and of its augmented copies."""
-        digest = self.plan.digests[spec.name]
-        embedded = self._kept(source, digest, keep_frames)
-        made: set[str] = set()
-        clips = source.dataset.clips()
-        bad: dict[str, str] = {}
-        passes = [(source.contents, ()), *((contents, self.changes) for contents in source.copies)]
-        for contents, changes in passes:
-            triples = zip(clips, contents, source.contents, strict=True)
-            wanted = {content: clip for clip, content, own in triples if content and own not in bad}
-            todo = {content: clip for content, clip in wanted.items() if content not in {*embedded, *made}}
-            self.counters.clips_cached += len(wanted) - len(todo)
-            for batch in embed(todo, spec, changes, keep_frames=keep_frames):
-                if batch.made:
-                    self.cache.write(digest, batch.made)
-                made.update(batch.made)
-                bad.update(batch.bad)
-                self.counters.clips_decoded += len(batch.made)
-                self.counters.clips_embedded += len(batch.made)
-                self.observer.embedded(source.dataset.name, spec.name, batch.done, len(todo))
-        pairs = zip(clips, source.contents, strict=True)
-        undecodable = {clip.id: bad[content] for clip, content in pairs if content in bad}
-        self.store.write_bad_clips(source.dataset.name, {**source.unreadable, **undecodable})
-        # From the cache, which maps them into memory: so many of them need not fit into it.
-        return self._kept(source, digest, keep_frames) if made else embedded
-
-    def _kept(self, source: Source, digest: str, keep_frames: bool) -> Mapping[str, Embedded]:
-        """Return what the cache has of an extractor's digest; if frames are needed, what it has with them."""
-        embedded = self.cache.read(digest)
-        if not keep_frames:
-            return embedded
-        frames = self.cache.read_frames(digest, set().union(source.contents, *source.copies))
-        framed = [content for content in frames if content in embedded]
-        return {content: replace(embedded[content], frames=frames[content]) for content in framed}
 
     def _gather(self, source: Source, embedded: Mapping[str, Embedded]) -> _Gathered:
         """Return the embeddings in the dataset's order.

@@ -166,11 +166,11 @@ def plan(request: Request, declared: Registry) -> Plan:
         If a name is unknown, a dataset cannot be opened, or a task fits none of the datasets.
     """
     augment.parse(request.augment)
-    extractors = _extractors(request, declared)
+    extractors = chosen(request, declared)
     heads = _heads(request, declared)
     asked = _asked(request, declared)
     label = asked[0].target if len(asked) == 1 else FOLDER_LABEL
-    sources = _open_all(request, declared, label)
+    sources = opened(request, declared, label)
     tasks = asked or _offered(sources, declared)
     _refuse_hopeless(tasks, sources)
 
@@ -215,7 +215,7 @@ def _asked(request: Request, declared: Registry) -> list[Task]:
     return tasks
 
 
-def _extractors(request: Request, declared: Registry) -> list[tuple[Learner, View]]:
+def chosen(request: Request, declared: Registry) -> list[tuple[Learner, View]]:
     """Return the extractors asked for as NAME or NAME@VIEW, or all that are offered and can run here."""
     texts = request.extractors or [name for name, spec in declared.extractors.items() if spec.offered]
     asked = [text.partition("@") for text in texts]
@@ -230,10 +230,7 @@ def _extractors(request: Request, declared: Registry) -> list[tuple[Learner, Vie
 
 def _extractor(name: str, request: Request, declared: Registry) -> Spec:
     """Return the spec of an extractor with the steps that the request adds."""
-    if name.partition(":")[0] in registry.CHECKPOINTS and name not in declared.extractors:
-        spec = registry.of_checkpoint(name)
-    else:
-        spec = registry.find("extractor", name, declared.extractors)
+    spec = registry.undeclared(name) or registry.find("extractor", name, declared.extractors)
     return replace(spec, preprocess=spec.preprocess + tuple(request.preprocess))
 
 
@@ -284,7 +281,14 @@ def _learner(spec: Spec, request: Request) -> Learner:
     return Learner(spec, digest({**identity, "bench": bench.__version__}))
 
 
-def _open_all(request: Request, declared: Registry, label: str) -> dict[str, Source]:
+def opened(request: Request, declared: Registry, label: str = FOLDER_LABEL) -> dict[str, Source]:
+    """Return the sources of a request by their datasets' names.
+
+    Raises
+    ------
+    UsageError
+        If a dataset cannot be opened, or two of them have one name.
+    """
     sources: dict[str, Source] = {}
     for text in request.datasets:
         source = _source(open_dataset(text, declared, request.home, label), request)
@@ -373,7 +377,9 @@ def _refuse_hopeless(tasks: Sequence[Task], sources: Mapping[str, Source]) -> No
 
 
 def _obstacle(point: Point) -> tuple[Status, str] | None:
-    (extractor, _), head, _ = point
+    (extractor, view), head, _ = point
+    if view.pool == UNPOOLED and head.spec.unit == "clip":
+        return Status.SKIPPED, f"head '{head.spec.name}' sees one vector per clip, and @pool=none makes none"
     return extractor.obstacle or head.obstacle
 
 

@@ -1,0 +1,95 @@
+"""Features of the short-time spectrum besides MFCC, and the waveform itself."""
+
+from collections.abc import Sequence
+
+import librosa
+import numpy as np
+from librosa import feature
+
+from bench.types import Audio, Frames
+
+SAMPLE_RATE = 16_000
+WINDOW = 400
+HOP = 160
+N_FFT = 512
+PITCH_WINDOW = 1024
+LOWEST_HZ, HIGHEST_HZ = 65.0, 500.0
+"""Where voices have their pitch."""
+
+
+class LogMel:
+    """Log mel spectra: Hann windows of 25 ms every 10 ms, in dB with 80 dB of range.
+
+    Parameters
+    ----------
+    n_mels : int
+        Number of bands over 0 to 8000 Hz.
+    """
+
+    sample_rate = SAMPLE_RATE
+
+    def __init__(self, n_mels: int = 80) -> None:
+        self.dim = n_mels
+
+    def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
+        """Return one array of shape (n_frames, n_mels) per clip; zeros pad a clip shorter than a window."""
+        return [self._frames(_padded(clip)) for clip in audio]
+
+    def _frames(self, y: Audio) -> Frames:
+        power = feature.melspectrogram(
+            y=y, sr=SAMPLE_RATE, n_fft=N_FFT, win_length=WINDOW, hop_length=HOP, n_mels=self.dim
+        )
+        return np.asarray(librosa.power_to_db(power).T, dtype=np.float32)
+
+
+class Spectral:
+    """What the spectrum looks like: 14 numbers every 10 ms.
+
+    In this order: centroid, bandwidth and roll-off (85 %) in Hz, flatness, contrast in dB in 7 bands, zero
+    crossings per sample, RMS, and the pitch in Hz by YIN within 65 to 500 Hz, as librosa computes them.
+
+    References
+    ----------
+    de Cheveigne and Kawahara, "YIN, a fundamental frequency estimator for speech and music", JASA 111 (4),
+    2002.
+    """
+
+    sample_rate = SAMPLE_RATE
+    dim = 14
+
+    def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
+        """Return one array of shape (n_frames, 14) per clip; zeros pad a clip shorter than a window."""
+        return [self._frames(_padded(clip, PITCH_WINDOW)) for clip in audio]
+
+    def _frames(self, y: Audio) -> Frames:
+        magnitude = np.abs(librosa.stft(y, n_fft=N_FFT, win_length=WINDOW, hop_length=HOP))
+        spectrum = {"S": magnitude, "sr": SAMPLE_RATE}
+        pitch = librosa.yin(
+            y, fmin=LOWEST_HZ, fmax=HIGHEST_HZ, sr=SAMPLE_RATE, frame_length=PITCH_WINDOW, hop_length=HOP
+        )
+        rows = [
+            feature.spectral_centroid(**spectrum),
+            feature.spectral_bandwidth(**spectrum),
+            feature.spectral_rolloff(**spectrum),
+            feature.spectral_flatness(S=magnitude),
+            feature.spectral_contrast(**spectrum),
+            feature.zero_crossing_rate(y, frame_length=WINDOW, hop_length=HOP),
+            feature.rms(y=y, frame_length=WINDOW, hop_length=HOP),
+            pitch[np.newaxis],
+        ]
+        return np.concatenate(rows).T.astype(np.float32)
+
+
+class Raw:
+    """The waveform itself, for networks that want it: every sample at 16 kHz is a frame."""
+
+    sample_rate = SAMPLE_RATE
+    dim = 1
+
+    def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
+        """Return one array of shape (n_samples, 1) per clip."""
+        return [clip[:, np.newaxis] for clip in audio]
+
+
+def _padded(clip: Audio, least: int = N_FFT) -> Audio:
+    return np.pad(clip, (0, max(0, least - clip.size)))

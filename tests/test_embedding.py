@@ -1,0 +1,144 @@
+"""The engine that hands clips to extractors, with extractors made for the test."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from bench import audio, views
+from bench.errors import PluginError
+from bench.runner.embedding import Batch, embed
+from bench.types import Audio, Clip, Frames, Spec
+
+RATE = 8000
+CALLS: list[list[int]] = []
+
+
+class Blocks:
+    """The mean and the spread of every block of 80 samples; takes note of what it is called with."""
+
+    sample_rate = RATE
+    dim = 2
+    most = 10**9
+
+    def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
+        sizes = [clip.size for clip in audio]
+        CALLS.append(sizes)
+        if len(sizes) * max(sizes) > self.most:
+            raise MemoryError
+        blocks = [clip[: clip.size // 80 * 80].reshape(-1, 80) for clip in audio]
+        return [np.stack([each.mean(axis=1), each.std(axis=1)], axis=1) for each in blocks]
+
+
+class Windowed(Blocks):
+    max_seconds = 0.5
+    batch_seconds = 2.0
+
+
+class Small(Blocks):
+    most = 4 * RATE
+
+
+class Tiny(Blocks):
+    most = 100
+
+
+class PaddedTo(Blocks):
+    padded_seconds = 30.0
+    batch_seconds = 60.0
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> dict[str, Clip]:
+    """Return content digest -> clip of 0.5 s to 3.5 s."""
+    rng = np.random.default_rng(0)
+    made = {}
+    for number in range(7):
+        path = tmp_path / f"{number}.wav"
+        soundfile.write(path, 0.1 * rng.standard_normal((number + 1) * RATE // 2), RATE)
+        made[f"{number:032x}"] = Clip(f"c{number}", path)
+    CALLS.clear()
+    return made
+
+
+def spec(factory: type, **more: object) -> Spec:
+    return Spec(
+        "extractor",
+        factory.__name__,
+        f"{__name__}:{factory.__name__}",
+        root=str(Path(__file__).parent),
+        **more,
+    )
+
+
+def run(clips: dict[str, Clip], factory: type, *, keep_frames: bool = False, **more: object) -> list[Batch]:
+    return list(embed(clips, spec(factory, **more), keep_frames=keep_frames))
+
+
+def whole(clip: Clip) -> np.ndarray:
+    [frames] = Blocks().embed([audio.read(clip, RATE)])
+    return views.summarise(views.stacked(frames, 2))
+
+
+@pytest.mark.parametrize("factory", [Blocks, Windowed, Small, PaddedTo])
+def test_statistics_do_not_depend_on_batches_windows_or_memory(factory: type, clips: dict[str, Clip]):
+    made = {content: each for batch in run(clips, factory) for content, each in batch.made.items()}
+    assert set(made) == set(clips)
+    for content, clip in clips.items():
+        np.testing.assert_allclose(made[content].statistics, whole(clip), rtol=1e-4, atol=1e-6)
+        assert made[content].audio_s == pytest.approx(soundfile.info(clip.path).duration)
+
+
+def test_long_clips_come_in_equal_windows_within_the_budget(clips: dict[str, Clip]):
+    run(clips, Windowed)
+    assert max(size for call in CALLS for size in call) == RATE // 2
+    assert all(len(call) * max(call) <= 2 * RATE for call in CALLS)
+    assert sum(size for call in CALLS for size in call) == sum(range(1, 8)) * RATE // 2
+
+
+def test_clips_of_like_lengths_share_a_batch_the_longest_first(clips: dict[str, Clip]):
+    run(clips, Blocks)
+    assert [size for call in CALLS for size in call] == [n * RATE // 2 for n in range(7, 0, -1)]
+
+
+def test_padding_counts_in_the_budget(clips: dict[str, Clip]):
+    run(clips, PaddedTo)
+    assert [len(call) for call in CALLS] == [2, 2, 2, 1]
+
+
+def test_what_is_too_much_is_halved_and_less_is_taken_from_then_on(clips: dict[str, Clip]):
+    run(clips, Small)
+    refused = [call for call in CALLS if len(call) * max(call) > Small.most]
+    assert refused
+    assert refused[0] == [n * RATE // 2 for n in range(7, 0, -1)]
+
+
+def test_a_clip_that_does_not_fit_alone_is_a_failure(clips: dict[str, Clip]):
+    with pytest.raises(PluginError, match="extractor 'Tiny' ran out of memory on one clip"):
+        run(clips, Tiny)
+
+
+@pytest.mark.parametrize("factory", [Blocks, Windowed])
+def test_frames_of_windows_are_joined_in_their_order(factory: type, clips: dict[str, Clip]):
+    made = {c: each for batch in run(clips, factory, keep_frames=True) for c, each in batch.made.items()}
+    for content, clip in clips.items():
+        [frames] = Blocks().embed([audio.read(clip, RATE)])
+        np.testing.assert_array_equal(made[content].frames[0], frames)
+
+
+def test_a_clip_that_cannot_be_decoded_is_named_and_the_rest_goes_on(clips: dict[str, Clip], tmp_path: Path):
+    (tmp_path / "3.wav").write_bytes(b"RIFF")
+    [batch] = run(clips, Blocks)
+    assert set(batch.bad) == {f"{3:032x}"}
+    assert len(batch.made) == 6
+    assert batch.done == 7
+
+
+def test_steps_are_done_before_the_extractor_hears_a_clip(clips: dict[str, Clip]):
+    [plain], [loud] = run(clips, Blocks), run(clips, Blocks, preprocess=("peak=0",))
+    first = f"{0:032x}"
+    gain = 1 / np.abs(audio.read(clips[first], RATE)).max()
+    ratio = loud.made[first].statistics[0, 1] / plain.made[first].statistics[0, 1]
+    np.testing.assert_allclose(ratio[1], gain, rtol=1e-3)
