@@ -211,7 +211,7 @@ def _samples(
         what = "the file is empty" if path.stat().st_size == 0 else error.error_string.rstrip(".")
         expected = "expected WAV, FLAC, OGG, MP3 or AIFF"
         raise ClipError(f"{path}: not decodable ({what}); {expected}") from error
-    audio = samples.mean(axis=1)
+    audio = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
     peak = float(np.abs(audio).max(initial=0.0))
     if not np.isfinite(audio).all():
         raise ClipError(f"{path}: holds NaN or infinite samples; expected finite ones")

@@ -369,8 +369,8 @@ class Extractor(Protocol):
     """Audio -> frames; one with `n_layers` gives every layer, shape=(n_layers, n_frames, dim).
 
     It may also say, in s, the longest clip that it takes (`max_seconds`; longer ones come in windows), what
-    it pads every clip to (`padded_seconds`), and how much audio it takes at once (`batch_seconds`). It raises
-    MemoryError if that was too much.
+    it pads every clip to (`padded_seconds`), how much audio it takes at once (`batch_seconds`; it raises
+    MemoryError if that was too much), and that several threads may call it at once (`concurrent`).
     """
 
     sample_rate: int

@@ -11,6 +11,10 @@ STATISTICS = ("mean", "std", "max", "first")
 """The statistics over frames, in the order in which they are stacked; every pooling is made of them."""
 
 
+EXACT_FRAMES = 2000
+"""Of so many frames, sums in float32 are exact enough."""
+
+
 def stacked(frames: Frames, dim: int, n_layers: int | None = None) -> Frames:
     """Return frames with every axis: one layer, or every layer and then the last one.
 
@@ -32,14 +36,14 @@ def stacked(frames: Frames, dim: int, n_layers: int | None = None) -> Frames:
     Raises
     ------
     PluginError
-        If the array has another shape, no frames, or values that are not finite.
+        If the array has another shape, no frames, or is none of floats.
     """
     values = np.asarray(frames)
     layers = values.reshape((1,) * (3 - values.ndim) + values.shape) if values.ndim in {1, 2} else values
     if layers.ndim != 3 or layers.shape[1] == 0 or layers.shape[2] != dim:
         raise PluginError(f"returned frames of shape {values.shape}; expected (n_frames, {dim})")
-    if not np.issubdtype(layers.dtype, np.floating) or not np.isfinite(layers).all():
-        raise PluginError(f"returned {layers.dtype} frames that are not all finite floats")
+    if not np.issubdtype(layers.dtype, np.floating):
+        raise PluginError(f"returned {layers.dtype} frames; expected floats")
     n_given, n_named = len(layers), n_layers or len(layers)
     if n_given not in {n_named, n_named + 1}:
         raise PluginError(f"returned {n_given} layers; expected {n_named}, and one more for the last state")
@@ -55,13 +59,32 @@ def summarise(layers: Frames) -> Statistics:
     ----------
     layers : Frames
         As `stacked` returns them.
+
+    Raises
+    ------
+    PluginError
+        If the frames are not all finite.
     """
-    if len(layers) > 1:  # the mean over layers is stored as one layer more, since its std is no mean of stds
-        layers = np.concatenate([layers, layers[:-1].mean(axis=0, keepdims=True)])
-    mean = layers.mean(axis=1, dtype=np.float64, keepdims=True)
-    deviations = layers - mean.astype(np.float32)
-    std = np.sqrt(np.einsum("ltd,ltd->ld", deviations, deviations, dtype=np.float64) / layers.shape[1])
-    return np.stack([mean[:, 0], std, layers.max(axis=1), layers[:, 0]], axis=1).astype(np.float32)
+    with np.errstate(invalid="ignore", over="ignore"):  # told below
+        parts = [_statistics(layers)]
+        if len(layers) > 1:  # the mean over layers is one layer more, since its std is no mean of stds
+            parts.append(_statistics(layers[:-1].mean(axis=0, keepdims=True)))
+    statistics = np.concatenate(parts)
+    if not np.isfinite(statistics).all():
+        raise PluginError("returned frames that are not all finite")
+    return statistics
+
+
+def _statistics(layers: Frames) -> Statistics:
+    """Return the statistics of every layer, shape=(n_layers, n_statistics, dim)."""
+    # Sums of many float32 lose digits, those of a window of a transformer do not.
+    dtype = np.float32 if layers.shape[1] <= EXACT_FRAMES else np.float64
+    mean = layers.mean(axis=1, dtype=dtype, keepdims=True)
+    deviations = np.subtract(layers, mean, dtype=dtype)
+    np.square(deviations, out=deviations)
+    std = np.sqrt(deviations.mean(axis=1))
+    parts = [mean[:, 0], std, layers.max(axis=1), layers[:, 0]]
+    return np.stack(parts, axis=1).astype(np.float32, copy=False)
 
 
 def merge(parts: Sequence[tuple[int, Statistics]]) -> Statistics:

@@ -58,12 +58,12 @@ def test_a_layer_that_is_not_there_says_which_are(frames: np.ndarray, last: int)
         (np.float32(1), r"shape \(\)"),
         (np.where(FRAMES > 1, np.nan, FRAMES), "not all finite"),
         (np.full((2, 3), np.inf), "not all finite"),
-        (np.ones((2, 3), dtype=int), "int64 frames that are not all finite floats"),
+        (np.ones((2, 3), dtype=int), "returned int64 frames; expected floats"),
     ],
 )
 def test_frames_that_break_the_contract_are_refused(frames: np.ndarray, message: str):
     with pytest.raises(PluginError, match=message):
-        views.stacked(frames, 3)
+        summarised(frames)
 
 
 @pytest.mark.parametrize(

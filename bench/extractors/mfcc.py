@@ -38,6 +38,7 @@ class Mfcc:
     """
 
     sample_rate = SAMPLE_RATE
+    concurrent = True
 
     def __init__(self, n_mfcc: int = 20, deltas: bool = True, cmvn: bool = False) -> None:
         if not 1 <= n_mfcc <= N_MELS:

@@ -27,6 +27,7 @@ class LogMel:
     """
 
     sample_rate = SAMPLE_RATE
+    concurrent = True
 
     def __init__(self, n_mels: int = 80) -> None:
         self.dim = n_mels
@@ -55,6 +56,7 @@ class Spectral:
     """
 
     sample_rate = SAMPLE_RATE
+    concurrent = True
     dim = 14
 
     def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:

@@ -1,5 +1,6 @@
 """Clips -> embeddings: decoded ahead, in batches of like lengths, long ones in windows."""
 
+import os
 import time
 import traceback
 from collections import deque
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from bench import audio, augment, preprocess, registry, views
 from bench.augment import Changes
@@ -147,7 +148,9 @@ class _Engine:
         self.least_samples = round(getattr(extractor, "padded_seconds", 0.0) * rate)
         self.window = round(getattr(extractor, "max_seconds", 0.0) * rate)
         # Features of signals are made of many small products, which several threads only slow down.
-        self.threads = nullcontext if spec.weights else partial(threadpool_limits, 1, user_api="blas")
+        self.threads = (
+            nullcontext if spec.weights else partial(ThreadpoolController().limit, limits=1, user_api="blas")
+        )
 
     def run(self, decoded: Iterator[tuple[str, Audio | str]]) -> Iterator[tuple[str, Embedded | str]]:
         """Yield (content, embedding or why there is none) of every clip."""
@@ -177,9 +180,9 @@ class _Engine:
         for (clip, _), frames, seconds in zip(batch, *self._embed([y for _, y in batch]), strict=True):
             try:
                 layers = views.stacked(frames, self.extractor.dim, self.n_layers)
+                clip.parts.append((layers.shape[1], views.summarise(layers)))
             except PluginError as error:
                 raise PluginError(f"extractor '{self.spec.name}' {error}") from error
-            clip.parts.append((layers.shape[1], views.summarise(layers)))
             clip.seconds += seconds
             if self.keep_frames:
                 clip.frames.append(layers)
@@ -195,7 +198,7 @@ class _Engine:
         start = time.perf_counter()
         try:
             with self.threads():
-                frames: Sequence[Frames] = list(self.extractor.embed(audios))
+                frames = self._called(audios)
         except MemoryError as error:
             if len(audios) == 1:
                 raise PluginError(f"extractor '{self.spec.name}' ran out of memory on one clip") from error
@@ -211,6 +214,15 @@ class _Engine:
             )
         n_samples = sum(samples.size for samples in audios)
         return frames, [samples.size / n_samples * seconds for samples in audios]
+
+    def _called(self, audios: Sequence[Audio]) -> list[Frames]:
+        """Return what the extractor makes of a batch, in a thread per core if it allows that."""
+        if not getattr(self.extractor, "concurrent", False):
+            return list(self.extractor.embed(audios))
+        n_threads = os.cpu_count() or 1
+        with ThreadPoolExecutor(n_threads) as workers:
+            parts = list(workers.map(self.extractor.embed, [audios[i::n_threads] for i in range(n_threads)]))
+        return [parts[row % n_threads][row // n_threads] for row in range(len(audios))]
 
 
 def cause(error: Exception) -> str:

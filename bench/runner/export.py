@@ -64,7 +64,7 @@ def export(request: Request, declared: Registry, cache: Cache, listener: Listene
         arrays |= {name: stacked, **({f"{name} clip": names["clip"]} if framed else {})}
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".npz":
-        np.savez(path, clip=clips, **arrays)  # type: ignore[arg-type]  # any name is a keyword here
+        np.savez(path, clip=clips, **arrays)
     else:
         pd.concat(tables, ignore_index=True).to_parquet(path.absolute(), index=False)
     return sum(map(len, tables))

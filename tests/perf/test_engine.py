@@ -1,0 +1,193 @@
+"""Speed as ratios in one run: the engine against bare calls of the libraries that it stands on.
+
+Run by `tox -e perf`. A ratio is of the fastest of several rounds of each side, taken in turns, since a busy
+machine only ever adds time.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import librosa
+import numpy as np
+import pytest
+import soundfile
+from threadpoolctl import threadpool_limits
+
+from bench import views
+from bench.cache import Cache, Embedded
+from bench.extractors.mfcc import DELTA_WIDTH, HOP, N_FFT, N_MELS, WINDOW
+from bench.runner.embedding import embed
+from bench.types import Clip, Spec, View
+
+torch = pytest.importorskip("torch", reason="needs the extra 'neural'")
+import transformers  # noqa: E402
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+
+ROUNDS = 3
+CHUNK = 32_000
+CORES = 2
+"""The engine's threads scale with the cores; the bare call of librosa below uses one."""
+
+
+def fastest(*sides: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
+    """Return the fastest time of every side, in s, after one round to warm up."""
+    times = [[] for _ in sides]
+    for number in range(rounds + 1):
+        for side, taken in zip(sides, times, strict=True):
+            start = time.perf_counter()
+            side()
+            if number:
+                taken.append(time.perf_counter() - start)
+    return [min(taken) for taken in times]
+
+
+@pytest.fixture(scope="module")
+def utterances(real: Path) -> list[Path]:
+    return sorted((real / "LibriSpeech" / "train-clean-100").rglob("*.flac"))
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a checkpoint of the size of wav2vec2-base, of random weights."""
+    folder = tmp_path_factory.mktemp("base")
+    torch.manual_seed(0)
+    transformers.Wav2Vec2Model(transformers.Wav2Vec2Config()).save_pretrained(folder)
+    transformers.Wav2Vec2FeatureExtractor(return_attention_mask=False).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def chunks(utterances: list[Path]) -> dict[str, Clip]:
+    """Return 24 chunks of 2 s."""
+    paths = [path for path in utterances if soundfile.info(path).frames >= CHUNK][:24]
+    return {f"{number:032x}": Clip(path.stem, path, 0.0, CHUNK / 16_000) for number, path in enumerate(paths)}
+
+
+def spec(folder: Path, precision: str) -> Spec:
+    params = {"checkpoint": str(folder), "precision": precision}
+    factory = "bench.extractors.transformer:Transformer"
+    return Spec("extractor", "base", factory, params=params, weights=str(folder))
+
+
+def engine(clips: dict[str, Clip], of: Spec) -> Callable[[], object]:
+    return lambda: list(embed(clips, of, keep_frames=False))
+
+
+@pytest.fixture(scope="module")
+def loop(base: Path, chunks: dict[str, Clip]) -> Iterator[Callable[[], object]]:
+    """Return the loop that people write: one chunk at a time, with gradients on."""
+    model = transformers.Wav2Vec2Model.from_pretrained(base).eval()
+    processor = transformers.Wav2Vec2FeatureExtractor.from_pretrained(base)
+
+    def run() -> None:
+        for clip in chunks.values():
+            y, _ = soundfile.read(clip.path, frames=CHUNK, dtype="float32")
+            inputs = processor(y, sampling_rate=16_000, return_tensors="pt").input_values
+            model(inputs).last_hidden_state.mean(dim=1).detach().numpy()
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def loaded_once(monkeypatch: pytest.MonkeyPatch):
+    """Build each extractor once: what loading takes is no part of these ratios."""
+    from bench import registry
+
+    built: dict[str, object] = {}
+    build = registry.build
+    monkeypatch.setattr(registry, "build", lambda of: built.setdefault(str(of), build(of)))
+
+
+@pytest.mark.parametrize(("precision", "times"), [("fp32", 1.15), ("bf16", 2.4)])
+def test_faster_than_the_loop_people_write(benchmark, precision, times, base, chunks, loop):
+    run = engine(chunks, spec(base, precision))
+    slow, fast = fastest(loop, run)
+    benchmark.extra_info |= {"loop_s": slow, "engine_s": fast, "ratio": slow / fast}
+    benchmark.pedantic(run, rounds=1)
+    assert slow / fast >= times
+
+
+def test_most_of_the_processors_matrix_multiplications(benchmark, base, chunks):
+    a = torch.randn(2048, 2048)
+    run = engine(chunks, spec(base, "fp32"))
+    model = transformers.Wav2Vec2Model.from_pretrained(base).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.randn(1, CHUNK))
+    n_flops = counter.get_total_flops() * len(chunks)
+    engine_s, product_s = fastest(run, lambda: [a @ a for _ in range(20)])
+    share = (n_flops / engine_s) / (20 * 2 * 2048**3 / product_s)
+    benchmark.extra_info |= {"gflops": n_flops / engine_s / 1e9, "share": share}
+    benchmark.pedantic(run, rounds=1)
+    assert share >= 0.65
+
+
+def test_little_over_the_bare_batched_call(benchmark, base, chunks):
+    run = engine(chunks, spec(base, "fp32"))
+    model = transformers.Wav2Vec2Model.from_pretrained(base).eval()
+    processor = transformers.Wav2Vec2FeatureExtractor.from_pretrained(base)
+
+    def bare() -> None:
+        read = [soundfile.read(clip.path, frames=CHUNK, dtype="float32")[0] for clip in chunks.values()]
+        for start in range(0, len(read), 10):
+            inputs = processor(read[start : start + 10], sampling_rate=16_000, return_tensors="pt")
+            with torch.inference_mode():
+                model(inputs.input_values, output_hidden_states=True)
+
+    bare_s, engine_s = fastest(bare, run, rounds=5)
+    benchmark.extra_info |= {"bare_s": bare_s, "engine_s": engine_s, "ratio": engine_s / bare_s}
+    benchmark.pedantic(run, rounds=1)
+    assert engine_s / bare_s <= 1.05
+
+
+def test_a_sweep_over_layers_costs_one_pass(benchmark, base, chunks):
+    run = engine(chunks, spec(base, "fp32"))
+    [batch] = run()
+    statistics = [each.statistics for each in batch.made.values()]
+    looks = [View(layer, pool) for layer in range(13) for pool in ("mean", "max", "mean+std")]
+
+    def sweep() -> None:
+        run()
+        for view in looks:
+            views.select(statistics, view)
+
+    one_s, sweep_s = fastest(run, sweep)
+    benchmark.extra_info |= {"ratio": sweep_s / one_s}
+    benchmark.pedantic(sweep, rounds=1)
+    assert sweep_s / one_s <= 1.1
+
+
+def test_mfcc_uses_every_core(benchmark, utterances):
+    clips = {f"{number:032x}": Clip(path.stem, path) for number, path in enumerate(utterances)}
+    run = engine(clips, Spec("extractor", "mfcc", "bench.extractors.mfcc:Mfcc"))
+
+    def bare() -> None:
+        with threadpool_limits(1, user_api="blas"):
+            for path in utterances:
+                y, rate = soundfile.read(path, dtype="float32")
+                sizes = {"n_fft": N_FFT, "win_length": WINDOW, "hop_length": HOP, "n_mels": N_MELS}
+                coefficients = librosa.feature.mfcc(y=y, sr=rate, n_mfcc=20, **sizes)
+                librosa.feature.delta(coefficients, width=DELTA_WIDTH, mode="nearest")
+
+    bare_s, engine_s = fastest(bare, run)
+    benchmark.extra_info |= {"bare_s": bare_s, "engine_s": engine_s, "ratio": engine_s / (bare_s / CORES)}
+    benchmark.pedantic(run, rounds=1)
+    assert engine_s <= 1.3 * bare_s / CORES
+
+
+def test_a_warm_cache_is_read_in_no_time(benchmark, tmp_path: Path):
+    rng = np.random.default_rng(0)
+    cache = Cache(str(tmp_path))
+    for part in range(20):
+        rows = {
+            f"{part * 500 + row:032x}": Embedded(rng.standard_normal((1, 4, 768), dtype=np.float32), 1.0, 1.0)
+            for row in range(500)
+        }
+        cache.write("a", rows)
+
+    def read() -> np.ndarray:
+        kept = cache.read("a")
+        return views.select([kept[f"{row:032x}"].statistics for row in range(10_000)], View(pool="mean"))
+
+    assert benchmark(read).shape == (10_000, 768)
+    assert benchmark.stats.stats.min < 0.5

@@ -1,0 +1,158 @@
+"""Embeddings written for use elsewhere, layers swept in one pass, and what the cache says it keeps."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench import audio
+from bench.extractors.mfcc import Mfcc
+from bench.store import Store
+from bench.types import Clip
+
+
+def test_the_embeddings_are_those_of_the_extractor(bench, digits: Path, tmp_path: Path):
+    done = bench(
+        "embed", digits, "--extractors", "mfcc@pool=mean,mfcc-13@pool=max", "--out", "deep/e.parquet"
+    )
+    assert done.exit_code == 0
+    assert "wrote deep/e.parquet: 96 rows" in done.stdout
+    table = pd.read_parquet(tmp_path / "deep" / "e.parquet")
+    assert list(table.columns) == ["clip", "extractor", "view", "embedding"]
+    sizes = table.groupby(["extractor", "view"]).size()
+    assert sizes.to_dict() == {("mfcc", "mean"): 48, ("mfcc-13", "max"): 48}
+    paths = pd.read_csv(digits)["path"]
+    [frames] = Mfcc().embed([audio.read(Clip("a", Path(paths[5])), 16000)])
+    np.testing.assert_allclose(table["embedding"][5], frames.mean(axis=0), rtol=1e-4, atol=1e-4)
+    again = bench("embed", digits, "--extractors", "mfcc@pool=std", "--out", "e.npz")
+    assert again.exit_code == 0
+    with np.load(tmp_path / "e.npz") as arrays:
+        assert arrays["clip"].tolist() == paths.tolist()
+        np.testing.assert_allclose(arrays["mfcc std"][5], frames.std(axis=0), rtol=1e-3, atol=1e-3)
+
+
+def test_frames_themselves_can_be_written(bench, digits: Path, tmp_path: Path):
+    for name in ("f.parquet", "f.npz"):
+        assert bench("embed", digits, "--extractors", "mfcc-13@pool=none", "--out", name).exit_code == 0
+    table = pd.read_parquet(tmp_path / "f.parquet")
+    path = pd.read_csv(digits)["path"][3]
+    [frames] = Mfcc(13).embed([audio.read(Clip("a", Path(path)), 16000)])
+    own = table[table["clip"] == path]
+    assert own["frame"].tolist() == list(range(len(frames)))
+    np.testing.assert_allclose(np.stack(own["embedding"]), frames, rtol=1e-5)
+    with np.load(tmp_path / "f.npz") as arrays:
+        own = arrays["mfcc-13 frames clip"] == path
+        np.testing.assert_allclose(arrays["mfcc-13 frames"][own], frames, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--extractors", "mfcc", "--out", "e.csv"], "expected a file that ends in .parquet or .npz"),
+        (["--extractors", "mfc", "--out", "e.npz"], "unknown extractor 'mfc'"),
+        (["--extractors", "hf:./none", "--out", "e.npz"], "./none: there is no such folder or file"),
+        (["--extractors", "mfcc@layer=7", "--out", "e.npz"], "names a layer that is not there"),
+    ],
+)
+def test_what_cannot_be_written_is_one_line(bench, digits: Path, words: list[str], message: str):
+    done = bench("embed", digits, *words)
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
+def test_an_undecodable_clip_is_named(bench, digits: Path, tmp_path: Path):
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    with digits.open("a") as file:
+        file.write("broken.wav,theo,male,9\n")
+    done = bench("embed", digits, "--extractors", "mfcc", "--out", "e.npz")
+    assert done.exit_code == 2
+    assert "1 clips cannot be decoded, such as broken.wav" in done.stderr
+
+
+def test_the_cache_says_what_it_keeps_and_throws_it_away(bench, digits: Path):
+    bench("embed", digits, "--extractors", "mfcc,mfcc-13@pool=none", "--out", "e.npz")
+    told = bench("cache", "info").stdout
+    assert {line.split()[0] for line in told.splitlines()[2:4]} == {"mfcc", "mfcc-13"}
+    assert told.count(" 48 ") == 2
+    assert bench("cache", "prune", "--older-than", "1").stdout == ""
+    assert bench("cache", "prune", "--extractors", "mfcc").stdout.startswith("removed mfcc: 48 clips")
+    assert "mfcc-13" in bench("cache", "info").stdout
+    assert bench("cache", "prune").stdout.startswith("removed mfcc-13: 48 clips")
+    assert "48" not in bench("cache", "info").stdout
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """Return a small checkpoint of Wav2Vec2 with three layers."""
+    torch = pytest.importorskip("torch", reason="needs the extra 'neural'")
+    import transformers
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 16, "num_hidden_layers": 2}
+    convolutions = {"conv_dim": (8, 8), "conv_kernel": (10, 8), "conv_stride": (5, 64)}
+    position = {"num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2}
+    config = transformers.Wav2Vec2Config(**sizes, **convolutions, **position)
+    transformers.Wav2Vec2Model(config).save_pretrained(tmp_path / "tiny")
+    transformers.Wav2Vec2FeatureExtractor().save_pretrained(tmp_path / "tiny")
+    return tmp_path / "tiny"
+
+
+def test_a_sweep_over_layers_and_poolings_runs_the_network_once(
+    bench, digits: Path, tiny: Path, tmp_path: Path
+):
+    views = ",".join(f"hf:tiny@layer=all@pool={pool}" for pool in ("mean", "max", "mean+std"))
+    call = ["run", "--datasets", digits, "--tasks", "gender", "--heads", "svm"]
+    done = bench(*call, "--extractors", views)
+    assert done.exit_code == 0, done.stderr
+    counters = json.loads((tmp_path / "bench-out" / "run.json").read_text())["counters"]
+    assert counters["clips_embedded"] == 48
+    assert counters["cells_computed"] == 2 * 3 * 3
+    layers = {r.view for r in Store(tmp_path / "bench-out").results().values()}
+    assert {"layer 0, mean", "layer 2, max", "layer 1, mean+std"} <= layers
+    again = bench(*call, "--extractors", "hf:tiny@layer=mean@pool=first,hf:tiny")
+    assert again.exit_code == 0
+    counters = json.loads((tmp_path / "bench-out" / "run.json").read_text())["counters"]
+    assert counters["clips_embedded"] == 0, "another view never runs the network again"
+
+
+def test_other_weights_and_another_precision_are_other_embeddings(
+    bench, digits: Path, tiny: Path, tmp_path: Path
+):
+    call = ["run", "--datasets", digits, "--tasks", "gender", "--heads", "dummy", "--extractors"]
+
+    def n_embedded(*words: str) -> int:
+        assert bench(*call, *words).exit_code == 0
+        return json.loads((tmp_path / "bench-out" / "run.json").read_text())["counters"]["clips_embedded"]
+
+    assert n_embedded("hf:tiny") == 48
+    shutil.copytree(tiny, tmp_path / "copy")
+    assert n_embedded("hf:copy") == 0, "the same weights under another name"
+    assert n_embedded("hf:tiny", "--precision", "bf16") == 48
+    import safetensors.numpy
+
+    weights = safetensors.numpy.load_file(tmp_path / "copy" / "model.safetensors")
+    weights["encoder.layer_norm.bias"] = weights["encoder.layer_norm.bias"] + 1
+    safetensors.numpy.save_file(weights, tmp_path / "copy" / "model.safetensors", {"format": "pt"})
+    assert n_embedded("hf:copy") == 48, "other weights under the same name"
+
+
+@pytest.mark.usefixtures("tiny")
+def test_weights_that_are_not_here_skip_their_cells_with_the_command(
+    bench, digits: Path, monkeypatch, tmp_path: Path
+):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    call = ["run", "--datasets", digits, "--tasks", "gender", "--heads", "dummy"]
+    done = bench(*call, "--extractors", "whisper-tiny,mfcc-13")
+    assert done.exit_code == 0
+    told = "the weights openai/whisper-tiny are not here; run: bench fetch whisper-tiny"
+    assert f"extractor 'whisper-tiny': {told}" in done.stderr
+    assert bench(*call, "--extractors", "whisper-tiny", "--strict").exit_code == 1
+
+
+def test_a_device_that_is_not_here_is_refused(bench, digits: Path, tiny: Path):
+    done = bench("run", "--datasets", digits, "--extractors", "hf:tiny", "--device", "cuda:7")
+    assert done.exit_code == 2
+    assert "--device cuda:7: is not here; expected auto, cpu or cuda" in done.stderr
