@@ -251,7 +251,7 @@ def build(spec: Spec) -> Any:
         return getattr(importlib.import_module(module), attribute)(**spec.params)
     except Exception as error:
         raise PluginError(
-            f"{spec.place}: {spec.kind} '{spec.name}': {type(error).__name__}: {error}"
+            f"{spec.place}: {spec.kind} '{spec.name}': {type(error).__name__}: {' '.join(str(error).split())}"
         ) from error
 
 

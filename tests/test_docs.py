@@ -14,10 +14,11 @@ from bench import cli, registry
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DATA = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+EXTRACTORS = (ROOT / "docs" / "extractors.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README + DATA, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", README + DATA + EXTRACTORS, re.MULTILINE | re.DOTALL)
 
 
 def options() -> set[str]:
@@ -56,6 +57,11 @@ def test_every_option_of_the_docs_exists(line: str):
     assert {word for word in words if word.startswith("--")} <= options()
 
 
+def test_every_extractor_of_the_registry_is_documented():
+    names = [name for name in registry.load().extractors if not name.startswith("whisper-")]
+    assert [name for name in names if f"`{name}`" not in EXTRACTORS] == []
+
+
 def test_the_tasks_of_the_docs_are_the_registrys():
     rows = re.findall(r"^\| `([\w-]+)` \| (\w+).*? \| (\w+).*? \| (.*?) ?\|$", DATA, re.MULTILINE)
     told = {name: (target, group, lenient) for name, target, group, lenient in rows}
@@ -74,7 +80,14 @@ def test_the_leaderboard_of_the_readme_is_the_published_one():
 
 @pytest.mark.parametrize(
     "document",
-    ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/data.md", "reports/demo/README.md"],
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/architecture.md",
+        "docs/data.md",
+        "docs/extractors.md",
+        "reports/demo/README.md",
+    ],
 )
 def test_every_link_leads_somewhere(document: str):
     text = (ROOT / document).read_text(encoding="utf-8")

@@ -185,7 +185,7 @@ def test_seeds_are_cells_of_their_own_and_leave_the_split_alone(bench, digits: P
         ("raises", "extractor 'raises' raised RuntimeError: out of cheese (plugins_under_test.py:"),
         ("fewer", "extractor 'fewer' returned 47 arrays for 48 clips"),
         ("wide", "extractor 'wide' returned frames of shape (4,); expected (n_frames, 3)"),
-        ("notanumber", "extractor 'notanumber' returned float32 frames that are not all finite"),
+        ("notanumber", "extractor 'notanumber' returned frames that are not all finite"),
         ("norate", "extractor 'norate' (plugins_under_test:NoRate) lacks sample_rate, dim or embed"),
         ("absent", "AttributeError: module 'plugins_under_test' has no attribute 'Absent'"),
         ("lost", "there is no module 'no_such_module'"),

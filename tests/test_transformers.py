@@ -192,6 +192,10 @@ def _text_model(folder: Path) -> None:
     transformers.BertModel(transformers.BertConfig(vocab_size=10, **sizes)).save_pretrained(folder)
 
 
+def _unsaid(folder: Path) -> None:
+    (folder / "preprocessor_config.json").unlink()
+
+
 def _deeper(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 4}))
@@ -208,6 +212,7 @@ def _other_sizes(folder: Path) -> None:
         (_no_checkpoint, "cannot be loaded"),
         (_corrupt, "cannot be loaded"),
         (_pickled, "cannot be loaded .*[Ww]eights.only"),
+        (_unsaid, "does not say how clips are normalised; expected a preprocessor_config.json"),
         (_text_model, "BertModel takes input_ids; expected an encoder of waveforms"),
         (_deeper, r"lacks \d+ weights of Wav2Vec2Model, such as encoder.layers.3"),
         (_other_sizes, "cannot be loaded|lacks"),

@@ -10,6 +10,21 @@ from transformers.utils import logging
 from bench.errors import PluginError
 
 
+def preprocessor(auto: Any, checkpoint: str) -> Any:
+    """Return what makes a model's input of a clip, from the folder of its checkpoint.
+
+    Raises
+    ------
+    PluginError
+        If the folder does not say how.
+    """
+    try:
+        return auto.from_pretrained(checkpoint, local_files_only=True)
+    except (OSError, ValueError) as error:
+        expected = "expected a preprocessor_config.json as save_pretrained of its feature extractor writes it"
+        raise PluginError(f"{checkpoint}: does not say how clips are normalised; {expected}") from error
+
+
 def loaded(auto: Any, checkpoint: str) -> tuple[Any, Any]:
     """Return the model of a folder and its configuration, in fp32.
 

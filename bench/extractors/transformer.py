@@ -8,7 +8,7 @@ import torch
 from transformers import AutoFeatureExtractor, AutoModel
 
 from bench.errors import PluginError
-from bench.extractors.checkpoint import loaded
+from bench.extractors.checkpoint import loaded, preprocessor
 from bench.types import Audio, Frames
 
 WINDOW_SECONDS = 30.0
@@ -45,7 +45,7 @@ class Transformer:
                 f"{checkpoint}: {type(model).__name__} takes {model.main_input_name}; expected an encoder of "
                 "waveforms, such as Wav2Vec2, HuBERT or WavLM"
             )
-        self.take(model, AutoFeatureExtractor.from_pretrained(checkpoint), precision, device)
+        self.take(model, preprocessor(AutoFeatureExtractor, checkpoint), precision, device)
 
     def take(self, model: Any, processor: Any, precision: str, device: str) -> None:
         """Make a model of transformers and its preprocessor the extractor's own."""

@@ -8,7 +8,7 @@ import torch
 from transformers import WhisperFeatureExtractor, WhisperModel
 
 from bench.errors import PluginError
-from bench.extractors.checkpoint import loaded
+from bench.extractors.checkpoint import loaded, preprocessor
 from bench.types import Audio, Frames
 
 SAMPLES_PER_FRAME = 320
@@ -43,7 +43,7 @@ class Whisper:
         model, config = loaded(WhisperModel, checkpoint)
         if config.model_type != "whisper":
             raise PluginError(f"{checkpoint}: is a checkpoint of {config.model_type}; expected whisper")
-        self.processor = WhisperFeatureExtractor.from_pretrained(checkpoint)
+        self.processor = preprocessor(WhisperFeatureExtractor, checkpoint)
         self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.encoder = model.encoder.to(device, self.dtype).eval()
         self.positions = self.encoder.embed_positions.weight.detach()

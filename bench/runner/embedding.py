@@ -104,7 +104,7 @@ def _decoded(
         for content in order:
             ahead.append((content, readers.submit(read, content)))
             n_seconds += seconds[content]
-            while len(ahead) > READERS and (n_seconds > DECODED_SECONDS or len(ahead) > BATCH_CLIPS):
+            while len(ahead) > 1 and (n_seconds > DECODED_SECONDS or len(ahead) > BATCH_CLIPS):
                 first, future = ahead.popleft()
                 n_seconds -= seconds[first]
                 yield first, future.result()
