@@ -170,7 +170,9 @@ def _table(batch: Mapping[str, Embedded]) -> pa.Table:
 
 def _rows(table: pa.Table) -> Mapping[str, Embedded]:
     shape = [int(n) for n in table.schema.metadata[b"shape"].decode().split(",")]
-    values: npt.NDArray[np.float32] = table["statistics"].combine_chunks().flatten().to_numpy()
+    # A file is one chunk; to combine chunks would copy it out of the file's mapping.
+    [chunk] = table["statistics"].chunks
+    values: npt.NDArray[np.float32] = chunk.flatten().to_numpy()
     columns: Sequence[list[float]] = [table[name].to_pylist() for name in ("audio_s", "extract_s")]
     rows = zip(table["content"].to_pylist(), values.reshape(-1, *shape), *columns, strict=True)
     return {

@@ -448,6 +448,7 @@ def test_a_full_cache_stops_the_run_and_keeps_what_is_finished(
 @pytest.mark.parametrize("moment", ["embedding", "cells"])
 def test_a_killed_run_goes_on_where_it_stopped(moment: str, digits: Path, tmp_path: Path):
     command = [sys.executable, "-m", "bench", "run", "--tasks", "speaker", "--datasets", str(digits)]
+    command += ["--extractors", "mfcc,mfcc-13"]
     whole = _finish([*command, "--out", "whole"], tmp_path, "cache-whole")
     assert whole["cells_computed"] == 8
     process = subprocess.Popen(
