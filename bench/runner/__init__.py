@@ -2,7 +2,9 @@
 
 from bench.runner.execution import Observer, run
 from bench.runner.export import export
-from bench.runner.planning import Plan, Request, open_dataset, plan, split_table
+from bench.runner.planning import Plan, plan, split_table
 from bench.runner.record import Counters
+from bench.runner.request import Request
+from bench.runner.sources import open_dataset
 
 __all__ = ["Counters", "Observer", "Plan", "Request", "export", "open_dataset", "plan", "run", "split_table"]

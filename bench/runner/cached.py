@@ -9,8 +9,8 @@ from typing import Protocol
 from bench.augment import Changes
 from bench.cache import Cache, Embedded
 from bench.runner.embedding import embed
-from bench.runner.planning import Source
 from bench.runner.record import Counters
+from bench.runner.sources import Source
 from bench.types import Spec
 
 

@@ -17,8 +17,10 @@ from bench.errors import ClipError, PluginError, UnavailableError
 from bench.evaluate import evaluate, levels, score
 from bench.runner.cached import Embedder, Listener
 from bench.runner.embedding import cause
-from bench.runner.planning import Plan, Problem, Request, Source
+from bench.runner.planning import Plan, Problem
 from bench.runner.record import Counters, record, versions
+from bench.runner.request import Request
+from bench.runner.sources import Source
 from bench.store import Store
 from bench.types import Cell, Cost, Embeddings, Frames, Head, Result, Spec, Statistics, Status
 

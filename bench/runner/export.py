@@ -10,9 +10,11 @@ from bench import augment, views
 from bench.cache import Cache
 from bench.errors import ClipError, UsageError
 from bench.registry import Registry
+from bench.runner import learners
 from bench.runner.cached import Embedder, Listener
-from bench.runner.planning import Request, chosen, opened
 from bench.runner.record import Counters
+from bench.runner.request import Request
+from bench.runner.sources import sources_of
 from bench.types import UNPOOLED
 
 SUFFIXES = (".parquet", ".npz")
@@ -37,12 +39,12 @@ def export(request: Request, declared: Registry, cache: Cache, listener: Listene
     """
     if path.suffix not in SUFFIXES:
         raise UsageError(f"--out {path}: expected a file that ends in {' or '.join(SUFFIXES)}")
-    [source] = opened(request, declared).values()
+    [source] = sources_of(request, declared).values()
     embedder = Embedder(cache, augment.parse(()), listener, Counters())
     clips = source.dataset.table["clip"].to_numpy(str)
     arrays: dict[str, Any] = {}
     tables = []
-    for learner, view in chosen(request, declared):
+    for learner, view in learners.extractors(request, declared):
         if learner.obstacle:
             raise UsageError(learner.obstacle[1])
         framed = view.pool == UNPOOLED

@@ -2,115 +2,24 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import bench
-from bench import audio, augment, datasets, devices, preprocess, registry, weights
+from bench import audio, augment, registry
 from bench.datasets import splits
-from bench.errors import ClipError, LabelError, PluginError, SplitError, UnavailableError, UsageError
+from bench.errors import LabelError, SplitError, UsageError
 from bench.metrics import METRICS
 from bench.registry import Registry
-from bench.types import (
-    BASELINE,
-    UNPOOLED,
-    Cell,
-    Dataset,
-    Labels,
-    Result,
-    Spec,
-    Split,
-    Status,
-    Task,
-    View,
-    digest,
-)
+from bench.runner import learners
+from bench.runner.learners import Learner
+from bench.runner.request import Request
+from bench.runner.sources import FOLDER_LABEL, Source, sources_of
+from bench.types import UNPOOLED, Cell, Dataset, Labels, Result, Split, Status, Task, View, digest
 
 if TYPE_CHECKING:
     import pandas as pd
-
-UNITS = ("clip", "frame")
-"""What a head may see so far."""
-
-FOLDER_LABEL = "class"
-"""What a folder's classes are, unless one single task says what they are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the user asks for; an empty list of names asks for everything that fits the data.
-
-    Parameters
-    ----------
-    home : Path
-        The folder for corpora that are made or downloaded, and for the cache.
-    allow_bad : float
-        The share of a dataset's clips that may be undecodable, in [0, 1].
-    command : str
-        The command line, for run.json.
-    task_target : str
-        A label column to predict besides, as a task of its name.
-    task_groups : Sequence[str]
-        The columns that this task keeps apart, from strict to lenient; the recording if there are none.
-    preprocess : Sequence[str]
-        What `bench.preprocess` does to every clip, after what an extractor's own entry asks for.
-    augment : Sequence[str]
-        What `bench.augment` does to copies of the training clips.
-    copies : int
-        Of each training clip, if they are augmented.
-    device, precision : str
-        As `devices.resolve` takes them.
-    """
-
-    datasets: Sequence[str]
-    home: Path
-    tasks: Sequence[str] = ()
-    extractors: Sequence[str] = ()
-    heads: Sequence[str] = ()
-    split: str = ""
-    seeds: Sequence[int] = (0,)
-    allow_bad: float = 0.05
-    command: str = ""
-    task_target: str = ""
-    task_groups: Sequence[str] = ()
-    preprocess: Sequence[str] = ()
-    augment: Sequence[str] = ()
-    copies: int = 1
-    device: str = "auto"
-    precision: str = "fp32"
-
-    @property
-    def augmented(self) -> str:
-        """Return in words what is done to copies of the training clips; empty if there are none."""
-        times = f"{self.copies} copies" if self.copies > 1 else "1 copy"
-        return f"{times} of each: {', '.join(self.augment)}" if self.augment else ""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Source:
-    """A dataset with what is known of its clips' audio.
-
-    Parameters
-    ----------
-    contents : Sequence[str]
-        The digest of every clip's content, empty where it is unreadable.
-    heard : Sequence[str]
-        What is the same of clips that hold the same samples.
-    unreadable : Mapping[str, str]
-        Clip -> why it is unreadable.
-    copies : Sequence[Sequence[str]]
-        The same as `contents` of every augmented copy.
-    """
-
-    dataset: Dataset
-    contents: Sequence[str]
-    heard: Sequence[str]
-    unreadable: Mapping[str, str]
-    copies: Sequence[Sequence[str]] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,15 +30,6 @@ class Problem:
     y: Labels
     split: Split
     parent: Labels | None
-
-
-@dataclass(frozen=True, slots=True)
-class Learner:
-    """An extractor or a head with the digest of all that changes what it makes, or with why it cannot run."""
-
-    spec: Spec
-    digest: str = ""
-    obstacle: tuple[Status, str] | None = None
 
 
 Point = tuple[tuple[Learner, View], Learner, int]
@@ -166,11 +66,11 @@ def plan(request: Request, declared: Registry) -> Plan:
         If a name is unknown, a dataset cannot be opened, or a task fits none of the datasets.
     """
     augment.parse(request.augment)
-    extractors = chosen(request, declared)
-    heads = _heads(request, declared)
+    extractors = learners.extractors(request, declared)
+    heads = learners.heads(request, declared)
     asked = _asked(request, declared)
     label = asked[0].target if len(asked) == 1 else FOLDER_LABEL
-    sources = opened(request, declared, label)
+    sources = sources_of(request, declared, label)
     tasks = asked or _offered(sources, declared)
     _refuse_hopeless(tasks, sources)
 
@@ -215,116 +115,6 @@ def _asked(request: Request, declared: Registry) -> list[Task]:
     return tasks
 
 
-def chosen(request: Request, declared: Registry) -> list[tuple[Learner, View]]:
-    """Return the extractors asked for as NAME or NAME@VIEW, or all that are offered and can run here."""
-    texts = request.extractors or [name for name, spec in declared.extractors.items() if spec.offered]
-    asked = [text.partition("@") for text in texts]
-    names = dict.fromkeys(name for name, _, _ in asked)
-    learners = {name: _learner(_extractor(name, request, declared), request) for name in names}
-    points: dict[tuple[str, View], None] = {}
-    for name, _, view in asked:
-        if request.extractors or not learners[name].obstacle:
-            points |= dict.fromkeys((name, each) for each in _views(learners[name], View.parse(view)))
-    return [(learners[name], view) for name, view in points]
-
-
-def _extractor(name: str, request: Request, declared: Registry) -> Spec:
-    """Return the spec of an extractor with the steps that the request adds."""
-    spec = registry.undeclared(name) or registry.find("extractor", name, declared.extractors)
-    return replace(spec, preprocess=spec.preprocess + tuple(request.preprocess))
-
-
-def _views(learner: Learner, view: View) -> list[View]:
-    """Return a view, or for all layers one of each; an extractor that cannot run has none to count."""
-    if view.layer != "all" or learner.obstacle:
-        return [view]
-    n_layers = getattr(registry.build(learner.spec), "n_layers", 1)
-    return [replace(view, layer=number) for number in range(n_layers)]
-
-
-def _heads(request: Request, declared: Registry) -> list[Learner]:
-    """Return the heads asked for, the baseline always among them."""
-    offered = [name for name, head in declared.heads.items() if head.offered]
-    names = dict.fromkeys([*(request.heads or offered), BASELINE])
-    heads = [registry.find("head", name, declared.heads) for name in names]
-    for head in heads:
-        if head.preprocess:
-            raise UsageError(f"{head.place}: head '{head.name}' has preprocess; only extractors hear audio")
-        if head.unit not in UNITS:
-            units = " or ".join(UNITS)
-            raise UsageError(f"{head.place}: head '{head.name}' has unit '{head.unit}'; expected {units}")
-    return [_learner(head, request) for head in heads]
-
-
-def _learner(spec: Spec, request: Request) -> Learner:
-    """Return a spec with its identity, and with its weights and where they run if it has any."""
-    command = registry.missing(spec)
-    if command:
-        reason = f"{spec.kind} '{spec.name}' is not installed; run: {command}"
-        return Learner(spec, obstacle=(Status.SKIPPED, reason))
-    try:
-        identity = registry.identity(spec)
-        if spec.weights:
-            path = weights.locate(spec.weights)
-            device, precision = devices.resolve(request.device, request.precision)
-            identity = {**identity, "weights": weights.digest(path), "precision": precision}
-            own = {"checkpoint": str(path), "device": device, "precision": precision}
-            spec = replace(spec, params={**spec.params, **own})
-    except PluginError as error:
-        return Learner(spec, obstacle=(Status.FAILED, str(error)))
-    except UnavailableError as error:
-        reason = f"extractor '{spec.name}': {error}; run: bench fetch {spec.name}"
-        return Learner(spec, obstacle=(Status.SKIPPED, reason))
-    if spec.kind == "extractor":
-        steps = preprocess.identity(preprocess.parse(spec.preprocess))
-        identity = {**identity, "audio": {**audio.identity(), **steps}}
-    return Learner(spec, digest({**identity, "bench": bench.__version__}))
-
-
-def opened(request: Request, declared: Registry, label: str = FOLDER_LABEL) -> dict[str, Source]:
-    """Return the sources of a request by their datasets' names.
-
-    Raises
-    ------
-    UsageError
-        If a dataset cannot be opened, or two of them have one name.
-    """
-    sources: dict[str, Source] = {}
-    for text in request.datasets:
-        source = _source(open_dataset(text, declared, request.home, label), request)
-        name = source.dataset.name
-        if name in sources:
-            known = sources[name].dataset.source
-            raise UsageError(f"--datasets: {known} and {text} are both called '{name}'; rename one")
-        sources[name] = source
-    return sources
-
-
-def open_dataset(text: str, declared: Registry, home: Path, label: str = FOLDER_LABEL) -> Dataset:
-    """Return the dataset that a name or a path gives.
-
-    Parameters
-    ----------
-    home : Path
-        The folder for corpora that are made or downloaded.
-    label : str
-        The label column that a folder's classes go into.
-
-    Raises
-    ------
-    UsageError
-        If it is neither or both, or cannot be opened.
-    """
-    path = Path(text)
-    if text in declared.cards and path.is_dir():
-        raise UsageError(f"--datasets {text}: is a data set and a folder here; write ./{text} for the folder")
-    if path.suffix == ".toml":
-        return datasets.from_card(registry.card(path), home)
-    if path.exists() or path.suffix or len(path.parts) > 1:
-        return datasets.from_path(path, label)
-    return datasets.from_card(registry.find("data set", text, declared.cards), home)
-
-
 def split_table(dataset: Dataset, task: Task, how: str, column: str) -> pd.DataFrame:
     """Return the split that a run would use, as `splits.listed` lists it.
 
@@ -335,23 +125,6 @@ def split_table(dataset: Dataset, task: Task, how: str, column: str) -> pd.DataF
     """
     split = splits.make(dataset, task, how, audio.heard(dataset.clips()))
     return splits.listed(split, dataset, column)
-
-
-def _source(dataset: Dataset, request: Request) -> Source:
-    clips, contents, unreadable = dataset.clips(), [], {}
-    sha256 = functools.cache(audio.sha256)  # many clips may be windows of one file
-    for clip in clips:
-        try:
-            contents.append(audio.content(clip, sha256))
-        except ClipError as error:
-            contents.append("")
-            unreadable[clip.id] = str(error)
-    changes = [*request.augment, augment.identity()]
-    copies = [
-        [content and digest([content, changes, copy]) for content in contents]
-        for copy in range(request.copies if request.augment else 0)
-    ]
-    return Source(dataset, contents, audio.heard(clips), unreadable, copies)
 
 
 def _offered(sources: Mapping[str, Source], declared: Registry) -> list[Task]:

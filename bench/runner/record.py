@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 import bench
-from bench.runner.planning import Plan, Problem, Request, Source
+from bench.runner.planning import Plan, Problem
+from bench.runner.request import Request
+from bench.runner.sources import Source
 from bench.types import digest
 
 RUN_SCHEMA = 1

@@ -1,0 +1,55 @@
+"""What a user asks for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asks for; an empty list of names asks for everything that fits the data.
+
+    Parameters
+    ----------
+    home : Path
+        The folder for corpora that are made or downloaded, and for the cache.
+    allow_bad : float
+        The share of a dataset's clips that may be undecodable, in [0, 1].
+    command : str
+        The command line, for run.json.
+    task_target : str
+        A label column to predict besides, as a task of its name.
+    task_groups : Sequence[str]
+        The columns that this task keeps apart, from strict to lenient; the recording if there are none.
+    preprocess : Sequence[str]
+        What `bench.preprocess` does to every clip, after what an extractor's own entry asks for.
+    augment : Sequence[str]
+        What `bench.augment` does to copies of the training clips.
+    copies : int
+        Of each training clip, if they are augmented.
+    device, precision : str
+        As `devices.resolve` takes them.
+    """
+
+    datasets: Sequence[str]
+    home: Path
+    tasks: Sequence[str] = ()
+    extractors: Sequence[str] = ()
+    heads: Sequence[str] = ()
+    split: str = ""
+    seeds: Sequence[int] = (0,)
+    allow_bad: float = 0.05
+    command: str = ""
+    task_target: str = ""
+    task_groups: Sequence[str] = ()
+    preprocess: Sequence[str] = ()
+    augment: Sequence[str] = ()
+    copies: int = 1
+    device: str = "auto"
+    precision: str = "fp32"
+
+    @property
+    def augmented(self) -> str:
+        """Return in words what is done to copies of the training clips; empty if there are none."""
+        times = f"{self.copies} copies" if self.copies > 1 else "1 copy"
+        return f"{times} of each: {', '.join(self.augment)}" if self.augment else ""
