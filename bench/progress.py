@@ -17,9 +17,9 @@ class Bars:
         self._bars: dict[str, TaskID] = {}
         self._told: set[str] = set()
 
-    def embedded(self, dataset: str, extractor: str, done: int, total: int) -> None:
-        """Move the bar of an extractor."""
-        self._move(f"{extractor} on {dataset}: clips", done, total)
+    def embedded(self, dataset: str, extractor: str, done: int, total: int, speed: float) -> None:
+        """Move the bar of an extractor, and show how many s of audio it takes per s."""
+        self._move(f"{extractor} on {dataset}: clips", done, total, f", {speed:.0f} x real time")
 
     def downloaded(self, name: str, done: int, total: int) -> None:
         """Move the bar of an archive, in MB; it has no end if `total` is 0."""
@@ -35,10 +35,10 @@ class Bars:
                 f"{result.status}: {names}: {result.reason}", markup=False, highlight=False, soft_wrap=True
             )
 
-    def _move(self, name: str, done: int, total: int | None) -> None:
+    def _move(self, name: str, done: int, total: int | None, more: str = "") -> None:
         if name not in self._bars:
             self._bars[name] = self._progress.add_task(name, total=total)
-        self._progress.update(self._bars[name], completed=done, total=total)
+        self._progress.update(self._bars[name], completed=done, total=total, description=name + more)
 
 
 @contextmanager

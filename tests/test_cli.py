@@ -164,7 +164,7 @@ def test_without_a_terminal_there_are_no_bars_but_each_reason_once(capsys):
     names = ("demo", "gender", "mfcc", "mean+std", "svm")
     failed = Result("k", *names, 0, "", Status.FAILED, reason="[bold]why[/bold] " + "long " * 50)
     with progress.observer() as observer:
-        observer.embedded("demo", "mfcc", 1, 2)
+        observer.embedded("demo", "mfcc", 1, 2, 80.0)
         observer.finished(failed, 1, 2)
         observer.finished(failed, 2, 2)
     assert capsys.readouterr().err.strip() == f"failed: demo, gender, mfcc, svm: {failed.reason.strip()}"

@@ -415,8 +415,9 @@ def test_an_observer_is_told_of_every_cell_and_clip(digits: Path, tmp_path: Path
         def __init__(self):
             self.clips, self.cells = [], []
 
-        def embedded(self, dataset, extractor, done, total):
+        def embedded(self, dataset, extractor, done, total, speed):
             self.clips.append((dataset, extractor, done, total))
+            assert 0 < speed < 1e6
 
         def finished(self, result, done, total):
             self.cells.append((result.head, result.status, done, total))

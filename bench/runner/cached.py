@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
@@ -17,8 +18,8 @@ from bench.types import Spec
 class Listener(Protocol):
     """Who is told how an extractor gets on."""
 
-    def embedded(self, dataset: str, extractor: str, done: int, total: int) -> None:
-        """Take note that `done` of `total` clips have been embedded."""
+    def embedded(self, dataset: str, extractor: str, done: int, total: int, speed: float) -> None:
+        """Take note that `done` of `total` clips have been embedded, at so many s of audio per s."""
 
 
 class Embedder:
@@ -64,14 +65,17 @@ class Embedder:
             known = {*embedded, *made}
             todo = {content: clip for content, clip in wanted.items() if content not in known}
             self.counters.clips_cached += len(wanted) - len(todo)
+            audio_s, start = 0.0, time.perf_counter()
             for batch in embed(todo, spec, changes, keep_frames=keep_frames):
+                audio_s += sum(each.audio_s for each in batch.made.values())
+                speed = audio_s / (time.perf_counter() - start)
                 if batch.made:
                     self.cache.write(digest, batch.made)
                 made.update(batch.made)
                 bad.update(batch.bad)
                 self.counters.clips_decoded += len(batch.made)
                 self.counters.clips_embedded += len(batch.made)
-                self.listener.embedded(source.dataset.name, spec.name, batch.done, len(todo))
+                self.listener.embedded(source.dataset.name, spec.name, batch.done, len(todo), speed)
         if made:
             self.cache.describe(digest, spec.name)
             # Read again, since the cache maps them into memory: so many of them need not fit into it.
