@@ -249,9 +249,12 @@ def build(spec: Spec) -> Any:
     module, attribute = _factory(spec)
     try:
         return getattr(importlib.import_module(module), attribute)(**spec.params)
+    except PluginError as error:
+        raise PluginError(f"{spec.kind} '{spec.name}': {error}") from error
     except Exception as error:
+        why = " ".join(str(error).split())
         raise PluginError(
-            f"{spec.place}: {spec.kind} '{spec.name}': {type(error).__name__}: {' '.join(str(error).split())}"
+            f"{spec.place}: {spec.kind} '{spec.name}': {type(error).__name__}: {why}"
         ) from error
 
 
