@@ -53,7 +53,6 @@ def test_frames_themselves_can_be_written(bench, digits: Path, tmp_path: Path):
     [
         (["--extractors", "mfcc", "--out", "e.csv"], "expected a file that ends in .parquet or .npz"),
         (["--extractors", "mfc", "--out", "e.npz"], "unknown extractor 'mfc'"),
-        (["--extractors", "hf:./none", "--out", "e.npz"], "./none: there is no such folder or file"),
         (["--extractors", "mfcc@layer=7", "--out", "e.npz"], "names a layer that is not there"),
     ],
 )
@@ -61,6 +60,13 @@ def test_what_cannot_be_written_is_one_line(bench, digits: Path, words: list[str
     done = bench("embed", digits, *words)
     assert done.exit_code == 2
     assert message in done.stderr
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_checkpoint_that_is_nowhere_is_one_line(bench, digits: Path):
+    done = bench("embed", digits, "--extractors", "hf:./none", "--out", "e.npz")
+    assert done.exit_code == 2
+    assert "./none: there is no such folder or file" in done.stderr
 
 
 def test_an_undecodable_clip_is_named(bench, digits: Path, tmp_path: Path):
