@@ -72,6 +72,14 @@ def test_an_audio_folder_has_the_labels_of_its_metadata(folders: list[str], tone
     assert ("fold" in table) == (len(folders) > 1)
 
 
+def test_a_folder_of_classes_may_hold_another_metadata_file(tone, tmp_path: Path):
+    for name in ("dog/a.wav", "cat/a.wav"):
+        tone(f"pets/{name}")
+    (tmp_path / "pets" / "metadata.csv").write_text("who,when\nme,today\n")
+    (tmp_path / "pets" / "dog" / "metadata.jsonl").write_text("{no json")
+    assert open_(tmp_path / "pets").table["class"].tolist() == ["cat", "dog"]
+
+
 def test_tables_of_audformat_are_manifests_and_can_be_joined(take, tmp_path: Path):
     names = [take("theo", 0, 0), take("lucas", 1, 0)]
     (tmp_path / "db.digit.csv").write_text(

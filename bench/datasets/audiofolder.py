@@ -7,7 +7,8 @@ import pandas as pd
 
 from bench.datasets import folder, manifest
 from bench.datasets.table import dataset
-from bench.types import Dataset
+from bench.errors import UsageError
+from bench.types import AUDIO_COLUMNS, Dataset
 
 SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -40,7 +41,9 @@ def load(path: Path, label: str) -> Dataset:
     parts = [manifest.load(listing).table.drop(columns="recording") for listing in listings]
     splits = [] if parts else sorted(sub for sub in path.iterdir() if sub.name.lower() in SPLITS)
     parts += [folder.load(split, label).table.drop(columns="recording") for split in splits]
-    table = pd.concat(parts, ignore_index=True).fillna("")
+    table = pd.concat(parts, ignore_index=True)
+    labels = [name for name in table.columns if name not in AUDIO_COLUMNS]
+    table[labels] = table[labels].fillna("")
     names = [Path(name).relative_to(path) for name in table["path"]]
     if "start" not in table:
         table["clip"] = [name.as_posix() for name in names]
@@ -51,6 +54,11 @@ def load(path: Path, label: str) -> Dataset:
 
 
 def _listings(path: Path) -> Iterator[Path]:
-    """Yield the metadata files of the folder and of its split folders."""
+    """Yield the metadata files of the folder and of its split folders, which have the column file_name."""
     for pattern in ("metadata.*", "*/metadata.*"):
-        yield from (file for file in path.glob(pattern) if file.suffix in manifest.SUFFIXES)
+        for file in path.glob(pattern):
+            try:
+                if file.suffix in manifest.SUFFIXES and "file_name" in manifest.read_table(file):
+                    yield file
+            except UsageError:
+                continue  # a file of that name that is something else
