@@ -79,6 +79,7 @@ def check(dataset: Dataset, tasks: Iterable[Task]) -> Check:
     for name, each in heard.items():
         same.setdefault(each.sha256, []).append(name)
     lengths = [each.seconds for each in heard.values()] or [0.0]
+    equal = audio.heard(dataset.clips())
     return Check(
         dataset=dataset.name,
         n_clips=len(dataset.table),
@@ -95,7 +96,7 @@ def check(dataset: Dataset, tasks: Iterable[Task]) -> Check:
         silent=[name for name, each in heard.items() if each.silent],
         duplicates=[names for names in same.values() if len(names) > 1],
         labels={column: _balance(dataset, column) for column in dataset.labels},
-        tasks={task.name: _verdict(dataset, task, audio.heard(dataset.clips())) for task in tasks},
+        tasks={task.name: _verdict(dataset, task, equal) for task in tasks},
     )
 
 

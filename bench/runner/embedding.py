@@ -28,7 +28,7 @@ BATCH_SECONDS = 300.0
 DECODED_SECONDS = 600.0
 """So much audio may be decoded ahead of the extractor."""
 
-READERS = 2
+READERS = min(8, os.cpu_count() or 1)
 """Threads that decode."""
 
 KEEP_SECONDS = 5.0
@@ -98,7 +98,8 @@ def _decoded(
             return str(error)
         return steps.apply(augment.apply(changes, y, sample_rate, int(content, 16)))
 
-    with ThreadPoolExecutor(READERS) as readers:
+    readers = ThreadPoolExecutor(READERS)
+    try:
         ahead: deque[tuple[str, Future[Audio | str]]] = deque()
         n_seconds = 0.0
         for content in order:
@@ -110,6 +111,8 @@ def _decoded(
                 yield first, future.result()
         for content, future in ahead:
             yield content, future.result()
+    finally:  # whoever stops early waits for no clip that nobody will hear
+        readers.shutdown(cancel_futures=True)
 
 
 def _seconds(clip: Clip) -> float:
