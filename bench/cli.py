@@ -112,8 +112,8 @@ def main() -> None:
     metavar="A,B",
     default="",
     callback=_names,
-    help="NAME, hf:ID_OR_FOLDER, fairseq:FILE, hear:MODULE; with @layer=N|last|mean|all@pool=P.  "
-    "[default: all that are here]",
+    help="NAME, hf: or openvino:ID_OR_FOLDER, fairseq:FILE, hear:MODULE; with @layer=N|last|mean|all@pool=P."
+    "  [default: all that are here]",
 )
 @click.option(
     "--preprocess",

@@ -32,6 +32,7 @@ TOML_TYPES: Mapping[str, type] = {
 UNDECLARED: Mapping[str, str] = {
     "hf": "bench.extractors.auto:extractor",
     "fairseq": "bench.extractors.fairseq:Fairseq",
+    "openvino": "bench.extractors.openvino:OpenVino",
     "hear": "bench.extractors.hear:Hear",
 }
 """What makes an extractor that has no entry: the prefix of its name -> factory."""
@@ -57,14 +58,15 @@ def packaged_root() -> Path:
 
 
 def undeclared(name: str) -> Spec | None:
-    """Return the extractor of ``hf:ID_OR_FOLDER``, ``fairseq:FILE`` or ``hear:MODULE``, else None."""
+    """Return the extractor of a name such as ``hf:ID_OR_FOLDER`` or ``hear:MODULE``; None of any other."""
     kind, _, rest = name.partition(":")
     if kind not in UNDECLARED or not rest:
         return None
     made = Spec("extractor", name, UNDECLARED[kind], about=f"{rest}, without an entry.", place="--extractors")
     if kind == "hear":
         return replace(made, params={"module": rest}, requires=("torch",), root=str(Path.cwd()))
-    return replace(made, weights=rest, requires=("torch", "transformers"))
+    requires = ("torch", "transformers", *(["openvino"] if kind == "openvino" else []))
+    return replace(made, weights=rest, requires=requires)
 
 
 def load(user_root: Path | None = None) -> Registry:

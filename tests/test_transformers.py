@@ -159,6 +159,23 @@ def test_half_precision_is_near_full_precision(checkpoint, clips: list[Audio]):
     assert half.dtype == np.float32
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_openvino_gives_the_same_frames(kind: str, checkpoint, clips: list[Audio]):
+    pytest.importorskip("openvino", reason="needs the extra 'openvino'")
+    from bench.extractors.openvino import OpenVino
+
+    folder = str(checkpoint(kind))
+    converted = OpenVino(folder)
+    for clip, frames in zip(clips, converted.embed(clips), strict=True):
+        [expected] = Transformer(folder).embed([clip])
+        np.testing.assert_allclose(frames, expected, rtol=1e-3, atol=1e-3)
+    [half] = OpenVino(folder, precision="bf16").embed(clips[:1])
+    [full] = Transformer(folder).embed(clips[:1])
+    assert np.linalg.norm(half - full) < 0.05 * np.linalg.norm(full)
+    with pytest.raises(PluginError, match="OpenVINO runs on the CPU here"):
+        OpenVino(folder, device="cuda")
+
+
 def test_any_checkpoint_finds_its_class(checkpoint):
     assert isinstance(extractor(str(checkpoint("whisper"))), Whisper)
     assert isinstance(extractor(str(checkpoint("hubert-group"))), Transformer)

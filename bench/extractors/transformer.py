@@ -88,13 +88,18 @@ class Transformer:
         mask = inputs["attention_mask"].to(self.device) if padded else None
         values = inputs["input_values"].to(self.device, self.dtype)
         try:
-            with torch.inference_mode():
-                output = self.model(values, attention_mask=mask, output_hidden_states=True)
+            states = self.states(values, mask)
         except torch.OutOfMemoryError as error:
             raise MemoryError(str(error)) from error
-        states = torch.stack([*output.hidden_states, output.last_hidden_state], dim=1).float().cpu().numpy()
         n_frames = self.model._get_feat_extract_output_lengths(lengths).tolist()
         return [states[row, :, :n] for row, n in enumerate(n_frames)]
+
+    def states(self, values: Any, mask: Any) -> Frames:
+        """Return the hidden states of a batch, shape=(n_clips, n_layers + 1, n_frames, dim)."""
+        with torch.inference_mode():
+            output = self.model(values, attention_mask=mask, output_hidden_states=True)
+        stacked = torch.stack([*output.hidden_states, output.last_hidden_state], dim=1)
+        return np.asarray(stacked.float().cpu().numpy())
 
 
 def _receptive_field(kernels: Sequence[int], strides: Sequence[int]) -> int:

@@ -64,9 +64,10 @@ def chunks(utterances: list[Path]) -> dict[str, Clip]:
     return {f"{number:032x}": Clip(path.stem, path, 0.0, CHUNK / 16_000) for number, path in enumerate(paths)}
 
 
-def spec(folder: Path, precision: str) -> Spec:
+def spec(folder: Path, precision: str, runtime: str = "torch") -> Spec:
     params = {"checkpoint": str(folder), "precision": precision}
-    factory = "bench.extractors.transformer:Transformer"
+    factory = {"torch": "transformer:Transformer", "openvino": "openvino:OpenVino"}[runtime]
+    factory = f"bench.extractors.{factory}"
     return Spec("extractor", "base", factory, params=params, weights=str(folder))
 
 
@@ -99,9 +100,13 @@ def loaded_once(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(registry, "build", lambda of: built.setdefault(str(of), build(of)))
 
 
-@pytest.mark.parametrize(("precision", "times"), [("fp32", 1.15), ("bf16", 2.4)])
-def test_faster_than_the_loop_people_write(benchmark, precision, times, base, chunks, loop):
-    run = engine(chunks, spec(base, precision))
+@pytest.mark.parametrize(
+    ("runtime", "precision", "times"),
+    [("torch", "fp32", 1.15), ("torch", "bf16", 2.4), ("openvino", "fp32", 1.5), ("openvino", "bf16", 3.2)],
+)
+def test_faster_than_the_loop_people_write(benchmark, runtime, precision, times, base, chunks, loop):
+    pytest.importorskip(runtime)
+    run = engine(chunks, spec(base, precision, runtime))
     slow, fast = fastest(loop, run)
     benchmark.extra_info |= {"loop_s": slow, "engine_s": fast, "ratio": slow / fast}
     benchmark.pedantic(run, rounds=1)
