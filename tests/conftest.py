@@ -1,6 +1,7 @@
 """Fixtures that several test modules share."""
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from bench.types import Dataset
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
-collect_ignore = ["fairseq"]  # a script for another environment
+# A script for another environment, and benchmarks, which take minutes: they run when they are named.
+collect_ignore = ["fairseq", *([] if any("tests/perf" in word for word in sys.argv[1:]) else ["perf"])]
 
 ROOT = Path(__file__).parent.parent
 REAL = Path(os.environ.get("BENCH_TEST_DATA", ROOT.parent / "shared" / "data"))
