@@ -97,7 +97,13 @@ def loaded_once(monkeypatch: pytest.MonkeyPatch):
 
     built: dict[str, object] = {}
     build = registry.build
-    monkeypatch.setattr(registry, "build", lambda of: built.setdefault(str(of), build(of)))
+
+    def once(of: Spec) -> object:
+        if str(of) not in built:
+            built[str(of)] = build(of)
+        return built[str(of)]
+
+    monkeypatch.setattr(registry, "build", once)
 
 
 @pytest.mark.parametrize(
