@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 import bench
+from bench.devices import PRECISIONS
 from bench.errors import BenchError
 
 KINDS = ("datasets", "tasks", "extractors", "heads", "metrics")
@@ -135,7 +136,7 @@ def main() -> None:
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda: where networks run.")
 @click.option(
     "--precision",
-    type=click.Choice(["fp32", "bf16", "auto"]),
+    type=click.Choice(PRECISIONS),
     default="fp32",
     show_default=True,
     help="What networks compute in; auto is bf16 where the device has it.",
@@ -249,7 +250,7 @@ def fetch(names: tuple[str, ...]) -> None:
 @click.option("--extractors", metavar="A,B", required=True, callback=_names, help="As of bench run.")
 @click.option("--preprocess", metavar="A,B", default="", callback=_names, help="As of bench run.")
 @click.option("--device", default="auto", show_default=True, help="As of bench run.")
-@click.option("--precision", type=click.Choice(["fp32", "bf16", "auto"]), default="fp32", show_default=True)
+@click.option("--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True)
 @click.option("--out", type=Path, required=True, help="A .parquet or .npz file.")
 def embed(dataset: str, out: Path, **asked: Any) -> None:
     """Write the embeddings of DATASET themselves, a row per clip, extractor and view, for use elsewhere."""

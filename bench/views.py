@@ -10,7 +10,6 @@ from bench.types import Embeddings, Frames, Statistics, View
 STATISTICS = ("mean", "std", "max", "first")
 """The statistics over frames, in the order in which they are stacked; every pooling is made of them."""
 
-
 EXACT_FRAMES = 2000
 """Of so many frames, sums in float32 are exact enough."""
 

@@ -6,6 +6,7 @@ Nothing is downloaded but by `fetch`, so that a run without network waits for no
 import hashlib
 import re
 from pathlib import Path
+from typing import Any
 
 from bench.errors import UnavailableError, UsageError
 
@@ -34,12 +35,10 @@ def locate(weights: str) -> Path:
         return path.absolute()
     if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(@[\w.-]+)?", weights) or path.suffix == ".pt":
         raise UsageError(f"{weights}: there is no such folder or file, and it is no id of a hub's checkpoint")
-    from huggingface_hub import snapshot_download  # optional: it comes with transformers
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.errors import LocalEntryNotFoundError  # optional: it comes with transformers
 
-    name, _, revision = weights.partition("@")
     try:
-        folder = Path(snapshot_download(name, revision=revision or None, local_files_only=True))
+        folder = _snapshot(weights, local_files_only=True)
     except LocalEntryNotFoundError as error:
         raise UnavailableError(f"the weights {weights} are not here") from error
     if not _files(folder):
@@ -68,15 +67,13 @@ def fetch(weights: str) -> Path:
         return locate(weights)
     except UnavailableError:
         pass
-    from huggingface_hub import snapshot_download  # optional: it comes with transformers
     from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
-    name, _, revision = weights.partition("@")
-    wanted = [*CONFIGURATION, FORMATS[0]]
+    name = weights.partition("@")[0]
     try:
-        folder = Path(snapshot_download(name, revision=revision or None, allow_patterns=wanted))
+        folder = _snapshot(weights, allow_patterns=[*CONFIGURATION, FORMATS[0]])
         if not _files(folder):  # an older checkpoint
-            folder = Path(snapshot_download(name, revision=revision or None, allow_patterns=[FORMATS[1]]))
+            folder = _snapshot(weights, allow_patterns=[FORMATS[1]])
     except RepositoryNotFoundError as error:
         raise UsageError(f"{name}: the hub has no such checkpoint, or shows it to its owners only") from error
     except (HfHubHTTPError, OSError) as error:
@@ -102,6 +99,14 @@ def digest(path: Path) -> str:
         with file.open("rb") as content:
             whole.update(f"{file.name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
     return whole.hexdigest()
+
+
+def _snapshot(weights: str, **options: Any) -> Path:
+    """Return the folder in which the hub's library keeps a checkpoint."""
+    from huggingface_hub import snapshot_download
+
+    name, _, revision = weights.partition("@")
+    return Path(snapshot_download(name, revision=revision or None, **options))
 
 
 def _files(folder: Path) -> list[Path]:

@@ -25,8 +25,8 @@ def preprocessor(auto: Any, checkpoint: str) -> Any:
         raise PluginError(f"{checkpoint}: does not say how clips are normalised; {expected}") from error
 
 
-def loaded(auto: Any, checkpoint: str) -> tuple[Any, Any]:
-    """Return the model of a folder and its configuration, in fp32.
+def loaded(auto: Any, checkpoint: str) -> Any:
+    """Return the model of a folder, in fp32.
 
     Parameters
     ----------
@@ -58,4 +58,4 @@ def loaded(auto: Any, checkpoint: str) -> tuple[Any, Any]:
             f"{checkpoint}: lacks {len(wrong)} weights of {type(model).__name__}, such as {wrong[0]}, which "
             "would be random"
         )
-    return model, model.config
+    return model

@@ -54,7 +54,6 @@ HARMLESS = {
 }
 """What a checkpoint's pickle may call; torch itself reads the storages."""
 
-
 DAMAGED = (OSError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError)
 """What reading a file that is no checkpoint, or half of one, raises."""
 

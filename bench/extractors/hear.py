@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from bench.errors import PluginError
+from bench.extractors.groups import by_length
 from bench.types import Audio, Frames
 
 
@@ -43,14 +44,14 @@ class Hear:
 
     def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
         """Return one array of shape (n_frames, dim) per clip, or of shape (dim,) for scenes."""
-        frames: dict[int, Frames] = {}
-        for length in sorted({clip.size for clip in audio}):
-            rows = [row for row, clip in enumerate(audio) if clip.size == length]
-            batch = torch.from_numpy(np.stack([audio[row] for row in rows]))
-            with torch.no_grad():
-                if self.timestamps:
-                    made, _ = self.module.get_timestamp_embeddings(batch, self.model)
-                else:
-                    made = self.module.get_scene_embeddings(batch, self.model)
-            frames.update(zip(rows, made.float().cpu().numpy(), strict=True))
-        return [frames[row] for row in range(len(audio))]
+        return by_length([clip.size for clip in audio], lambda rows: self._made([audio[row] for row in rows]))
+
+    def _made(self, clips: Sequence[Audio]) -> Frames:
+        """Return what the module makes of clips of one length, shape=(n_clips, ..., dim)."""
+        batch = torch.from_numpy(np.stack(clips))
+        with torch.no_grad():
+            if self.timestamps:
+                made, _ = self.module.get_timestamp_embeddings(batch, self.model)
+            else:
+                made = self.module.get_scene_embeddings(batch, self.model)
+        return np.asarray(made.float().cpu().numpy())

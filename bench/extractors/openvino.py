@@ -17,10 +17,8 @@ class OpenVino(Transformer):
 
     Parameters
     ----------
-    checkpoint : str
-        A folder as `save_pretrained` writes it.
-    precision : str
-        ``fp32`` or ``bf16``.
+    checkpoint, precision : str
+        As in `Transformer`.
     device : str
         ``cpu``.
     """

@@ -9,6 +9,7 @@ from transformers import AutoFeatureExtractor, AutoModel
 
 from bench.errors import PluginError
 from bench.extractors.checkpoint import loaded, preprocessor
+from bench.extractors.groups import by_length
 from bench.types import Audio, Frames
 
 WINDOW_SECONDS = 30.0
@@ -39,7 +40,7 @@ class Transformer:
     max_seconds = WINDOW_SECONDS
 
     def __init__(self, checkpoint: str, precision: str = "fp32", device: str = "cpu") -> None:
-        model, _ = loaded(AutoModel, checkpoint)
+        model = loaded(AutoModel, checkpoint)
         if model.main_input_name != "input_values" or not hasattr(model, "_get_feat_extract_output_lengths"):
             raise PluginError(
                 f"{checkpoint}: {type(model).__name__} takes {model.main_input_name}; expected an encoder of "
@@ -66,13 +67,8 @@ class Transformer:
         clips = [np.pad(clip, (0, max(0, self.shortest - clip.size))) for clip in audio]
         if not self.equal_lengths:
             return self._forward(clips)
-        rows: dict[int, list[int]] = {}
-        for row, clip in enumerate(clips):
-            rows.setdefault(clip.size, []).append(row)
-        frames: dict[int, Frames] = {}
-        for same in rows.values():
-            frames.update(zip(same, self._forward([clips[row] for row in same]), strict=True))
-        return [frames[row] for row in range(len(clips))]
+        lengths = [clip.size for clip in clips]
+        return by_length(lengths, lambda rows: self._forward([clips[row] for row in rows]))
 
     def _forward(self, clips: Sequence[Audio]) -> list[Frames]:
         """Return the frames of clips in one batch."""

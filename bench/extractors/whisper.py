@@ -9,6 +9,7 @@ from transformers import WhisperFeatureExtractor, WhisperModel
 
 from bench.errors import PluginError
 from bench.extractors.checkpoint import loaded, preprocessor
+from bench.extractors.groups import by_length
 from bench.types import Audio, Frames
 
 SAMPLES_PER_FRAME = 320
@@ -40,7 +41,8 @@ class Whisper:
     def __init__(
         self, checkpoint: str, short: bool = False, precision: str = "fp32", device: str = "cpu"
     ) -> None:
-        model, config = loaded(WhisperModel, checkpoint)
+        model = loaded(WhisperModel, checkpoint)
+        config = model.config
         if config.model_type != "whisper":
             raise PluginError(f"{checkpoint}: is a checkpoint of {config.model_type}; expected whisper")
         self.processor = preprocessor(WhisperFeatureExtractor, checkpoint)
@@ -62,11 +64,8 @@ class Whisper:
         features = self._features(audio)
         if not self.short:
             return [states[:, :n] for states, n in zip(self._forward(features), n_frames, strict=True)]
-        frames: dict[int, Frames] = {}
-        for n in sorted(set(n_frames)):  # no mask is known to Whisper: only equal lengths share a batch
-            rows = [row for row, length in enumerate(n_frames) if length == n]
-            frames.update(zip(rows, self._forward(features[rows, :, : 2 * n]), strict=True))
-        return [frames[row] for row in range(len(audio))]
+        # No mask is known to Whisper: only equal lengths share a batch.
+        return by_length(n_frames, lambda rows: self._forward(features[rows, :, : 2 * n_frames[rows[0]]]))
 
     def _features(self, audio: Sequence[Audio]) -> torch.Tensor:
         """Return the log mel spectra of clips padded to 30 s, shape=(n_clips, n_mels, 3000)."""

@@ -89,7 +89,7 @@ def _decoded(
     """Yield (content, samples or why there are none), the longest first, decoded ahead in threads."""
     steps = preprocess.parse(spec.preprocess)
     seconds = {content: _seconds(clip) for content, clip in clips.items()}
-    order = iter(sorted(clips, key=lambda content: -seconds[content]))
+    order = sorted(clips, key=lambda content: -seconds[content])
 
     def read(content: str) -> Audio | str:
         try:

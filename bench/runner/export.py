@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench import augment, views
+from bench import views
 from bench.cache import Cache
 from bench.errors import ClipError, UsageError
 from bench.registry import Registry
@@ -40,7 +40,7 @@ def export(request: Request, declared: Registry, cache: Cache, listener: Listene
     if path.suffix not in SUFFIXES:
         raise UsageError(f"--out {path}: expected a file that ends in {' or '.join(SUFFIXES)}")
     [source] = sources_of(request, declared).values()
-    embedder = Embedder(cache, augment.parse(()), listener, Counters())
+    embedder = Embedder(cache, (), listener, Counters())
     clips = source.dataset.table["clip"].to_numpy(str)
     arrays: dict[str, Any] = {}
     tables = []
