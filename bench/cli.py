@@ -230,13 +230,15 @@ def fetch(names: tuple[str, ...]) -> None:
 
     declared = registry.load()
     checkpoints = {spec.name: spec.weights for spec in declared.extractors.values() if spec.weights}
-    for name in names:
-        undeclared = registry.undeclared(name)
-        wanted = undeclared.weights if undeclared else checkpoints.get(name)
-        if wanted:
-            click.echo(f"{name}: {weights.fetch(wanted)}")
-            continue
+    checkpoints |= {
+        name: spec.weights for name in names if (spec := registry.undeclared(name)) and spec.weights
+    }
+    for name in names:  # all of them, before hours go into the first
         registry.find("data set or weights", name, {**declared.cards, **checkpoints})
+    for name in names:
+        if name in checkpoints:
+            click.echo(f"{name}: {weights.fetch(checkpoints[name])}")
+            continue
         card = declared.cards[name]
         with progress.observer() as observer:
             folder = datasets.fetch.fetch(card, _home(), observer.downloaded)

@@ -265,6 +265,15 @@ def test_cards_of_the_same_files_share_them(server: Server, tmp_path: Path):
     assert len(server.asked) == 1
 
 
+def test_a_name_that_is_unknown_is_refused_before_anything_is_fetched(bench, server: Server, tmp_path: Path):
+    content = tar({"a.txt": b"hello"})
+    packaged("fsdd", server, content, tmp_path)
+    refused = bench("fetch", "my-fsdd", "my-fsd")
+    assert refused.exit_code == 2
+    assert "unknown data set or weights 'my-fsd'; did you mean 'my-fsdd'?" in refused.stderr
+    assert server.asked == []
+
+
 def test_data_that_cannot_be_downloaded_say_how_to_come_by_them(bench, tmp_path: Path):
     refused = bench("run", "--datasets", "voxceleb1")
     assert "data set 'voxceleb1' is not here; run: bench fetch voxceleb1" in refused.stderr
