@@ -1,13 +1,14 @@
 """Embeddings on disk, by content: one folder per extractor, one Arrow file per batch.
 
 A row of embeddings is the digest of a clip's content, the seconds its embedding took, its length and its
-statistics; a row of frames, kept apart since they are large and seldom needed, is the digest and the frames.
-Files are written beside their place and renamed, so that neither a reader nor a kill meets half of one.
+statistics. A row of frames, kept apart by layer since they are large and seldom needed, is the digest and
+the frames. Files are written beside their place and renamed, so that neither a reader nor a kill meets half
+of one.
 """
 
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import fsspec
 import numpy as np
@@ -16,9 +17,9 @@ import pyarrow as pa
 from fsspec.implementations.local import LocalFileSystem
 
 from bench.errors import UsageError
-from bench.types import Frames, Statistics
+from bench.types import Frames, Layer, Statistics
 
-FORMAT = "v2"
+FORMAT = "v3"
 
 NAME = "name.txt"
 """The file that holds the name of an extractor."""
@@ -32,14 +33,14 @@ class Embedded:
     ----------
     audio_s, extract_s : float
         The clip's length and what the embedding took, in s.
-    frames : Frames | None
-        shape=(n_layers, n_frames, dim), if a head needs them.
+    frames : Mapping[Layer, Frames]
+        Of every layer that a head needs them of, shape=(n_frames, dim).
     """
 
     statistics: Statistics
     audio_s: float
     extract_s: float
-    frames: Frames | None = None
+    frames: Mapping[Layer, Frames] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +78,10 @@ class Cache:
             found.update(_rows(table))
         return found
 
-    def read_frames(self, extractor: str, contents: Collection[str]) -> Mapping[str, Frames]:
-        """Return the frames kept for an extractor's digest of those contents that there are any of."""
+    def read_frames(self, extractor: str, layer: Layer, contents: Collection[str]) -> Mapping[str, Frames]:
+        """Return a layer's frames kept for an extractor's digest of those contents that there are any of."""
         found: dict[str, Frames] = {}
-        for table in self._tables(self._folder("frames", extractor)):
+        for table in self._tables(self._folder("frames", extractor, str(layer))):
             columns = (table[name] for name in ("content", "shape", "frames"))
             for content, shape, values in zip(*columns, strict=True):
                 if content.as_py() in contents:
@@ -88,16 +89,16 @@ class Cache:
         return found
 
     def write(self, extractor: str, batch: Mapping[str, Embedded]) -> None:
-        """Keep the embeddings of a batch, and its frames if it has them, under an extractor's digest.
+        """Keep the embeddings of a batch, and the frames that all of it has, under an extractor's digest.
 
         Raises
         ------
         UsageError
             If the disk is full or the root has gone.
         """
-        framed = {content: each.frames for content, each in batch.items() if each.frames is not None}
-        if framed:
-            self._write(self._folder("frames", extractor), _frames_table(framed))
+        for layer in {layer for each in batch.values() for layer in each.frames}:
+            framed = {content: each.frames[layer] for content, each in batch.items()}
+            self._write(self._folder("frames", extractor, str(layer)), _frames_table(framed))
         self._write(self._folder("embeddings", extractor), _table(batch))
 
     def describe(self, extractor: str, name: str) -> None:

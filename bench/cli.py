@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 import bench
-from bench.devices import PRECISIONS
+from bench.devices import PRECISIONS, RUNTIMES
 from bench.errors import BenchError
 
 KINDS = ("datasets", "tasks", "extractors", "heads", "metrics")
@@ -74,6 +74,25 @@ def _share(ctx: click.Context, param: click.Parameter, value: str) -> float:
     return percent / 100
 
 
+DEVICE = click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu or cuda: where networks run."
+)
+PRECISION = click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="fp32",
+    show_default=True,
+    help="What networks compute in; auto is bf16 where the device has it.",
+)
+RUNTIME = click.option(
+    "--runtime",
+    type=click.Choice(RUNTIMES),
+    default="auto",
+    show_default=True,
+    help="What runs them; auto is OpenVINO on a CPU where it is installed.",
+)
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(bench.__version__, prog_name="bench")
 def main() -> None:
@@ -113,7 +132,7 @@ def main() -> None:
     metavar="A,B",
     default="",
     callback=_names,
-    help="NAME, hf: or openvino:ID_OR_FOLDER, fairseq:FILE, hear:MODULE; with @layer=N|last|mean|all@pool=P."
+    help="NAME, hf:ID_OR_FOLDER, fairseq:FILE, hear:MODULE; with @layer=N|last|mean|all@pool=P."
     "  [default: all that are here]",
 )
 @click.option(
@@ -133,14 +152,9 @@ def main() -> None:
 @click.option(
     "--copies", type=click.IntRange(1, 100), default=1, show_default=True, help="Of each, with --augment."
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda: where networks run.")
-@click.option(
-    "--precision",
-    type=click.Choice(PRECISIONS),
-    default="fp32",
-    show_default=True,
-    help="What networks compute in; auto is bf16 where the device has it.",
-)
+@DEVICE
+@PRECISION
+@RUNTIME
 @click.option(
     "--heads",
     metavar="A,B",
@@ -251,8 +265,9 @@ def fetch(names: tuple[str, ...]) -> None:
 @click.argument("dataset")
 @click.option("--extractors", metavar="A,B", required=True, callback=_names, help="As of bench run.")
 @click.option("--preprocess", metavar="A,B", default="", callback=_names, help="As of bench run.")
-@click.option("--device", default="auto", show_default=True, help="As of bench run.")
-@click.option("--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True)
+@DEVICE
+@PRECISION
+@RUNTIME
 @click.option("--out", type=Path, required=True, help="A .parquet or .npz file.")
 def embed(dataset: str, out: Path, **asked: Any) -> None:
     """Write the embeddings of DATASET themselves, a row per clip, extractor and view, for use elsewhere."""

@@ -1,8 +1,11 @@
-"""Where networks run, and in which precision."""
+"""Where networks run, by what, and in which precision."""
+
+import importlib.util
 
 from bench.errors import UsageError
 
 PRECISIONS = ("fp32", "bf16", "auto")
+RUNTIMES = ("auto", "torch", "openvino")
 
 
 def resolve(device: str, precision: str) -> tuple[str, str]:
@@ -33,3 +36,20 @@ def resolve(device: str, precision: str) -> tuple[str, str]:
         native = torch.cpu._is_avx512_bf16_supported() if on_cpu else torch.cuda.is_bf16_supported(False)
         precision = "bf16" if native else "fp32"
     return device, precision
+
+
+def runtime(asked: str, device: str) -> str:
+    """Return ``torch`` or ``openvino``; ``auto`` is OpenVINO on the CPU where it is installed.
+
+    Raises
+    ------
+    UsageError
+        If OpenVINO is asked for and not installed, or on another device.
+    """
+    on_cpu = device.partition(":")[0] == "cpu"
+    installed = importlib.util.find_spec("openvino") is not None
+    if asked == "openvino" and not on_cpu:
+        raise UsageError(f"--runtime openvino: runs on the CPU, not on {device}; add --device cpu")
+    if asked == "openvino" and not installed:
+        raise UsageError('--runtime openvino: run: pip install "audio-embedding-bench[openvino]"')
+    return "openvino" if asked != "torch" and on_cpu and installed else "torch"

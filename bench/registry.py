@@ -32,7 +32,6 @@ TOML_TYPES: Mapping[str, type] = {
 UNDECLARED: Mapping[str, str] = {
     "hf": "bench.extractors.auto:extractor",
     "fairseq": "bench.extractors.fairseq:Fairseq",
-    "openvino": "bench.extractors.openvino:OpenVino",
     "hear": "bench.extractors.hear:Hear",
 }
 """What makes an extractor that has no entry: the prefix of its name -> factory."""
@@ -65,8 +64,7 @@ def undeclared(name: str) -> Spec | None:
     made = Spec("extractor", name, UNDECLARED[kind], about=f"{rest}, without an entry.", place="--extractors")
     if kind == "hear":
         return replace(made, params={"module": rest}, requires=("torch",), root=str(Path.cwd()))
-    requires = ("torch", "transformers", *(["openvino"] if kind == "openvino" else []))
-    return replace(made, weights=rest, requires=requires)
+    return replace(made, params={"runtime": "auto"}, weights=rest, requires=("torch", "transformers"))
 
 
 def load(user_root: Path | None = None) -> Registry:

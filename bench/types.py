@@ -280,6 +280,10 @@ UNPOOLED = "none"
 """The pooling of a head that sees frames."""
 
 
+Layer = int | Literal["last", "mean", "all"]
+"""A layer by its number, the last hidden state, the mean over the layers, or each of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """Which layer and which pooling turns frames into the vector that a clip head sees.
@@ -292,7 +296,7 @@ class View:
     'mean+std'
     """
 
-    layer: int | Literal["last", "mean", "all"] = "last"
+    layer: Layer = "last"
     pool: str = "mean+std"
 
     @classmethod
@@ -304,7 +308,7 @@ class View:
             if name == "layer" and value.isdecimal():
                 view = dataclasses.replace(view, layer=int(value))
             elif name == "layer" and value in LAYERS:
-                view = dataclasses.replace(view, layer=cast("Literal['last', 'mean', 'all']", value))
+                view = dataclasses.replace(view, layer=cast("Layer", value))
             elif name == "pool" and value in {*POOLS, UNPOOLED}:
                 view = dataclasses.replace(view, pool=value)
             else:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.errors import PluginError, UsageError
-from bench.types import Embeddings, Frames, Statistics, View
+from bench.types import Embeddings, Frames, Layer, Statistics, View
 
 STATISTICS = ("mean", "std", "max", "first")
 """The statistics over frames, in the order in which they are stacked; every pooling is made of them."""
@@ -102,17 +102,17 @@ def merge(parts: Sequence[tuple[int, Statistics]]) -> Statistics:
     return np.stack([whole, np.sqrt(variance), highest.max(axis=0), first[0]], axis=1).astype(np.float32)
 
 
-def layer(layers: Frames, view: View) -> Frames:
+def layer(layers: Frames, name: Layer) -> Frames:
     """Return one layer's frames, shape=(n_frames, dim), of those that `stacked` returned.
 
     Raises
     ------
     UsageError
-        If the view names a layer that the extractor does not give.
+        If the extractor does not give the layer.
     """
-    if view.layer == "mean":
+    if name == "mean":
         return np.asarray(layers[: max(len(layers) - 1, 1)].mean(axis=0))
-    return np.asarray(layers[_index(view, max(len(layers) - 1, 1))])
+    return np.asarray(layers[_index(name, max(len(layers) - 1, 1))])
 
 
 def select(statistics: Sequence[Statistics], view: View) -> Embeddings:
@@ -129,15 +129,15 @@ def select(statistics: Sequence[Statistics], view: View) -> Embeddings:
         If the view names a layer that the extractor does not give.
     """
     n_stored = len(statistics[0])
-    index = -1 if view.layer == "mean" else _index(view, max(n_stored - 2, 1))
+    index = -1 if view.layer == "mean" else _index(view.layer, max(n_stored - 2, 1))
     pooled = [STATISTICS.index(name) for name in view.pool.split("+")]
     return np.stack([clip[index, pooled].ravel() for clip in statistics])
 
 
-def _index(view: View, n_layers: int) -> int:
-    """Return which of the layers a view that is not their mean names; the last state is behind them."""
-    if view.layer == "last":
+def _index(name: Layer, n_layers: int) -> int:
+    """Return which of the layers a name means, but for their mean; the last state is behind them."""
+    if name == "last":
         return n_layers if n_layers > 1 else 0
-    if not isinstance(view.layer, int) or view.layer >= n_layers:
-        raise UsageError(f"view '{view}' names a layer that is not there; expected 0 to {n_layers - 1}")
-    return view.layer
+    if not isinstance(name, int) or name >= n_layers:
+        raise UsageError(f"there is no layer {name}; expected @layer=0 to {n_layers - 1}, last or mean")
+    return name

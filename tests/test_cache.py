@@ -70,12 +70,14 @@ def test_a_write_that_fails_leaves_no_row(tmp_path: Path, monkeypatch: pytest.Mo
 def test_frames_are_kept_apart_and_read_for_those_that_are_asked(root: str):
     made = batch("a", "b")
     rng = np.random.default_rng(1)
-    frames = {name: rng.normal(size=(2, n, 3)).astype(np.float32) for name, n in {"a": 5, "b": 9}.items()}
+    frames = {name: rng.normal(size=(n, 3)).astype(np.float32) for name, n in {"a": 5, "b": 9}.items()}
     cache = Cache(root)
-    cache.write("mfcc", {name: dataclasses.replace(each, frames=frames[name]) for name, each in made.items()})
+    framed = {name: dataclasses.replace(each, frames={3: frames[name]}) for name, each in made.items()}
+    cache.write("mfcc", framed)
     cache.write("mfcc", batch("c"))
     assert set(cache.read("mfcc")) == {"a", "b", "c"}
-    assert cache.read("mfcc")["a"].frames is None
-    found = cache.read_frames("mfcc", {"b", "c"})
+    assert not cache.read("mfcc")["a"].frames
+    assert not cache.read_frames("mfcc", "last", {"b", "c"})
+    found = cache.read_frames("mfcc", 3, {"b", "c"})
     assert set(found) == {"b"}
     np.testing.assert_array_equal(found["b"], frames["b"])

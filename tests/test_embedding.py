@@ -10,7 +10,7 @@ import soundfile
 from bench import audio, views
 from bench.errors import PluginError
 from bench.runner.embedding import Batch, embed
-from bench.types import Audio, Clip, Frames, Spec
+from bench.types import Audio, Clip, Frames, Layer, Spec
 
 RATE = 8000
 CALLS: list[list[int]] = []
@@ -73,8 +73,8 @@ def spec(factory: type, **more: object) -> Spec:
     )
 
 
-def run(clips: dict[str, Clip], factory: type, *, keep_frames: bool = False, **more: object) -> list[Batch]:
-    return list(embed(clips, spec(factory, **more), keep_frames=keep_frames))
+def run(clips: dict[str, Clip], factory: type, *, framed: Sequence[Layer] = (), **of: object) -> list[Batch]:
+    return list(embed(clips, spec(factory, **of), framed=framed))
 
 
 def whole(clip: Clip) -> np.ndarray:
@@ -122,10 +122,10 @@ def test_a_clip_that_does_not_fit_alone_is_a_failure(clips: dict[str, Clip]):
 
 @pytest.mark.parametrize("factory", [Blocks, Windowed])
 def test_frames_of_windows_are_joined_in_their_order(factory: type, clips: dict[str, Clip]):
-    made = {c: each for batch in run(clips, factory, keep_frames=True) for c, each in batch.made.items()}
+    made = {c: each for batch in run(clips, factory, framed=["last"]) for c, each in batch.made.items()}
     for content, clip in clips.items():
         [frames] = Blocks().embed([audio.read(clip, RATE)])
-        np.testing.assert_array_equal(made[content].frames[0], frames)
+        np.testing.assert_array_equal(made[content].frames["last"], frames)
 
 
 def test_a_clip_that_cannot_be_decoded_is_named_and_the_rest_goes_on(clips: dict[str, Clip], tmp_path: Path):

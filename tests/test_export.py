@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import audio
+from bench import audio, devices
+from bench.errors import UsageError
 from bench.extractors.mfcc import Mfcc
 from bench.store import Store
-from bench.types import Clip
+from bench.types import Clip, Status
 
 
 def test_the_embeddings_are_those_of_the_extractor(bench, digits: Path, tmp_path: Path):
@@ -53,7 +54,7 @@ def test_frames_themselves_can_be_written(bench, digits: Path, tmp_path: Path):
     [
         (["--extractors", "mfcc", "--out", "e.csv"], "expected a file that ends in .parquet or .npz"),
         (["--extractors", "mfc", "--out", "e.npz"], "unknown extractor 'mfc'"),
-        (["--extractors", "mfcc@layer=7", "--out", "e.npz"], "names a layer that is not there"),
+        (["--extractors", "mfcc@layer=7", "--out", "e.npz"], "there is no layer 7; expected @layer=0 to 0"),
     ],
 )
 def test_what_cannot_be_written_is_one_line(bench, digits: Path, words: list[str], message: str):
@@ -124,6 +125,38 @@ def test_a_sweep_over_layers_and_poolings_runs_the_network_once(
     assert counters["clips_embedded"] == 0, "another view never runs the network again"
 
 
+def test_of_the_layers_a_frame_head_keeps_its_own(bench, digits: Path, tiny: Path, tmp_path: Path):
+    call = ["run", "--datasets", digits, "--tasks", "speaker", "--heads", "logreg-frames", "--extractors"]
+
+    def kept() -> list[str]:
+        return sorted(path.name for path in tmp_path.glob("cache/frames-*/*/*"))
+
+    assert bench(*call, "hf:tiny@layer=1").exit_code == 0
+    assert kept() == ["1"]
+    assert bench(*call, "hf:tiny@layer=1,hf:tiny@layer=mean").exit_code == 0
+    assert kept() == ["1", "mean"]
+    done = bench(*call, "hf:tiny@layer=3,mfcc-13")
+    assert done.exit_code == 1
+    assert "extractor 'hf:tiny': there is no layer 3; expected @layer=0 to 2, last or mean" in done.stderr
+    found = {(r.extractor, r.head): r.status for r in Store(tmp_path / "bench-out").results().values()}
+    assert found["mfcc-13", "logreg-frames"] == Status.OK
+
+
+def test_what_runs_a_network_is_part_of_its_identity(bench, digits: Path, tiny: Path, tmp_path: Path):
+    pytest.importorskip("openvino", reason="needs the extra 'openvino'")
+    call = ["run", "--datasets", digits, "--tasks", "gender", "--heads", "dummy", "--extractors", "hf:tiny"]
+
+    def env(*words: str) -> set[str]:
+        assert bench(*call, *words, "--out", "-".join(("out", *words))).exit_code == 0
+        return set().union(*(r.env for r in Store(tmp_path / "-".join(("out", *words))).results().values()))
+
+    assert "openvino" in env("--device", "cpu")
+    assert "openvino" not in env("--runtime", "torch")
+    assert len(list(tmp_path.glob("cache/embeddings-*/*"))) == 2
+    assert "openvino" in env("--runtime", "openvino", "--device", "cpu")
+    assert len(list(tmp_path.glob("cache/embeddings-*/*"))) == 2
+
+
 def test_other_weights_and_another_precision_are_other_embeddings(
     bench, digits: Path, tiny: Path, tmp_path: Path
 ):
@@ -162,3 +195,16 @@ def test_a_device_that_is_not_here_is_refused(bench, digits: Path, tiny: Path):
     done = bench("run", "--datasets", digits, "--extractors", "hf:tiny", "--device", "cuda:7")
     assert done.exit_code == 2
     assert "--device cuda:7: is not here; expected auto, cpu or cuda" in done.stderr
+
+
+def test_openvino_is_taken_where_it_is(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    assert devices.runtime("auto", "cpu") == "openvino"
+    assert devices.runtime("auto", "cuda:1") == "torch"
+    assert devices.runtime("torch", "cpu") == "torch"
+    with pytest.raises(UsageError, match="runs on the CPU, not on cuda; add --device cpu"):
+        devices.runtime("openvino", "cuda")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert devices.runtime("auto", "cpu") == "torch"
+    with pytest.raises(UsageError, match="pip install"):
+        devices.runtime("openvino", "cpu")

@@ -46,7 +46,7 @@ def test_one_vector_per_clip_is_one_frame():
 
 @pytest.mark.parametrize(("frames", "last"), [(FRAMES, 0), (LAYERS, 3)])
 def test_a_layer_that_is_not_there_says_which_are(frames: np.ndarray, last: int):
-    with pytest.raises(UsageError, match=f"names a layer that is not there; expected 0 to {last}"):
+    with pytest.raises(UsageError, match=f"there is no layer {last + 1}; expected @layer=0 to {last}"):
         views.select(summarised(frames), View(layer=last + 1))
 
 
@@ -70,12 +70,12 @@ def test_frames_that_break_the_contract_are_refused(frames: np.ndarray, message:
     ("chosen", "expected"), [(1, LAYERS[1]), ("last", LAYERS[3]), ("mean", LAYERS.mean(axis=0))]
 )
 def test_a_layer_of_the_frames_is_chosen_as_it_is_of_the_statistics(chosen, expected: np.ndarray):
-    np.testing.assert_allclose(views.layer(views.stacked(LAYERS, 3), View(layer=chosen)), expected, rtol=1e-6)
+    np.testing.assert_allclose(views.layer(views.stacked(LAYERS, 3), chosen), expected, rtol=1e-6)
 
 
 def test_a_layer_of_the_frames_that_is_not_there_says_which_are():
-    with pytest.raises(UsageError, match="expected 0 to 3"):
-        views.layer(views.stacked(LAYERS, 3), View(layer=4))
+    with pytest.raises(UsageError, match="expected @layer=0 to 3"):
+        views.layer(views.stacked(LAYERS, 3), 4)
 
 
 def test_the_last_state_may_be_no_layer():
@@ -85,7 +85,7 @@ def test_the_last_state_may_be_no_layer():
     np.testing.assert_allclose(last, LAYERS[3].mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(second, LAYERS[2].mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(mean, LAYERS[:3].mean(axis=(0, 1)), rtol=1e-5)
-    with pytest.raises(UsageError, match="expected 0 to 2"):
+    with pytest.raises(UsageError, match="expected @layer=0 to 2"):
         views.select(made, View(layer=3))
 
 

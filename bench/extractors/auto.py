@@ -7,7 +7,9 @@ from bench.extractors.transformer import Transformer
 from bench.extractors.whisper import Whisper
 
 
-def extractor(checkpoint: str, precision: str = "fp32", device: str = "cpu") -> Transformer | Whisper:
+def extractor(
+    checkpoint: str, precision: str = "fp32", device: str = "cpu", runtime: str = "torch"
+) -> Transformer | Whisper:
     """Return the extractor of a checkpoint: `Whisper` if it is one, else `Transformer`.
 
     Raises
@@ -20,4 +22,4 @@ def extractor(checkpoint: str, precision: str = "fp32", device: str = "cpu") -> 
     except (OSError, ValueError) as error:
         raise PluginError(f"{checkpoint}: cannot be loaded ({' '.join(str(error).split())[:300]})") from error
     made = Whisper if config.model_type == "whisper" else Transformer
-    return made(checkpoint, precision=precision, device=device)
+    return made(checkpoint, precision=precision, device=device, runtime=runtime)

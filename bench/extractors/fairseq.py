@@ -93,11 +93,13 @@ class Fairseq(Transformer):
     ----------
     checkpoint : str
         A .pt file, of the form with `args` or of that with `cfg`.
-    precision, device : str
+    precision, device, runtime : str
         As in `Transformer`.
     """
 
-    def __init__(self, checkpoint: str, precision: str = "fp32", device: str = "cpu") -> None:
+    def __init__(
+        self, checkpoint: str, precision: str = "fp32", device: str = "cpu", runtime: str = "torch"
+    ) -> None:
         pickling = SimpleNamespace(Unpickler=Reader, load=_load, __name__="pickle")
         try:
             content = torch.load(checkpoint, map_location="cpu", pickle_module=pickling, weights_only=False)
@@ -109,7 +111,7 @@ class Fairseq(Transformer):
             ) from error
         self.normalize = normalize
         processor = Wav2Vec2FeatureExtractor(do_normalize=False, return_attention_mask=True)
-        self.take(model, processor, precision, device)
+        self.take(model, processor, precision, device, runtime)
 
     def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
         """Return one array of shape (n_layers + 1, n_frames, dim) per clip; zeros pad too short ones."""

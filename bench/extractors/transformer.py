@@ -10,9 +10,12 @@ from transformers import AutoFeatureExtractor, AutoModel
 from bench.errors import PluginError
 from bench.extractors.checkpoint import loaded, preprocessor
 from bench.extractors.groups import by_length
+from bench.extractors.runtimes import prepared
 from bench.types import Audio, Frames
 
-WINDOW_SECONDS = 30.0
+WINDOW_SECONDS = 20.0
+"""Somewhat longer than the 15.6 s to which these models' training cut its clips."""
+
 PADDED = ("wav2vec2", "hubert")
 """The types of models that padding with a mask does not change, if they have no group norm."""
 
@@ -31,36 +34,37 @@ class Transformer:
     ----------
     checkpoint : str
         A folder as `save_pretrained` writes it.
-    precision : str
-        ``fp32`` or ``bf16``.
-    device : str
-        As torch calls it.
+    precision, device, runtime : str
+        As `runtimes.prepared` takes them.
     """
 
     max_seconds = WINDOW_SECONDS
 
-    def __init__(self, checkpoint: str, precision: str = "fp32", device: str = "cpu") -> None:
+    def __init__(
+        self, checkpoint: str, precision: str = "fp32", device: str = "cpu", runtime: str = "torch"
+    ) -> None:
         model = loaded(AutoModel, checkpoint)
-        if model.main_input_name != "input_values" or not hasattr(model, "_get_feat_extract_output_lengths"):
+        if model.main_input_name != "input_values" or not hasattr(model.config, "conv_kernel"):
             raise PluginError(
                 f"{checkpoint}: {type(model).__name__} takes {model.main_input_name}; expected an encoder of "
                 "waveforms, such as Wav2Vec2, HuBERT or WavLM"
             )
-        self.take(model, preprocessor(AutoFeatureExtractor, checkpoint), precision, device)
+        self.take(model, preprocessor(AutoFeatureExtractor, checkpoint), precision, device, runtime)
 
-    def take(self, model: Any, processor: Any, precision: str, device: str) -> None:
+    def take(self, model: Any, processor: Any, precision: str, device: str, runtime: str) -> None:
         """Make a model of transformers and its preprocessor the extractor's own."""
         config = model.config
         self.processor = processor
-        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-        self.model = model.to(device, self.dtype).eval()
-        self.device = device
         self.sample_rate = int(self.processor.sampling_rate)
         self.dim = int(config.hidden_size)
         self.n_layers = int(config.num_hidden_layers) + 1
         self.batch_seconds = BATCH_SECONDS[torch.device(device).type]
-        self.equal_lengths = config.model_type not in PADDED or config.feat_extract_norm == "group"
-        self.shortest = _receptive_field(config.conv_kernel, config.conv_stride)
+        leaks = config.model_type not in PADDED or config.feat_extract_norm == "group"
+        self.equal_lengths = leaks or runtime == "openvino"
+        self.convolutions = list(zip(config.conv_kernel, config.conv_stride, strict=True))
+        self.shortest = _receptive_field(self.convolutions)
+        example = torch.zeros(1, max(2 * self.shortest, self.sample_rate))
+        self.states = prepared(_States(model), example, runtime, precision, device)
 
     def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
         """Return one array of shape (n_layers + 1, n_frames, dim) per clip; zeros pad too short ones."""
@@ -72,8 +76,8 @@ class Transformer:
 
     def _forward(self, clips: Sequence[Audio]) -> list[Frames]:
         """Return the frames of clips in one batch."""
-        lengths = torch.tensor([clip.size for clip in clips])
-        padded = len(set(lengths.tolist())) > 1
+        lengths = [clip.size for clip in clips]
+        padded = len(set(lengths)) > 1
         inputs: Any = self.processor(
             list(clips),
             sampling_rate=self.sample_rate,
@@ -81,26 +85,33 @@ class Transformer:
             return_attention_mask=padded,
             return_tensors="pt",
         )
-        mask = inputs["attention_mask"].to(self.device) if padded else None
-        values = inputs["input_values"].to(self.device, self.dtype)
-        try:
-            states = self.states(values, mask)
-        except torch.OutOfMemoryError as error:
-            raise MemoryError(str(error)) from error
-        n_frames = self.model._get_feat_extract_output_lengths(lengths).tolist()
-        return [states[row, :, :n] for row, n in enumerate(n_frames)]
-
-    def states(self, values: Any, mask: Any) -> Frames:
-        """Return the hidden states of a batch, shape=(n_clips, n_layers + 1, n_frames, dim)."""
-        with torch.inference_mode():
-            output = self.model(values, attention_mask=mask, output_hidden_states=True)
-        stacked = torch.stack([*output.hidden_states, output.last_hidden_state], dim=1)
-        return np.asarray(stacked.float().cpu().numpy())
+        masks = [inputs["attention_mask"]] if padded else []
+        states = self.states(inputs["input_values"], *masks)
+        return [states[row, :, : _n_frames(self.convolutions, n)] for row, n in enumerate(lengths)]
 
 
-def _receptive_field(kernels: Sequence[int], strides: Sequence[int]) -> int:
-    """Return the number of samples that a stack of convolutions makes one frame of."""
+class _States(torch.nn.Module):  # type: ignore[misc]  # torch counts as untyped
+    """Returns a model's hidden states and the last one, shape=(n_clips, n_layers + 1, n_frames, dim)."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, values: Any, mask: Any = None) -> Any:
+        output = self.model(values, attention_mask=mask, output_hidden_states=True)
+        return torch.stack([*output.hidden_states, output.last_hidden_state], dim=1)
+
+
+def _n_frames(convolutions: Sequence[tuple[int, int]], n_samples: int) -> int:
+    """Return the number of frames that a stack of (kernel, stride) makes of a clip."""
+    for kernel, stride in convolutions:
+        n_samples = (n_samples - kernel) // stride + 1
+    return n_samples
+
+
+def _receptive_field(convolutions: Sequence[tuple[int, int]]) -> int:
+    """Return the number of samples that a stack of (kernel, stride) makes one frame of."""
     n_samples = 1
-    for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):
+    for kernel, stride in reversed(convolutions):
         n_samples = (n_samples - 1) * stride + kernel
     return n_samples

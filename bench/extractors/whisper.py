@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from transformers import WhisperFeatureExtractor, WhisperModel
 
 from bench.errors import PluginError
 from bench.extractors.checkpoint import loaded, preprocessor
 from bench.extractors.groups import by_length
+from bench.extractors.runtimes import prepared
 from bench.types import Audio, Frames
 
 SAMPLES_PER_FRAME = 320
@@ -28,10 +28,8 @@ class Whisper:
     short : bool
         Whether a clip is encoded with the positions that it needs only. Whisper itself pads every clip to
         30 s with silence, which the real frames attend to: without it they are others, and far cheaper.
-    precision : str
-        ``fp32`` or ``bf16``.
-    device : str
-        As torch calls it.
+    precision, device, runtime : str
+        As `runtimes.prepared` takes them.
 
     References
     ----------
@@ -39,17 +37,20 @@ class Whisper:
     """
 
     def __init__(
-        self, checkpoint: str, short: bool = False, precision: str = "fp32", device: str = "cpu"
+        self,
+        checkpoint: str,
+        short: bool = False,
+        precision: str = "fp32",
+        device: str = "cpu",
+        runtime: str = "torch",
     ) -> None:
         model = loaded(WhisperModel, checkpoint)
         config = model.config
         if config.model_type != "whisper":
             raise PluginError(f"{checkpoint}: is a checkpoint of {config.model_type}; expected whisper")
         self.processor = preprocessor(WhisperFeatureExtractor, checkpoint)
-        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-        self.encoder = model.encoder.to(device, self.dtype).eval()
-        self.positions = self.encoder.embed_positions.weight.detach()
-        self.device = device
+        example = torch.zeros(1, config.num_mel_bins, 2 * config.max_source_positions)
+        self.states = prepared(_States(model.encoder), example, runtime, precision, device)
         self.short = short
         self.sample_rate = int(self.processor.sampling_rate)
         self.dim = int(config.d_model)
@@ -63,9 +64,9 @@ class Whisper:
         n_frames = [max(1, -(-clip.size // SAMPLES_PER_FRAME)) for clip in audio]
         features = self._features(audio)
         if not self.short:
-            return [states[:, :n] for states, n in zip(self._forward(features), n_frames, strict=True)]
+            return [states[:, :n] for states, n in zip(self.states(features), n_frames, strict=True)]
         # No mask is known to Whisper: only equal lengths share a batch.
-        return by_length(n_frames, lambda rows: self._forward(features[rows, :, : 2 * n_frames[rows[0]]]))
+        return by_length(n_frames, lambda rows: self.states(features[rows, :, : 2 * n_frames[rows[0]]]))
 
     def _features(self, audio: Sequence[Audio]) -> torch.Tensor:
         """Return the log mel spectra of clips padded to 30 s, shape=(n_clips, n_mels, 3000)."""
@@ -73,15 +74,30 @@ class Whisper:
         features: torch.Tensor = inputs["input_features"]
         return features
 
-    def _forward(self, features: torch.Tensor) -> Frames:
-        """Return the hidden states of a batch, shape=(n_clips, n_layers, n_frames, dim)."""
-        # The encoder refuses another length than it has positions.
+
+class _States(torch.nn.Module):  # type: ignore[misc]  # torch counts as untyped
+    """Returns an encoder's hidden states of any length, shape=(n_clips, n_layers, n_frames, dim)."""
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.encoder.embed_positions = self.positions = _Positions(encoder.embed_positions.weight)
+
+    def forward(self, features: Any) -> Any:
         n_frames = features.shape[-1] // 2
-        self.encoder.config.max_source_positions = n_frames
-        self.encoder.embed_positions = torch.nn.Embedding.from_pretrained(self.positions[:n_frames])
-        try:
-            with torch.inference_mode():
-                output = self.encoder(features.to(self.device, self.dtype), output_hidden_states=True)
-        except torch.OutOfMemoryError as error:
-            raise MemoryError(str(error)) from error
-        return np.asarray(torch.stack(output.hidden_states, dim=1).float().cpu().numpy())
+        # The encoder refuses another length than it has positions.
+        self.encoder.config.max_source_positions = int(n_frames)
+        self.positions.n_frames = n_frames
+        return torch.stack(self.encoder(features, output_hidden_states=True).hidden_states, dim=1)
+
+
+class _Positions(torch.nn.Module):  # type: ignore[misc]
+    """The embeddings of as many positions as there are frames."""
+
+    def __init__(self, weight: torch.nn.Parameter) -> None:
+        super().__init__()
+        self.weight = weight
+        self.num_embeddings = self.n_frames = len(weight)
+
+    def forward(self, _: Any) -> Any:
+        return self.weight[: self.n_frames]

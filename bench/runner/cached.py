@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from bench.cache import Cache, Embedded
 from bench.runner.embedding import embed
 from bench.runner.record import Counters
 from bench.runner.sources import Source
-from bench.types import Spec
+from bench.types import Layer, Spec
 
 
 class Listener(Protocol):
@@ -40,7 +40,7 @@ class Embedder:
         self.counters = counters
 
     def embeddings(
-        self, source: Source, spec: Spec, digest: str, *, keep_frames: bool
+        self, source: Source, spec: Spec, digest: str, framed: Collection[Layer] = ()
     ) -> tuple[Mapping[str, Embedded], Mapping[str, str]]:
         """Return content digest -> embedding of every decodable clip and copy, and clip -> why it is none.
 
@@ -48,13 +48,15 @@ class Embedder:
         ----------
         digest : str
             What the cache keeps the extractor's embeddings under.
+        framed : Collection[Layer]
+            The layers of which frames are wanted.
 
         Raises
         ------
         UnavailableError, PluginError
             If the extractor cannot be built, raises or breaks its contract.
         """
-        embedded = self._kept(source, digest, keep_frames)
+        embedded = self._kept(source, digest, framed)
         made: set[str] = set()
         clips = source.dataset.clips()
         bad: dict[str, str] = {}
@@ -66,7 +68,7 @@ class Embedder:
             todo = {content: clip for content, clip in wanted.items() if content not in known}
             self.counters.clips_cached += len(wanted) - len(todo)
             audio_s, start = 0.0, time.perf_counter()
-            for batch in embed(todo, spec, changes, keep_frames=keep_frames):
+            for batch in embed(todo, spec, changes, framed):
                 audio_s += sum(each.audio_s for each in batch.made.values())
                 speed = audio_s / (time.perf_counter() - start)
                 if batch.made:
@@ -79,16 +81,20 @@ class Embedder:
         if made:
             self.cache.describe(digest, spec.name)
             # Read again, since the cache maps them into memory: so many of them need not fit into it.
-            embedded = self._kept(source, digest, keep_frames)
+            embedded = self._kept(source, digest, framed)
         pairs = zip(clips, source.contents, strict=True)
         undecodable = {clip.id: bad[content] for clip, content in pairs if content in bad}
         return embedded, {**source.unreadable, **undecodable}
 
-    def _kept(self, source: Source, digest: str, keep_frames: bool) -> Mapping[str, Embedded]:
-        """Return what the cache has of an extractor's digest; if frames are needed, what it has with them."""
+    def _kept(self, source: Source, digest: str, framed: Collection[Layer]) -> Mapping[str, Embedded]:
+        """Return what the cache has of an extractor's digest; of clips without the frames wanted, nothing."""
         embedded = self.cache.read(digest)
-        if not keep_frames:
-            return embedded
-        frames = self.cache.read_frames(digest, set().union(source.contents, *source.copies))
-        framed = [content for content in frames if content in embedded]
-        return {content: replace(embedded[content], frames=frames[content]) for content in framed}
+        wanted = set().union(source.contents, *source.copies)
+        for layer in framed:
+            frames = self.cache.read_frames(digest, layer, wanted)
+            embedded = {
+                content: replace(embedded[content], frames={**embedded[content].frames, layer: found})
+                for content, found in frames.items()
+                if content in embedded
+            }
+        return embedded

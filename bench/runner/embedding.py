@@ -4,7 +4,7 @@ import os
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ from threadpoolctl import ThreadpoolController
 from bench import audio, augment, preprocess, registry, views
 from bench.augment import Changes
 from bench.cache import Embedded
-from bench.errors import BenchError, ClipError, PluginError
-from bench.types import Audio, Clip, Extractor, Frames, Spec, Statistics
+from bench.errors import BenchError, ClipError, PluginError, UsageError
+from bench.types import Audio, Clip, Extractor, Frames, Layer, Spec, Statistics
 
 BATCH_CLIPS = 256
 BATCH_SECONDS = 300.0
@@ -47,28 +47,30 @@ class Batch:
 
 
 def embed(
-    clips: Mapping[str, Clip], spec: Spec, changes: Changes = (), *, keep_frames: bool
+    clips: Mapping[str, Clip], spec: Spec, changes: Changes = (), framed: Collection[Layer] = ()
 ) -> Iterator[Batch]:
-    """Yield the embeddings, with their frames if asked, of clips that are given by their contents' digests.
+    """Yield the embeddings, and the frames of some layers, of clips given by their contents' digests.
 
     Parameters
     ----------
     changes : Changes
         What is done to every clip before the extractor's steps, with values drawn by its digest.
+    framed : Collection[Layer]
+        The layers of which frames are wanted.
 
     Raises
     ------
     UnavailableError
         If a distribution that the extractor needs is not installed.
     PluginError
-        If the extractor raises or breaks its contract.
+        If the extractor raises or breaks its contract, or does not give one of the layers.
     """
     if not clips:
         return
     extractor = registry.build(spec)
     if not isinstance(extractor, Extractor):
         raise PluginError(f"extractor '{spec.name}' ({spec.factory}) lacks sample_rate, dim or embed")
-    engine = _Engine(spec, extractor, keep_frames)
+    engine = _Engine(spec, extractor, framed)
     made: dict[str, Embedded] = {}
     bad: dict[str, str] = {}
     kept = time.perf_counter()
@@ -134,17 +136,17 @@ class _Clip:
     n_windows: int
     seconds: float = 0.0
     parts: list[tuple[int, Statistics]] = field(default_factory=list)
-    frames: list[Frames] = field(default_factory=list)
+    frames: list[Mapping[Layer, Frames]] = field(default_factory=list)
 
 
 class _Engine:
     """An extractor, what it is called with at once, and what becomes of what it returns."""
 
-    def __init__(self, spec: Spec, extractor: Extractor, keep_frames: bool) -> None:
+    def __init__(self, spec: Spec, extractor: Extractor, framed: Collection[Layer]) -> None:
         rate = extractor.sample_rate
         self.spec = spec
         self.extractor = extractor
-        self.keep_frames = keep_frames
+        self.framed = framed
         self.rate = rate
         self.n_layers: int | None = getattr(extractor, "n_layers", None)
         self.most_samples = round(getattr(extractor, "batch_seconds", BATCH_SECONDS) * rate)
@@ -184,13 +186,14 @@ class _Engine:
             try:
                 layers = views.stacked(frames, self.extractor.dim, self.n_layers)
                 clip.parts.append((layers.shape[1], views.summarise(layers)))
+                clip.frames.append({name: views.layer(layers, name) for name in self.framed})
             except PluginError as error:
                 raise PluginError(f"extractor '{self.spec.name}' {error}") from error
+            except UsageError as error:
+                raise PluginError(f"extractor '{self.spec.name}': {error}") from error
             clip.seconds += seconds
-            if self.keep_frames:
-                clip.frames.append(layers)
             if len(clip.parts) == clip.n_windows:
-                kept = np.concatenate(clip.frames, axis=1) if clip.frames else None
+                kept = {name: np.concatenate([part[name] for part in clip.frames]) for name in self.framed}
                 statistics = views.merge(clip.parts)
                 yield clip.content, Embedded(statistics, clip.n_samples / self.rate, clip.seconds, kept)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from bench.runner.record import Counters, record, versions
 from bench.runner.request import Request
 from bench.runner.sources import Source
 from bench.store import Store
-from bench.types import Cell, Cost, Embeddings, Frames, Head, Result, Spec, Statistics, Status
+from bench.types import Cell, Cost, Embeddings, Frames, Head, Result, Spec, Status
 
 
 class Observer(Listener, Protocol):
@@ -88,10 +88,10 @@ class _Execution:
     def _compute(self, source: Source, cells: Sequence[Cell]) -> None:
         """Embed a dataset with one extractor, then compute the cells that share the embeddings."""
         try:
-            keep_frames = any(cell.head.unit == "frame" for cell in cells)
+            framed = {cell.view.layer for cell in cells if cell.head.unit == "frame"}
             spec = cells[0].extractor
             digest = self.plan.digests[spec.name]
-            embedded, bad = self.embedder.embeddings(source, spec, digest, keep_frames=keep_frames)
+            embedded, bad = self.embedder.embeddings(source, spec, digest, framed)
             self.store.write_bad_clips(source.dataset.name, bad)
             gathered = self._gather(source, embedded)
         except (PluginError, ClipError, UnavailableError) as error:
@@ -142,37 +142,10 @@ class _Execution:
         return _Gathered(
             good=good,
             clips=source.dataset.table["clip"].to_numpy()[good],
-            parts=[_Part.of(part) for part in (rows, *copies)],
+            parts=[rows, *copies],
             audio_s=sum(row.audio_s for row in rows),
             extract_s=sum(row.extract_s for row in rows),
         )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Part:
-    """The embeddings of a dataset's clips, or of an augmented copy of each.
-
-    Parameters
-    ----------
-    statistics : Sequence[Statistics]
-        One array per good clip.
-    frames : Sequence[Frames]
-        One array of shape (n_layers, n_frames, dim) per good clip, if a head needs them; else empty.
-    """
-
-    statistics: Sequence[Statistics]
-    frames: Sequence[Frames]
-
-    @classmethod
-    def of(cls, rows: Sequence[Embedded]) -> Self:
-        frames = [row.frames for row in rows if row.frames is not None]
-        return cls([row.statistics for row in rows], frames)
-
-    def seen(self, cell: Cell) -> Embeddings | Sequence[Frames]:
-        """Return what the cell's head sees."""
-        if cell.head.unit == "frame":
-            return [views.layer(frames, cell.view) for frames in self.frames]
-        return views.select(self.statistics, cell.view)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,20 +156,20 @@ class _Gathered:
     ----------
     good : np.ndarray, shape=(n_clips,), dtype=bool
         Which of the dataset's clips could be decoded; the other fields hold these alone.
-    parts : Sequence[_Part]
+    parts : Sequence[Sequence[Embedded]]
         The clips themselves, and their augmented copies.
     """
 
     good: npt.NDArray[np.bool_]
     clips: npt.NDArray[np.object_]
-    parts: Sequence[_Part]
+    parts: Sequence[Sequence[Embedded]]
     audio_s: float
     extract_s: float
 
 
 def _outcome(cell: Cell, problem: Problem, gathered: _Gathered) -> tuple[Result, pd.DataFrame]:
     """Return a cell's result and its predictions."""
-    X, *copies = [part.seen(cell) for part in gathered.parts]
+    X, *copies = [_seen(cell, part) for part in gathered.parts]
     y, split = problem.y[gathered.good], problem.split.take(gathered.good)
     evaluation = evaluate(X, y, split, lambda: _head(cell.head, cell.seed), time.perf_counter, copies)
     predictions = evaluation.predictions.rename(columns={"row": "clip"})
@@ -223,6 +196,13 @@ def _outcome(cell: Cell, problem: Problem, gathered: _Gathered) -> tuple[Result,
         env=versions(["scikit-learn", *cell.extractor.requires, *cell.head.requires]),
     )
     return result, predictions
+
+
+def _seen(cell: Cell, rows: Sequence[Embedded]) -> Embeddings | Sequence[Frames]:
+    """Return what the cell's head sees of clips."""
+    if cell.head.unit == "frame":
+        return [row.frames[cell.view.layer] for row in rows]
+    return views.select([row.statistics for row in rows], cell.view)
 
 
 def _unfinished(cell: Cell, status: Status, reason: str = "") -> Result:

@@ -48,13 +48,15 @@ def export(request: Request, declared: Registry, cache: Cache, listener: Listene
         if learner.obstacle:
             raise UsageError(learner.obstacle[1])
         framed = view.pool == UNPOOLED
-        embedded, bad = embedder.embeddings(source, learner.spec, learner.digest, keep_frames=framed)
+        embedded, bad = embedder.embeddings(
+            source, learner.spec, learner.digest, [view.layer] if framed else ()
+        )
         if bad:
             clip, reason = next(iter(bad.items()))
             raise ClipError(f"{len(bad)} clips cannot be decoded, such as {clip}: {reason}")
         rows = [embedded[content] for content in source.contents]
         if framed:
-            vectors = [views.layer(row.frames, view) for row in rows if row.frames is not None]
+            vectors = [row.frames[view.layer] for row in rows]
         else:
             vectors = [vector[np.newaxis] for vector in views.select([row.statistics for row in rows], view)]
         lengths = [len(vector) for vector in vectors]

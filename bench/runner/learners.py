@@ -70,6 +70,8 @@ def _learner(spec: Spec, request: Request) -> Learner:
         reason = f"{spec.kind} '{spec.name}' is not installed; run: {command}"
         return Learner(spec, obstacle=(Status.SKIPPED, reason))
     try:
+        if "runtime" in spec.params:
+            spec = _running(spec, request)
         identity = registry.identity(spec)
         if spec.weights:
             path = weights.locate(spec.weights)
@@ -86,3 +88,12 @@ def _learner(spec: Spec, request: Request) -> Learner:
         steps = preprocess.identity(preprocess.parse(spec.preprocess))
         identity = {**identity, "audio": {**audio.identity(), **steps}}
     return Learner(spec, digest({**identity, "bench": bench.__version__}))
+
+
+def _running(spec: Spec, request: Request) -> Spec:
+    """Return a spec with what its network is run by, where that is left to the request."""
+    asked = str(spec.params["runtime"])
+    device, _ = devices.resolve(request.device, request.precision)
+    runtime = devices.runtime(request.runtime if asked == "auto" else asked, device)
+    requires = (*spec.requires, *(["openvino"] if runtime == "openvino" else []))
+    return replace(spec, params={**spec.params, "runtime": runtime}, requires=requires)

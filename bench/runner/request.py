@@ -27,8 +27,8 @@ class Request:
         What `bench.augment` does to copies of the training clips.
     copies : int
         Of each training clip, if they are augmented.
-    device, precision : str
-        As `devices.resolve` takes them.
+    device, precision, runtime : str
+        As `devices.resolve` and `devices.runtime` take them.
     """
 
     datasets: Sequence[str]
@@ -47,6 +47,7 @@ class Request:
     copies: int = 1
     device: str = "auto"
     precision: str = "fp32"
+    runtime: str = "auto"
 
     @property
     def augmented(self) -> str:

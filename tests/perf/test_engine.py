@@ -65,14 +65,14 @@ def chunks(utterances: list[Path]) -> dict[str, Clip]:
 
 
 def spec(folder: Path, precision: str, runtime: str = "torch") -> Spec:
-    params = {"checkpoint": str(folder), "precision": precision}
-    factory = {"torch": "transformer:Transformer", "openvino": "openvino:OpenVino"}[runtime]
-    factory = f"bench.extractors.{factory}"
-    return Spec("extractor", "base", factory, params=params, weights=str(folder))
+    params = {"checkpoint": str(folder), "precision": precision, "runtime": runtime}
+    return Spec(
+        "extractor", "base", "bench.extractors.transformer:Transformer", params=params, weights=str(folder)
+    )
 
 
 def engine(clips: dict[str, Clip], of: Spec) -> Callable[[], object]:
-    return lambda: list(embed(clips, of, keep_frames=False))
+    return lambda: list(embed(clips, of))
 
 
 @pytest.fixture(scope="module")
