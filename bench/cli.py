@@ -17,7 +17,7 @@ import bench
 from bench.devices import PRECISIONS, RUNTIMES
 from bench.errors import BenchError
 
-KINDS = ("datasets", "tasks", "extractors", "heads", "metrics")
+KINDS = ("datasets", "tasks", "extractors", "heads", "reducers", "metrics")
 
 
 class _Failure(click.ClickException):
@@ -160,8 +160,10 @@ def main() -> None:
     metavar="A,B",
     default="",
     callback=_names,
-    help="Classifiers; dummy is always among them.  [default: all of unit clip]",
+    help="Classifiers, also REDUCER+HEAD; dummy is always among them.  [default: those offered]",
 )
+@click.option("--tune", is_flag=True, help="Heads with a grid run with parameters chosen in inner folds too.")
+@click.option("--save-models", is_flag=True, help="Keep the fitted models in OUT/models.")
 @click.option(
     "--split",
     default="",
@@ -379,6 +381,7 @@ def _entries(kind: str | None) -> Iterator[Mapping[str, str]]:
         "tasks": declared.tasks,
         "extractors": declared.extractors,
         "heads": declared.heads,
+        "reducers": declared.reducers,
     }
     if kind == "metrics":
         from bench.metrics import METRICS
@@ -386,7 +389,7 @@ def _entries(kind: str | None) -> Iterator[Mapping[str, str]]:
         known = {"metrics": METRICS}
     for name, values in known.items():
         for value in values.values() if kind in {None, name} else ():
-            missing = registry.missing(value) if name in {"extractors", "heads"} else ""
+            missing = registry.missing(value) if name in {"extractors", "heads", "reducers"} else ""
             if name == "extractors" and value.weights and not missing:
                 missing = f"bench fetch {value.name}" if weights.missing(value.weights) else ""
             if name == "datasets" and (value.files or value.obtain) and not value.folder(_home()).is_dir():

@@ -1,5 +1,6 @@
 """Task + embeddings + head -> predictions and scores: no disk, no clock, no globals."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,14 +8,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.metrics.cluster import contingency_matrix
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
 from bench import votes
 from bench.datasets import splits
 from bench.errors import PluginError
 from bench.metrics import METRICS
-from bench.types import Embeddings, Frames, Head, Labels, Score, Split
+from bench.pipeline import Recipe, Shared, taken
+from bench.types import Head, Labels, Samples, Score, Split
+
+SCORED_AT_ONCE = 2**26
+"""Comparisons of two classes, in all rows."""
+
+INNER_FOLDS = 3
+"""In which a head's parameters are chosen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,80 +36,157 @@ class Evaluation:
     predictions : pd.DataFrame
         One row per tested clip: its `row` in the embeddings, `fold`, `y_true`, `y_pred` and, where the head
         gives them, a column ``score_CLASS`` per class (probabilities, or else decision values); of a head
-        that sees frames, a column ``votes_CLASS`` per class too.
+        that sees frames, a column ``votes_CLASS`` per class too; of one that clusters, the `cluster`.
     n_train : int
         Clips that were trained on in at least one fold.
     fit_s, predict_s : float
-        Over all folds, in s.
+        Over all folds, in s; reducers count for every head that shares them.
+    models : Mapping[str, Pipeline]
+        By the fold that each was not trained on.
+    chosen : Sequence[Mapping[str, Any]]
+        The parameters chosen in each fold, if the head was tuned.
     """
 
     predictions: pd.DataFrame
     n_train: int
     fit_s: float
     predict_s: float
+    models: Mapping[str, Pipeline]
+    chosen: Sequence[Mapping[str, Any]]
 
 
 def evaluate(
-    X: Embeddings | Sequence[Frames],
+    X: Samples,
     y: Labels,
     split: Split,
-    build_head: Callable[[], Head],
+    recipe: Recipe,
     clock: Callable[[], float],
-    copies: Sequence[Embeddings | Sequence[Frames]] = (),
+    copies: Sequence[Samples] = (),
+    shared: Shared | None = None,
 ) -> Evaluation:
     """Return what fresh heads predict for the tested clips of every fold.
 
-    Features are standardised, and heads fitted, on the training side of each fold alone.
+    Everything is fitted on the training side of each fold alone: the scaling, the reducers, the head, and the
+    choice of its parameters.
 
     Parameters
     ----------
-    X : Embeddings | Sequence[Frames]
-        One row per clip, shape=(n_clips, dim); or one array per clip, shape=(n_frames, dim), for a head that
-        learns from single frames and whose predictions are voted back to the clip.
+    X : Samples
+        What the recipe's unit asks for: one row per clip, shape=(n_clips, dim) or (n_clips, n_layers, dim);
+        or one array per clip, shape=(n_frames, dim), whose frames are learnt from one by one, and voted back
+        to the clip, or as a sequence.
     y : Labels
         shape=(n_clips,).
     clock : Callable[[], float]
         Returns the time in s.
-    copies : Sequence[Embeddings | Sequence[Frames]]
+    copies : Sequence[Samples]
         Each the same as `X` of changed clips: they are trained on with the clips that they are of, and never
         tested.
+    shared : Shared | None
+        What other recipes' reducers made of the same arguments.
 
     Raises
     ------
     SplitError
         If the split leaks, or tests a class that it does not train on.
     PluginError
-        If the head predicts what is no label of the training side.
+        If there is one class, the features are not all finite, the head predicts what is no label of the
+        training side, or its parameters cannot be chosen.
     """
     splits.check(split, y)
+    shared = shared or Shared()
     classes = np.unique(y)
-    framed = not isinstance(X, np.ndarray)
-    parts = (X, *copies)
-    samples = np.concatenate([array for part in parts for array in part]) if framed else np.concatenate(parts)
-    lengths = [len(array) if framed else 1 for part in parts for array in part]
-    owner = np.repeat(np.tile(np.arange(len(y)), len(parts)), lengths)
-    own = np.arange(len(owner)) < sum(lengths[: len(y)])
+    if len(classes) < 2:
+        raise PluginError(f"all clips are of the class '{classes[0]}'; expected two or more")
+    framed = recipe.unit == "frame"
+    samples, owner, own = _samples(X, copies, framed)
+    if not all(np.isfinite(each).all() for each in samples):
+        raise PluginError("the features are not all finite, so that no head learns from them")
+    group = np.arange(len(y)).astype(str) if split.leaky else splits.joined(split.groups)
     tables, trained = [], np.zeros(len(y), dtype=bool)
+    models, chosen = {}, []
     fit_s = predict_s = 0.0
     for fold, train, test in split.rounds():
         learnt, asked = np.isin(owner, train), np.isin(owner, test) & own
-        pipeline = Pipeline([("scale", StandardScaler()), ("head", build_head())])
-        start = clock()
-        pipeline.fit(samples[learnt], y[owner[learnt]])
-        fitted = clock()
-        y_pred = np.asarray(pipeline.predict(samples[asked])).astype(str)
-        scores = _class_scores(pipeline, samples[asked], classes)
+        X_train, X_test = taken(samples, learnt), taken(samples, asked)
+        if recipe.grid:
+            start = clock()
+            model, best = tuned(recipe, X_train, y[owner[learnt]], group[owner[learnt]])
+            chosen.append(best)
+            steps, head = model[:-1], model[-1]
+            fitted = clock()
+            X_test = steps.transform(X_test)
+        else:
+            made = shared.prepared(recipe, fold, X_train, X_test, clock)
+            fit_s += made.fit_s
+            predict_s += made.transform_s
+            steps, head, X_test = made.steps, recipe.head(), made.X_test
+            start = clock()
+            head.fit(made.X_train, y[owner[learnt]], **fit_options(head, group[owner[learnt]]))
+            fitted = clock()
+        y_pred = np.asarray(head.predict(X_test)).astype(str)
+        scores = _class_scores(head, X_test, classes)
         predict_s += clock() - fitted
         fit_s += fitted - start
         _refuse_strange(y_pred, y[train], int(asked.sum()))
         trained[train] = True
+        models[fold] = Pipeline([*steps.steps, ("head", head)])
         known = {"row": test, "fold": fold, "y_true": y[test]}
         if framed:
             table = pd.DataFrame(known).join(votes.of_frames(owner[asked], y_pred, scores, classes))
         else:
             table = pd.DataFrame({**known, "y_pred": y_pred}).join(scores)
+            if hasattr(head, "assign"):
+                table["cluster"] = head.assign(X_test)
         tables.append(table)
-    return Evaluation(pd.concat(tables, ignore_index=True), int(trained.sum()), fit_s, predict_s)
+    predictions = pd.concat(tables, ignore_index=True)
+    return Evaluation(predictions, int(trained.sum()), fit_s, predict_s, models, tuple(chosen))
+
+
+def _samples(
+    X: Samples, copies: Sequence[Samples], framed: bool
+) -> tuple[Samples, npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """Return what a head learns from, the clip that each sample is of, and whether it is of no copy."""
+    parts = (X, *copies)
+    n_clips = len(X)
+    flat = isinstance(X, np.ndarray)
+    lengths = [len(array) if framed else 1 for part in parts for array in part]
+    owner = np.repeat(np.tile(np.arange(n_clips), len(parts)), lengths)
+    own = np.arange(len(owner)) < sum(lengths[:n_clips])
+    arrays: Sequence[Any] = parts if flat else [array for part in parts for array in part]
+    return np.concatenate(arrays) if flat or framed else arrays, owner, own
+
+
+def tuned(recipe: Recipe, X: Samples, y: Labels, group: Labels) -> tuple[Pipeline, Mapping[str, Any]]:
+    """Return the pipeline with the parameters of the grid that do best in inner folds, and these.
+
+    The inner folds are stratified and share no group; what is best has the highest balanced accuracy over
+    them, and is fitted once more on all of X.
+
+    Raises
+    ------
+    PluginError
+        If a class has too few groups for two inner folds.
+    """
+    per_class = pd.Series(group).groupby(y).nunique()
+    if per_class.min() < 2:
+        raise PluginError(
+            f"cannot be tuned: class '{per_class.idxmin()}' has 1 group to train on; inner folds need 2"
+        )
+    n_folds = min(INNER_FOLDS, int(per_class.min()))
+    inner = StratifiedGroupKFold(n_folds, shuffle=True, random_state=0)
+    pipeline = recipe.pipeline()
+    grid = {f"head__{name}": list(values) for name, values in recipe.grid.items()}
+    search = GridSearchCV(pipeline, grid, scoring="balanced_accuracy", cv=inner, error_score="raise")
+    options = {f"head__{name}": value for name, value in fit_options(pipeline[-1], group).items()}
+    search.fit(X, y, groups=group, **options)
+    best = {name.removeprefix("head__"): value for name, value in search.best_params_.items()}
+    return search.best_estimator_, best
+
+
+def fit_options(head: Head, group: Labels) -> Mapping[str, Labels]:
+    """Return the groups as a keyword, for a head whose `fit` takes them for an inner split of its own."""
+    return {"groups": group} if "groups" in inspect.signature(head.fit).parameters else {}
 
 
 def _refuse_strange(y_pred: Labels, known: Labels, n_samples: int) -> None:
@@ -111,15 +198,18 @@ def _refuse_strange(y_pred: Labels, known: Labels, n_samples: int) -> None:
         )
 
 
-def _class_scores(pipeline: Pipeline, X: Embeddings, classes: Labels) -> pd.DataFrame:
+def _class_scores(head: Any, X: Samples, classes: Labels) -> pd.DataFrame:
     """Return a column of probabilities (or else decision values) per class; none if the head has neither."""
-    method = next((name for name in ("predict_proba", "decision_function") if hasattr(pipeline, name)), None)
+    method = next((name for name in ("predict_proba", "decision_function") if hasattr(head, name)), None)
     if method is None:
         return pd.DataFrame(index=range(len(X)))
-    values: npt.NDArray[Any] = np.asarray(getattr(pipeline, method)(X), dtype=np.float64)
+    # An SVC compares every two classes, for every row at once.
+    n_rows = max(1, SCORED_AT_ONCE // len(classes) ** 2)
+    parts = [getattr(head, method)(X[start : start + n_rows]) for start in range(0, len(X), n_rows)]
+    values: npt.NDArray[Any] = np.concatenate(parts).astype(np.float64)
     if values.ndim == 1:  # of two classes, a decision function gives the second one's value alone
         values = np.column_stack([-values, values])
-    known = pd.DataFrame(values, columns=[str(c) for c in pipeline.classes_])
+    known = pd.DataFrame(values, columns=[str(c) for c in head.classes_])
     return known.reindex(columns=[str(c) for c in classes]).add_prefix(votes.SCORE_PREFIX)
 
 
@@ -169,3 +259,36 @@ def levels(predictions: pd.DataFrame, metric: str, parent: Labels | None) -> Map
         if scored:
             tables["clip mean"] = votes.by_mean(predictions, parent)
     return {f"{metric}[{level}]": score(table, [metric])[metric] for level, table in tables.items()}
+
+
+def clustering(predictions: pd.DataFrame) -> Mapping[str, Score]:
+    """Return how clusters agree with labels, for a head that clusters: means over the folds by their clips.
+
+    They are the adjusted Rand index, in [-0.5, 1], the normalised mutual information, in [0, 1], and the
+    purity, which is the share of clips that have their cluster's most frequent label, in [0, 1]; higher is
+    better. Clusters of two folds have nothing to do with each other.
+
+    Parameters
+    ----------
+    predictions : pd.DataFrame
+        As in `Evaluation`.
+    """
+    if "cluster" not in predictions.columns:
+        return {}
+    groups = predictions.groupby("fold")
+    weights = groups.size().to_numpy()
+    measures: Mapping[str, Callable[[Labels, Labels], float]] = {
+        "ari": adjusted_rand_score,
+        "nmi": normalized_mutual_info_score,
+        "purity": purity,
+    }
+    found = {}
+    for name, measure in measures.items():
+        folds = [float(measure(part["y_true"].to_numpy(), part["cluster"].to_numpy())) for _, part in groups]
+        found[name] = Score(float(np.average(folds, weights=weights)), folds=tuple(folds))
+    return found
+
+
+def purity(y_true: Labels, cluster: Labels) -> float:
+    """Return the share of clips with their cluster's most frequent label, in [0, 1], higher is better."""
+    return float(contingency_matrix(y_true, cluster).max(axis=0).sum() / len(y_true))

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from bench.types import Result, Status
+from bench.types import Result
 
 
 class Bars:
@@ -28,7 +28,7 @@ class Bars:
     def finished(self, result: Result, done: int, total: int) -> None:
         """Move the bar of the cells, and name a reason that is new."""
         self._move("cells", done, total)
-        if result.status != Status.OK and result.reason not in self._told:
+        if result.reason and result.reason not in self._told:
             self._told.add(result.reason)
             names = f"{result.dataset}, {result.task}, {result.extractor}, {result.head}"
             self._progress.console.print(

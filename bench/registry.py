@@ -46,6 +46,7 @@ class Registry:
 
     extractors: Mapping[str, Spec]
     heads: Mapping[str, Spec]
+    reducers: Mapping[str, Spec]
     tasks: Mapping[str, Task]
     cards: Mapping[str, Card]
 
@@ -79,7 +80,7 @@ def load(user_root: Path | None = None) -> Registry:
     packaged = packaged_root()
     user = (user_root or Path.cwd()).resolve()
     roots = [packaged] if user == packaged else [packaged, user]
-    specs: dict[Kind, dict[str, Spec]] = {"extractor": {}, "head": {}}
+    specs: dict[Kind, dict[str, Spec]] = {"extractor": {}, "head": {}, "reducer": {}}
     tasks: dict[str, Task] = {}
     cards: dict[str, Card] = {}
     for root in roots:
@@ -94,7 +95,7 @@ def load(user_root: Path | None = None) -> Registry:
             _add(tasks, _value(Task, {"name": name, "place": str(path)}, entry), path)
         for path in sorted((root / "datasets").glob("*.toml")):
             _add(cards, card(path), path)
-    return Registry(specs["extractor"], specs["head"], tasks, cards)
+    return Registry(specs["extractor"], specs["head"], specs["reducer"], tasks, cards)
 
 
 def card(path: Path) -> Card:
@@ -233,8 +234,8 @@ def _code(spec: Spec, module: str) -> str:
     return hashlib.sha256(source.read_bytes()).hexdigest() if source.suffix == ".py" else ""
 
 
-def build(spec: Spec) -> Any:
-    """Return what the spec's factory makes of its parameters.
+def build(spec: Spec, seed: int | None = None) -> Any:
+    """Return what the spec's factory makes of its parameters, seeded unless these hold a `random_state`.
 
     Raises
     ------
@@ -248,7 +249,10 @@ def build(spec: Spec) -> Any:
         raise UnavailableError(f"{spec.kind} '{spec.name}' is not installed; run: {command}")
     module, attribute = _factory(spec)
     try:
-        return getattr(importlib.import_module(module), attribute)(**spec.params)
+        made = getattr(importlib.import_module(module), attribute)(**spec.params)
+        if seed is not None and "random_state" not in spec.params and hasattr(made, "get_params"):
+            made.set_params(**{name: seed for name in made.get_params() if name == "random_state"})
+        return made
     except PluginError as error:
         raise PluginError(f"{spec.kind} '{spec.name}': {error}") from error
     except Exception as error:

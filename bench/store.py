@@ -100,6 +100,10 @@ class Store:
         # Absolute, since pyarrow takes a relative path with a colon for a URL.
         return self.out.absolute() / "predictions" / f"{key}.parquet"
 
+    def models_path(self, key: str) -> Path:
+        """Return the folder of a cell's fitted models."""
+        return self.out / "models" / key
+
     def predictions(self, key: str) -> pd.DataFrame:
         """Return a cell's predictions: clip, fold, y_true, y_pred and a column of scores per class."""
         return pd.read_parquet(self.predictions_path(key))
@@ -166,6 +170,10 @@ def _result(line: Mapping[str, Any]) -> Result:
     scores = {
         name: Score(**{**score, "folds": tuple(score["folds"])}) for name, score in line["scores"].items()
     }
-    return Result(
-        **{**line, "status": Status(line["status"]), "scores": scores, "cost": Cost(**line["cost"])}
-    )
+    made = {
+        "status": Status(line["status"]),
+        "scores": scores,
+        "cost": Cost(**line["cost"]),
+        "tuned": tuple(line.get("tuned", ())),
+    }
+    return Result(**{**line, **made})

@@ -38,6 +38,9 @@ Behind more than one layer come the last hidden state, and the mean of the layer
 Embeddings: TypeAlias = npt.NDArray[np.float32]
 """One vector per clip, shape=(n_clips, dim)."""
 
+Samples: TypeAlias = Embeddings | Sequence[Frames]
+"""What a head sees: vectors; layers, shape=(n_clips, n_layers, dim); or one array per clip of its frames."""
+
 Labels: TypeAlias = npt.NDArray[np.str_]
 """One label per clip, shape=(n_clips,)."""
 
@@ -325,13 +328,13 @@ class View:
 BASELINE = "dummy"
 """The head that is in every table: what a score is worth without looking at the audio."""
 
-Kind = Literal["extractor", "head"]
-Unit = Literal["clip", "frame", "sequence"]
+Kind = Literal["extractor", "head", "reducer"]
+Unit = Literal["clip", "frame", "sequence", "layers"]
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What the registry knows of an extractor or a head without importing it.
+    """What the registry knows of an extractor, a head or a reducer without importing it.
 
     Parameters
     ----------
@@ -344,7 +347,14 @@ class Spec:
     root : str
         The folder whose modules `factory` may name besides the installed ones; empty for none.
     unit : Unit
-        What a head sees: a pooled vector per clip, single frames, or padded frames with a mask.
+        What a head sees of a clip: a pooled vector, single frames, all its frames, or a pooled vector of each
+        layer.
+    steps : tuple[str, ...]
+        The reducers that a head's features go through first.
+    scale : bool
+        Whether a head's features are standardised.
+    grid : Mapping[str, Any]
+        The values of a head's parameters that ``--tune`` chooses from.
     preprocess : tuple[str, ...]
         The steps of `bench.preprocess` that an extractor's clips go through first.
     weights : str
@@ -363,6 +373,9 @@ class Spec:
     place: str = ""
     root: str = ""
     unit: Unit = "clip"
+    steps: tuple[str, ...] = ()
+    scale: bool = True
+    grid: Mapping[str, Any] = field(default_factory=dict)
     preprocess: tuple[str, ...] = ()
     weights: str = ""
     offered: bool = True
@@ -386,14 +399,18 @@ class Extractor(Protocol):
 
 
 class Head(Protocol):
-    """A scikit-learn classifier; a fresh one is built for every fold."""
+    """A scikit-learn classifier; a fresh one is built for every fold.
 
-    def fit(self, X: Embeddings, y: Labels) -> Self:
+    Its `fit` may also take `groups`, shape=(n_clips,), for an inner split of its own; one that clusters has
+    `assign`, which returns the cluster of every row.
+    """
+
+    def fit(self, X: Samples, y: Labels) -> Self:
         """Fit on the training side of one fold."""
         ...
 
-    def predict(self, X: Embeddings) -> Labels:
-        """Return one label per row of X."""
+    def predict(self, X: Samples) -> Labels:
+        """Return one label per sample of X."""
         ...
 
 
@@ -407,6 +424,8 @@ class Cell:
         The split in words: what it is and which column it keeps apart.
     key : str
         The digest of everything that changes the result.
+    steps : tuple[Spec, ...]
+        The reducers before the head.
     augment : str
         What is done to copies of the training clips; empty if there are none.
     """
@@ -420,6 +439,7 @@ class Cell:
     seed: int
     split: str
     key: str
+    steps: tuple[Spec, ...] = ()
     augment: str = ""
 
 
@@ -456,7 +476,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One cell's outcome: a line of results.jsonl."""
+    """One cell's outcome: a line of results.jsonl; `tuned` holds the parameters chosen in every fold."""
 
     key: str
     dataset: str
@@ -478,4 +498,5 @@ class Result:
     n_bad: int = 0
     cost: Cost = field(default_factory=Cost)
     env: Mapping[str, str] = field(default_factory=dict)
+    tuned: tuple[Mapping[str, Any], ...] = ()
     schema: int = SCHEMA

@@ -1,6 +1,7 @@
 """Views: frames -> statistics over time (kept by the cache) -> the vector that a clip head sees."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -132,6 +133,12 @@ def select(statistics: Sequence[Statistics], view: View) -> Embeddings:
     index = -1 if view.layer == "mean" else _index(view.layer, max(n_stored - 2, 1))
     pooled = [STATISTICS.index(name) for name in view.pool.split("+")]
     return np.stack([clip[index, pooled].ravel() for clip in statistics])
+
+
+def every_layer(statistics: Sequence[Statistics], view: View) -> Embeddings:
+    """Return the pooled vectors of every layer per clip, shape=(n_clips, n_layers, dim * n_statistics)."""
+    n_layers = max(len(statistics[0]) - 2, 1)
+    return np.stack([select(statistics, replace(view, layer=number)) for number in range(n_layers)], axis=1)
 
 
 def _index(name: Layer, n_layers: int) -> int:

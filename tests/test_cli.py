@@ -30,7 +30,7 @@ def test_help_and_version(bench):
                 "keyword",
             ],
         ),
-        ("heads", ["dummy", "svm", "logreg", "gbdt", "gbdt-frames", "logreg-frames"]),
+        ("reducers", ["pca", "pca-47", "umap", "umap-10"]),
         ("metrics", ["accuracy", "balanced_accuracy", "f1_macro"]),
     ],
 )
@@ -65,7 +65,7 @@ def test_a_dataset_that_must_be_fetched_says_so(bench):
 
 def test_everything_is_listed_at_once(bench):
     kinds = [entry["kind"] for entry in json.loads(bench("list", "--json").stdout)]
-    assert list(dict.fromkeys(kinds)) == ["datasets", "tasks", "extractors", "heads"]
+    assert list(dict.fromkeys(kinds)) == ["datasets", "tasks", "extractors", "heads", "reducers"]
 
 
 def test_what_is_missing_is_listed_with_the_command(bench, tmp_path):

@@ -86,6 +86,7 @@ def test_the_leaderboard_of_the_readme_is_the_published_one():
         "docs/architecture.md",
         "docs/data.md",
         "docs/extractors.md",
+        "docs/heads.md",
         "reports/demo/README.md",
     ],
 )

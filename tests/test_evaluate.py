@@ -14,6 +14,7 @@ from sklearn.svm import SVC
 
 from bench.errors import PluginError, SplitError
 from bench.evaluate import evaluate, levels, score
+from bench.pipeline import Recipe
 from bench.types import Split
 
 
@@ -37,7 +38,9 @@ def clock():
 )
 def test_predictions_and_scores_are_those_of_a_plain_scikit_learn_loop(problem, head):
     X, y, split = problem
-    predictions = evaluate(X, y, split, lambda: head.__class__(**head.get_params()), clock()).predictions
+    predictions = evaluate(
+        X, y, split, Recipe(lambda: head.__class__(**head.get_params())), clock()
+    ).predictions
     expected, per_fold = np.empty(90, dtype=object), []
     for fold in "012":
         train, test = split.fold != fold, split.fold == fold
@@ -54,10 +57,10 @@ def test_predictions_and_scores_are_those_of_a_plain_scikit_learn_loop(problem, 
 
 def test_nothing_is_fitted_on_a_tested_clip(problem):
     X, y, split = problem
-    before = evaluate(X, y, split, SVC, clock()).predictions.set_index("row")
+    before = evaluate(X, y, split, Recipe(SVC), clock()).predictions.set_index("row")
     spoilt = X.copy()
     spoilt[0] = 1e6  # a row of fold 0: were it scaled or trained with, the other rows of fold 0 would change
-    after = evaluate(spoilt, y, split, SVC, clock()).predictions.set_index("row")
+    after = evaluate(spoilt, y, split, Recipe(SVC), clock()).predictions.set_index("row")
     others = before.index[(before["fold"] == "0") & (before.index != 0)]
     pd.testing.assert_frame_equal(before.loc[others], after.loc[others])
     assert not before[before["fold"] == "1"].equals(after[after["fold"] == "1"])
@@ -70,7 +73,7 @@ def test_every_fold_gets_a_fresh_head(problem):
         built.append(SVC())
         return built[-1]
 
-    evaluate(*problem, build, clock())
+    evaluate(*problem, Recipe(build), clock())
     assert len(set(map(id, built))) == 3
 
 
@@ -78,36 +81,36 @@ def test_a_leak_is_refused_at_the_moment_of_use(problem):
     X, y, split = problem
     leaky = Split("cv:3", np.roll(split.fold, 1), split.groups)
     with pytest.raises(SplitError, match="split 'cv:3' leaks: speaker g0, g1"):
-        evaluate(X, y, leaky, SVC, clock())
+        evaluate(X, y, leaky, Recipe(SVC), clock())
 
 
 def test_time_is_the_clocks_and_shared_between_fitting_and_predicting(problem):
-    evaluation = evaluate(*problem, SVC, clock())
-    assert (evaluation.fit_s, evaluation.predict_s) == (3, 3)
+    evaluation = evaluate(*problem, Recipe(SVC), clock())
+    assert (evaluation.fit_s, evaluation.predict_s) == (6, 6), "steps and head, of three folds"
     assert evaluation.n_train == 90
 
 
 def test_a_fixed_split_trains_and_tests_once(problem):
     X, y, split = problem
     fold = np.array(["train" if name == "0" else "test" if name == "1" else "dev" for name in split.fold])
-    evaluation = evaluate(X, y, Split("fixed", fold, split.groups), SVC, clock())
+    evaluation = evaluate(X, y, Split("fixed", fold, split.groups), Recipe(SVC), clock())
     assert (evaluation.n_train, len(evaluation.predictions)) == (30, 30)
 
 
 def test_scores_per_class_are_probabilities_or_decision_values(problem):
     X, y, split = problem
     names = ["score_a", "score_b", "score_c"]
-    logreg = evaluate(X, y, split, LogisticRegression, clock()).predictions
+    logreg = evaluate(X, y, split, Recipe(LogisticRegression), clock()).predictions
     np.testing.assert_allclose(logreg[names].sum(axis=1), 1, rtol=1e-6)
     assert (logreg[names].to_numpy().argmax(axis=1) == [ord(label) - 97 for label in logreg["y_pred"]]).all()
-    svm = evaluate(X, y, split, SVC, clock()).predictions
+    svm = evaluate(X, y, split, Recipe(SVC), clock()).predictions
     assert (svm[names].to_numpy().argmax(axis=1) == [ord(label) - 97 for label in svm["y_pred"]]).mean() > 0.9
 
 
 def test_of_two_classes_the_decision_value_is_that_of_the_second(problem):
     X, y, split = problem
     two = y != "c"
-    predictions = evaluate(X[two], y[two], split.take(two), SVC, clock()).predictions
+    predictions = evaluate(X[two], y[two], split.take(two), Recipe(SVC), clock()).predictions
     np.testing.assert_array_equal(predictions["score_a"], -predictions["score_b"])
     assert ((predictions["score_b"] > 0) == (predictions["y_pred"] == "b")).all()
 
@@ -130,12 +133,12 @@ class Stranger(Plain):
 
 
 def test_a_head_without_scores_is_fine(problem):
-    assert list(evaluate(*problem, Plain, clock()).predictions) == ["row", "fold", "y_true", "y_pred"]
+    assert list(evaluate(*problem, Recipe(Plain), clock()).predictions) == ["row", "fold", "y_true", "y_pred"]
 
 
 def test_a_head_that_predicts_no_label_of_the_training_side_is_refused(problem):
     with pytest.raises(PluginError, match=r"the head predicted \['z'\]"):
-        evaluate(*problem, Stranger, clock())
+        evaluate(*problem, Recipe(Stranger), clock())
 
 
 def test_a_head_that_sees_frames_is_a_plain_loop_over_frames_and_a_vote(problem):
@@ -143,7 +146,9 @@ def test_a_head_that_sees_frames_is_a_plain_loop_over_frames_and_a_vote(problem)
     rng = np.random.default_rng(1)
     frames = [(row + 3 * rng.normal(size=(rng.integers(2, 9), 5))).astype(np.float32) for row in X]
     predictions = (
-        evaluate(frames, y, split, LogisticRegression, clock()).predictions.set_index("row").sort_index()
+        evaluate(frames, y, split, Recipe(LogisticRegression, "frame"), clock())
+        .predictions.set_index("row")
+        .sort_index()
     )
     owner = np.repeat(np.arange(90), [len(each) for each in frames])
     stacked, expected = np.concatenate(frames), np.empty(90, dtype=object)
@@ -166,7 +171,7 @@ def test_a_head_that_sees_frames_is_a_plain_loop_over_frames_and_a_vote(problem)
 
 def test_segments_are_scored_at_the_level_of_their_clips_too(problem):
     X, y, split = problem
-    predictions = evaluate(X, y, split, LogisticRegression, clock()).predictions
+    predictions = evaluate(X, y, split, Recipe(LogisticRegression), clock()).predictions
     parent = np.array([f"{label}{i % 10}" for i, label in enumerate(predictions["y_true"])])
     found = levels(predictions, "accuracy", parent)
     voted = predictions.groupby(parent)["y_pred"].agg(lambda labels: labels.mode()[0])
@@ -174,7 +179,7 @@ def test_segments_are_scored_at_the_level_of_their_clips_too(problem):
     assert set(found) == {"accuracy[clip vote]", "accuracy[clip mean]"}
     mixed = np.array([f"{i % 10}" for i in range(len(predictions))])
     assert levels(predictions, "accuracy", mixed) == {}, "segments of several labels give their clip none"
-    assert set(levels(evaluate(*problem, Plain, clock()).predictions, "accuracy", parent)) == {
+    assert set(levels(evaluate(*problem, Recipe(Plain), clock()).predictions, "accuracy", parent)) == {
         "accuracy[clip vote]"
     }
 
@@ -185,7 +190,8 @@ def test_copies_are_trained_on_with_their_clips_and_never_tested(problem, framed
     seen = [row[np.newaxis] for row in X] if framed else X
     copy = X + np.float32(0.5)
     copies = [[row[np.newaxis] for row in copy] if framed else copy]
-    got = evaluate(seen, y, split, SVC, clock(), copies).predictions.set_index("row").sort_index()
+    recipe = Recipe(SVC, "frame" if framed else "clip")
+    got = evaluate(seen, y, split, recipe, clock(), copies).predictions.set_index("row").sort_index()
     expected = np.empty(90, dtype=object)
     for fold in "012":
         train, test = split.fold != fold, split.fold == fold
@@ -199,7 +205,7 @@ def test_copies_of_tested_clips_change_nothing(problem):
     X, y, split = problem
     spoilt = X.copy()
     spoilt[split.fold == "0"] = 1e6
-    made = [evaluate(X, y, split, SVC, clock(), [copy]).predictions for copy in (X, spoilt)]
+    made = [evaluate(X, y, split, Recipe(SVC), clock(), [copy]).predictions for copy in (X, spoilt)]
     before, after = (predictions.set_index("row").sort_index() for predictions in made)
     tested = split.fold == "0"
     columns = ["y_pred", "score_a", "score_b", "score_c"]

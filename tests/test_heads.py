@@ -1,14 +1,74 @@
+"""Every head of the registry through the same checks, and beside the libraries that it stands on."""
+
+import dataclasses
+import itertools
+import tracemalloc
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.stats import binomtest
 from sklearn.base import clone
+from sklearn.cluster import KMeans
 from sklearn.datasets import load_wine
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import LabelEncoder, StandardScaler
+from sklearn.svm import SVC
 from xgboost import XGBClassifier
 
 from bench import registry
-from bench.types import BASELINE
+from bench.errors import PluginError
+from bench.evaluate import clustering, evaluate
+from bench.pipeline import Recipe
+from bench.types import BASELINE, Spec, Split
 
-HEADS = registry.load().heads
+REGISTRY = registry.load()
+HEADS = REGISTRY.heads
+N_CLIPS, N_CLASSES, DIM = 36, 3, 40
+
+
+def spec(name: str, **params: Any) -> Spec:
+    """Return a head's spec, of few epochs, which is skipped where what it needs is not installed."""
+    declared = HEADS[name]
+    if registry.missing(declared):
+        pytest.skip(f"needs {registry.missing(declared)}")
+    if declared.factory.endswith(":Network"):
+        params = {"epochs": 2, **params}
+    return dataclasses.replace(declared, params={**declared.params, **params})
+
+
+def features(unit: str, n_clips: int = N_CLIPS, shift: float = 2.0) -> Any:
+    """Return what a head of some unit sees of clips of the classes a, b, c in turns."""
+    rng = np.random.default_rng(0)
+    mean = (np.arange(n_clips) % N_CLASSES * shift)[:, np.newaxis]
+    if unit == "sequence":
+        lengths = rng.integers(3, 40, n_clips)
+        return [
+            (rng.normal(size=(n, DIM)) + m).astype(np.float32) for n, m in zip(lengths, mean, strict=True)
+        ]
+    X = (rng.normal(size=(n_clips, DIM)) + mean).astype(np.float32)
+    return np.stack([X, X[:, ::-1]], axis=1) if unit == "layers" else X
+
+
+def labels(n_clips: int = N_CLIPS) -> np.ndarray:
+    return np.array(["ä b", "b", "c"])[np.arange(n_clips) % N_CLASSES]
+
+
+def problem(unit: str, n_clips: int = N_CLIPS) -> tuple[Any, np.ndarray, Split]:
+    """Return features, labels and a split of three folds by groups of three clips."""
+    X = features(unit, n_clips)
+    X = [row[np.newaxis] for row in X] if unit == "frame" else X
+    fold, group = np.arange(n_clips) // 3 % 3, np.arange(n_clips) // 3
+    return X, labels(n_clips), Split("cv:3", fold.astype(str), {"speaker": group.astype(str)})
+
+
+def evaluated(head: Spec, X: Any, y: np.ndarray, split: Split) -> Any:
+    recipe = Recipe(lambda: registry.build(head, 0), head.unit, scaled=head.scale)
+    return evaluate(X, y, split, recipe, itertools.count().__next__)
 
 
 @pytest.fixture
@@ -19,19 +79,137 @@ def wine():
 
 
 @pytest.mark.parametrize("name", HEADS)
-def test_a_head_takes_labels_of_text_and_gives_the_same_again(name: str, wine):
-    X, y, unseen = wine
-    head = registry.build(HEADS[name])
-    first = head.fit(X, y).predict(unseen)
-    assert set(first) <= set(y)
-    np.testing.assert_array_equal(clone(head).fit(X, y).predict(unseen), first)
+def test_a_head_gives_the_same_again_from_the_same_seed(name: str):
+    head, X, y = registry.build(spec(name), 0), features(HEADS[name].unit), labels()
+    first = head.fit(X, y).predict(X)
+    assert set(first.tolist()) <= set(y.tolist())
+    again = clone(head)
+    np.testing.assert_array_equal(again.fit(X, y).predict(X), first)
+    for method in ("predict_proba", "decision_function"):
+        if hasattr(head, method):
+            np.testing.assert_array_equal(getattr(head, method)(X), getattr(again, method)(X))
 
 
 @pytest.mark.parametrize("name", HEADS)
-def test_a_head_takes_two_classes(name: str, wine):
+def test_a_head_takes_two_classes(name: str):
+    X, y = features(HEADS[name].unit), labels()
+    two = np.flatnonzero(y != "c")
+    X = X[two] if isinstance(X, np.ndarray) else [X[row] for row in two]
+    assert set(registry.build(spec(name), 0).fit(X, y[two]).predict(X)) <= {"ä b", "b"}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_one_class_alone_is_refused(name: str):
+    X, y, split = problem(HEADS[name].unit)
+    with pytest.raises(PluginError, match="all clips are of the class 'c'"):
+        evaluated(spec(name), X, np.full_like(y, "c"), split)
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_head_taught_three_clips_predicts_or_says_what_is_wrong(name: str):
+    X, y = features(HEADS[name].unit, 3), labels(3)
+    try:
+        assert set(registry.build(spec(name), 0).fit(X, y).predict(X)) <= set(y)
+    except ValueError as error:
+        assert "n_samples" in str(error) or "number of samples" in str(error)  # noqa: PT017
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", HEADS)
+def test_constant_features_give_finite_scores(name: str):
+    X = features(HEADS[name].unit)
+    X = np.zeros_like(X) if isinstance(X, np.ndarray) else [np.zeros_like(each) for each in X]
+    head = registry.build(spec(name), 0).fit(X, labels())
+    assert len(head.predict(X)) == N_CLIPS
+    for method in ("predict_proba", "decision_function"):
+        if hasattr(head, method):
+            assert np.isfinite(getattr(head, method)(X)).all()
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_features_that_are_not_finite_are_refused(name: str):
+    X, y, split = problem(HEADS[name].unit)
+    X[4][..., 0] = np.nan
+    with pytest.raises(PluginError, match="the features are not all finite"):
+        evaluated(spec(name), X, y, split)
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_labels_of_tested_clips_change_nothing_that_is_fitted(name: str):
+    X, y, split = problem(HEADS[name].unit)
+    other = y.copy()
+    tested = np.flatnonzero(split.fold == "0")
+    other[tested] = np.roll(y[tested], 1)
+    before, after = (evaluated(spec(name), X, each, split).predictions for each in (y, other))
+    columns = [name for name in before if name != "y_true"]
+    first, second = (table[table["fold"] == "0"][columns] for table in (before, after))
+    assert len(first) == len(tested)
+    assert first.equals(second)
+
+
+@pytest.mark.parametrize("name", [name for name in HEADS if name != BASELINE])
+def test_labels_in_random_order_are_predicted_by_chance(name: str):
+    X, y, split = problem(HEADS[name].unit, 90)
+    rng = np.random.default_rng(5)
+    for fold in "012":  # in every fold by itself: else what a fold lacks is what the others have too many of
+        rows = np.flatnonzero(split.fold == fold)
+        y[rows] = rng.permutation(y[rows])
+    predictions = evaluated(spec(name), X, y, split).predictions
+    right = int((predictions["y_true"] == predictions["y_pred"]).sum())
+    interval = binomtest(right, 90).proportion_ci(0.95, method="wilson")
+    assert interval.low <= 1 / 3 <= interval.high
+
+
+@pytest.mark.parametrize("name", ["svm", "logreg", "knn", "gbdt", "mlp", "layer-weights", "attention-pool"])
+def test_a_thousand_classes_fit_into_memory(name: str):
+    few = {"n_estimators": 1} if name == "gbdt" else {}
+    if HEADS[name].factory.endswith(":Network"):
+        few["epochs"] = 1
+    rng = np.random.default_rng(0)
+    y = np.repeat([f"class {number}" for number in range(1000)], 3)
+    fold = np.tile(["train", "train", "dev"], 1000)
+    fold[2:90:3] = "test"
+    split = Split("fixed", fold, {"clip": np.arange(3000).astype(str)})
+    X: Any = rng.normal(size=(1000, DIM)).repeat(3, axis=0) + 0.1 * rng.normal(size=(3000, DIM))
+    X = X.astype(np.float32)
+    unit = HEADS[name].unit
+    X = np.stack([X, X], axis=1) if unit == "layers" else X
+    X = [np.stack([row, 0.9 * row]) for row in X] if unit == "sequence" else X
+    tracemalloc.start()
+    try:
+        predictions = evaluated(spec(name, **few), X, y, split).predictions
+        assert tracemalloc.get_traced_memory()[1] < 2**30
+    finally:
+        tracemalloc.stop()
+    assert len(predictions) == 30
+
+
+def test_the_svm_ranks_classes_as_it_does_with_probabilities_at_hand():
+    X, y, split = problem("clip")
+    X = X + np.random.default_rng(1).normal(scale=4, size=X.shape)
+    train, test = split.fold != "0", split.fold == "0"
+    scaler = StandardScaler().fit(X[train])
+    reference = (
+        SVC(C=10.0).fit(scaler.transform(X[train]), y[train]).decision_function(scaler.transform(X[test]))
+    )
+    predictions = evaluated(spec("svm"), X, y, split).predictions
+    scores = predictions[predictions["fold"] == "0"].filter(regex="^score_").to_numpy()
+    np.testing.assert_allclose(scores, reference)
+
+
+@pytest.mark.parametrize(
+    ("name", "reference"),
+    [
+        ("svm", SVC(C=10.0)),
+        ("logreg", LogisticRegression(max_iter=2000)),
+        ("knn", KNeighborsClassifier(weights="distance")),
+    ],
+)
+def test_a_head_of_scikit_learn_is_that_of_scikit_learn(name: str, reference, wine):
     X, y, unseen = wine
-    two = y != "white"
-    assert set(registry.build(HEADS[name]).fit(X[two], y[two]).predict(unseen)) <= {"red", "rosé"}
+    np.testing.assert_array_equal(
+        registry.build(HEADS[name]).fit(X, y).predict(unseen), reference.fit(X, y).predict(unseen)
+    )
 
 
 def test_gbdt_is_xgboost_with_labels(wine):
@@ -44,6 +222,55 @@ def test_gbdt_is_xgboost_with_labels(wine):
     np.testing.assert_array_equal(head.predict(unseen), encoder.inverse_transform(reference.predict(unseen)))
     np.testing.assert_array_equal(head.predict_proba(unseen), reference.predict_proba(unseen))
     assert head.classes_.tolist() == ["red", "rosé", "white"]
+
+
+def test_gmm_sums_the_log_likelihoods_of_a_clips_frames():
+    X, y = features("sequence", shift=0.3), labels()
+    head = registry.build(HEADS["gmm"]).fit(X[:30], y[:30])
+    options = {"covariance_type": "diag", "n_init": 3, "random_state": 0}
+    expected = []
+    for name in head.classes_:
+        frames = np.concatenate([clip for clip, label in zip(X[:30], y[:30], strict=True) if label == name])
+        mixture = GaussianMixture(16, **options).fit(frames.astype(float))
+        expected.append([mixture.score_samples(clip.astype(float)).sum() for clip in X[30:]])
+    np.testing.assert_allclose(head.decision_function(X[30:]), np.transpose(expected), rtol=1e-6)
+    np.testing.assert_array_equal(head.predict(X[30:]), head.classes_[np.argmax(expected, axis=0)])
+
+
+def test_kmeans_is_that_of_scikit_learn_with_the_label_of_most_of_a_cluster(wine):
+    X, y, unseen = wine
+    head = registry.build(HEADS["kmeans"]).fit(X, y)
+    reference = KMeans(3, n_init=10, random_state=0).fit(X)
+    np.testing.assert_array_equal(head.assign(unseen), reference.predict(unseen))
+    for cluster in range(3):
+        names, counts = np.unique(y[reference.labels_ == cluster], return_counts=True)
+        assert set(head.predict(unseen)[reference.predict(unseen) == cluster]) == {names[counts.argmax()]}
+
+
+def test_the_bic_chooses_the_number_of_gaussians():
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(m, 0.3, size=(40, 2)) for m in (0, 5, 10, 15, 20)])
+    head = registry.build(HEADS["gmm-bic"]).fit(X, np.repeat(list("abcde"), 40))
+    assert head.clusterer_.n_components == 5
+    assert (head.predict(X) == np.repeat(list("abcde"), 40)).all()
+
+
+def test_clusters_are_scored_against_the_labels_in_every_fold():
+    X, y, split = problem("clip")
+    predictions = evaluated(
+        spec("kmeans"), X + np.random.default_rng(0).normal(scale=6, size=X.shape), y, split
+    )
+    table = predictions.predictions
+    found = clustering(table)
+    parts = [part for _, part in table.groupby("fold")]
+    rand = [adjusted_rand_score(part["y_true"], part["cluster"]) for part in parts]
+    assert found["ari"].folds == pytest.approx(rand)
+    assert found["ari"].value == pytest.approx(np.mean(rand))
+    mutual = [normalized_mutual_info_score(part["y_true"], part["cluster"]) for part in parts]
+    assert found["nmi"].value == pytest.approx(np.mean(mutual))
+    counts = [pd.crosstab(part["cluster"], part["y_true"]).max(axis=1).sum() for part in parts]
+    assert found["purity"].folds == pytest.approx([n / 12 for n in counts])
+    assert clustering(evaluated(spec("svm"), X, y, split).predictions) == {}
 
 
 def test_the_baseline_is_the_majority_class(wine):

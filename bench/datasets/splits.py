@@ -83,12 +83,12 @@ def make(dataset: Dataset, task: Task, how: str, heard: Sequence[str] = ()) -> S
             reasons.append(f"{column}: there is no such column")
             continue
         groups = _groups(dataset, task, column, heard)
-        joined = _joined(groups)
+        group = joined(groups)
         if protocol.leaky:
-            return Split(protocol.name, protocol.assign(y, joined), groups, leaky=True)
-        reason = _obstacle(column, joined, y, protocol)
+            return Split(protocol.name, protocol.assign(y, group), groups, leaky=True)
+        reason = _obstacle(column, group, y, protocol)
         if not reason:
-            split = Split(protocol.name, protocol.assign(y, joined), groups, "; ".join(reasons))
+            split = Split(protocol.name, protocol.assign(y, group), groups, "; ".join(reasons))
             try:
                 check(split, y)
             except SplitError as error:
@@ -216,7 +216,7 @@ def _groups(dataset: Dataset, task: Task, column: str, heard: Sequence[str]) -> 
     return groups
 
 
-def _joined(groups: Mapping[str, Labels]) -> Labels:
+def joined(groups: Mapping[str, Labels]) -> Labels:
     """Return one group per clip: clips that share a value of any column, be it through others, are one.
 
     Each is called after its first clip's value of the first column.

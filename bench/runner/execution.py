@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
-from bench import augment, registry, views
+from bench import augment, models, registry, views
 from bench.cache import Cache, Embedded
 from bench.errors import ClipError, PluginError, UnavailableError
-from bench.evaluate import evaluate, levels, score
+from bench.evaluate import Evaluation, clustering, evaluate, levels, score
+from bench.pipeline import Recipe, Shared
 from bench.runner.cached import Embedder, Listener
 from bench.runner.embedding import cause
 from bench.runner.planning import Plan, Problem
@@ -22,7 +25,10 @@ from bench.runner.record import Counters, record, versions
 from bench.runner.request import Request
 from bench.runner.sources import Source
 from bench.store import Store
-from bench.types import Cell, Cost, Embeddings, Frames, Head, Result, Spec, Status
+from bench.types import Cell, Cost, Embeddings, Frames, Result, Status
+
+FRAMED = ("frame", "sequence")
+"""The units that see frames."""
 
 
 class Observer(Listener, Protocol):
@@ -83,12 +89,13 @@ class _Execution:
         result = self.known.get(cell.key)
         allowed = self.request.allow_bad * len(self.plan.sources[cell.dataset].contents)
         whole = result is not None and result.status == Status.OK and result.n_bad <= allowed
-        return whole and self.store.predictions_path(cell.key).is_file()
+        kept = self.store.models_path(cell.key).is_dir() or not self.request.save_models
+        return whole and kept and self.store.predictions_path(cell.key).is_file()
 
     def _compute(self, source: Source, cells: Sequence[Cell]) -> None:
         """Embed a dataset with one extractor, then compute the cells that share the embeddings."""
         try:
-            framed = {cell.view.layer for cell in cells if cell.head.unit == "frame"}
+            framed = {cell.view.layer for cell in cells if cell.head.unit in FRAMED}
             spec = cells[0].extractor
             digest = self.plan.digests[spec.name]
             embedded, bad = self.embedder.embeddings(source, spec, digest, framed)
@@ -99,15 +106,28 @@ class _Execution:
             for cell in cells:
                 self._keep(_unfinished(cell, status, str(error)))
             return
+        shared: dict[object, Shared] = {}
         for cell in cells:
             problem = self.plan.problems[cell.dataset, cell.task.name]
+            reduced = shared.setdefault((cell.task.name, cell.view, cell.head.unit, cell.seed), Shared())
             try:
-                result, predictions = _outcome(cell, problem, gathered)
+                evaluation = _evaluated(cell, problem, gathered, reduced)
+                result, predictions = _outcome(cell, problem, gathered, evaluation)
             except Exception as error:  # whatever a head raises is its own cell's failure
                 self._keep(_unfinished(cell, Status.FAILED, cause(error)))
             else:
                 self.counters.cells_computed += 1
+                if self.request.save_models:
+                    result = self._keep_models(result, evaluation.models)
                 self._keep(result, predictions)
+
+    def _keep_models(self, result: Result, fitted: Mapping[str, Pipeline]) -> Result:
+        """Store what was fitted, and return the result, with the reason if that could not be stored."""
+        try:
+            models.save(self.store.models_path(result.key), result, fitted)
+        except PluginError as error:
+            return replace(result, reason=str(error))
+        return result
 
     def _keep(self, result: Result, predictions: pd.DataFrame | None = None) -> None:
         """Store a result, unless the same one without predictions stands there already, and tell of it."""
@@ -167,11 +187,24 @@ class _Gathered:
     extract_s: float
 
 
-def _outcome(cell: Cell, problem: Problem, gathered: _Gathered) -> tuple[Result, pd.DataFrame]:
-    """Return a cell's result and its predictions."""
+def _evaluated(cell: Cell, problem: Problem, gathered: _Gathered, shared: Shared) -> Evaluation:
+    """Return what a cell's head predicts."""
     X, *copies = [_seen(cell, part) for part in gathered.parts]
     y, split = problem.y[gathered.good], problem.split.take(gathered.good)
-    evaluation = evaluate(X, y, split, lambda: _head(cell.head, cell.seed), time.perf_counter, copies)
+    recipe = Recipe(
+        head=partial(registry.build, cell.head, cell.seed),
+        unit=cell.head.unit,
+        steps=[(spec.name, partial(registry.build, spec, cell.seed)) for spec in cell.steps],
+        scaled=cell.head.scale,
+        grid=cell.head.grid,
+    )
+    return evaluate(X, y, split, recipe, time.perf_counter, copies, shared)
+
+
+def _outcome(
+    cell: Cell, problem: Problem, gathered: _Gathered, evaluation: Evaluation
+) -> tuple[Result, pd.DataFrame]:
+    """Return a cell's result and its predictions."""
     predictions = evaluation.predictions.rename(columns={"row": "clip"})
     parent = None if problem.parent is None else problem.parent[gathered.good][predictions["clip"]]
     predictions["clip"] = gathered.clips[predictions["clip"]]
@@ -180,28 +213,32 @@ def _outcome(cell: Cell, problem: Problem, gathered: _Gathered) -> tuple[Result,
         extract_s=round(gathered.extract_s, 4),
         fit_s=round(evaluation.fit_s, 4),
         predict_s=round(evaluation.predict_s, 4),
-        dim=X[0].shape[-1],
+        dim=_seen(cell, gathered.parts[0][:1])[0].shape[-1],
     )
     result = replace(
         _unfinished(cell, Status.OK),
         scores={
             **score(predictions, cell.task.metrics),
             **levels(predictions, cell.task.metrics[0], parent),
+            **clustering(predictions),
         },
         n_train=evaluation.n_train,
         n_test=len(predictions),
-        n_classes=len(np.unique(y)),
+        n_classes=predictions["y_true"].nunique(),
         n_bad=int((~gathered.good).sum()),
         cost=cost,
         env=versions(["scikit-learn", *cell.extractor.requires, *cell.head.requires]),
+        tuned=tuple(evaluation.chosen),
     )
     return result, predictions
 
 
 def _seen(cell: Cell, rows: Sequence[Embedded]) -> Embeddings | Sequence[Frames]:
     """Return what the cell's head sees of clips."""
-    if cell.head.unit == "frame":
+    if cell.head.unit in FRAMED:
         return [row.frames[cell.view.layer] for row in rows]
+    if cell.head.unit == "layers":
+        return views.every_layer([row.statistics for row in rows], cell.view)
     return views.select([row.statistics for row in rows], cell.view)
 
 
@@ -222,12 +259,3 @@ def _unfinished(cell: Cell, status: Status, reason: str = "") -> Result:
         augment=cell.augment,
         reason=reason,
     )
-
-
-def _head(spec: Spec, seed: int) -> Head:
-    """Return a fresh head, seeded with the cell's seed unless the registry gives it one."""
-    head = registry.build(spec)
-    settable = head.get_params() if hasattr(head, "get_params") else {}
-    if "random_state" in settable and "random_state" not in spec.params:
-        head.set_params(random_state=seed)
-    return head  # type: ignore[no-any-return]

@@ -1,25 +1,28 @@
 """Names -> extractors and heads, each with the digest of all that changes what it makes."""
 
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import bench
 from bench import audio, devices, preprocess, registry, weights
 from bench.errors import PluginError, UnavailableError, UsageError
 from bench.registry import Registry
 from bench.runner.request import Request
-from bench.types import BASELINE, Spec, Status, View, digest
+from bench.types import BASELINE, Spec, Status, Unit, View, digest
 
-UNITS = ("clip", "frame")
-"""What a head may see so far."""
+UNITS = get_args(Unit)
+JOIN = "+"
+"""Between the names of reducers and of the head behind them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """An extractor or a head with the digest of all that changes what it makes, or with why it cannot run."""
+    """An extractor or head with the digest of all that changes what it makes, or with why it cannot run."""
 
     spec: Spec
     digest: str = ""
     obstacle: tuple[Status, str] | None = None
+    steps: tuple[Spec, ...] = ()
 
 
 def extractors(request: Request, declared: Registry) -> list[tuple[Learner, View]]:
@@ -53,14 +56,34 @@ def heads(request: Request, declared: Registry) -> list[Learner]:
     """Return the heads asked for, the baseline always among them."""
     offered = [name for name, head in declared.heads.items() if head.offered]
     names = dict.fromkeys([*(request.heads or offered), BASELINE])
-    found = [registry.find("head", name, declared.heads) for name in names]
+    found = [_head(name, declared) for name in names]
     for head in found:
         if head.preprocess:
             raise UsageError(f"{head.place}: head '{head.name}' has preprocess; only extractors hear audio")
         if head.unit not in UNITS:
             units = " or ".join(UNITS)
             raise UsageError(f"{head.place}: head '{head.name}' has unit '{head.unit}'; expected {units}")
-    return [_learner(head, request) for head in found]
+        if head.steps and head.unit == "layers":
+            raise UsageError(f"{head.place}: head '{head.name}' sees layers, which no reducer takes")
+    plain = [replace(head, grid={}) for head in found]
+    tuned = [replace(head, name=f"{head.name} (tuned)") for head in found if head.grid and request.tune]
+    return [_with_steps(head, request, declared) for head in (*plain, *tuned)]
+
+
+def _head(name: str, declared: Registry) -> Spec:
+    """Return the spec of a head, also of one that is asked for as REDUCER+HEAD."""
+    *reducers, last = name.split(JOIN)
+    head = registry.find("head", last, declared.heads)
+    return replace(head, name=name, steps=(*reducers, *head.steps))
+
+
+def _with_steps(head: Spec, request: Request, declared: Registry) -> Learner:
+    """Return a head's learner with its reducers', whose identities are part of its own."""
+    steps = [_learner(registry.find("reducer", name, declared.reducers), request) for name in head.steps]
+    made = _learner(head, request)
+    obstacle = next((each.obstacle for each in (*steps, made) if each.obstacle), None)
+    identity = digest([made.digest, head.scale, head.grid, [step.digest for step in steps]])
+    return replace(made, digest=identity, obstacle=obstacle, steps=tuple(step.spec for step in steps))
 
 
 def _learner(spec: Spec, request: Request) -> Learner:

@@ -16,7 +16,7 @@ from bench.runner import learners
 from bench.runner.learners import Learner
 from bench.runner.request import Request
 from bench.runner.sources import FOLDER_LABEL, Source, sources_of
-from bench.types import UNPOOLED, Cell, Dataset, Labels, Result, Split, Status, Task, View, digest
+from bench.types import UNPOOLED, Cell, Dataset, Labels, Result, Spec, Split, Status, Task, View, digest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,6 +98,7 @@ def plan(request: Request, declared: Registry) -> Plan:
         points = [point for point in matrix if not _obstacle(point)]
         cells += _cells(source, problem, points, request.augmented)
         rejected += [_reject(dataset, task, point, *o) for point in matrix if (o := _obstacle(point))]
+    cells = list({cell.key: cell for cell in cells}.values())  # frames have no pooling, and so on
     digests = {extractor.spec.name: extractor.digest for extractor, _ in extractors}
     return Plan(sources, problems, digests, cells, rejected)
 
@@ -151,8 +152,8 @@ def _refuse_hopeless(tasks: Sequence[Task], sources: Mapping[str, Source]) -> No
 
 def _obstacle(point: Point) -> tuple[Status, str] | None:
     (extractor, view), head, _ = point
-    if view.pool == UNPOOLED and head.spec.unit == "clip":
-        return Status.SKIPPED, f"head '{head.spec.name}' sees one vector per clip, and @pool=none makes none"
+    if view.pool == UNPOOLED and head.spec.unit in {"clip", "layers"}:
+        return Status.SKIPPED, f"head '{head.spec.name}' sees pooled vectors, and @pool=none makes none"
     return extractor.obstacle or head.obstacle
 
 
@@ -170,13 +171,20 @@ def _cells(source: Source, problem: Problem, matrix: Sequence[Point], augmented:
         shared["copies"] = digest(source.copies)
     cells = []
     for (extractor, asked), head, seed in matrix:
-        view = replace(asked, pool=UNPOOLED) if head.spec.unit == "frame" else asked
+        view = _seen(asked, head.spec)
         point = {"extractor": extractor.digest, "view": asdict(view), "head": head.digest, "seed": seed}
         key = digest({**shared, **point})
         specs = (extractor.spec, view, head.spec)
         names = (dataset.name, dataset.synthetic, task)
-        cells.append(Cell(*names, *specs, seed, split.label, key, augmented))
+        cells.append(Cell(*names, *specs, seed, split.label, key, head.steps, augmented))
     return cells
+
+
+def _seen(view: View, head: Spec) -> View:
+    """Return the view that a head of some unit sees of the one asked for."""
+    if head.unit in {"frame", "sequence"}:
+        return replace(view, pool=UNPOOLED)
+    return replace(view, layer="all") if head.unit == "layers" else view
 
 
 def _reject(dataset: Dataset, task: Task, point: Point, status: Status, reason: str) -> Result:

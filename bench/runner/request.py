@@ -23,6 +23,10 @@ class Request:
         The columns that this task keeps apart, from strict to lenient; the recording if there are none.
     preprocess : Sequence[str]
         What `bench.preprocess` does to every clip, after what an extractor's own entry asks for.
+    tune : bool
+        Whether heads that declare a grid run with chosen parameters too.
+    save_models : bool
+        Whether fitted models are kept.
     augment : Sequence[str]
         What `bench.augment` does to copies of the training clips.
     copies : int
@@ -46,6 +50,8 @@ class Request:
     augment: Sequence[str] = ()
     copies: int = 1
     device: str = "auto"
+    tune: bool = False
+    save_models: bool = False
     precision: str = "fp32"
     runtime: str = "auto"
 

@@ -1,0 +1,121 @@
+"""Scaling, reducers and tuning: on the training side, for every shape, and shared."""
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from bench.errors import PluginError
+from bench.evaluate import evaluate
+from bench.pipeline import Flat, Recipe, Shared
+from bench.store import Store
+from bench.types import Split
+
+
+@pytest.fixture
+def problem():
+    rng = np.random.default_rng(0)
+    y = np.array(list("abc"))[np.arange(90) % 3]
+    X = (rng.normal(size=(90, 8)) * 2 + (np.arange(90) % 3)[:, np.newaxis]).astype(np.float32)
+    group = np.array([f"g{i // 3}" for i in range(90)])
+    return X, y, Split("cv:3", np.array([str(i // 3 % 3) for i in range(90)]), {"speaker": group})
+
+
+def clock():
+    return itertools.count().__next__
+
+
+def test_frames_are_scaled_as_all_of_them_together():
+    rng = np.random.default_rng(0)
+    clips = [rng.normal(5, 3, size=(n, 4)) for n in (3, 1, 7)]
+    scaled = Flat(StandardScaler()).fit(clips).transform(clips)
+    assert [len(each) for each in scaled] == [3, 1, 7]
+    expected = StandardScaler().fit_transform(np.concatenate(clips))
+    np.testing.assert_allclose(np.concatenate(scaled), expected)
+
+
+def test_layers_are_scaled_each_by_itself():
+    X = np.random.default_rng(0).normal(size=(9, 3, 4)) * np.array([1, 10, 100])[:, np.newaxis]
+    scaled = Flat(StandardScaler()).fit(X).transform(X)
+    assert scaled.shape == X.shape
+    np.testing.assert_allclose(scaled.std(axis=0), 1)
+
+
+def test_a_reducer_is_fitted_on_the_training_side_and_once_for_all_heads(problem):
+    X, y, split = problem
+    fitted = []
+
+    class Counted(PCA):
+        def fit(self, X, y=None):
+            fitted.append(len(X))
+            return super().fit(X)
+
+    shared = Shared()
+    for head in (SVC, LogisticRegression, SVC):
+        recipe = Recipe(head, steps=[("pca", lambda: Counted(3, random_state=0))])
+        got = evaluate(X, y, split, recipe, clock(), shared=shared).predictions
+        expected = []
+        for fold in "012":
+            train, test = split.fold != fold, split.fold == fold
+            model = make_pipeline(StandardScaler(), PCA(3, random_state=0), head())
+            expected += model.fit(X[train], y[train]).predict(X[test]).tolist()
+        assert got["y_pred"].tolist() == expected
+    assert fitted == [60, 60, 60]
+
+
+def test_parameters_are_chosen_in_inner_folds_that_share_no_group(problem):
+    X, y, split = problem
+    grid = {"C": [0.001, 1.0, 1000.0]}
+    done = evaluate(X, y, split, Recipe(SVC, grid=grid), clock())
+    inner = StratifiedGroupKFold(3, shuffle=True, random_state=0)
+    for number, fold in enumerate("012"):
+        train, test = split.fold != fold, split.fold == fold
+        model = make_pipeline(StandardScaler(), SVC())
+        search = GridSearchCV(model, {"svc__C": grid["C"]}, scoring="balanced_accuracy", cv=inner)
+        search.fit(X[train], y[train], groups=split.groups["speaker"][train])
+        assert done.chosen[number] == {"C": search.best_params_["svc__C"]}
+        part = done.predictions[done.predictions["fold"] == fold]
+        assert part["y_pred"].tolist() == search.predict(X[test]).tolist()
+
+
+def test_a_class_of_one_group_cannot_be_tuned(problem):
+    X, y, split = problem
+    group = np.where(y == "a", "g-" + split.fold.astype(object), split.groups["speaker"]).astype(str)
+    fold = np.array(["train" if each != "0" else "test" for each in split.fold])
+    group[(y == "a") & (fold == "train")] = "one"
+    with pytest.raises(PluginError, match="cannot be tuned: class 'a' has 1 group to train on"):
+        evaluate(X, y, Split("fixed", fold, {"speaker": group}), Recipe(SVC, grid={"C": [1, 2]}), clock())
+
+
+def test_tuned_and_untuned_heads_stand_apart(bench, digits: Path, tmp_path: Path):
+    call = ["run", "--datasets", digits, "--tasks", "speaker", "--extractors", "mfcc-13"]
+    done = bench(*call, "--heads", "logreg,lda", "--tune")
+    assert done.exit_code == 0, done.stderr
+    found = {result.head: result for result in Store(tmp_path / "bench-out").results().values()}
+    assert set(found) == {"dummy", "logreg", "logreg (tuned)", "lda"}
+    assert [set(each) for each in found["logreg (tuned)"].tuned] == [{"C"}] * len(
+        found["logreg"].scores["accuracy"].folds
+    )
+    assert found["logreg"].tuned == ()
+    assert "logreg (tuned)" in done.stdout
+    assert bench(*call, "--heads", "logreg,lda", "--tune").exit_code == 0
+    counters = json.loads((tmp_path / "bench-out" / "run.json").read_text())["counters"]
+    assert counters["cells_computed"] == 0
+
+
+def test_reducers_stand_before_a_head_by_their_names(bench, digits: Path, tmp_path: Path):
+    call = ["run", "--datasets", digits, "--tasks", "speaker", "--extractors", "mfcc-13", "--out", "out"]
+    assert bench(*call, "--heads", "pca+svm,pca-47+svm,umap+knn,svm").exit_code == 1, "47 of 38 clips"
+    status = {result.head: str(result.status) for result in Store(tmp_path / "out").results().values()}
+    assert status == {"dummy": "ok", "svm": "ok", "pca+svm": "ok", "umap+knn": "ok", "pca-47+svm": "failed"}
+    done = bench(*call, "--heads", "pac+svm")
+    assert done.exit_code == 2
+    assert "unknown reducer 'pac'; did you mean 'pca'?" in done.stderr
