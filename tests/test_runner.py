@@ -386,12 +386,15 @@ def test_what_cannot_be_asked_ends_in_one_line_and_writes_nothing(
     assert not (tmp_path / "bench-out").exists()
 
 
-def test_a_head_of_a_unit_that_is_not_there_yet_is_refused(bench, plugins: Path, digits: Path):
+def test_a_head_of_an_unknown_unit_and_reduced_layers_are_refused(bench, plugins: Path, digits: Path):
     heads = plugins / "registry" / "heads.toml"
-    heads.write_text('[framewise]\nfactory = "sklearn.svm:SVC"\nunit = "sequence"\n')
+    heads.write_text('[framewise]\nfactory = "sklearn.svm:SVC"\nunit = "word"\n')
     done = bench("run", "--heads", "framewise", "--datasets", digits)
     assert done.exit_code == 2
-    assert "head 'framewise' has unit 'sequence'; expected clip or frame" in done.stderr
+    assert "head 'framewise' has unit 'word'; expected clip or frame or sequence or layers" in done.stderr
+    done = bench("run", "--heads", "pca+layer-weights", "--datasets", digits)
+    assert done.exit_code == 2
+    assert "head 'pca+layer-weights' sees layers, which no reducer takes" in done.stderr
 
 
 def test_a_layer_that_the_extractor_lacks_fails_its_cells(bench, digits: Path):

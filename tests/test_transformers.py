@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra 'neural'")
@@ -18,6 +19,7 @@ from bench.errors import PluginError  # noqa: E402
 from bench.extractors.auto import extractor  # noqa: E402
 from bench.extractors.transformer import Transformer  # noqa: E402
 from bench.extractors.whisper import Whisper  # noqa: E402
+from bench.store import Store  # noqa: E402
 from bench.types import Audio, Clip  # noqa: E402
 
 TINY = {
@@ -258,3 +260,36 @@ def _made(kind: str, checkpoint) -> Transformer | Whisper:
     if kind.startswith("whisper"):
         return Whisper(str(checkpoint("whisper")), short=kind == "whisper-short")
     return Transformer(str(checkpoint(kind)))
+
+
+def test_a_ready_made_classifier_says_what_it_says_by_itself(bench, digits: Path, tmp_path: Path):
+    torch.manual_seed(0)
+    named = {"id2label": {0: "f", 1: "m", 2: "noise"}, "label2id": {"f": 0, "m": 1, "noise": 2}}
+    config = transformers.Wav2Vec2Config(**TINY, **named)
+    model = transformers.Wav2Vec2ForSequenceClassification(config).eval()
+    model.save_pretrained(tmp_path / "who")
+    processor = transformers.Wav2Vec2FeatureExtractor()
+    processor.save_pretrained(tmp_path / "who")
+    (tmp_path / "registry").mkdir()
+    factory = 'factory = "bench.extractors.classifier:Classifier"\nweights = "who"\n'
+    (tmp_path / "registry" / "extractors.toml").write_text(
+        f'[who]\n{factory}requires = ["torch", "transformers"]\n'
+    )
+    labels = 'params = { labels = ["female", "male", "other"] }\nscale = false\n'
+    head = f'factory = "bench.heads.readymade:ReadyMade"\n{labels}'
+    wrong = head.replace('"male"', '"men"')
+    (tmp_path / "registry" / "heads.toml").write_text(f"[as-is]\n{head}[wrong]\n{wrong}")
+    done = bench(
+        "run", "--datasets", digits, "--tasks", "gender", "--extractors", "who", "--heads", "as-is,wrong"
+    )
+    assert "no output of the classifier is called male; add it to `labels`" in done.stderr
+    store = Store(tmp_path / "bench-out")
+    [result] = [each for each in store.results().values() if each.head == "as-is"]
+    paths = pd.read_csv(digits)["path"].tolist()
+    predictions = store.predictions(result.key)
+    assert len(predictions) == len(paths) == 48
+    for clip, told in zip(predictions["clip"], predictions["y_pred"], strict=True):
+        y = audio.read(Clip(clip, Path(next(path for path in paths if path.endswith(clip)))), 16000)
+        with torch.no_grad():
+            logits = model(processor(y, sampling_rate=16000, return_tensors="pt").input_values).logits[0]
+        assert told == ["female", "male"][int(logits[:2].argmax())]
