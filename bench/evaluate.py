@@ -100,7 +100,8 @@ def evaluate(
         raise PluginError(f"all clips are of the class '{classes[0]}'; expected two or more")
     framed = recipe.unit == "frame"
     samples, owner, own = _samples(X, copies, framed)
-    if not all(np.isfinite(each).all() for each in samples):
+    arrays = [samples] if isinstance(samples, np.ndarray) else samples
+    if not all(np.isfinite(array).all() for array in arrays):
         raise PluginError("the features are not all finite, so that no head learns from them")
     group = np.arange(len(y)).astype(str) if split.leaky else splits.joined(split.groups)
     tables, trained = [], np.zeros(len(y), dtype=bool)
