@@ -40,7 +40,7 @@ def save(folder: Path, result: Result, models: Mapping[str, Pipeline]) -> None:
     try:
         part.mkdir(parents=True)
         for fold, model in models.items():
-            _write(part / fold.replace("/", "_"), model)
+            _write(part, fold, model)
         (part / CARD).write_text(json.dumps(dataclasses.asdict(result), indent=2) + "\n", encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
@@ -60,8 +60,7 @@ def load(folder: Path, fold: str) -> Pipeline:
     UsageError
         If there is no such model, or it holds objects of packages that are not trusted.
     """
-    path = folder / fold.replace("/", "_")
-    skops_path = path.with_name(f"{path.name}.skops")
+    skops_path = _path(folder, fold, "skops")
     if not skops_path.is_file():
         known = sorted(each.stem for each in folder.glob("*.skops"))
         raise UsageError(f"{skops_path}: there is no such model; folds here: {', '.join(known) or 'none'}")
@@ -70,27 +69,31 @@ def load(folder: Path, fold: str) -> Pipeline:
     if strange:
         raise UsageError(f"{skops_path}: holds {', '.join(strange)}, which is not trusted")
     pipeline = skops.io.load(skops_path, trusted=types)
-    described = path.with_name(f"{path.name}.json")
+    described = _path(folder, fold, "json")
     if not described.is_file():
         return pipeline
     from safetensors.numpy import load_file  # optional, as networks are
 
     told = json.loads(described.read_text(encoding="utf-8"))
     head = registry.build(Spec("head", told["factory"], told["factory"], params=told["params"]))
-    tensors = load_file(path.with_name(f"{path.name}.safetensors"))
+    tensors = load_file(_path(folder, fold, "safetensors"))
     head.restore(tensors, np.array(told["classes"]), told["sizes"])
     return Pipeline([*pipeline.steps, ("head", head)])
 
 
-def _write(path: Path, model: Pipeline) -> None:
+def _path(folder: Path, fold: str, suffix: str) -> Path:
+    return folder / f"{fold.replace('/', '_')}.{suffix}"
+
+
+def _write(folder: Path, fold: str, model: Pipeline) -> None:
     head = model[-1]
     if not hasattr(head, "tensors"):
-        skops.io.dump(model, path.with_name(f"{path.name}.skops"))
+        skops.io.dump(model, _path(folder, fold, "skops"))
         return
     from safetensors.numpy import save_file  # optional, as networks are
 
-    skops.io.dump(model[:-1], path.with_name(f"{path.name}.skops"))
-    save_file(head.tensors(), path.with_name(f"{path.name}.safetensors"))
+    skops.io.dump(model[:-1], _path(folder, fold, "skops"))
+    save_file(head.tensors(), _path(folder, fold, "safetensors"))
     factory = f"{type(head).__module__}:{type(head).__name__}"
     told: dict[str, Any] = {
         "factory": factory,
@@ -98,4 +101,4 @@ def _write(path: Path, model: Pipeline) -> None:
         "classes": head.classes_.tolist(),
         "sizes": head.sizes_,
     }
-    path.with_name(f"{path.name}.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    _path(folder, fold, "json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")

@@ -60,7 +60,7 @@ def test_training_stops_when_held_out_groups_get_no_better():
     X = rng.normal(size=(60, 10)).astype(np.float32)
     y = np.array(["a", "b"])[np.arange(60) % 2]
     long = Network(epochs=30, patience=3, lr=0.01).fit(X, y)
-    assert len(long.net_.history) < 30, "noise cannot be learnt"
+    assert len(long.history_) < 30, "noise cannot be learnt"
 
 
 def test_sequences_learn_which_layer_matters():

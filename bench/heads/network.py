@@ -127,7 +127,7 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
                 **momentum,
             )
             net.fit(_Clips(X, codes, learnt, self.crop, self.spec_augment), None)
-        self.net_ = net
+        self.history_ = net.history
         self.module_ = net.module_.eval()
         return self
 

@@ -93,12 +93,13 @@ def _learner(spec: Spec, request: Request) -> Learner:
         reason = f"{spec.kind} '{spec.name}' is not installed; run: {command}"
         return Learner(spec, obstacle=(Status.SKIPPED, reason))
     try:
-        if "runtime" in spec.params:
-            spec = _running(spec, request)
-        identity = registry.identity(spec)
         if spec.weights:
             path = weights.locate(spec.weights)
             device, precision = devices.resolve(request.device, request.precision)
+            if "runtime" in spec.params:
+                spec = _running(spec, request.runtime, device)
+        identity = registry.identity(spec)
+        if spec.weights:
             identity = {**identity, "weights": weights.digest(path), "precision": precision}
             own = {"checkpoint": str(path), "device": device, "precision": precision}
             spec = replace(spec, params={**spec.params, **own})
@@ -113,10 +114,9 @@ def _learner(spec: Spec, request: Request) -> Learner:
     return Learner(spec, digest({**identity, "bench": bench.__version__}))
 
 
-def _running(spec: Spec, request: Request) -> Spec:
-    """Return a spec with what its network is run by, where that is left to the request."""
-    asked = str(spec.params["runtime"])
-    device, _ = devices.resolve(request.device, request.precision)
-    runtime = devices.runtime(request.runtime if asked == "auto" else asked, device)
+def _running(spec: Spec, wanted: str, device: str) -> Spec:
+    """Return a spec with what its network is run by, which is what is wanted unless it says so itself."""
+    own = str(spec.params["runtime"])
+    runtime = devices.runtime(wanted if own == "auto" else own, device)
     requires = (*spec.requires, *(["openvino"] if runtime == "openvino" else []))
     return replace(spec, params={**spec.params, "runtime": runtime}, requires=requires)
