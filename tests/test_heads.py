@@ -23,6 +23,7 @@ from xgboost import XGBClassifier
 from bench import registry
 from bench.errors import PluginError
 from bench.evaluate import clustering, evaluate
+from bench.heads import svm
 from bench.pipeline import Recipe
 from bench.types import BASELINE, Spec, Split
 
@@ -210,6 +211,15 @@ def test_a_head_of_scikit_learn_is_that_of_scikit_learn(name: str, reference, wi
     np.testing.assert_array_equal(
         registry.build(HEADS[name]).fit(X, y).predict(unseen), reference.fit(X, y).predict(unseen)
     )
+
+
+def test_an_svm_of_many_clips_does_without_the_whole_kernel(wine, monkeypatch):
+    X, y, unseen = wine
+    whole = registry.build(HEADS["svm"]).fit(X, y)
+    monkeypatch.setattr(svm, "MATRIX_ROWS", len(X) - 1)
+    parts = registry.build(HEADS["svm"]).fit(X, y)
+    assert whole.machine_.kernel != parts.machine_.kernel
+    np.testing.assert_allclose(whole.decision_function(unseen), parts.decision_function(unseen))
 
 
 def test_gbdt_is_xgboost_with_labels(wine):

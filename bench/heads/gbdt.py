@@ -17,7 +17,7 @@ class GBDT(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
 
     Parameters
     ----------
-    n_estimators, max_depth, learning_rate, random_state, n_jobs
+    n_estimators, max_depth, learning_rate, max_bin, colsample_bytree, random_state, n_jobs
         As in XGBoost.
     """
 
@@ -26,12 +26,16 @@ class GBDT(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         n_estimators: int = 100,
         max_depth: int = 6,
         learning_rate: float = 0.3,
+        max_bin: int = 256,
+        colsample_bytree: float = 1.0,
         random_state: int = 0,
         n_jobs: int = 1,
     ) -> None:
         self.n_estimators = n_estimators
         self.max_depth = max_depth
         self.learning_rate = learning_rate
+        self.max_bin = max_bin
+        self.colsample_bytree = colsample_bytree
         self.random_state = random_state
         self.n_jobs = n_jobs
 

@@ -1,10 +1,5 @@
-"""Speed as ratios in one run: the engine against bare calls of the libraries that it stands on.
+"""Speed as ratios in one run: the engine against bare calls of the libraries that it stands on."""
 
-Run by `tox -e perf`. A ratio is of the fastest of several rounds of each side, taken in turns, since a busy
-machine only ever adds time.
-"""
-
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,22 +19,9 @@ torch = pytest.importorskip("torch", reason="needs the extra 'neural'")
 import transformers  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-ROUNDS = 3
 CHUNK = 32_000
 CORES = 2
 """The engine's threads scale with the cores; the bare call of librosa below uses one."""
-
-
-def fastest(*sides: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
-    """Return the fastest time of every side, in s, after one round to warm up."""
-    times = [[] for _ in sides]
-    for number in range(rounds + 1):
-        for side, taken in zip(sides, times, strict=True):
-            start = time.perf_counter()
-            side()
-            if number:
-                taken.append(time.perf_counter() - start)
-    return [min(taken) for taken in times]
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +92,7 @@ def loaded_once(monkeypatch: pytest.MonkeyPatch):
     ("runtime", "precision", "times"),
     [("torch", "fp32", 1.15), ("torch", "bf16", 2.4), ("openvino", "fp32", 1.5), ("openvino", "bf16", 3.2)],
 )
-def test_faster_than_the_loop_people_write(benchmark, runtime, precision, times, base, chunks, loop):
+def test_faster_than_the_loop_people_write(benchmark, fastest, runtime, precision, times, base, chunks, loop):
     pytest.importorskip(runtime)
     run = engine(chunks, spec(base, precision, runtime))
     slow, fast = fastest(loop, run)
@@ -119,7 +101,7 @@ def test_faster_than_the_loop_people_write(benchmark, runtime, precision, times,
     assert slow / fast >= times
 
 
-def test_most_of_the_processors_matrix_multiplications(benchmark, base, chunks):
+def test_most_of_the_processors_matrix_multiplications(benchmark, fastest, base, chunks):
     a = torch.randn(2048, 2048)
     run = engine(chunks, spec(base, "fp32"))
     model = transformers.Wav2Vec2Model.from_pretrained(base).eval()
@@ -133,7 +115,7 @@ def test_most_of_the_processors_matrix_multiplications(benchmark, base, chunks):
     assert share >= 0.65
 
 
-def test_little_over_the_bare_batched_call(benchmark, base, chunks):
+def test_little_over_the_bare_batched_call(benchmark, fastest, base, chunks):
     run = engine(chunks, spec(base, "fp32"))
     model = transformers.Wav2Vec2Model.from_pretrained(base).eval()
     processor = transformers.Wav2Vec2FeatureExtractor.from_pretrained(base)
@@ -151,7 +133,7 @@ def test_little_over_the_bare_batched_call(benchmark, base, chunks):
     assert engine_s / bare_s <= 1.05
 
 
-def test_a_sweep_over_layers_costs_one_pass(benchmark, base, chunks):
+def test_a_sweep_over_layers_costs_one_pass(benchmark, fastest, base, chunks):
     run = engine(chunks, spec(base, "fp32"))
     [batch] = run()
     statistics = [each.statistics for each in batch.made.values()]
@@ -168,7 +150,7 @@ def test_a_sweep_over_layers_costs_one_pass(benchmark, base, chunks):
     assert sweep_s / one_s <= 1.1
 
 
-def test_mfcc_uses_every_core(benchmark, utterances):
+def test_mfcc_uses_every_core(benchmark, fastest, utterances):
     clips = {f"{number:032x}": Clip(path.stem, path) for number, path in enumerate(utterances)}
     run = engine(clips, Spec("extractor", "mfcc", "bench.extractors.mfcc:Mfcc"))
 
