@@ -15,7 +15,7 @@ import click
 
 import bench
 from bench.devices import PRECISIONS, RUNTIMES
-from bench.errors import BenchError
+from bench.errors import BenchError, UsageError
 
 KINDS = ("datasets", "tasks", "extractors", "heads", "reducers", "metrics")
 
@@ -61,6 +61,17 @@ def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
     if not names or not all(name.isdecimal() for name in names):
         raise click.BadParameter(f"'{value}' is no list of whole numbers from 0 up", ctx, param)
     return tuple(int(name) for name in names)
+
+
+def _shares(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, ...]:
+    """Return the numbers in (0, 1] of a comma-separated list."""
+    try:
+        shares = tuple(float(name) for name in _names(ctx, param, value))
+    except ValueError:
+        shares = ()
+    if not shares or not all(0 < share <= 1 for share in shares):
+        raise click.BadParameter(f"'{value}' is no list of shares above 0 and up to 1", ctx, param)
+    return tuple(dict.fromkeys(shares))
 
 
 def _share(ctx: click.Context, param: click.Parameter, value: str) -> float:
@@ -170,6 +181,19 @@ def main() -> None:
     help="fixed, cv:K, loso, holdout:F, FILE.csv, or random, which leaks.  [default: fixed, else cv:5]",
 )
 @click.option(
+    "--permute-labels",
+    is_flag=True,
+    help="Groups exchange their labels: what scores above chance has leaked.",
+)
+@click.option(
+    "--train-sizes",
+    metavar="F,F",
+    default="1",
+    callback=_shares,
+    show_default=True,
+    help="Shares of the training groups to learn from, such as 0.1,0.3,1.",
+)
+@click.option(
     "--seeds",
     metavar="0,1",
     default="0",
@@ -230,12 +254,55 @@ def list_(kind: str | None, as_json: bool) -> None:
 @click.option(
     "--by", metavar="A,B", default="", callback=_names, help="Slice by the values of label columns."
 )
-def report(out: Path, by: tuple[str, ...]) -> None:
+@click.option("--metrics", metavar="A,B", default="", callback=_names, help="Score by these besides.")
+def report(out: Path, by: tuple[str, ...], metrics: tuple[str, ...]) -> None:
     """Write the leaderboard of the run in OUT again, and print it."""
     from bench import report as reports
     from bench.store import Store
 
-    _print_report(reports.write(Store(out), by))
+    _print_report(reports.write(Store(out), by, metrics))
+
+
+@main.command()
+@click.argument("out", type=Path)
+def audit(out: Path) -> None:
+    """Compute the scores in OUT again, and verify its splits, data, extractors and heads."""
+    from bench import runner
+    from bench.store import Store
+
+    found = runner.audit(Store(out), _home())
+    for line in found:
+        click.echo(line)
+    click.echo(f"{out}: {f'{len(found)} differences' if found else 'verified'}")
+    sys.exit(1 if found else 0)
+
+
+@main.command()
+@click.argument("run_json", type=Path)
+@click.option("--out", type=Path, help="Folder of the new results.  [default: the old one's name, -rerun]")
+def rerun(run_json: Path, out: Path | None) -> None:
+    """Compute the run that RUN_JSON describes again, and say what moved."""
+    import contextlib
+
+    from bench import progress, registry, runner
+    from bench.cache import Cache
+    from bench.store import Store
+
+    then = Store(run_json.resolve().parent if run_json.is_file() else run_json.resolve())
+    now = Store((out or then.out.with_name(f"{then.out.name}-rerun")).resolve())
+    if now.out == then.out:
+        raise UsageError(f"--out {now.out}: holds the run itself; expected another folder")
+    described = then.run()
+    request = runner.request_of(described, _home())
+    with contextlib.chdir(described["folder"]), progress.observer() as observer:
+        plan = runner.plan(request, registry.load())
+        now.open()
+        runner.run(plan, request, now, Cache(str(_home())), observer)
+    found = runner.differences(then, now)
+    for line in found:
+        click.echo(line)
+    click.echo(f"{now.out}: {f'{len(found)} differences' if found else 'the same, bit for bit'}")
+    sys.exit(1 if found else 0)
 
 
 @main.command()
@@ -394,7 +461,15 @@ def _entries(kind: str | None) -> Iterator[Mapping[str, str]]:
                 missing = f"bench fetch {value.name}" if weights.missing(value.weights) else ""
             if name == "datasets" and (value.files or value.obtain) and not value.folder(_home()).is_dir():
                 missing = f"bench fetch {value.name}"
-            yield {"kind": name, "name": value.name, "about": value.about, "status": missing or "ready"}
+            about = _scored(value) if name == "metrics" else value.about
+            yield {"kind": name, "name": value.name, "about": about, "status": missing or "ready"}
+
+
+def _scored(metric: Any) -> str:
+    """Return what a metric is, its range and direction, what it needs, and when it means nothing."""
+    better = "higher" if metric.higher_is_better else "lower"
+    facts = [f"in [{metric.low:g}, {metric.high:g}]", f"{better} is better", f"from {metric.needs}"]
+    return "; ".join(filter(None, [metric.about, *facts, metric.degenerate]))
 
 
 def _print_report(written: Any) -> None:

@@ -1,6 +1,7 @@
 """Task + embeddings + head -> predictions and scores: no disk, no clock, no globals."""
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,17 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
-from sklearn.metrics.cluster import contingency_matrix
+from sklearn.metrics import silhouette_samples
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
 
 from bench import votes
 from bench.datasets import splits
 from bench.errors import PluginError
-from bench.metrics import METRICS
+from bench.metrics import CLUSTERINGS, METRICS, Predicted
 from bench.pipeline import Recipe, Shared, taken
-from bench.types import Head, Labels, Samples, Score, Split
+from bench.types import SCORE_PREFIX, VOTES_PREFIX, Head, Labels, Samples, Score, Split
 
 SCORED_AT_ONCE = 2**26
 """Comparisons of two classes, in all rows."""
@@ -36,7 +36,8 @@ class Evaluation:
     predictions : pd.DataFrame
         One row per tested clip: its `row` in the embeddings, `fold`, `y_true`, `y_pred` and, where the head
         gives them, a column ``score_CLASS`` per class (probabilities, or else decision values); of a head
-        that sees frames, a column ``votes_CLASS`` per class too; of one that clusters, the `cluster`.
+        that sees frames, a column ``votes_CLASS`` per class too; of one that clusters, the `cluster` and the
+        clip's `silhouette` in it.
     n_train : int
         Clips that were trained on in at least one fold.
     fit_s, predict_s : float
@@ -107,7 +108,8 @@ def evaluate(
     tables, trained = [], np.zeros(len(y), dtype=bool)
     models, chosen = {}, []
     fit_s = predict_s = 0.0
-    for fold, train, test in split.rounds():
+    for fold, whole, test in split.rounds():
+        train = thinned(whole, y, group, recipe.train_size)
         learnt, asked = np.isin(owner, train), np.isin(owner, test) & own
         X_train, X_test = taken(samples, learnt), taken(samples, asked)
         if recipe.grid:
@@ -138,10 +140,24 @@ def evaluate(
         else:
             table = pd.DataFrame({**known, "y_pred": y_pred}).join(scores)
             if hasattr(head, "assign"):
-                table["cluster"] = head.assign(X_test)
+                table["cluster"] = cluster = head.assign(X_test)
+                apart = 1 < len(np.unique(cluster)) < len(cluster)
+                table["silhouette"] = silhouette_samples(X_test, cluster) if apart else 0.0
         tables.append(table)
     predictions = pd.concat(tables, ignore_index=True)
     return Evaluation(predictions, int(trained.sum()), fit_s, predict_s, models, tuple(chosen))
+
+
+def thinned(rows: npt.NDArray[np.intp], y: Labels, group: Labels, share: float) -> npt.NDArray[np.intp]:
+    """Return the rows of a share of the groups of every class: of a larger share, these and others."""
+    names, codes = np.unique(group[rows], return_inverse=True)
+    place = np.random.default_rng(0).permutation(len(names))[codes]
+    kept = np.zeros(len(rows), dtype=bool)
+    for name in np.unique(y[rows]):
+        own = y[rows] == name
+        order = np.unique(place[own])
+        kept |= own & np.isin(place, order[: math.ceil(share * len(order))])
+    return rows[kept]
 
 
 def _samples(
@@ -211,47 +227,47 @@ def _class_scores(head: Any, X: Samples, classes: Labels) -> pd.DataFrame:
     if values.ndim == 1:  # of two classes, a decision function gives the second one's value alone
         values = np.column_stack([-values, values])
     known = pd.DataFrame(values, columns=[str(c) for c in head.classes_])
-    return known.reindex(columns=[str(c) for c in classes]).add_prefix(votes.SCORE_PREFIX)
+    return known.reindex(columns=[str(c) for c in classes]).add_prefix(SCORE_PREFIX)
 
 
 def score(predictions: pd.DataFrame, metrics: Sequence[str]) -> Mapping[str, Score]:
     """Return each metric over all tested clips, and over those of each fold.
 
+    A metric of scores or probabilities is left out where the head gives none.
+
     Parameters
     ----------
     predictions : pd.DataFrame
-        With the columns `fold`, `y_true` and `y_pred`.
+        With the columns `fold`, `y_true` and `y_pred`, and perhaps ``score_CLASS``.
     """
-    y_true, y_pred = (predictions[name].to_numpy(dtype=str) for name in ("y_true", "y_pred"))
+    predicted = Predicted.of(predictions)
     fold = predictions["fold"].to_numpy(dtype=str)
-    parts = [fold == name for name in np.unique(fold)]
+    parts = [predicted.take(fold == name) for name in np.unique(fold)]
+    known = [METRICS[name] for name in metrics if METRICS[name].needs in predicted.given]
     return {
-        name: Score(
-            value=METRICS[name].score(y_true, y_pred),
-            folds=tuple(METRICS[name].score(y_true[part], y_pred[part]) for part in parts),
-        )
-        for name in metrics
+        metric.name: Score(metric.score(predicted), folds=tuple(metric.score(part) for part in parts))
+        for metric in known
     }
 
 
-def levels(predictions: pd.DataFrame, metric: str, parent: Labels | None) -> Mapping[str, Score]:
-    """Return a metric at every level besides that of the dataset's clips: METRIC[LEVEL] -> score.
+def levels(predictions: pd.DataFrame, parent: Labels | None) -> Mapping[str, pd.DataFrame]:
+    """Return the predictions at every level besides that of the dataset's clips.
 
-    ``frame`` and ``mean`` are there for a head that sees frames, whose score by itself is that of their vote;
+    ``frame`` and ``mean`` are there for a head that sees frames, whose own predictions are by their vote;
     ``clip vote`` and ``clip mean`` for segments: the same of the clips that they are of. Means are there if
     the head gives scores per class. Where segments of one clip differ in their label, as under a mixture's
-    noise, the clip has none, and no score.
+    noise, the clip has none, and no prediction.
 
     Parameters
     ----------
     predictions : pd.DataFrame
-        As in `Evaluation`.
+        As in `Evaluation`, with the column `group`.
     parent : Labels | None
         The clip that each row is a segment of.
     """
-    scored = any(str(name).startswith(votes.SCORE_PREFIX) for name in predictions.columns)
+    scored = any(str(name).startswith(SCORE_PREFIX) for name in predictions.columns)
     tables = {}
-    if any(str(name).startswith(votes.VOTES_PREFIX) for name in predictions.columns):
+    if any(str(name).startswith(VOTES_PREFIX) for name in predictions.columns):
         tables["frame"] = votes.frames(predictions)
         if scored:
             tables["mean"] = votes.by_mean(predictions, np.arange(len(predictions)).astype(str))
@@ -259,15 +275,14 @@ def levels(predictions: pd.DataFrame, metric: str, parent: Labels | None) -> Map
         tables["clip vote"] = votes.by_vote(predictions, parent)
         if scored:
             tables["clip mean"] = votes.by_mean(predictions, parent)
-    return {f"{metric}[{level}]": score(table, [metric])[metric] for level, table in tables.items()}
+    return tables
 
 
 def clustering(predictions: pd.DataFrame) -> Mapping[str, Score]:
-    """Return how clusters agree with labels, for a head that clusters: means over the folds by their clips.
+    """Return the scores of clusters, for a head that clusters: means over the folds by their clips.
 
-    They are the adjusted Rand index, in [-0.5, 1], the normalised mutual information, in [0, 1], and the
-    purity, which is the share of clips that have their cluster's most frequent label, in [0, 1]; higher is
-    better. Clusters of two folds have nothing to do with each other.
+    They are those of `metrics.CLUSTERINGS` and the silhouette, in [-1, 1], higher is better. Clusters of two
+    folds have nothing to do with each other.
 
     Parameters
     ----------
@@ -278,18 +293,9 @@ def clustering(predictions: pd.DataFrame) -> Mapping[str, Score]:
         return {}
     groups = predictions.groupby("fold")
     weights = groups.size().to_numpy()
-    measures: Mapping[str, Callable[[Labels, Labels], float]] = {
-        "ari": adjusted_rand_score,
-        "nmi": normalized_mutual_info_score,
-        "purity": purity,
-    }
     found = {}
-    for name, measure in measures.items():
+    for name, measure in CLUSTERINGS.items():
         folds = [float(measure(part["y_true"].to_numpy(), part["cluster"].to_numpy())) for _, part in groups]
         found[name] = Score(float(np.average(folds, weights=weights)), folds=tuple(folds))
-    return found
-
-
-def purity(y_true: Labels, cluster: Labels) -> float:
-    """Return the share of clips with their cluster's most frequent label, in [0, 1], higher is better."""
-    return float(contingency_matrix(y_true, cluster).max(axis=0).sum() / len(y_true))
+    widths = tuple(groups["silhouette"].mean().tolist())
+    return {**found, "silhouette": Score(float(np.average(widths, weights=weights)), folds=widths)}

@@ -29,6 +29,8 @@ class Recipe:
         Whether features are standardised first.
     grid : Mapping[str, Sequence[Any]]
         Values of the head's parameters to choose from in inner folds; empty for none.
+    train_size : float
+        The share of the training groups of every class that is learnt from, in (0, 1].
     """
 
     head: Callable[[], Head]
@@ -36,6 +38,7 @@ class Recipe:
     steps: Sequence[tuple[str, Callable[[], Any]]] = ()
     scaled: bool = True
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    train_size: float = 1.0
 
     def before(self) -> Pipeline:
         """Return fresh steps: all but the head."""

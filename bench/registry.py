@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import hashlib
 import importlib
@@ -204,8 +205,8 @@ def _extra(distribution: str) -> str:
 def identity(spec: Spec) -> Mapping[str, Any]:
     """Return everything of a spec that changes its numbers: factory, parameters, code and versions.
 
-    The code is the SHA-256 of the factory's module, and of the one that a parameter `module` names, so that
-    an edited plugin is never taken for what it was.
+    The code is the SHA-256 of the factory's module, of the one that a parameter `module` names, and of what
+    either imports from its own folder, so that an edited plugin is never taken for what it was.
 
     Raises
     ------
@@ -218,20 +219,41 @@ def identity(spec: Spec) -> Mapping[str, Any]:
         "factory": spec.factory,
         "params": dict(spec.params),
         "versions": {name: _version(name) for name in spec.requires},
-        "code": [_code(spec, name) for name in modules],
+        "code": [digest for name in modules for digest in _code(spec, name)],
     }
 
 
-def _code(spec: Spec, module: str) -> str:
-    """Return the SHA-256 of a module's file; empty if it is no Python."""
+def _code(spec: Spec, module: str) -> list[str]:
+    """Return the SHA-256 of a module's file and of those beside it that it imports; none of no Python."""
     try:
         found = importlib.util.find_spec(module)
     except ModuleNotFoundError:
         found = None
     if found is None:
         raise PluginError(f"{spec.place}: {spec.kind} '{spec.name}': there is no module '{module}'")
-    source = Path(found.origin or "")
-    return hashlib.sha256(source.read_bytes()).hexdigest() if source.suffix == ".py" else ""
+    first = Path(found.origin or "")
+    package = module if first.name == "__init__.py" else module.rpartition(".")[0]
+    files = [first] if first.suffix == ".py" else []
+    for path in files:  # it grows as imports are found
+        beside = (path.with_name(f"{name}.py") for name in _imported(path, package))
+        files += [each for each in beside if each.is_file() and each not in files]
+    named = sorted(files, key=lambda path: path.name)
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in named]
+
+
+def _imported(path: Path, package: str) -> list[str]:
+    """Return the names, below a package, of the modules that a file imports."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            own = f"{package}." if node.level == 1 and package else ""
+            base = f"{own}{node.module or ''}".rstrip(".")
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    prefix = f"{package}." if package else ""
+    below = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+    return sorted({name.partition(".")[0] for name in below} - {""})
 
 
 def build(spec: Spec, seed: int | None = None) -> Any:

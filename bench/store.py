@@ -2,10 +2,12 @@
 
 OUT/results.jsonl holds a line per cell, of which the last one counts; OUT/predictions/KEY.parquet what each
 cell predicted; OUT/run.json the newest run: its command, versions, plan and counters; OUT/bad_clips.csv the
-clips that could not be decoded; OUT/labels/DATASET.parquet the labels of every clip.
+clips that could not be decoded; OUT/labels/DATASET.parquet the labels of every clip; and
+OUT/splits/DATASET.TASK.parquet each clip's content, label, fold and groups.
 """
 
 import dataclasses
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import UsageError
-from bench.types import SCHEMA, Cost, Result, Score, Status
+from bench.types import SCHEMA, Cost, Result, Score, Status, digest
 
 BAD_CLIP_COLUMNS = ["dataset", "clip", "reason"]
 
@@ -69,6 +71,7 @@ class Store:
             where = f"{self.results_path}:{number}"
             try:
                 fields = json.loads(line)
+                fields.pop("seal", None)
                 newer = fields["schema"] > SCHEMA
                 result = None if newer else _result(fields)
             except (ValueError, KeyError, TypeError) as error:
@@ -80,14 +83,21 @@ class Store:
             found[result.key] = result
         return found
 
+    def broken_seals(self) -> list[int]:
+        """Return the numbers of the lines of results.jsonl that are not as they were written."""
+        lines = self.results_path.read_text(encoding="utf-8").split("\n")[:-1]
+        fields = [{name: v for name, v in json.loads(line).items() if name != "seal"} for line in lines]
+        return [n for n, (line, own) in enumerate(zip(lines, fields, strict=True), 1) if line != _line(own)]
+
     def append(self, result: Result, predictions: pd.DataFrame | None = None) -> None:
         """Keep a result, its predictions first: a line never names predictions that are not there."""
         try:
             if predictions is not None:
                 with _replacing(self.predictions_path(result.key)) as part:
                     predictions.to_parquet(part, index=False)
+                result = dataclasses.replace(result, predictions=fingerprint(predictions))
             with self.results_path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(dataclasses.asdict(result), allow_nan=False) + "\n")
+                file.write(_line(dataclasses.asdict(result)) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
@@ -138,6 +148,20 @@ class Store:
         with _replacing(path) as part:
             table.to_parquet(part, index=False)
 
+    def split(self, dataset: str, task: str) -> pd.DataFrame:
+        """Return the split that was used: `clip`, `content`, `y`, `fold`, and a ``group COLUMN`` of each."""
+        return pd.read_parquet(self._split_path(dataset, task))
+
+    def write_split(self, dataset: str, task: str, table: pd.DataFrame) -> None:
+        """Replace the split of a task on a dataset."""
+        path = self._split_path(dataset, task)
+        path.parent.mkdir(exist_ok=True)
+        with _replacing(path) as part:
+            table.to_parquet(part, index=False)
+
+    def _split_path(self, dataset: str, task: str) -> Path:
+        return self.out.absolute() / "splits" / f"{dataset}.{task}.parquet"
+
     def _labels_path(self, dataset: str) -> Path:
         return self.out.absolute() / "labels" / f"{dataset}.parquet"
 
@@ -155,6 +179,18 @@ class Store:
         if len(table) or len(known):
             with _replacing(self.bad_clips_path) as part:
                 table.to_csv(part, index=False)
+
+
+def fingerprint(table: pd.DataFrame) -> str:
+    """Return the digest of a table's columns and values, whatever file they are in."""
+    values = pd.util.hash_pandas_object(table, index=False).to_numpy()
+    return digest([list(map(str, table.columns)), hashlib.sha256(values.tobytes()).hexdigest()])
+
+
+def _line(fields: Mapping[str, Any]) -> str:
+    """Return a line of results.jsonl: a result's fields and, last, their seal."""
+    text = json.dumps(fields, allow_nan=False)
+    return json.dumps({**fields, "seal": hashlib.sha256(text.encode()).hexdigest()[:32]}, allow_nan=False)
 
 
 @contextmanager

@@ -428,6 +428,8 @@ class Cell:
         The reducers before the head.
     augment : str
         What is done to copies of the training clips; empty if there are none.
+    train_size : float
+        The share of the groups of every class that is trained on, in (0, 1].
     """
 
     dataset: str
@@ -441,6 +443,12 @@ class Cell:
     key: str
     steps: tuple[Spec, ...] = ()
     augment: str = ""
+    train_size: float = 1.0
+
+
+SCORE_PREFIX = "score_"
+VOTES_PREFIX = "votes_"
+"""Of the columns of predictions that hold a class's score, or how many of a clip's frames are for it."""
 
 
 class Status(StrEnum):
@@ -476,7 +484,17 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One cell's outcome: a line of results.jsonl; `tuned` holds the parameters chosen in every fold."""
+    """One cell's outcome: a line of results.jsonl.
+
+    Parameters
+    ----------
+    n_groups : int
+        Groups of the tested clips, which the intervals are drawn from.
+    tuned : tuple[Mapping[str, Any], ...]
+        The parameters chosen in every fold.
+    predictions : str
+        The digest of the predictions that the scores are of.
+    """
 
     key: str
     dataset: str
@@ -495,8 +513,11 @@ class Result:
     n_train: int = 0
     n_test: int = 0
     n_classes: int = 0
+    n_groups: int = 0
     n_bad: int = 0
+    train_size: float = 1.0
     cost: Cost = field(default_factory=Cost)
     env: Mapping[str, str] = field(default_factory=dict)
     tuned: tuple[Mapping[str, Any], ...] = ()
+    predictions: str = ""
     schema: int = SCHEMA

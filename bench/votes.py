@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bench.types import Labels
+from bench.types import SCORE_PREFIX, VOTES_PREFIX, Labels
 
-SCORE_PREFIX = "score_"
-VOTES_PREFIX = "votes_"
+KEPT = ["fold", "group", "y_true"]
+"""Columns that are the same of all frames or segments of a clip."""
 
 
 def of_frames(
@@ -39,27 +39,27 @@ def of_frames(
 
 
 def frames(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per frame, with `fold`, `y_true` and `y_pred`, of predictions with votes."""
+    """Return a row per frame, with `fold`, `group`, `y_true` and `y_pred`, of predictions with votes."""
     votes = predictions.filter(regex=f"^{VOTES_PREFIX}")
     names = np.array([str(name).removeprefix(VOTES_PREFIX) for name in votes.columns])
     row, column = np.nonzero(votes.to_numpy())
     repeats = votes.to_numpy()[row, column]
     row, column = np.repeat(row, repeats), np.repeat(column, repeats)
-    return predictions[["fold", "y_true"]].iloc[row].assign(y_pred=names[column])
+    return predictions[KEPT].iloc[row].assign(y_pred=names[column])
 
 
 def by_vote(predictions: pd.DataFrame, parent: Labels) -> pd.DataFrame:
-    """Return a row per parent, with `fold`, `y_true` and `y_pred` by the vote of its segments."""
+    """Return a row per parent, with `fold`, `group`, `y_true` and `y_pred` by the vote of its segments."""
     groups = predictions.groupby(parent)
     voted = groups["y_pred"].agg(lambda labels: labels.mode().iloc[0])
-    return groups[["fold", "y_true"]].first().assign(y_pred=voted)
+    return groups[KEPT].first().assign(y_pred=voted)
 
 
 def by_mean(predictions: pd.DataFrame, parent: Labels) -> pd.DataFrame:
-    """Return a row per parent, with `fold`, `y_true` and `y_pred` by the mean scores of its rows."""
+    """Return a row per parent, with `fold`, `group`, `y_true` and `y_pred` by the mean scores of its rows."""
     scores = predictions.filter(regex=f"^{SCORE_PREFIX}")
     names = np.array([str(name).removeprefix(SCORE_PREFIX) for name in scores.columns])
     # A class that a fold never trained on has no score there.
     means = scores.groupby(parent).mean().fillna(-np.inf)
-    first = predictions.groupby(parent)[["fold", "y_true"]].first()
+    first = predictions.groupby(parent)[KEPT].first()
     return first.assign(y_pred=names[means.to_numpy().argmax(axis=1)])

@@ -1,4 +1,6 @@
 import itertools
+import math
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -12,8 +14,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from bench.datasets.splits import joined
 from bench.errors import PluginError, SplitError
-from bench.evaluate import evaluate, levels, score
+from bench.evaluate import evaluate, levels, score, thinned
 from bench.pipeline import Recipe
 from bench.types import Split
 
@@ -164,24 +167,51 @@ def test_a_head_that_sees_frames_is_a_plain_loop_over_frames_and_a_vote(problem)
         got = predictions.loc[means.index, ["score_a", "score_b", "score_c"]]
         np.testing.assert_allclose(got.to_numpy(), means.to_numpy(), rtol=1e-6)
     assert predictions["y_pred"].tolist() == expected.tolist()
-    found = levels(predictions.reset_index(), "accuracy", None)
-    assert set(found) == {"accuracy[frame]", "accuracy[mean]"}
-    assert found["accuracy[frame]"].value == pytest.approx(right / len(owner))
+    found = levels(predictions.assign(group="g"), None)
+    assert set(found) == {"frame", "mean"}
+    assert score(found["frame"], ["accuracy"])["accuracy"].value == pytest.approx(right / len(owner))
 
 
 def test_segments_are_scored_at_the_level_of_their_clips_too(problem):
     X, y, split = problem
-    predictions = evaluate(X, y, split, Recipe(LogisticRegression), clock()).predictions
+    predictions = evaluate(X, y, split, Recipe(LogisticRegression), clock()).predictions.assign(group="g")
     parent = np.array([f"{label}{i % 10}" for i, label in enumerate(predictions["y_true"])])
-    found = levels(predictions, "accuracy", parent)
+    found = levels(predictions, parent)
     voted = predictions.groupby(parent)["y_pred"].agg(lambda labels: labels.mode()[0])
-    assert found["accuracy[clip vote]"].value == pytest.approx((voted == voted.index.str[0]).mean())
-    assert set(found) == {"accuracy[clip vote]", "accuracy[clip mean]"}
+    pd.testing.assert_series_equal(found["clip vote"]["y_pred"], voted)
+    assert set(found) == {"clip vote", "clip mean"}
     mixed = np.array([f"{i % 10}" for i in range(len(predictions))])
-    assert levels(predictions, "accuracy", mixed) == {}, "segments of several labels give their clip none"
-    assert set(levels(evaluate(*problem, Recipe(Plain), clock()).predictions, "accuracy", parent)) == {
-        "accuracy[clip vote]"
-    }
+    assert levels(predictions, mixed) == {}, "segments of several labels give their clip none"
+    plain = evaluate(*problem, Recipe(Plain), clock()).predictions.assign(group="g")
+    assert set(levels(plain, parent)) == {"clip vote"}
+
+
+@pytest.mark.parametrize("several", [False, True], ids=["a class per group", "several classes per group"])
+def test_smaller_training_sides_hold_whole_groups_of_every_class_and_grow(several: bool):
+    rng = np.random.default_rng(0)
+    group = np.sort(rng.integers(30, size=200)).astype(str)
+    y = rng.choice(list("ab"), 200) if several else np.where(group.astype(int) % 3 == 0, "a", "b")
+    rows = np.arange(20, 200)
+    sides = [set(thinned(rows, y, group, share).tolist()) for share in (0.1, 0.3, 0.7, 1.0)]
+    assert all(one < other for one, other in pairwise(sides))
+    assert sides[-1] == set(rows.tolist())
+    for side, share in zip(sides, (0.1, 0.3, 0.7), strict=False):
+        for label in "ab":
+            own = rows[y[rows] == label]
+            kept = {group[row] for row in side if y[row] == label}
+            assert len(kept) == math.ceil(share * len(np.unique(group[own])))
+            assert {row for row in own if group[row] in kept} <= side
+
+
+def test_a_head_that_learns_from_a_part_is_one_fitted_to_that_part(problem):
+    X, y, split = problem
+    got = evaluate(X, y, split, Recipe(SVC, train_size=0.3), clock()).predictions.set_index("row")
+    group = joined(split.groups)
+    for fold, train, test in split.rounds():
+        part = thinned(train, y, group, 0.3)
+        assert len(part) < len(train)
+        model = make_pipeline(StandardScaler(), SVC()).fit(X[part], y[part])
+        assert got.loc[got["fold"] == fold, "y_pred"].loc[test].tolist() == model.predict(X[test]).tolist()
 
 
 @pytest.mark.parametrize("framed", [False, True])

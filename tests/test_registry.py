@@ -18,6 +18,7 @@ def user(tmp_path: Path) -> Path:
 
 def write(user: Path, file: str, text: str) -> Path:
     path = user / file
+    path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -148,6 +149,33 @@ def test_a_users_module_is_built_and_its_code_is_part_of_its_identity(user: Path
         registry.identity(Spec("extractor", "loud", "loudness_a:Loud", {"floor": 4}, root=str(user)))
         != before
     )
+
+
+@pytest.mark.parametrize(
+    ("factory", "files"),
+    [
+        ("mine_b:A", {"mine_b.py": "import numpy\nimport helper_b\nA = helper_b.B", "helper_b.py": ""}),
+        (
+            "mine_c:A",
+            {"mine_c.py": "from helper_c import A", "helper_c.py": "import z_c", "z_c.py": ""},
+        ),
+        ("pack_d:A", {"pack_d/__init__.py": "from .part import A", "pack_d/part.py": ""}),
+        (
+            "pack_e.one:A",
+            {"pack_e/__init__.py": "", "pack_e/one.py": "from . import two", "pack_e/two.py": ""},
+        ),
+        ("pack_f.one:A", {"pack_f/one.py": "from pack_f.two import A", "pack_f/two.py": ""}),
+    ],
+)
+def test_what_a_module_imports_from_beside_it_is_part_of_its_identity(
+    user: Path, factory: str, files: dict[str, str]
+):
+    for name, text in files.items():
+        write(user, name, text)
+    spec = Spec("extractor", "mine", factory, root=str(user))
+    before = registry.identity(spec)
+    write(user, list(files)[-1], "edited = True")
+    assert registry.identity(spec) != before
 
 
 def test_the_identity_holds_versions_and_leaves_out_the_name():

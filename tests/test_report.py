@@ -3,11 +3,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import friedmanchisquare
 from sklearn.metrics import confusion_matrix
 
 from bench import report
 from bench.errors import UsageError
-from bench.report import confusion, leaderboard
+from bench.intervals import Standing
+from bench.report import across, confusion, leaderboard
+from bench.report.tables import Row, Table
 from bench.store import Store
 from bench.types import Cost, Result, Score, Status
 
@@ -36,15 +39,27 @@ def result(
 def store(tmp_path: Path):
     """Return a maker of stores that hold a finished run."""
 
-    def make(*results: Result, synthetic: bool = True, note: str = "", finished: bool = True) -> Store:
+    def make(
+        *results: Result,
+        synthetic: bool = True,
+        note: str = "",
+        finished: bool = True,
+        times: int = 1,
+        **more: object,
+    ) -> Store:
         made = Store(tmp_path / "out")
         made.open()
         names = ["female", "male", "female", "male"]
-        table = pd.DataFrame(
-            {"clip": list("abcd"), "fold": list("0011"), "y_true": names, "y_pred": ["female"] * 4}
-        )
+        known = {"clip": list("abcd"), "fold": list("0011"), "group": list("wxyz"), "y_true": names}
         for each in results:
-            made.append(each, table if each.status == Status.OK else None)
+            # As many right as the result says.
+            right = round(each.scores["accuracy"].value * 4) if each.scores else 0
+            wrong = ["male" if name == "female" else "female" for name in names]
+            table = pd.DataFrame({**known, "y_pred": names[:right] + wrong[right:]})
+            parts = [
+                table.assign(**{c: table[c] + f"{i or ''}" for c in ("clip", "group")}) for i in range(times)
+            ]
+            made.append(each, pd.concat(parts) if each.status == Status.OK else None)
         made.write_labels("demo", pd.DataFrame({"clip": list("abcd"), "snr_db": ["10", "-5", "10", "none"]}))
         source = {
             "source": "x",
@@ -61,15 +76,22 @@ def store(tmp_path: Path):
             "note": note,
             "apart": ["speaker", "audio"],
             "leaky": False,
+            "permuted": False,
+            "group": "speaker",
+            "split_digest": "0",
             "n_groups": 4,
             "n_folds": 2,
             "n_classes": 2,
+            "fewest_groups": ["male", 2],
+            **more,
         }
         made.write_run(
             {
                 "command": "bench run",
                 "finished": finished,
                 "env": {"bench": "0"},
+                "request": {"seeds": [0], "preprocess": [], "augment": [], "precision": "fp32"},
+                "identities": {"mfcc": {"factory": "a:B", "params": {"n": 1}, "code": ["0"]}, "gone": {}},
                 "datasets": {"demo": {**source, "content": "0123456789abcdef"}},
                 "tables": [protocol] if any(each.status == Status.OK for each in results) else [],
                 "cells": [each.key for each in results if each.key != "old"],
@@ -85,7 +107,7 @@ def rows(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[:1] + lines[2:]]
 
 
-def test_rows_are_ranked_ties_share_a_rank_and_the_best_are_bold(store):
+def test_rows_are_ranked_with_their_range_and_all_that_may_be_the_best_are_bold(store):
     results = [
         result("a", "mfcc", "svm", 0.5),
         result("b", "other", "svm", 0.75),
@@ -95,17 +117,17 @@ def test_rows_are_ranked_ties_share_a_rank_and_the_best_are_bold(store):
     header, *body = rows(report.write(store(*results)).text)
     assert header[:7] == ["rank", "extractor", "view", "head", "accuracy", "folds", "f1_macro"]
     assert [row[:6] for row in body] == [
-        ["1", "mfcc", "mean+std", "gbdt", "**0.750**", "0.650 to 0.850"],
-        ["1", "other", "mean+std", "svm", "**0.750**", "0.650 to 0.850"],
-        ["3", "mfcc", "mean+std", "svm", "0.500", "0.400 to 0.600"],
-        ["4", "any", "", "dummy (majority class)", "0.250", "0.150 to 0.350"],
-    ]
+        ["1-4", "mfcc", "mean+std", "gbdt", "**0.750**", "0.650 to 0.850"],
+        ["1-4", "other", "mean+std", "svm", "**0.750**", "0.650 to 0.850"],
+        ["1-4", "mfcc", "mean+std", "svm", "**0.500**", "0.400 to 0.600"],
+        ["1-4", "any", "", "dummy (majority class)", "**0.250**", "0.150 to 0.350"],
+    ], "four clips tell nothing apart"
 
 
 def test_the_baselines_equal_rows_are_one_and_unequal_ones_are_not(store):
     results = [result(key, key, "dummy", value) for key, value in {"a": 0.5, "b": 0.5, "c": 0.25}.items()]
     _, *body = rows(report.write(store(*results)).text)
-    assert [row[4] for row in body] == ["**0.500**", "0.250"]
+    assert [row[4] for row in body] == ["**0.500**", "**0.250**"]
 
 
 def test_the_table_names_its_split_its_data_and_why_no_stricter_split_was_possible(store):
@@ -150,10 +172,72 @@ def test_only_the_current_plan_is_shown(store):
     assert "ancient" not in text
 
 
-def test_several_seeds_have_a_column(store):
-    header, *body = rows(report.write(store(result("a"), result("b", seed=1))).text)
-    assert header[4] == "seed"
-    assert [row[4] for row in body] == ["0", "1"]
+def test_several_seeds_are_one_row_with_their_mean_and_spread(store):
+    seeds = [result("a", accuracy=0.5), result("b", accuracy=0.75, seed=1)]
+    header, *body = rows(report.write(store(*seeds)).text)
+    assert header[4:6] == ["accuracy", "seeds"]
+    assert [row[4:6] for row in body] == [["**0.625**", "2, ±0.125"]]
+
+
+def test_intervals_stand_beside_the_scores_they_are_of(store):
+    known = {"scores": {"accuracy": Score(0.5, 0.25, 0.875, (0.5, 0.5)), "f1_macro": Score(0.25, 0.0, 0.5)}}
+    header, *body = rows(report.write(store(result("a", **known))).text)
+    row = dict(zip(header, body[0], strict=True))
+    assert row["accuracy"] == "**0.500** [0.250, 0.875]"
+    assert row["f1_macro"] == "0.250 [0.000, 0.500]"
+
+
+def test_few_groups_are_said(store):
+    text = report.write(store(result("a"))).text
+    assert "**Few groups**: 4 of speaker say little of others" in text
+    assert "**Few groups of a class**: 'male' has 2." in text
+    assert "Few groups" not in report.write(store(result("a"), n_groups=99, fewest_groups=["m", 9])).text
+
+
+def test_permuted_labels_are_marked_and_rows_above_chance_named(store):
+    rows = result("a", accuracy=1.0), result("b", "w", accuracy=0.5)
+    told = report.write(store(*rows, permuted=True, times=10)).text
+    assert "gender on demo (synthetic, labels permuted)" in told
+    assert "1 of 2 rows are above chance, of which one in 40 is by luck: mfcc svm." in told
+    assert "every row is at chance" in report.write(store(result("b", accuracy=0.5), permuted=True)).text
+
+
+def test_smaller_training_sides_are_a_curve_and_no_rows(store, tmp_path: Path):
+    parts = [result("b", accuracy=0.25, train_size=0.1), result("c", accuracy=0.5, train_size=0.3)]
+    written = report.write(store(result("a", accuracy=0.75), *parts))
+    table, curve = written.text.split("### accuracy by training size: gender on demo (synthetic)")
+    assert len(rows(table)) == 2
+    assert rows(curve)[0] == ["row", "0.1 of the groups", "0.3 of the groups", "1 of the groups"]
+    assert rows(curve)[1] == ["mfcc svm", "0.250", "0.500", "0.750"]
+    assert (tmp_path / "out" / "figures" / "demo-gender-learning.png") in written.paths
+
+
+def test_further_metrics_are_of_the_stored_predictions(store):
+    text = report.write(store(result("a", accuracy=0.75)), metrics=["mcc", "roc_auc"]).text
+    header, row = rows(text)
+    assert row[header.index("mcc")].startswith("0.577 [")
+    assert "roc_auc" not in header, "the head gave no scores"
+    with pytest.raises(UsageError, match="unknown metric 'mc'; did you mean 'mcc'"):
+        report.write(store(result("a")), metrics=["mc"])
+
+
+def test_the_other_rows_stand_against_the_best(store):
+    made = store(result("a", accuracy=0.75), result("b", "w", accuracy=0.25))
+    markdown = report.write(made).paths[0].read_text()
+    section = markdown.split("### Against the best: gender on demo (synthetic), mfcc svm")[1]
+    header, row = rows(section.split("###")[0])
+    assert header == ["row", "accuracy less", "p", "p, Holm", "p, permutation", "p, McNemar"]
+    assert row[0] == "w svm"
+    assert row[1].startswith("0.500 [")
+    assert row[5] == "0.5000", "two clips that one row alone gets right"
+
+
+def test_the_protocol_says_what_was_run(store):
+    markdown = report.write(store(result("a"))).paths[0].read_text()
+    card = markdown.split("## Protocol")[1]
+    assert '| mfcc                | factory a:B, params {"n": 1} |' in card
+    assert "gone" not in card
+    assert "bench rerun" in card
 
 
 def test_clips_that_were_left_out_are_counted(store):
@@ -211,14 +295,46 @@ def test_a_slice_holds_each_values_score_and_numbers_are_in_order(store):
     text = report.write(made, by=["snr_db"]).text
     _, sliced = text.split("### accuracy by snr_db: gender on demo (synthetic)")
     assert rows(sliced) == [
-        ["snr_db", "clips", "dummy", "mfcc svm"],
-        ["-5", "1", "0.000", "0.000"],
-        ["10", "2", "1.000", "1.000"],
-        ["none", "1", "0.000", "0.000"],
+        ["snr_db", "clips", "groups", "dummy", "mfcc svm"],
+        ["-5", "1", "1", "1.000", "1.000"],
+        ["10", "2", "2", "0.500 [0.000, 1.000]", "0.500 [0.000, 1.000]"],
+        ["none", "1", "1", "0.000", "0.000"],
+        ["**worst**", "", "", "0.000", "0.000"],
     ]
+    assert (made.out / "figures" / "demo-gender-by-snr_db.png").is_file()
     assert "accuracy by snr_db" in (made.out / "leaderboard.md").read_text()
 
 
 def test_a_column_that_no_dataset_has_says_which_there_are(store):
     with pytest.raises(UsageError, match=r"--by snr: there is no such label column; demo has snr_db"):
         report.write(store(result("a")), by=["snr"])
+
+
+def test_mean_ranks_and_their_critical_difference_are_demsars():
+    assert across.critical_difference(4, 14) == pytest.approx(2.569 * np.sqrt(20 / 84), abs=1e-3), "table 5"
+    assert across.critical_difference(2, 10) == pytest.approx(1.960 * np.sqrt(6 / 60), abs=1e-3)
+
+
+def test_rows_are_ranked_over_all_tables_and_drawn(tmp_path: Path):
+    def table(name: str, values: dict[str, float]) -> Table:
+        made = [
+            Row([result(x, head=x)], {"accuracy": Score(v)}, 0.0, Standing(1, 3, v > 0.8, 1.0))
+            for x, v in values.items()
+        ]
+        return Table(name, "gender", {"metrics": ["accuracy"]}, {"synthetic": False}, made, [], [])
+
+    tables = [
+        table("one", {"a": 0.9, "b": 0.5, "c": 0.5}),
+        table("two", {"a": 0.9, "b": 0.85, "c": 0.2}),
+        table("three", {"b": 0.9, "a": 0.7, "c": 0.1, "only here": 1.0}),
+    ]
+    found = across.ranking(tables)
+    assert found.systems.index.tolist() == ["mfcc a", "mfcc b", "mfcc c"]
+    assert found.systems["rank"].tolist() == pytest.approx([4 / 3, (2.5 + 2 + 1) / 3, (2.5 + 3 + 3) / 3])
+    assert found.systems["wins"].tolist() == [2, 1, 0]
+    assert found.systems["among_best"].tolist() == [2, 2, 0]
+    ranks = np.array([[1, 2.5, 2.5], [1, 2, 3], [2, 1, 3]])
+    assert found.p == pytest.approx(friedmanchisquare(*ranks.T).pvalue)
+    across.draw(found, tmp_path / "ranks.png")
+    assert (tmp_path / "ranks.png").read_bytes().startswith(b"\x89PNG")
+    assert across.ranking(tables[:1]) is None

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from bench.errors import UsageError
-from bench.store import Store
+from bench.store import Store, fingerprint
 from bench.types import SCHEMA, Cost, Result, Score, Status
 
 RESULT = Result(
@@ -37,8 +37,30 @@ def store(tmp_path: Path) -> Store:
 
 def test_a_result_and_its_predictions_come_back_as_they_were(store: Store):
     store.append(RESULT, PREDICTIONS)
-    assert store.results() == {"k1": RESULT}
+    assert store.results() == {"k1": dataclasses.replace(RESULT, predictions=fingerprint(PREDICTIONS))}
     pd.testing.assert_frame_equal(store.predictions("k1"), PREDICTIONS, check_dtype=False)
+
+
+def test_a_line_that_was_edited_is_found(store: Store):
+    store.append(RESULT)
+    store.append(dataclasses.replace(RESULT, key="k2"))
+    assert store.broken_seals() == []
+    text = store.results_path.read_text()
+    store.results_path.write_text(text.replace('"key": "k2"', '"key": "k3"'))
+    assert store.broken_seals() == [2]
+
+
+def test_a_fingerprint_is_of_values_and_columns_and_of_no_file():
+    table = pd.DataFrame({"clip": ["a", "b"], "y_pred": ["x", "y"], "score_x": [0.5, 0.25]})
+    same = table.copy()
+    assert fingerprint(table) == fingerprint(same)
+    others = [
+        table.assign(y_pred=["x", "x"]),
+        table.assign(score_x=[0.5, 0.2500000001]),
+        table.iloc[::-1],
+        table.rename(columns={"score_x": "score_y"}),
+    ]
+    assert len({fingerprint(each) for each in (table, *others)}) == 5
 
 
 def test_a_line_has_the_fields_of_the_schema(store: Store):
@@ -48,6 +70,7 @@ def test_a_line_has_the_fields_of_the_schema(store: Store):
         "schema key dataset task extractor view head seed split status reason scores n_train n_test n_classes"
     )
     more = {"synthetic", "preprocess", "augment", "n_bad", "tuned", "cost", "env"}
+    more |= {"n_groups", "train_size", "predictions", "seal"}
     assert set(documented.split()) | more == set(line)
     assert line["schema"] == SCHEMA
     assert set(line["cost"]) == {"audio_s", "extract_s", "fit_s", "predict_s", "dim", "params", "peak_mb"}

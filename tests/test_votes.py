@@ -32,15 +32,17 @@ def test_frames_vote_as_a_plain_group_by_says(frames: list[tuple[int, str]]):
 
 
 def test_the_frames_come_back_from_the_votes():
-    table = pd.DataFrame({"fold": ["0", "1"], "y_true": ["a", "b"], "votes_a": [2, 0], "votes_b": [1, 3]})
-    frames = votes.frames(table)
-    assert frames.to_numpy().tolist() == [["0", "a", "a"]] * 2 + [["0", "a", "b"]] + [["1", "b", "b"]] * 3
+    known = {"fold": ["0", "1"], "group": ["g", "h"], "y_true": ["a", "b"]}
+    frames = votes.frames(pd.DataFrame({**known, "votes_a": [2, 0], "votes_b": [1, 3]}))
+    expected = [["0", "g", "a", "a"]] * 2 + [["0", "g", "a", "b"]] + [["1", "h", "b", "b"]] * 3
+    assert frames.to_numpy().tolist() == expected
 
 
 @pytest.fixture
 def segments():
     parent = np.array(["p2", "p1", "p1", "p1", "p2", "p2"])
-    table = pd.DataFrame({"fold": list("100011"), "y_true": list("baaabb"), "y_pred": list("bbbaab")})
+    known = {"fold": list("100011"), "group": list("hggghh"), "y_true": list("baaabb")}
+    table = pd.DataFrame({**known, "y_pred": list("bbbaab")})
     return table.assign(
         score_a=[0.1, 0.4, 0.45, 0.99, 0.9, 0.2], score_b=[0.9, 0.6, 0.55, 0.01, 0.1, 0.8]
     ), parent
@@ -48,17 +50,17 @@ def segments():
 
 def test_segments_vote_and_average_over_their_parent(segments):
     table, parent = segments
-    assert votes.by_vote(table, parent).to_numpy().tolist() == [["0", "a", "b"], ["1", "b", "b"]]
-    assert votes.by_mean(table, parent).to_numpy().tolist() == [["0", "a", "a"], ["1", "b", "b"]]
+    assert votes.by_vote(table, parent).to_numpy().tolist() == [["0", "g", "a", "b"], ["1", "h", "b", "b"]]
+    assert votes.by_mean(table, parent).to_numpy().tolist() == [["0", "g", "a", "a"], ["1", "h", "b", "b"]]
 
 
 def test_a_tie_goes_to_the_first_label():
-    table = pd.DataFrame({"fold": "0", "y_true": "b", "y_pred": ["b", "a"]})
+    table = pd.DataFrame({"fold": "0", "group": "g", "y_true": "b", "y_pred": ["b", "a"]})
     assert votes.by_vote(table, np.array(["p", "p"]))["y_pred"].tolist() == ["a"]
 
 
 def test_a_class_that_a_fold_never_trained_on_wins_no_mean():
     table = pd.DataFrame(
-        {"fold": "0", "y_true": "b", "y_pred": ["b"], "score_a": [np.nan], "score_b": [-3.0]}
+        {"fold": "0", "group": "g", "y_true": "b", "y_pred": ["b"], "score_a": [np.nan], "score_b": [-3.0]}
     )
     assert votes.by_mean(table, np.array(["p"]))["y_pred"].tolist() == ["b"]

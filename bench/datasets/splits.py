@@ -216,6 +216,17 @@ def _groups(dataset: Dataset, task: Task, column: str, heard: Sequence[str]) -> 
     return groups
 
 
+def permuted(y: Labels, split: Split) -> Labels:
+    """Return labels that groups have exchanged: all clips that share group and label get another such set's.
+
+    What tells groups apart, and is wrongly on both sides of a split, so scores above chance with them too.
+    """
+    sets = pd.DataFrame({"group": split.groups[split.group], "y": y}).groupby(["group", "y"])
+    labels = sets.size().index.get_level_values("y").to_numpy(dtype=str)
+    exchanged = np.random.default_rng(SEED).permutation(labels)
+    return np.asarray(exchanged[sets.ngroup().to_numpy()])
+
+
 def joined(groups: Mapping[str, Labels]) -> Labels:
     """Return one group per clip: clips that share a value of any column, be it through others, are one.
 

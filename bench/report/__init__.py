@@ -1,11 +1,14 @@
-"""Leaderboards and confusion matrices from the store alone: no audio, no clock."""
+"""Leaderboards, figures and confusion matrices from the store alone: no audio, no clock."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import registry
 from bench.errors import UsageError
-from bench.report import confusion, leaderboard, slices
+from bench.metrics import METRICS, Predicted
+from bench.report import across, confusion, leaderboard, learning, protocol, slices
+from bench.report.tables import Table, tables
 from bench.store import Store
 
 __all__ = ["Report", "write"]
@@ -19,41 +22,96 @@ class Report:
     paths: Sequence[Path]
 
 
-def write(store: Store, by: Sequence[str] = ()) -> Report:
-    """Write leaderboard.md and a confusion matrix of every table's best row; return what was written.
+def write(store: Store, by: Sequence[str] = (), metrics: Sequence[str] = ()) -> Report:
+    """Write leaderboard.md and its figures; return what was written.
 
     Parameters
     ----------
     by : Sequence[str]
         Label columns whose values every table is sliced by, where its dataset has them.
+    metrics : Sequence[str]
+        Metrics to score the stored predictions by besides the tasks' own.
 
     Raises
     ------
     UsageError
-        If the store holds no run, or no dataset has one of the columns.
+        If the store holds no run, a metric is unknown, or no dataset has one of the columns.
     """
-    tables = leaderboard.tables(store)
-    labels = {table.dataset: list(store.labels(table.dataset).columns) for table in tables if by}
+    for name in metrics:
+        registry.find("metric", name, METRICS)
+    found = tables(store, metrics)
+    labels = {table.dataset: list(store.labels(table.dataset).columns) for table in found if by}
     for column in by:
         if not any(column in names for names in labels.values()):
             known = "; ".join(f"{name} has {', '.join(names[1:])}" for name, names in labels.items())
             raise UsageError(f"--by {column}: there is no such label column; {known}")
-    figures: list[Path] = []
-    texts, sections = [], []
-    for table in tables:
+    writer = _Writer(store)
+    for table in found:
         columns = [column for column in by if table.rows and column in labels[table.dataset]]
-        texts.append(leaderboard.section(table))
-        texts += [slices.section(store, table, column) for column in columns]
-        sections += texts[-1 - len(columns) :]
-        best = table.best
-        if best is None:
-            continue
-        matrix = confusion.matrix(store.predictions(best.key))
-        path = store.out / "confusion" / f"{table.dataset}-{table.task}-{best.key[:8]}.png"
+        writer.add(table, columns)
+    ranking = across.ranking(found)
+    if ranking:
+        figure = writer.figure("mean-ranks.png")
+        across.draw(ranking, store.out / figure)
+        writer.say(across.section(ranking, figure))
+    writer.sections.append(protocol.section(store))
+    path = store.out / "leaderboard.md"
+    path.write_text("\n\n".join([leaderboard.head(store), *writer.sections]) + "\n", encoding="utf-8")
+    return Report("\n\n".join(writer.texts), [path, *writer.figures])
+
+
+class _Writer:
+    """The sections of a leaderboard and its figures, as they come."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.texts: list[str] = []
+        """What a terminal shows: the tables."""
+        self.sections: list[str] = []
+        self.figures: list[Path] = []
+
+    def say(self, text: str) -> None:
+        """Add a section to both."""
+        self.texts.append(text)
+        self.sections.append(text)
+
+    def figure(self, name: str) -> Path:
+        """Take note of a figure, and return its path as the leaderboard names it."""
+        path = Path("figures") / name
+        self.figures.append(self.store.out / path)
+        return path
+
+    def add(self, table: Table, columns: Sequence[str]) -> None:
+        """Add everything that is to be said of a table."""
+        self.say(leaderboard.section(table))
+        if not table.rows:
+            return
+        stem = f"{table.dataset}-{table.task}"
+        if table.protocol["permuted"]:
+            self.say(leaderboard.leaks(self.store, table))
+        for column in columns:
+            frame = slices.scores(self.store, table, column)
+            path = Path("figures") / f"{stem}-by-{column}.png"
+            drawn = slices.draw(table, column, frame, self.store.out / path)
+            self.figures += [self.store.out / path] * drawn
+            self.say(slices.section(table, column, frame, path if drawn else None))
+        if learning.curves(table):
+            figure = self.figure(f"{stem}-learning.png")
+            learning.draw(table, self.store.out / figure)
+            self.say(learning.section(table, figure))
+        if len(table.rows) > 1:
+            self.sections.append(leaderboard.against_the_best(self.store, table))
+        if table.best:
+            self._confused(table, table.best.first.key)
+
+    def _confused(self, table: Table, key: str) -> None:
+        """Add the confusion matrix and the scores per class of the best row."""
+        predictions = self.store.predictions(key)
+        matrix = confusion.matrix(predictions)
+        path = self.store.out / "confusion" / f"{table.dataset}-{table.task}-{key[:8]}.png"
+        best = self.store.results()[key]
         title = f"{table.task} on {table.title}: {best.extractor}, {best.head}"
         confusion.draw(matrix, title, path)
-        figures.append(path)
-        sections.append(confusion.section(matrix, title, path.relative_to(store.out)))
-    path = store.out / "leaderboard.md"
-    path.write_text("\n\n".join([leaderboard.head(store), *sections]) + "\n", encoding="utf-8")
-    return Report("\n\n".join(texts), [path, *figures])
+        self.figures.append(path)
+        self.sections.append(confusion.section(matrix, title, path.relative_to(self.store.out)))
+        self.sections.append(confusion.per_class_section(Predicted.of(predictions)))

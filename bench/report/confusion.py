@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
 from tabulate import tabulate
 
+from bench.metrics import Predicted, per_class
+from bench.report import figures
 from bench.report.leaderboard import escaped
 
 MOST_IN_TABLE = 12
@@ -42,6 +44,22 @@ def section(counts: pd.DataFrame, title: str, figure: Path) -> str:
     else:
         lines.append(tabulate(_pairs(counts), headers=["true", "predicted", "clips"], tablefmt="github"))
     return "\n".join(lines)
+
+
+def per_class_section(predicted: Predicted) -> str:
+    """Return the Markdown of precision, recall and F1 per class; of many classes, of the worst."""
+    table = per_class(predicted)
+    few = len(table) <= MOST_IN_TABLE
+    shown = table if few else table.sort_values("f1", kind="stable").head(PAIRS)
+    rows = [
+        [
+            escaped(str(name)),
+            *(f"{row[column]:.3f}" for column in ("precision", "recall", "f1")),
+            int(row["clips"]),
+        ]
+        for name, row in shown.iterrows()
+    ]
+    return tabulate(rows, headers=["class" if few else "worst classes", *table.columns], tablefmt="github")
 
 
 def _pairs(counts: pd.DataFrame) -> list[list[object]]:
@@ -78,5 +96,4 @@ def draw(counts: pd.DataFrame, title: str, path: Path) -> None:
         for (row, column), count in np.ndenumerate(counts.to_numpy()):
             colour = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=100, metadata={"Software": None})
+    figures.save(figure, path)

@@ -1,107 +1,21 @@
-"""Tables of results: one per dataset and task, best row first."""
+"""Leaderboards as Markdown."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from tabulate import tabulate
 
-from bench.metrics import METRICS
+from bench import intervals
+from bench.metrics import METRICS, Predicted
+from bench.report.tables import Row, Table
 from bench.store import Store
-from bench.types import BASELINE, Result, Status
+from bench.types import BASELINE, Result, Score
 
-SYNTHETIC = "synthetic"
-LEAKY = "leaky split"
+FEW_GROUPS = 20
+"""Below it, what the groups say of others is rough."""
 
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The results of one task on one dataset.
-
-    Parameters
-    ----------
-    protocol : Mapping[str, Any]
-        What run.json says of the split and the metrics; empty if the split was impossible.
-    source : Mapping[str, Any]
-        What run.json says of the dataset.
-    rows : Sequence[Result]
-        The computed cells, best first.
-    others : Sequence[Result]
-        The failed and skipped ones.
-    """
-
-    dataset: str
-    task: str
-    protocol: Mapping[str, Any]
-    source: Mapping[str, Any]
-    rows: Sequence[Result]
-    others: Sequence[Result]
-
-    @property
-    def title(self) -> str:
-        """Return the dataset's name, marked if it is synthetic or its split leaks."""
-        marks = [SYNTHETIC] * self.source["synthetic"] + [LEAKY] * self.protocol.get("leaky", False)
-        return f"{self.dataset} ({', '.join(marks)})" if marks else self.dataset
-
-    @property
-    def best(self) -> Result | None:
-        """Return the best row that is not the baseline."""
-        return next((row for row in self.rows if row.head != BASELINE), None)
-
-    def name(self, row: Result) -> str:
-        """Return what a row is called in other tables of the report."""
-        if row.head == BASELINE:
-            return BASELINE
-        seed = f" seed {row.seed}" if len({each.seed for each in self.rows}) > 1 else ""
-        view = f" {row.view}" if len({each.view for each in self.rows}) > 1 else ""
-        return f"{row.extractor}{view} {row.head}{seed}"
-
-    @property
-    def main(self) -> str:
-        """Return the metric that ranks."""
-        return str(self.protocol["metrics"][0])
-
-
-def tables(store: Store) -> list[Table]:
-    """Return the tables of the newest run's plan, in its order.
-
-    Raises
-    ------
-    UsageError
-        If the store holds no run.
-    """
-    run = store.run()
-    known = store.results()
-    results = [known[key] for key in run["cells"] if key in known]
-    protocols = {(table["dataset"], table["task"]): table for table in run["tables"]}
-    made = []
-    for dataset, task in dict.fromkeys((result.dataset, result.task) for result in results):
-        own = [result for result in results if (result.dataset, result.task) == (dataset, task)]
-        protocol = protocols.get((dataset, task), {})
-        rows = _ranked([result for result in own if result.status == Status.OK], protocol)
-        others = [result for result in own if result.status != Status.OK]
-        made.append(Table(dataset, task, protocol, run["datasets"][dataset], rows, others))
-    return made
-
-
-def _ranked(rows: Sequence[Result], protocol: Mapping[str, Any]) -> list[Result]:
-    """Return the rows best first, ties by name; of the baseline's equal rows only one."""
-    if not rows:
-        return []
-    main = protocol["metrics"][0]
-    sign = -1 if METRICS[main].higher_is_better else 1
-    ordered = sorted(
-        rows, key=lambda row: (sign * row.scores[main].value, row.extractor, row.view, row.head, row.seed)
-    )
-    baselines: set[object] = set()
-    kept = []
-    for row in ordered:
-        what = (row.seed, row.n_test, tuple((name, score.value) for name, score in row.scores.items()))
-        if row.head != BASELINE or what not in baselines:
-            kept.append(row)
-        if row.head == BASELINE:
-            baselines.add(what)
-    return kept
+FEW_GROUPS_OF_A_CLASS = 5
 
 
 def head(store: Store) -> str:
@@ -113,7 +27,9 @@ def head(store: Store) -> str:
     if not run["finished"]:
         lines += ["**The run was interrupted:** the same command goes on where it stopped.", ""]
     lines += [
-        "A score is over all tested clips; behind it is the range over the folds. Equal scores share a rank.",
+        "A score is over all tested clips, with its 95 % interval by a bootstrap over groups; `folds` is the",
+        "range over the folds. `rank` is the range of ranks that the paired differences allow, corrected by",
+        "Holm for all pairs of the table; bold are all rows that cannot be told from the best.",
         "`extract s`, `fit s` and `predict s` are of all clips and folds, on the machine that computed them.",
     ]
     return "\n".join(lines)
@@ -127,7 +43,8 @@ def section(table: Table) -> str:
         lines += ["", tabulate(_cells(table), headers="keys", tablefmt="github", disable_numparse=True)]
     reasons: dict[tuple[str, str], list[str]] = {}
     for result in table.others:
-        cell = f"{result.extractor} ({result.view}) x {result.head}"
+        size = f", {result.train_size:g} of the training groups" if result.train_size < 1 else ""
+        cell = f"{result.extractor} ({result.view}) x {result.head}{size}"
         reasons.setdefault((result.status, result.reason), []).append(cell)
     if reasons:
         lines.append("")
@@ -162,39 +79,131 @@ def _facts(table: Table) -> list[str]:
             facts.append(f"No stricter split was possible: {escaped(protocol['note'])}.")
         if protocol.get("augment"):
             facts.append(f"Training clips besides, changed and never tested: {escaped(protocol['augment'])}.")
-    steps = dict.fromkeys((row.extractor, row.preprocess) for row in table.rows if row.preprocess)
-    facts += [f"Preprocessing of {escaped(name)}: {escaped(told)}." for name, told in steps]
-    n_bad = max((row.n_bad for row in table.rows), default=0)
+        facts += _doubts(protocol)
+    steps = dict.fromkeys((row.first.extractor, row.first.preprocess) for row in table.rows)
+    facts += [f"Preprocessing of {escaped(name)}: {escaped(told)}." for name, told in steps if told]
+    n_bad = max((row.first.n_bad for row in table.rows), default=0)
     if n_bad:
         facts.append(f"{n_bad} clips could not be decoded and are left out: see bad_clips.csv.")
     return facts + [escaped(note) for note in source["notes"]]
 
 
+def _doubts(protocol: Mapping[str, Any]) -> list[str]:
+    """Return why a claim from few groups or classes is a weak one."""
+    doubts = []
+    if protocol["n_groups"] < FEW_GROUPS:
+        doubts.append(
+            f"**Few groups**: {protocol['n_groups']} of {escaped(protocol['group'])} say little of others; "
+            f"intervals want {FEW_GROUPS} or more."
+        )
+    name, n_groups = protocol["fewest_groups"]
+    if n_groups < FEW_GROUPS_OF_A_CLASS:
+        doubts.append(f"**Few groups of a class**: '{escaped(name)}' has {n_groups}.")
+    return doubts
+
+
+def leaks(store: Store, table: Table) -> str:
+    """Return what permuted labels show: the rows whose agreement with them is beyond chance."""
+    kappa = METRICS["cohen_kappa"]
+    above = []
+    for row in table.rows:
+        predictions = store.predictions(row.first.key)
+        found = intervals.bounds(kappa, Predicted.of(predictions), predictions["group"].to_numpy(str))
+        if found and found[0] > 0:
+            above.append(table.name(row))
+    if not above:
+        return "- **Labels permuted**: every row is at chance (the interval of Cohen's kappa holds 0)."
+    share = f"{len(above)} of {len(table.rows)} rows are above chance, of which one in 40 is by luck"
+    return f"- **Labels permuted**: {share}: {', '.join(map(escaped, above))}."
+
+
+def against_the_best(store: Store, table: Table) -> str:
+    """Return the Markdown of how the other rows differ from the best one; none where there is one group."""
+    best, *others = table.rows
+    metric = METRICS[table.main]
+    first = store.predictions(best.first.key).set_index("clip")
+    lines = []
+    for row in others:
+        second = store.predictions(row.first.key).set_index("clip")
+        common = first.index.intersection(second.index, sort=False)
+        worse, better = (Predicted.of(predictions.loc[common]) for predictions in (second, first))
+        group = first.loc[common, "group"].to_numpy(str)
+        if len(np.unique(group)) < 2:
+            return ""
+        found = intervals.compare(metric, worse, better, group)
+        lines.append(
+            {
+                "row": escaped(table.name(row)),
+                f"{table.main} less": f"{-found.difference:.3f} [{-found.high:.3f}, {-found.low:.3f}]",
+                "p": f"{found.p:.4f}",
+                "p, Holm": f"{row.standing.p:.4f}",
+                "p, permutation": f"{found.permutation:.4f}",
+                "p, McNemar": f"{found.mcnemar:.4f}",
+            }
+        )
+    title = f"### Against the best: {table.task} on {escaped(table.title)}, {escaped(table.name(best))}"
+    note = (
+        "Paired clip by clip, the first seed of each. `p` and its interval are by the bootstrap over\n"
+        "groups, corrected by Holm for all pairs of the table; the permutation exchanges whole groups;\n"
+        "McNemar's test takes every clip for a group of its own."
+    )
+    return f"{title}\n\n{note}\n\n{tabulate(lines, headers='keys', tablefmt='github', disable_numparse=True)}"
+
+
 def _cells(table: Table) -> list[dict[str, str]]:
     """Return the rows of the table as column -> text."""
-    values = [row.scores[table.main].value for row in table.rows]
-    several_seeds = len({row.seed for row in table.rows}) > 1
-    lines = []
-    for row, value in zip(table.rows, values, strict=True):
-        folds = row.scores[table.main].folds
-        baseline = row.head == BASELINE
-        line = {
-            "rank": str(1 + values.index(value)),
-            "extractor": "any" if baseline else escaped(row.extractor),
-            "view": "" if baseline else row.view,
-            "head": f"{escaped(row.head)} (majority class)" if baseline else escaped(row.head),
-            **({"seed": str(row.seed)} if several_seeds else {}),
-            table.main: f"**{value:.3f}**" if value == values[0] else f"{value:.3f}",
-            "folds": f"{min(folds):.3f} to {max(folds):.3f}" if len(folds) > 1 else "",
-            **{name: f"{score.value:.3f}" for name, score in row.scores.items() if name != table.main},
-            "clips": str(row.n_test),
-            "dim": "" if baseline else str(row.cost.dim),
-            "extract s": "" if baseline else f"{row.cost.extract_s:.2f}",
-            "fit s": f"{row.cost.fit_s:.2f}",
-            "predict s": f"{row.cost.predict_s:.2f}",
+    several_seeds = max(len(row.results) for row in table.rows) > 1
+    names = list(dict.fromkeys(name for row in table.rows for name in row.scores if name != table.main))
+    return [
+        {
+            "rank": _ranks(row),
+            "extractor": "any" if row.first.head == BASELINE else escaped(row.first.extractor),
+            "view": "" if row.first.head == BASELINE else row.first.view,
+            "head": escaped(row.first.head) + (" (majority class)" if row.first.head == BASELINE else ""),
+            table.main: _main(row, table.main),
+            **({"seeds": f"{len(row.results)}, ±{row.spread:.3f}"} if several_seeds else {}),
+            "folds": _folds(row.scores[table.main]),
+            **{name: number(row.scores[name]) if name in row.scores else "" for name in names},
+            "clips": str(row.first.n_test),
+            "groups": str(row.first.n_groups),
+            **_costs(row.first),
         }
-        lines.append(line)
-    return lines
+        for row in table.rows
+    ]
+
+
+def _ranks(row: Row) -> str:
+    low, high = row.standing.low, row.standing.high
+    return str(low) if low == high else f"{low}-{high}"
+
+
+def _main(row: Row, metric: str) -> str:
+    score = row.scores[metric]
+    value = f"**{score.value:.3f}**" if row.standing.tied else f"{score.value:.3f}"
+    return value + _interval(score)
+
+
+def _folds(score: Score) -> str:
+    return f"{min(score.folds):.3f} to {max(score.folds):.3f}" if len(score.folds) > 1 else ""
+
+
+def _costs(result: Result) -> dict[str, str]:
+    baseline = result.head == BASELINE
+    return {
+        "dim": "" if baseline else str(result.cost.dim),
+        "extract s": "" if baseline else f"{result.cost.extract_s:.2f}",
+        "fit s": f"{result.cost.fit_s:.2f}",
+        "predict s": f"{result.cost.predict_s:.2f}",
+    }
+
+
+def number(score: Score) -> str:
+    """Return a score with its interval, if it has one."""
+    return f"{score.value:.3f}{_interval(score)}"
+
+
+def _interval(score: Score) -> str:
+    return "" if score.low is None else f" [{score.low:.3f}, {score.high:.3f}]"
 
 
 def escaped(text: str) -> str:

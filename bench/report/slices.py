@@ -1,11 +1,21 @@
 """Scores by the values of a label column, such as accuracy by SNR."""
 
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
-from bench.metrics import METRICS
-from bench.report.leaderboard import Table, escaped
+from bench import intervals
+from bench.metrics import METRICS, Predicted
+from bench.report import figures
+from bench.report.leaderboard import escaped, number
+from bench.report.tables import Table
 from bench.store import Store
+from bench.types import Score
+
+MOST_LINES = 8
+"""Rows of a table that a figure shows: the best ones."""
 
 
 def scores(store: Store, table: Table, column: str) -> pd.DataFrame:
@@ -14,32 +24,64 @@ def scores(store: Store, table: Table, column: str) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        One row per value, numbers in their order: the number of `clips`, and a column per extractor and head.
+        One row per value, numbers in their order: the number of `clips`, and a column of `Score` per row.
     """
     label = store.labels(table.dataset).set_index("clip")[column]
     metric = METRICS[table.main]
-    parts: dict[str, dict[str, float]] = {}
-    for result in table.rows:
-        predictions = store.predictions(result.key)
+    parts: dict[str, dict[str, object]] = {}
+    for row in table.rows:
+        predictions = store.predictions(row.first.key)
         for value, clips in predictions.groupby(label.loc[predictions["clip"]].to_numpy()):
-            part = parts.setdefault(str(value), {"clips": len(clips)})
-            part[table.name(result)] = metric.score(
-                clips["y_true"].to_numpy(str), clips["y_pred"].to_numpy(str)
-            )
+            predicted = Predicted.of(clips)
+            found = intervals.bounds(metric, predicted, clips["group"].to_numpy(str))
+            part = parts.setdefault(str(value), {"clips": len(clips), "groups": clips["group"].nunique()})
+            part[table.name(row)] = Score(metric.score(predicted), *(found or (None, None)))
     frame = pd.DataFrame.from_dict(parts, orient="index")
-    order = pd.DataFrame(
-        {"number": pd.to_numeric(pd.Series(frame.index), errors="coerce"), "text": frame.index}
-    )
+    order = pd.DataFrame({"number": _numbers(frame.index), "text": frame.index})
     return frame.iloc[order.sort_values(["number", "text"]).index]
 
 
-def section(store: Store, table: Table, column: str) -> str:
-    """Return the Markdown of a table's scores by a column."""
-    frame = scores(store, table, column)
+def _numbers(values: pd.Index) -> pd.Series:
+    return pd.to_numeric(pd.Series(values), errors="coerce")
+
+
+def section(table: Table, column: str, frame: pd.DataFrame, figure: Path | None) -> str:
+    """Return the Markdown of a table's scores by a column; the last row is of each system's worst value."""
     rows = [
-        [escaped(str(value)), str(int(row["clips"])), *(f"{score:.3f}" for score in row.drop("clips"))]
+        [escaped(str(value)), row["clips"], row["groups"], *(_told(each) for each in row.iloc[2:])]
         for value, row in frame.iterrows()
     ]
-    headers = [column, *map(escaped, frame.columns)]
+    worst = [_worst(frame[name], METRICS[table.main].higher_is_better) for name in frame.columns[2:]]
+    headers = [column, "clips", "groups", *map(escaped, frame.columns[2:])]
     title = f"### {table.main} by {column}: {table.task} on {escaped(table.title)}"
-    return f"{title}\n\n{tabulate(rows, headers=headers, tablefmt='github', disable_numparse=True)}"
+    rows.append(["**worst**", "", "", *worst])
+    lines = [title, "", tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)]
+    if figure:
+        lines += ["", f"![{table.main} by {column}]({figure.as_posix()})"]
+    return "\n".join(lines)
+
+
+def _told(score: object) -> str:
+    return number(score) if isinstance(score, Score) else ""
+
+
+def _worst(column: pd.Series, higher_is_better: bool) -> str:
+    """Return the score of the value that a system does worst on."""
+    known = [score for score in column if isinstance(score, Score)]
+    return number((min if higher_is_better else max)(known, key=lambda score: score.value))
+
+
+def draw(table: Table, column: str, frame: pd.DataFrame, path: Path) -> bool:
+    """Write the scores of the best rows by a column of numbers as a figure; return whether it has numbers."""
+    values = _numbers(frame.index).to_numpy()
+    if np.isfinite(values).sum() < 2:
+        return False
+    kept = frame[np.isfinite(values)]
+    best = frame.columns[2 : 2 + MOST_LINES]
+    lines = {
+        str(name): {float(str(x)): score for x, score in kept[name].items() if isinstance(score, Score)}
+        for name in best
+    }
+    title = f"{table.task} on {table.title}"
+    figures.lines(lines, figures.Axes(title, column, table.main), path)
+    return True

@@ -1,5 +1,6 @@
 """`plan` -> cells, `run` -> results."""
 
+from bench.runner.audit import audit, differences, request_of
 from bench.runner.execution import Observer, run
 from bench.runner.export import export
 from bench.runner.planning import Plan, plan, split_table
@@ -7,4 +8,17 @@ from bench.runner.record import Counters
 from bench.runner.request import Request
 from bench.runner.sources import open_dataset
 
-__all__ = ["Counters", "Observer", "Plan", "Request", "export", "open_dataset", "plan", "run", "split_table"]
+__all__ = [
+    "Counters",
+    "Observer",
+    "Plan",
+    "Request",
+    "audit",
+    "differences",
+    "export",
+    "open_dataset",
+    "plan",
+    "request_of",
+    "run",
+    "split_table",
+]

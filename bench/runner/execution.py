@@ -16,13 +16,14 @@ from sklearn.pipeline import Pipeline
 from bench import augment, models, registry, views
 from bench.cache import Cache, Embedded
 from bench.errors import ClipError, PluginError, UnavailableError
-from bench.evaluate import Evaluation, clustering, evaluate, levels, score
+from bench.evaluate import Evaluation, evaluate
 from bench.pipeline import Recipe, Shared
 from bench.runner.cached import Embedder, Listener
 from bench.runner.embedding import cause
 from bench.runner.planning import Plan, Problem
-from bench.runner.record import Counters, record, versions
+from bench.runner.record import Counters, fold_table, record, versions
 from bench.runner.request import Request
+from bench.runner.scoring import scores
 from bench.runner.sources import Source
 from bench.store import Store
 from bench.types import Cell, Cost, Embeddings, Frames, Result, Status
@@ -69,6 +70,8 @@ class _Execution:
         self.store.write_run(record(self.plan, self.request, self.counters, finished=False))
         for name, source in self.plan.sources.items():
             self.store.write_labels(name, source.dataset.table[["clip", *source.dataset.labels]])
+        for (dataset, task), problem in self.plan.problems.items():
+            self.store.write_split(dataset, task, fold_table(self.plan.sources[dataset], problem))
         groups: dict[tuple[str, str], list[Cell]] = {}
         for cell in self.plan.cells:
             if self._reusable(cell):
@@ -109,7 +112,8 @@ class _Execution:
         shared: dict[object, Shared] = {}
         for cell in cells:
             problem = self.plan.problems[cell.dataset, cell.task.name]
-            reduced = shared.setdefault((cell.task.name, cell.view, cell.head.unit, cell.seed), Shared())
+            seen = (cell.task.name, cell.view, cell.head.unit, cell.seed, cell.train_size)
+            reduced = shared.setdefault(seen, Shared())
             try:
                 evaluation = _evaluated(cell, problem, gathered, reduced)
                 result, predictions = _outcome(cell, problem, gathered, evaluation)
@@ -197,6 +201,7 @@ def _evaluated(cell: Cell, problem: Problem, gathered: _Gathered, shared: Shared
         steps=[(spec.name, partial(registry.build, spec, cell.seed)) for spec in cell.steps],
         scaled=cell.head.scale,
         grid=cell.head.grid,
+        train_size=cell.train_size,
     )
     return evaluate(X, y, split, recipe, time.perf_counter, copies, shared)
 
@@ -206,8 +211,10 @@ def _outcome(
 ) -> tuple[Result, pd.DataFrame]:
     """Return a cell's result and its predictions."""
     predictions = evaluation.predictions.rename(columns={"row": "clip"})
-    parent = None if problem.parent is None else problem.parent[gathered.good][predictions["clip"]]
-    predictions["clip"] = gathered.clips[predictions["clip"]]
+    rows = predictions["clip"].to_numpy()
+    parent = None if problem.parent is None else problem.parent[gathered.good][rows]
+    predictions["clip"] = gathered.clips[rows]
+    predictions.insert(2, "group", problem.split.groups[problem.split.group][gathered.good][rows])
     cost = Cost(
         audio_s=round(gathered.audio_s, 3),
         extract_s=round(gathered.extract_s, 4),
@@ -217,14 +224,11 @@ def _outcome(
     )
     result = replace(
         _unfinished(cell, Status.OK),
-        scores={
-            **score(predictions, cell.task.metrics),
-            **levels(predictions, cell.task.metrics[0], parent),
-            **clustering(predictions),
-        },
+        scores=scores(predictions, cell.task.metrics, parent),
         n_train=evaluation.n_train,
         n_test=len(predictions),
         n_classes=predictions["y_true"].nunique(),
+        n_groups=predictions["group"].nunique(),
         n_bad=int((~gathered.good).sum()),
         cost=cost,
         env=versions(["scikit-learn", *cell.extractor.requires, *cell.head.requires]),
@@ -257,5 +261,6 @@ def _unfinished(cell: Cell, status: Status, reason: str = "") -> Result:
         synthetic=cell.synthetic,
         preprocess=", ".join(cell.extractor.preprocess),
         augment=cell.augment,
+        train_size=cell.train_size,
         reason=reason,
     )

@@ -1,7 +1,8 @@
 """Names -> extractors and heads, each with the digest of all that changes what it makes."""
 
-from dataclasses import dataclass, replace
-from typing import get_args
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args
 
 import bench
 from bench import audio, devices, preprocess, registry, weights
@@ -17,12 +18,19 @@ JOIN = "+"
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """An extractor or head with the digest of all that changes what it makes, or with why it cannot run."""
+    """An extractor or head with the digest of all that changes what it makes, or with why it cannot run.
+
+    Parameters
+    ----------
+    identity : Mapping[str, Any]
+        What the digest is of.
+    """
 
     spec: Spec
     digest: str = ""
     obstacle: tuple[Status, str] | None = None
     steps: tuple[Spec, ...] = ()
+    identity: Mapping[str, Any] = field(default_factory=dict)
 
 
 def extractors(request: Request, declared: Registry) -> list[tuple[Learner, View]]:
@@ -82,8 +90,12 @@ def _with_steps(head: Spec, request: Request, declared: Registry) -> Learner:
     steps = [_learner(registry.find("reducer", name, declared.reducers), request) for name in head.steps]
     made = _learner(head, request)
     obstacle = next((each.obstacle for each in (*steps, made) if each.obstacle), None)
-    identity = digest([made.digest, head.scale, head.grid, [step.digest for step in steps]])
-    return replace(made, digest=identity, obstacle=obstacle, steps=tuple(step.spec for step in steps))
+    whole = digest([made.digest, head.scale, head.grid, [step.digest for step in steps]])
+    told = {"unit": head.unit, "scale": head.scale, "grid": head.grid}
+    before = {step.spec.name: step.identity for step in steps}
+    identity = {**made.identity, **told, **({"steps": before} if steps else {})}
+    specs = tuple(step.spec for step in steps)
+    return replace(made, digest=whole, obstacle=obstacle, steps=specs, identity=identity)
 
 
 def _learner(spec: Spec, request: Request) -> Learner:
@@ -111,7 +123,7 @@ def _learner(spec: Spec, request: Request) -> Learner:
     if spec.kind == "extractor":
         steps = preprocess.identity(preprocess.parse(spec.preprocess))
         identity = {**identity, "audio": {**audio.identity(), **steps}}
-    return Learner(spec, digest({**identity, "bench": bench.__version__}))
+    return Learner(spec, digest({**identity, "bench": bench.__version__}), identity=identity)
 
 
 def _running(spec: Spec, wanted: str, device: str) -> Spec:

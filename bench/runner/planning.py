@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench import audio, augment, registry
 from bench.datasets import splits
@@ -24,16 +24,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Problem:
-    """A task over a dataset: the labels, the split, and for segments the clips that they are of."""
+    """A task over a dataset: the labels, the split, and for segments the clips that they are of.
+
+    Parameters
+    ----------
+    protocol : str
+        The split in words, and whether groups have exchanged their labels.
+    """
 
     task: Task
     y: Labels
     split: Split
     parent: Labels | None
+    protocol: str
 
 
-Point = tuple[tuple[Learner, View], Learner, int]
-"""What a cell adds to a dataset and a task: extractor with view, head, seed."""
+TARGET_METRICS = ("accuracy", "balanced_accuracy", "f1_macro")
+"""Of a task that is made of a label column."""
+
+Point = tuple[tuple[Learner, View], Learner, int, float]
+"""What a cell adds to a dataset and a task: extractor with view, head, seed, share of the training groups."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,11 +58,14 @@ class Plan:
         By the names of dataset and task.
     digests : Mapping[str, str]
         By the extractor's name: what the cache keeps its embeddings under.
+    identities : Mapping[str, Mapping[str, Any]]
+        By the names of extractors and heads: all that changes what they make.
     """
 
     sources: Mapping[str, Source]
     problems: Mapping[tuple[str, str], Problem]
     digests: Mapping[str, str]
+    identities: Mapping[str, Mapping[str, Any]]
     cells: Sequence[Cell]
     rejected: Sequence[Result]
 
@@ -74,7 +87,7 @@ def plan(request: Request, declared: Registry) -> Plan:
     tasks = asked or _offered(sources, declared)
     _refuse_hopeless(tasks, sources)
 
-    matrix = list(itertools.product(extractors, heads, request.seeds))
+    matrix = list(itertools.product(extractors, heads, request.seeds, request.train_sizes))
     problems: dict[tuple[str, str], Problem] = {}
     cells: list[Cell] = []
     rejected: list[Result] = []
@@ -93,14 +106,19 @@ def plan(request: Request, declared: Registry) -> Plan:
             rejected += [_reject(dataset, task, point, status, str(error)) for point in matrix]
             continue
         parent = dataset.table["parent"].to_numpy(str) if "parent" in dataset.labels else None
-        problem = Problem(task, splits.target(dataset, task), split, parent)
+        y, protocol = splits.target(dataset, task), split.label
+        if request.permute_labels:
+            y, protocol = splits.permuted(y, split), f"{protocol}, labels permuted"
+        problem = Problem(task, y, split, parent, protocol)
         problems[dataset.name, task.name] = problem
         points = [point for point in matrix if not _obstacle(point)]
         cells += _cells(source, problem, points, request.augmented)
         rejected += [_reject(dataset, task, point, *o) for point in matrix if (o := _obstacle(point))]
     cells = list({cell.key: cell for cell in cells}.values())  # frames have no pooling, and so on
     digests = {extractor.spec.name: extractor.digest for extractor, _ in extractors}
-    return Plan(sources, problems, digests, cells, rejected)
+    learnt = [*(extractor for extractor, _ in extractors), *heads]
+    identities = {learner.spec.name: learner.identity for learner in learnt}
+    return Plan(sources, problems, digests, identities, cells, rejected)
 
 
 def _asked(request: Request, declared: Registry) -> list[Task]:
@@ -112,7 +130,7 @@ def _asked(request: Request, declared: Registry) -> list[Task]:
     if groups and not target:
         raise UsageError(f"--task-group {','.join(groups)}: of which task? give --task-target too")
     if target:
-        tasks.append(Task(target, target, groups or ("recording",), tuple(METRICS)))
+        tasks.append(Task(target, target, groups or ("recording",), TARGET_METRICS))
     return tasks
 
 
@@ -144,6 +162,11 @@ def _refuse_hopeless(tasks: Sequence[Task], sources: Mapping[str, Source]) -> No
             )
         for metric in task.metrics:
             registry.find("metric", metric, METRICS)
+        if METRICS[task.metrics[0]].needs != "labels":
+            raise UsageError(
+                f"{task.place}: task '{task.name}' ranks by '{task.metrics[0]}', which not every head gives; "
+                "put a metric of labels first, such as accuracy"
+            )
         if not any(task.target in source.dataset.labels for source in sources.values()):
             raise UsageError(f"task '{task.name}' predicts the column '{task.target}', but {described}")
     if not tasks:
@@ -151,7 +174,7 @@ def _refuse_hopeless(tasks: Sequence[Task], sources: Mapping[str, Source]) -> No
 
 
 def _obstacle(point: Point) -> tuple[Status, str] | None:
-    (extractor, view), head, _ = point
+    (extractor, view), head, *_ = point
     if view.pool == UNPOOLED and head.spec.unit in {"clip", "layers"}:
         return Status.SKIPPED, f"head '{head.spec.name}' sees pooled vectors, and @pool=none makes none"
     return extractor.obstacle or head.obstacle
@@ -159,24 +182,31 @@ def _obstacle(point: Point) -> tuple[Status, str] | None:
 
 def _cells(source: Source, problem: Problem, matrix: Sequence[Point], augmented: str) -> list[Cell]:
     """Return the cell of every point."""
-    dataset, task, split = source.dataset, problem.task, problem.split
-    columns = (dataset.table["clip"].tolist(), source.contents, problem.y.tolist(), split.fold.tolist())
+    dataset, task = source.dataset, problem.task
+    columns = (
+        dataset.table["clip"].tolist(),
+        source.contents,
+        problem.y.tolist(),
+        problem.split.fold.tolist(),
+    )
     shared = {
         "dataset": [dataset.name, dataset.version],
         "task": [task.name, task.target, task.metrics],
-        "split": split.label,
+        "split": problem.protocol,
         "clips": digest(list(zip(*columns, strict=True))),
     }
     if source.copies:
         shared["copies"] = digest(source.copies)
     cells = []
-    for (extractor, asked), head, seed in matrix:
+    for (extractor, asked), head, seed, train_size in matrix:
         view = _seen(asked, head.spec)
         point = {"extractor": extractor.digest, "view": asdict(view), "head": head.digest, "seed": seed}
+        if train_size < 1:
+            point["train_size"] = train_size
         key = digest({**shared, **point})
         specs = (extractor.spec, view, head.spec)
         names = (dataset.name, dataset.synthetic, task)
-        cells.append(Cell(*names, *specs, seed, split.label, key, head.steps, augmented))
+        cells.append(Cell(*names, *specs, seed, problem.protocol, key, head.steps, augmented, train_size))
     return cells
 
 
@@ -189,7 +219,7 @@ def _seen(view: View, head: Spec) -> View:
 
 def _reject(dataset: Dataset, task: Task, point: Point, status: Status, reason: str) -> Result:
     """Return the result of a point that cannot be computed; its key is that of no cell."""
-    (extractor, view), head, seed = point
+    (extractor, view), head, seed, train_size = point
     names = (dataset.name, task.name, extractor.spec.name, str(view), head.spec.name)
-    key = digest(["not computed", *names, seed])
-    return Result(key, *names, seed, "", status, dataset.synthetic, reason=reason)
+    key = digest(["not computed", *names, seed, train_size])
+    return Result(key, *names, seed, "", status, dataset.synthetic, reason=reason, train_size=train_size)

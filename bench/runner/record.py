@@ -6,18 +6,24 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 import bench
 from bench.runner.planning import Plan, Problem
 from bench.runner.request import Request
 from bench.runner.sources import Source
+from bench.store import fingerprint
 from bench.types import digest
 
 RUN_SCHEMA = 1
 """Version of run.json."""
+
+GROUP_PREFIX = "group "
+"""Of the columns of a split's table that hold groups."""
 
 
 @dataclass(slots=True)
@@ -40,6 +46,8 @@ def record(plan: Plan, request: Request, counters: Counters, *, finished: bool) 
     return {
         "schema": RUN_SCHEMA,
         "command": request.command,
+        "request": _asked(request),
+        "folder": str(Path.cwd()),
         "finished": finished,
         "env": {
             **versions(["numpy", "scikit-learn"]),
@@ -48,7 +56,10 @@ def record(plan: Plan, request: Request, counters: Counters, *, finished: bool) 
         },
         "counters": dataclasses.asdict(counters),
         "datasets": {name: _described(source) for name, source in plan.sources.items()},
-        "tables": [_table(dataset, problem, request) for (dataset, _), problem in plan.problems.items()],
+        "tables": [
+            _table(plan.sources[dataset], problem, request) for (dataset, _), problem in plan.problems.items()
+        ],
+        "identities": plan.identities,
         "cells": [cell.key for cell in plan.cells] + [result.key for result in plan.rejected],
     }
 
@@ -65,14 +76,35 @@ def _described(source: Source) -> Mapping[str, Any]:
     }
 
 
-def _table(dataset: str, problem: Problem, request: Request) -> Mapping[str, Any]:
+def _asked(request: Request) -> Mapping[str, Any]:
+    """Return what makes the same request again, but for the folder of caches."""
+    asked = dataclasses.asdict(request)
+    return {name: value for name, value in asked.items() if name not in {"home", "command"}}
+
+
+def fold_table(source: Source, problem: Problem) -> pd.DataFrame:
+    """Return the content, label, fold and groups of every clip."""
+    columns = {
+        "clip": source.dataset.table["clip"].to_numpy(),
+        "content": list(source.contents),
+        "y": problem.y,
+        "fold": problem.split.fold,
+    }
+    groups = {f"{GROUP_PREFIX}{name}": group for name, group in problem.split.groups.items()}
+    return pd.DataFrame({**columns, **groups})
+
+
+def _table(source: Source, problem: Problem, request: Request) -> Mapping[str, Any]:
     task, split = problem.task, problem.split
     return {
-        "dataset": dataset,
+        "dataset": source.dataset.name,
         "task": task.name,
         "about": task.about,
         "metrics": list(task.metrics),
-        "split": split.label,
+        "split": problem.protocol,
+        "split_digest": fingerprint(fold_table(source, problem)),
+        "group": split.group,
+        "permuted": request.permute_labels,
         "augment": request.augmented,
         "note": split.note,
         "apart": [] if split.leaky else list(split.groups),
@@ -80,7 +112,14 @@ def _table(dataset: str, problem: Problem, request: Request) -> Mapping[str, Any
         "n_groups": len(np.unique(split.groups[split.group])),
         "n_folds": len(list(split.rounds())),
         "n_classes": len(np.unique(problem.y)),
+        "fewest_groups": _fewest_groups(problem),
     }
+
+
+def _fewest_groups(problem: Problem) -> tuple[str, int]:
+    """Return the class with the fewest groups, and how many it has."""
+    counts = pd.Series(problem.split.groups[problem.split.group]).groupby(problem.y).nunique()
+    return str(counts.idxmin()), int(counts.min())
 
 
 def versions(distributions: Sequence[str]) -> dict[str, str]:

@@ -31,6 +31,10 @@ class Request:
         What `bench.augment` does to copies of the training clips.
     copies : int
         Of each training clip, if they are augmented.
+    permute_labels : bool
+        Whether groups exchange their labels, so that what still scores above chance has leaked.
+    train_sizes : Sequence[float]
+        Shares of the training groups to learn from, in (0, 1].
     device, precision, runtime : str
         As `devices.resolve` and `devices.runtime` take them.
     """
@@ -54,6 +58,8 @@ class Request:
     save_models: bool = False
     precision: str = "fp32"
     runtime: str = "auto"
+    permute_labels: bool = False
+    train_sizes: Sequence[float] = (1.0,)
 
     @property
     def augmented(self) -> str:

@@ -1,0 +1,41 @@
+"""Learning curves: scores by the share of the training groups that was learnt from."""
+
+from pathlib import Path
+
+from tabulate import tabulate
+
+from bench.report import figures
+from bench.report.leaderboard import escaped, number
+from bench.report.tables import Table
+from bench.types import BASELINE, Score
+
+
+def curves(table: Table) -> dict[str, dict[float, Score]]:
+    """Return name -> share -> score of the rows that learnt from several shares, the best first."""
+    found: dict[str, dict[float, Score]] = {}
+    for row in (*table.rows, *table.smaller):
+        if row.first.head != BASELINE:
+            found.setdefault(table.name(row), {})[row.first.train_size] = row.scores[table.main]
+    return {name: curve for name, curve in found.items() if len(curve) > 1}
+
+
+def section(table: Table, figure: Path) -> str:
+    """Return the Markdown of a table's learning curves."""
+    found = curves(table)
+    sizes = sorted({size for curve in found.values() for size in curve})
+    rows = [
+        [escaped(name), *(number(curve[size]) if size in curve else "" for size in sizes)]
+        for name, curve in found.items()
+    ]
+    headers = ["row", *(f"{size:g} of the groups" for size in sizes)]
+    title = f"### {table.main} by training size: {table.task} on {escaped(table.title)}"
+    body = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
+    return f"{title}\n\n{body}\n\n![learning curves]({figure.as_posix()})"
+
+
+def draw(table: Table, path: Path) -> None:
+    """Write a table's learning curves as a figure."""
+    words = figures.Axes(
+        f"{table.task} on {table.title}", "share of the training groups", table.main, log=True
+    )
+    figures.lines(curves(table), words, path)

@@ -1,0 +1,164 @@
+"""`bench audit` finds what was tampered with, and `bench rerun` computes the same again."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import soundfile
+
+from bench.runner import embedding
+from bench.store import Store
+
+WORDS = ["run", "--tasks", "speaker", "--extractors", "mfcc-13", "--heads", "svm,kmeans", "--out", "out"]
+
+
+@pytest.fixture
+def done(bench, digits: Path, tmp_path: Path):
+    """Return a run over copies of the recordings, split by a file."""
+    table = pd.read_csv(digits, dtype=str)
+    for number, path in enumerate(table["path"]):
+        shutil.copy(path, tmp_path / f"{number}.wav")
+    table.assign(path=[f"{number}.wav" for number in range(len(table))]).to_csv("clips.csv", index=False)
+    folds = pd.DataFrame({"session": list("0123"), "fold": list("0011")})
+    folds.to_csv("folds.csv", index=False)
+    made = bench(*WORDS, "--datasets", "clips.csv", "--split", "folds.csv")
+    assert made.exit_code == 0, made.stderr
+    return Store(tmp_path / "out")
+
+
+def said(bench) -> list[str]:
+    result = bench("audit", "out")
+    assert result.exit_code == (0 if "verified" in result.stdout else 1)
+    return result.stdout.splitlines()
+
+
+def key_of(store: Store, head: str) -> str:
+    return next(result.key for result in store.results().values() if result.head == head)
+
+
+def test_an_untouched_run_is_verified_from_any_folder(bench, done, tmp_path: Path, monkeypatch):
+    assert said(bench) == ["out: verified"]
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert bench("audit", tmp_path / "out").exit_code == 0
+
+
+def test_one_changed_prediction_is_found(bench, done):
+    path = done.predictions_path(key_of(done, "svm"))
+    predictions = pd.read_parquet(path)
+    row = predictions.index[predictions["y_pred"] == predictions["y_true"]][0]
+    predictions.loc[row, "y_pred"] = next(n for n in predictions["y_true"] if n != predictions["y_true"][row])
+    predictions.to_parquet(path, index=False)
+    first, *_, last = said(bench)
+    assert "x svm, seed 0: its predictions are not the ones that were scored" in first
+    assert any(
+        "x svm, seed 0: accuracy is" in line and "its predictions give" in line for line in said(bench)
+    )
+    assert last.endswith("differences")
+
+
+def test_a_changed_error_that_leaves_every_score_is_found(bench, done):
+    path = done.predictions_path(key_of(done, "svm"))
+    predictions = pd.read_parquet(path)
+    predictions.loc[0, "score_theo"] += 1e-9
+    predictions.to_parquet(path, index=False)
+    assert len(said(bench)) == 2
+
+
+def test_predictions_that_are_gone_are_found(bench, done):
+    done.predictions_path(key_of(done, "svm")).unlink()
+    assert "x svm, seed 0: its predictions are gone" in said(bench)[0]
+
+
+def test_a_swapped_split_file_is_found(bench, done):
+    pd.DataFrame({"session": list("0123"), "fold": list("0101")}).to_csv("folds.csv", index=False)
+    found = said(bench)
+    assert found[0].startswith("clips, speaker: 24 clips have another fold: ")
+    assert len(found) == 2
+
+
+def test_a_stored_split_that_leaks_is_found(bench, done):
+    split = done.split("clips", "speaker")
+    split.loc[split.index[split["fold"] == "0"][0], "fold"] = "1"
+    done.write_split("clips", "speaker", split)
+    found = "\n".join(said(bench))
+    assert "the stored split is not the one that run.json names" in found
+    assert "stands on both sides" in found or "session" in found
+    assert "its predictions have another fold than the split" in found
+
+
+def test_a_changed_audio_file_is_found(bench, done):
+    samples, rate = soundfile.read("7.wav")
+    soundfile.write("7.wav", samples * 0.5, rate)
+    assert said(bench)[0] == "clips, speaker: 1 clips have another audio: 7.wav"
+
+
+def test_clips_that_are_gone_or_new_are_found(bench, done):
+    table = pd.read_csv("clips.csv", dtype=str)
+    pd.concat([table.iloc[1:], table.iloc[:1].assign(path="new.wav")]).to_csv("clips.csv", index=False)
+    Path("0.wav").rename("new.wav")
+    assert said(bench)[:2] == [
+        "clips, speaker: 1 clips are gone: 0.wav",
+        "clips, speaker: 1 clips are new: new.wav",
+    ]
+
+
+def test_a_result_line_edited_by_hand_is_found(bench, done):
+    lines = done.results_path.read_text().splitlines()
+    number = next(i for i, line in enumerate(lines) if '"head": "svm"' in line)
+    line = json.loads(lines[number])
+    line["scores"]["accuracy"]["value"] = 0.999
+    lines[number] = json.dumps(line)
+    done.results_path.write_text("\n".join(lines) + "\n")
+    found = said(bench)
+    assert found[0].endswith(f"results.jsonl:{number + 1}: is not as it was written")
+    assert "accuracy is 0.999000" in found[1]
+
+
+def test_data_that_are_gone_are_said(bench, done):
+    Path("clips.csv").unlink()
+    assert said(bench)[0].startswith("the run cannot be planned again: ")
+
+
+def test_a_changed_plugin_is_found(bench, digits: Path, tmp_path: Path):
+    (tmp_path / "registry").mkdir()
+    entry = '[mine]\nfactory = "sklearn.neighbors:KNeighborsClassifier"\nparams = {{ n_neighbors = {} }}\n'
+    (tmp_path / "registry" / "heads.toml").write_text(entry.format(3))
+    bench("run", "--tasks", "speaker", "--datasets", digits, "--extractors", "mfcc-13", "--heads", "mine")
+    (tmp_path / "registry" / "heads.toml").write_text(entry.format(5))
+    assert bench("audit", "bench-out").stdout.splitlines()[0] == "mine: params changed since"
+
+
+def test_a_run_is_computed_again_and_is_the_same(bench, done, tmp_path: Path):
+    again = bench("rerun", "out/run.json")
+    assert again.exit_code == 0
+    assert again.stdout.endswith("out-rerun: the same, bit for bit\n")
+    assert Store(tmp_path / "out-rerun").results().keys() == done.results().keys()
+    refused = bench("rerun", "out", "--out", "out")
+    assert (refused.exit_code, "expected another folder" in refused.stderr) == (2, True)
+
+
+def test_what_moved_is_said(bench, done):
+    samples, rate = soundfile.read("7.wav")
+    soundfile.write("7.wav", samples[: len(samples) // 2], rate)
+    again = bench("rerun", "out/run.json", "--out", "new")
+    assert again.exit_code == 1
+    assert any("x svm, seed 0" in line and "predictions differ" in line for line in again.stdout.splitlines())
+
+
+def lines(out: Path) -> list[dict]:
+    found = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name not in {"cost", "seal"}} for line in found]
+
+
+def test_batches_and_threads_change_nothing_but_cost(bench, done, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(embedding, "BATCH_CLIPS", 5)
+    monkeypatch.setattr(embedding, "READERS", 1)
+    monkeypatch.setattr(embedding, "DECODED_SECONDS", 1.0)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "other cache"))
+    bench("rerun", "out/run.json", "--out", "new")
+    assert lines(tmp_path / "new") == lines(tmp_path / "out")

@@ -1,0 +1,167 @@
+"""Intervals and tests beside plain loops, scipy, and simulations with a known truth."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.special import expit
+
+from bench import intervals
+from bench.intervals import bounds, compare, draws, holm, mcnemar, permutation, standings
+from bench.metrics import METRICS, Predicted
+
+ACCURACY = METRICS["accuracy"]
+
+
+def predicted(right: np.ndarray) -> Predicted:
+    return Predicted(np.full(right.size, "a"), np.where(right, "a", "b"), np.array(["a", "b"]))
+
+
+@pytest.fixture
+def clips():
+    """Return predictions of three classes by 12 speakers, with probabilities, and the speakers."""
+    rng = np.random.default_rng(0)
+    classes, group = np.array(list("abc")), rng.integers(12, size=150).astype(str)
+    y_true = rng.choice(classes, 150)
+    scores = rng.dirichlet(np.ones(3), 150) + 0.5 * (y_true[:, None] == classes)
+    scores /= scores.sum(axis=1, keepdims=True)
+    return Predicted(y_true, classes[scores.argmax(axis=1)], classes, scores), group
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_draw_is_the_metric_of_whole_groups_drawn_with_replacement(name: str, clips):
+    p, group = clips
+    found = draws(METRICS[name], p, group, n_draws=5, seed=3)
+    names = np.unique(group)
+    drawn = np.random.default_rng(3).integers(len(names), size=(5, len(names)))
+    for value, numbers in zip(found, drawn, strict=True):
+        rows = np.concatenate([np.flatnonzero(group == names[number]) for number in numbers])
+        assert value == pytest.approx(METRICS[name].score(p.take(rows)))
+
+
+@pytest.mark.parametrize("name", ["accuracy", "roc_auc", "eer"])
+def test_draws_do_not_depend_on_how_many_fit_into_memory(name: str, clips, monkeypatch):
+    whole = draws(METRICS[name], *clips, n_draws=20)
+    monkeypatch.setattr(intervals, "AT_ONCE", 7 * 450)
+    np.testing.assert_allclose(draws(METRICS[name], *clips, n_draws=20), whole)
+
+
+def test_an_interval_holds_its_score_and_narrows_with_the_groups(clips):
+    p, group = clips
+    low, high = bounds(ACCURACY, p, group)
+    assert low < ACCURACY.score(p) < high
+    four = [Predicted(*(np.tile(each, 4) for each in (p.y_true, p.y_pred)), p.classes), np.tile(group, 4)]
+    four[1] = np.char.add(four[1], np.repeat(list("wxyz"), 150))
+    narrow = bounds(ACCURACY, *four)
+    assert (narrow[1] - narrow[0]) == pytest.approx((high - low) / 2, rel=0.25)
+
+
+def test_a_perfect_score_of_few_groups_is_not_certain():
+    p = predicted(np.ones(60, dtype=bool))
+    low, high = bounds(ACCURACY, p, np.repeat(list("uvwxyz"), 10))
+    assert high == 1
+    assert low == pytest.approx(stats.binomtest(6, 6).proportion_ci(0.95, "wilson").low)
+    low, high = bounds(ACCURACY, predicted(np.zeros(60, dtype=bool)), np.repeat(list("uvwxyz"), 10))
+    assert (low, high) == (0, pytest.approx(stats.binomtest(0, 6).proportion_ci(0.95, "wilson").high))
+
+
+def test_of_one_group_or_too_many_trials_there_is_no_interval(clips, monkeypatch):
+    p, _ = clips
+    assert bounds(ACCURACY, p, np.full(150, "one")) is None
+    monkeypatch.setattr(intervals, "MOST", 1000)
+    assert bounds(METRICS["eer"], *clips) is None
+
+
+def test_groups_cover_where_clips_do_not():
+    rng = np.random.default_rng(0)
+    truth = expit(1.5 + rng.standard_normal(1_000_000)).mean()
+    speaker, clip = np.repeat(np.arange(20), 20).astype(str), np.arange(400).astype(str)
+    hits = np.zeros(2)
+    for _ in range(200):
+        p = predicted((rng.random((20, 20)) < expit(1.5 + rng.standard_normal((20, 1)))).ravel())
+        found = [bounds(ACCURACY, p, group) for group in (speaker, clip)]
+        hits += [low <= truth <= high for low, high in found]
+    by_speaker, by_clip = hits / 200
+    assert 0.90 <= by_speaker <= 0.99, "docs/numbers.md has the figures of 2,000 draws"
+    assert by_clip < 0.85
+
+
+def test_a_comparison_is_paired_by_groups(clips):
+    p, group = clips
+    rng = np.random.default_rng(1)
+    worse = Predicted(p.y_true, np.where(rng.random(150) < 0.4, "a", p.y_pred), p.classes)
+    found = compare(ACCURACY, p, worse, group)
+    assert found.difference == pytest.approx(ACCURACY.score(p) - ACCURACY.score(worse))
+    assert 0 < found.low < found.difference < found.high
+    assert max(found.p, found.permutation, found.mcnemar) < 0.01
+    back = compare(ACCURACY, worse, p, group)
+    assert (back.difference, back.p) == (pytest.approx(-found.difference), pytest.approx(found.p))
+    assert compare(ACCURACY, p, p, group).p == 1
+
+
+def test_rows_of_other_clips_are_not_compared(clips):
+    p, group = clips
+    other = Predicted(p.y_true[::-1], p.y_pred, p.classes)
+    with pytest.raises(ValueError, match="not tested on the same clips"):
+        compare(ACCURACY, p, other, group)
+    with pytest.raises(ValueError, match="of one group"):
+        compare(ACCURACY, p, p, np.full(150, "one"))
+
+
+def test_the_bootstraps_p_is_near_a_t_test_of_the_groups_differences():
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(40), 10).astype(str)
+    a, b = (rng.random(400) < share for share in (0.8, 0.74))
+    gap = (a.astype(float) - b).reshape(40, 10).mean(axis=1)
+    expected = stats.ttest_1samp(gap, 0).pvalue
+    assert compare(ACCURACY, predicted(a), predicted(b), group).p == pytest.approx(expected, rel=0.2)
+
+
+def test_the_permutation_is_exact_beside_all_ways_of_exchanging():
+    rng = np.random.default_rng(2)
+    group = np.repeat(np.arange(8), 5).astype(str)
+    a, b = rng.random(40) < 0.9, rng.random(40) < 0.6
+    gap = (a.astype(float) - b).reshape(8, 5).sum(axis=1)
+    signs = np.array(np.meshgrid(*[[-1, 1]] * 8)).reshape(8, -1)
+    exact = (np.abs(gap @ signs) >= abs(gap.sum()) - 1e-9).mean()
+    found = permutation(ACCURACY, predicted(a), predicted(b), group, n_draws=4000)
+    assert found == pytest.approx(exact, abs=0.02)
+
+
+def test_mcnemar_is_the_binomial_test_of_what_one_row_alone_gets_right():
+    a = predicted(np.array([True] * 9 + [False] * 2 + [True] * 5))
+    b = predicted(np.array([False] * 9 + [True] * 2 + [True] * 5))
+    assert mcnemar(a, b) == pytest.approx(stats.binomtest(9, 11).pvalue)
+    assert mcnemar(a, a) == 1
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_holm_is_its_definition(p: list[float]):
+    order = sorted(range(len(p)), key=lambda i: p[i])
+    expected, running = {}, 0.0
+    for step, place in enumerate(order):
+        running = max(running, p[place] * (len(p) - step))
+        expected[place] = min(1.0, running)
+    assert holm(p) == pytest.approx([expected[i] for i in range(len(p))])
+
+
+def test_ranks_are_ranges_over_what_the_data_tell_apart():
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(60), 10).astype(str)
+    shares = (0.95, 0.94, 0.7, 0.3)
+    rows = [predicted(rng.random(600) < share) for share in shares]
+    values = np.array([ACCURACY.score(row) for row in rows])
+    samples = np.array([draws(ACCURACY, row, group) for row in rows])
+    found = standings(values, samples, 60)
+    assert [(each.low, each.high, each.tied) for each in found] == [
+        (1, 2, True),
+        (1, 2, True),
+        (3, 3, False),
+        (4, 4, False),
+    ]
+    turned = standings(values, samples, 60, higher_is_better=False)
+    assert [(each.low, each.high) for each in turned] == [(3, 4), (3, 4), (2, 2), (1, 1)]
+    assert standings(values[:1], samples[:1], 60)[0].tied
+    alone = standings(values, samples, 1)
+    assert {(each.low, each.high, each.tied) for each in alone} == {(1, 4, True)}, "one group tells nothing"
