@@ -70,8 +70,7 @@ class Store:
         for number, line in enumerate(text.split("\n")[:-1], start=1):
             where = f"{self.results_path}:{number}"
             try:
-                fields = json.loads(line)
-                fields.pop("seal", None)
+                fields = _unsealed(line)
                 newer = fields["schema"] > SCHEMA
                 result = None if newer else _result(fields)
             except (ValueError, KeyError, TypeError) as error:
@@ -86,8 +85,7 @@ class Store:
     def broken_seals(self) -> list[int]:
         """Return the numbers of the lines of results.jsonl that are not as they were written."""
         lines = self.results_path.read_text(encoding="utf-8").split("\n")[:-1]
-        fields = [{name: v for name, v in json.loads(line).items() if name != "seal"} for line in lines]
-        return [n for n, (line, own) in enumerate(zip(lines, fields, strict=True), 1) if line != _line(own)]
+        return [number for number, line in enumerate(lines, 1) if line != _line(_unsealed(line))]
 
     def append(self, result: Result, predictions: pd.DataFrame | None = None) -> None:
         """Keep a result, its predictions first: a line never names predictions that are not there."""
@@ -188,9 +186,25 @@ def fingerprint(table: pd.DataFrame) -> str:
 
 
 def _line(fields: Mapping[str, Any]) -> str:
-    """Return a line of results.jsonl: a result's fields and, last, their seal."""
-    text = json.dumps(fields, allow_nan=False)
-    return json.dumps({**fields, "seal": hashlib.sha256(text.encode()).hexdigest()[:32]}, allow_nan=False)
+    """Return a line of results.jsonl: a result's fields with a seal on them, and another one on the cost.
+
+    The cost is sealed by itself, so that lines of equal runs differ in nothing else.
+    """
+    rest = {name: value for name, value in fields.items() if name != "cost"}
+    cost = {**fields["cost"], "seal": _seal(fields["cost"])}
+    return json.dumps({**fields, "cost": cost, "seal": _seal(rest)}, allow_nan=False)
+
+
+def _seal(fields: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields, allow_nan=False).encode()).hexdigest()[:32]
+
+
+def _unsealed(line: str) -> dict[str, Any]:
+    """Return the fields of a line without its seals."""
+    fields: dict[str, Any] = json.loads(line)
+    fields.pop("seal", None)
+    fields.get("cost", {}).pop("seal", None)
+    return fields
 
 
 @contextmanager

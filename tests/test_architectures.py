@@ -6,7 +6,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra 'neural'")
 
 from bench.heads import architectures  # noqa: E402
-from bench.heads.network import Network, _parts  # noqa: E402
+from bench.heads.network import Network  # noqa: E402
+from bench.heads.parts import parts  # noqa: E402
 
 SEQUENCES = ["AttentionPool", "Cnn2d", "Vgg", "BcResNet", "MhattKws"]
 
@@ -47,11 +48,11 @@ def test_what_lies_behind_a_clip_changes_nothing(name: str, dim: int):
 def test_what_says_when_to_stop_shares_no_group_with_what_is_trained_on():
     groups = np.repeat([f"g{number}" for number in range(10)], 4)
     codes = np.repeat(np.arange(10) % 2, 4)
-    learnt, held_out = _parts(codes, groups, 0)
+    learnt, held_out = parts(codes, groups, 0)
     assert len(learnt) + len(held_out) == 40
     assert len(held_out) == 8
     assert not set(groups[learnt]) & set(groups[held_out])
-    alone, none = _parts(codes, codes.astype(str), 0)
+    alone, none = parts(codes, codes.astype(str), 0)
     assert (len(alone), len(none)) == (40, 0), "a class of one group"
 
 

@@ -14,11 +14,14 @@ from bench import cli, registry
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DATA = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+NUMBERS = (ROOT / "docs" / "numbers.md").read_text(encoding="utf-8")
 EXTRACTORS = (ROOT / "docs" / "extractors.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README + DATA + EXTRACTORS, re.MULTILINE | re.DOTALL)
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", README + DATA + EXTRACTORS + NUMBERS, re.MULTILINE | re.DOTALL
+    )
 
 
 def options() -> set[str]:
@@ -87,6 +90,7 @@ def test_the_leaderboard_of_the_readme_is_the_published_one():
         "docs/data.md",
         "docs/extractors.md",
         "docs/heads.md",
+        "docs/numbers.md",
         "reports/demo/README.md",
     ],
 )

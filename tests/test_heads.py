@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import softmax
 from scipy.stats import binomtest
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_wine
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.metrics import adjusted_rand_score, log_loss, normalized_mutual_info_score
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import LabelEncoder, StandardScaler
@@ -161,9 +163,12 @@ def test_labels_in_random_order_are_predicted_by_chance(name: str):
     assert interval.low <= 1 / 3 <= interval.high
 
 
-@pytest.mark.parametrize("name", ["svm", "logreg", "knn", "gbdt", "mlp", "layer-weights", "attention-pool"])
+@pytest.mark.parametrize(
+    "name",
+    "svm logreg knn gbdt rf lda gmm kmeans mlp cnn1d layer-weights attention-pool bcresnet-1 mhatt-kws".split(),
+)
 def test_a_thousand_classes_fit_into_memory(name: str):
-    few = {"n_estimators": 1} if name == "gbdt" else {}
+    few = {"n_estimators": 1} if name in {"gbdt", "rf"} else {}
     if HEADS[name].factory.endswith(":Network"):
         few["epochs"] = 1
     rng = np.random.default_rng(0)
@@ -220,6 +225,28 @@ def test_an_svm_of_many_clips_does_without_the_whole_kernel(wine, monkeypatch):
     parts = registry.build(HEADS["svm"]).fit(X, y)
     assert whole.machine_.kernel != parts.machine_.kernel
     np.testing.assert_allclose(whole.decision_function(unseen), parts.decision_function(unseen))
+
+
+def test_the_calibrated_svm_is_the_svm_with_probabilities_worth_their_name():
+    rng = np.random.default_rng(0)
+    y = np.repeat(list("abc"), 200)
+    X = rng.normal(size=(600, 4)) + 1.2 * (y[:, None] == list("abcx"))
+    group = rng.integers(60, size=600).astype(str)
+    learnt = group.astype(int) < 40
+    plain = registry.build(HEADS["svm"]).fit(X[learnt], y[learnt])
+    head = registry.build(HEADS["svm-calibrated"]).fit(X[learnt], y[learnt], groups=group[learnt])
+    np.testing.assert_array_equal(head.predict(X[~learnt]), plain.predict(X[~learnt]))
+    reference = CalibratedClassifierCV(SVC(C=10.0), ensemble=False).fit(X[learnt], y[learnt])
+    ours, platts, raw = (
+        log_loss(y[~learnt], probabilities)
+        for probabilities in (
+            head.predict_proba(X[~learnt]),
+            reference.predict_proba(X[~learnt]),
+            softmax(plain.decision_function(X[~learnt]), axis=1),
+        )
+    )
+    assert ours < 1.15 * platts
+    assert ours < raw
 
 
 def test_gbdt_is_xgboost_with_labels(wine):

@@ -46,8 +46,10 @@ def test_a_line_that_was_edited_is_found(store: Store):
     store.append(dataclasses.replace(RESULT, key="k2"))
     assert store.broken_seals() == []
     text = store.results_path.read_text()
-    store.results_path.write_text(text.replace('"key": "k2"', '"key": "k3"'))
-    assert store.broken_seals() == [2]
+    for field, edited in (('"key": "k2"', '"key": "k3"'), ('"audio_s": 1.5', '"audio_s": 1.0')):
+        assert field in text
+        store.results_path.write_text(text.replace(field, edited))
+        assert store.broken_seals() == ([2] if "key" in field else [1, 2])
 
 
 def test_a_fingerprint_is_of_values_and_columns_and_of_no_file():
@@ -73,7 +75,8 @@ def test_a_line_has_the_fields_of_the_schema(store: Store):
     more |= {"n_groups", "train_size", "predictions", "seal"}
     assert set(documented.split()) | more == set(line)
     assert line["schema"] == SCHEMA
-    assert set(line["cost"]) == {"audio_s", "extract_s", "fit_s", "predict_s", "dim", "params", "peak_mb"}
+    cost = {"audio_s", "extract_s", "fit_s", "predict_s", "dim", "params", "peak_mb", "seal"}
+    assert set(line["cost"]) == cost
     assert set(line["scores"]["accuracy"]) == {"value", "low", "high", "folds"}
 
 

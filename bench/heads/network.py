@@ -7,17 +7,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.model_selection import StratifiedGroupKFold
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
 from torch import nn
 
 from bench.heads import architectures
+from bench.heads.parts import parts
 from bench.types import Labels, Samples
-
-INNER_FOLDS = 5
-"""One of so many parts of the training side says when to stop."""
 
 MASKS = 2
 """Of time and of bands, per clip."""
@@ -93,8 +90,7 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         if self.network == "LayerWeights":
             sizes["n_layers"] = len(X[0])
         self.sizes_ = sizes
-        apart = np.arange(len(codes)).astype(str) if groups is None else groups
-        learnt, held_out = _parts(codes, apart, self.random_state)
+        learnt, held_out = parts(codes, groups, self.random_state)
         callbacks = [("schedule", LRScheduler(policy="CosineAnnealingLR", T_max=self.epochs))]
         if len(held_out):
             stopping = EarlyStopping(patience=self.patience, load_best=True, sink=lambda _: None)
@@ -218,17 +214,3 @@ def _masked(frames: Any) -> Any:
             start = int(torch.randint(frames.shape[axis] - size + 1, ()))
             frames.narrow(axis, start, size).zero_()
     return frames
-
-
-def _parts(
-    codes: npt.NDArray[np.intp], groups: Labels, seed: int
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Return the rows to train on, and those of held out groups; none where a class has one group only."""
-    n_groups = min(len(set(groups[codes == code].tolist())) for code in np.unique(codes))
-    if n_groups < 2:
-        return np.arange(len(codes)), np.arange(0)
-    splitter = StratifiedGroupKFold(min(INNER_FOLDS, n_groups), shuffle=True, random_state=seed)
-    learnt, held_out = next(iter(splitter.split(codes, codes, groups)))
-    # Groups of several classes may leave one of them untaught.
-    whole = len(np.unique(codes[learnt])) == len(np.unique(codes))
-    return (learnt, held_out) if whole else (np.arange(len(codes)), np.arange(0))

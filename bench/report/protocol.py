@@ -18,7 +18,7 @@ def section(store: Store) -> str:
     run = store.run()
     request = run["request"]
     data = [
-        [name, source["version"], source["n_clips"], source["content"], source["source"]]
+        [name, source["version"], source["n_clips"], source["content"]]
         for name, source in run["datasets"].items()
     ]
     splits = [
@@ -37,7 +37,7 @@ def section(store: Store) -> str:
         "## Protocol",
         f"`bench rerun {store.run_path}` computes it again and says what moved;\n"
         f"`bench audit {store.out}` verifies it.",
-        _table(data, ["data set", "version", "clips", "content", "source"]),
+        _table(data, ["data set", "version", "clips", "content"]),
         _table(splits, ["data set", "task", "split", "kept apart", "digest"]),
         _table(learners, ["extractor or head", "what it is"]),
         _table([list(fact) for fact in facts.items()], ["fact", "value"]),

@@ -51,7 +51,7 @@ def record(plan: Plan, request: Request, counters: Counters, *, finished: bool) 
         "finished": finished,
         "env": {
             **versions(["numpy", "scikit-learn"]),
-            "machine": platform.platform(),
+            "machine": f"{platform.system()} {platform.machine()}",
             "cores": os.cpu_count(),
         },
         "counters": dataclasses.asdict(counters),
