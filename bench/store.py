@@ -122,13 +122,16 @@ class Store:
         Raises
         ------
         UsageError
-            If the folder holds no run.
+            If the folder holds no run, or one of an older version.
         """
         if not self.run_path.is_file():
             raise UsageError(
                 f"{self.out}: holds no run.json; expected the folder that `bench run --out` wrote"
             )
-        return json.loads(self.run_path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+        run: Mapping[str, Any] = json.loads(self.run_path.read_text(encoding="utf-8"))
+        if "request" not in run:
+            raise UsageError(f"{self.run_path}: is of an older version; run the same command again")
+        return run
 
     def write_run(self, run: Mapping[str, Any]) -> None:
         """Replace run.json."""

@@ -261,6 +261,12 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path):
         report.write(Store(tmp_path))
 
 
+def test_a_run_of_an_older_version_is_refused(tmp_path: Path):
+    (tmp_path / "run.json").write_text('{"schema": 1, "cells": []}')
+    with pytest.raises(UsageError, match=r"run\.json: is of an older version; run the same command again"):
+        report.write(Store(tmp_path))
+
+
 def predictions(n_classes: int) -> pd.DataFrame:
     rng = np.random.default_rng(n_classes)
     names = np.array([f"class {i:03} $x_{i}$ |" for i in range(n_classes)])

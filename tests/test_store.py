@@ -143,9 +143,9 @@ def test_a_folder_without_a_run_says_what_is_expected(tmp_path: Path):
 
 
 def test_run_json_is_replaced(store: Store):
-    store.write_run({"finished": False})
-    store.write_run({"finished": True})
-    assert store.run() == {"finished": True}
+    store.write_run({"finished": False, "request": {}})
+    store.write_run({"finished": True, "request": {}})
+    assert store.run() == {"finished": True, "request": {}}
 
 
 def test_bad_clips_are_listed_per_dataset_until_they_are_good(store: Store):
