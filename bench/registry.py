@@ -256,8 +256,14 @@ def _imported(path: Path, package: str) -> list[str]:
     return sorted({name.partition(".")[0] for name in below} - {""})
 
 
-def build(spec: Spec, seed: int | None = None) -> Any:
-    """Return what the spec's factory makes of its parameters, seeded unless these hold a `random_state`.
+def build(spec: Spec, seed: int | None = None, device: str = "auto") -> Any:
+    """Return what the spec's factory makes of its parameters.
+
+    Parameters
+    ----------
+    seed, device : int | None, str
+        What an estimator's `random_state` and `device` are, unless the spec says so itself; None and ``auto``
+        leave them as they are.
 
     Raises
     ------
@@ -272,9 +278,12 @@ def build(spec: Spec, seed: int | None = None) -> Any:
     module, attribute = _factory(spec)
     try:
         made = getattr(importlib.import_module(module), attribute)(**spec.params)
-        if seed is not None and "random_state" not in spec.params and hasattr(made, "get_params"):
-            made.set_params(**{name: seed for name in made.get_params() if name == "random_state"})
-        return made
+        if not hasattr(made, "get_params"):
+            return made
+        wanted = {"random_state": seed, "device": None if device == "auto" else device}
+        free = made.get_params().keys() - spec.params.keys()
+        asked = {name: v for name, v in wanted.items() if v is not None and name in free}
+        return made.set_params(**asked) if asked else made
     except PluginError as error:
         raise PluginError(f"{spec.kind} '{spec.name}': {error}") from error
     except Exception as error:

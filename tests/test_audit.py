@@ -132,6 +132,12 @@ def test_a_changed_plugin_is_found(bench, digits: Path, tmp_path: Path):
     assert bench("audit", "bench-out").stdout.splitlines()[0] == "mine: params changed since"
 
 
+def test_another_version_is_found(bench, done, monkeypatch):
+    run = dict(done.run())
+    done.write_run({**run, "env": {**run["env"], "numpy": "1.0"}})
+    assert said(bench)[0].startswith("numpy was 1.0, is ")
+
+
 def test_a_run_is_computed_again_and_is_the_same(bench, done, tmp_path: Path):
     again = bench("rerun", "out/run.json")
     assert again.exit_code == 0

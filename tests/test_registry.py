@@ -124,6 +124,15 @@ def test_what_is_missing_names_the_command_and_the_extra_that_brings_it(monkeypa
     assert registry.missing(Spec("head", "a", "m:A", requires=("numpy",))) == ""
 
 
+def test_seed_and_device_are_set_where_the_entry_does_not_say_them():
+    own = Spec("head", "a", "xgboost:XGBClassifier", {"random_state": 3})
+    made = registry.build(own, 7, "cpu")
+    assert (made.random_state, made.device) == (3, "cpu")
+    left = registry.build(own, 7)
+    assert left.device is None
+    assert registry.build(Spec("head", "a", "sklearn.svm:SVC"), 7, "cpu").random_state == 7
+
+
 def test_what_is_not_installed_is_not_built():
     with pytest.raises(
         UnavailableError, match="head 'a' is not installed; run: pip install no-such-distribution"

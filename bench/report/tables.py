@@ -1,6 +1,6 @@
 """What a store holds as tables: one per dataset and task, the best row first, with how sure that order is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -171,7 +171,7 @@ def _ranked(store: Store, results: Sequence[Result], protocol: Mapping[str, Any]
     ]
 
 
-def _distinct(groups: Sequence[list[Result]] | Any) -> list[list[Result]]:
+def _distinct(groups: Iterable[list[Result]]) -> list[list[Result]]:
     """Return groups of seeds, of the baseline's only one of those that say the same."""
     baselines: set[object] = set()
     kept = []

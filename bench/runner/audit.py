@@ -12,7 +12,7 @@ from bench.datasets import splits
 from bench.errors import BenchError
 from bench.registry import load
 from bench.runner.planning import Plan, plan
-from bench.runner.record import GROUP_PREFIX, fold_table
+from bench.runner.record import GROUP_PREFIX, VERSIONED, fold_table, versions
 from bench.runner.request import Request
 from bench.runner.scoring import scores
 from bench.store import Store, fingerprint
@@ -142,6 +142,9 @@ def _moved(store: Store, run: Mapping[str, Any], now: Plan) -> Iterator[str]:
             yield from (f"{', '.join(pair)}: {each}" for each in _clips_moved(store.split(*pair), made))
     for pair in tables.keys() - now.problems.keys():
         yield f"{', '.join(pair)}: cannot be split now"
+    for name, is_ in versions(VERSIONED).items():
+        if run["env"].get(name) != is_:
+            yield f"{name} was {run['env'].get(name)}, is {is_}"
     for name, identity in now.identities.items():
         was = run["identities"].get(name)
         if was and was != identity:

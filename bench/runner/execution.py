@@ -115,7 +115,7 @@ class _Execution:
             seen = (cell.task.name, cell.view, cell.head.unit, cell.seed, cell.train_size)
             reduced = shared.setdefault(seen, Shared())
             try:
-                evaluation = _evaluated(cell, problem, gathered, reduced)
+                evaluation = _evaluated(cell, problem, gathered, reduced, self.request.device)
                 result, predictions = _outcome(cell, problem, gathered, evaluation)
             except Exception as error:  # whatever a head raises is its own cell's failure
                 self._keep(_unfinished(cell, Status.FAILED, cause(error)))
@@ -191,12 +191,12 @@ class _Gathered:
     extract_s: float
 
 
-def _evaluated(cell: Cell, problem: Problem, gathered: _Gathered, shared: Shared) -> Evaluation:
+def _evaluated(cell: Cell, problem: Problem, gathered: _Gathered, shared: Shared, device: str) -> Evaluation:
     """Return what a cell's head predicts."""
     X, *copies = [_seen(cell, part) for part in gathered.parts]
     y, split = problem.y[gathered.good], problem.split.take(gathered.good)
     recipe = Recipe(
-        head=partial(registry.build, cell.head, cell.seed),
+        head=partial(registry.build, cell.head, cell.seed, device),
         unit=cell.head.unit,
         steps=[(spec.name, partial(registry.build, spec, cell.seed)) for spec in cell.steps],
         scaled=cell.head.scale,

@@ -22,6 +22,9 @@ from bench.types import digest
 RUN_SCHEMA = 1
 """Version of run.json."""
 
+VERSIONED = ("numpy", "scikit-learn")
+"""What every run uses, and run.json holds the versions of."""
+
 GROUP_PREFIX = "group "
 """Of the columns of a split's table that hold groups."""
 
@@ -50,7 +53,7 @@ def record(plan: Plan, request: Request, counters: Counters, *, finished: bool) 
         "folder": str(Path.cwd()),
         "finished": finished,
         "env": {
-            **versions(["numpy", "scikit-learn"]),
+            **versions(VERSIONED),
             "machine": f"{platform.system()} {platform.machine()}",
             "cores": os.cpu_count(),
         },
