@@ -81,7 +81,7 @@ def _counted(name: str, about: str, score: Callable[..., float], formula: Any, *
     )
 
 
-def _skew(average: str, of: Callable[..., float]) -> Callable[[Labels, Labels], float]:
+def _combined(average: str, of: Callable[..., float]) -> Callable[[Labels, Labels], float]:
     """Return scikit-learn's precision, recall or F1 by a kind of mean, 0 where a class has none."""
     return lambda y_true, y_pred: of(y_true, y_pred, average=average, zero_division=0.0)
 
@@ -108,7 +108,7 @@ def per_class(p: Predicted) -> pd.DataFrame:
     return pd.DataFrame(dict(zip(("precision", "recall", "f1", "clips"), columns, strict=True)), index=labels)
 
 
-_SKEWS: Mapping[str, tuple[Callable[..., float], Any]] = {
+_SHARES: Mapping[str, tuple[Callable[..., float], Any]] = {
     "precision": (reference.precision_score, _precision),
     "recall": (reference.recall_score, _recall),
     "f1": (reference.f1_score, _f1),
@@ -118,17 +118,17 @@ LABEL_METRICS: tuple[Metric, ...] = (
     _counted("accuracy", "share of clips whose label is right", reference.accuracy_score, _accuracy),
     _counted("balanced_accuracy", "mean recall of the classes", _balanced, _balanced_accuracy),
     *(
-        _counted(f"{name}_macro", f"mean {name} of the classes", _skew("macro", of), formula)
-        for name, (of, formula) in _SKEWS.items()
+        _counted(f"{name}_macro", f"mean {name} of the classes", _combined("macro", of), formula)
+        for name, (of, formula) in _SHARES.items()
     ),
     *(
         _counted(
             f"{name}_micro",
             f"{name} over all clips, which is the accuracy where each has one label",
-            _skew("micro", of),
+            _combined("micro", of),
             _accuracy,
         )
-        for name, (of, _) in _SKEWS.items()
+        for name, (of, _) in _SHARES.items()
     ),
     _counted(
         "mcc",

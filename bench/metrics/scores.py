@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.integrate import trapezoid
 from sklearn import metrics as reference
 
 from bench.metrics.predicted import Floats, Metric, Predicted, ratio, sums
@@ -80,14 +81,14 @@ class _Curve:
         )
 
 
-def _share(sums: Floats) -> Floats:
+def _share(running: Floats) -> Floats:
     """Return running sums as shares of the last; NaN where that is 0."""
-    whole = sums[:, -1:]
-    return np.divide(sums, whole, out=np.full_like(sums, np.nan), where=whole > 0)
+    whole = running[:, -1:]
+    return np.divide(running, whole, out=np.full_like(running, np.nan), where=whole > 0)
 
 
 def _area(curve: _Curve) -> Floats:
-    return np.asarray(np.trapezoid(curve.hits, curve.false_alarms, axis=1))
+    return np.asarray(trapezoid(curve.hits, curve.false_alarms, axis=1))
 
 
 def _precision_area(curve: _Curve) -> Floats:
