@@ -82,7 +82,8 @@ def section(found: Ranking, figure: Path) -> str:
         [escaped(str(name)), f"{row['rank']:.2f}", int(row["wins"]), int(row["among_best"])]
         for name, row in found.systems.iterrows()
     ]
-    table = tabulate(rows, headers=["row", "mean rank", "wins", "among the best"], tablefmt="github")
+    headers = ["row", "mean rank", "wins", "among the best"]
+    table = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
     told = "" if np.isnan(found.p) else f" Friedman's test that all rank alike: p = {found.p:.4f}."
     note = (
         f"Over {found.n_tables} tables. Mean ranks that are less than {found.critical:.2f} apart cannot\n"

@@ -59,7 +59,8 @@ def per_class_section(predicted: Predicted) -> str:
         ]
         for name, row in shown.iterrows()
     ]
-    return tabulate(rows, headers=["class" if few else "worst classes", *table.columns], tablefmt="github")
+    headers = ["class" if few else "worst classes", *table.columns]
+    return tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
 
 
 def _pairs(counts: pd.DataFrame) -> list[list[object]]:

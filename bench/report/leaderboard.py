@@ -135,10 +135,10 @@ def against_the_best(store: Store, table: Table) -> str:
             {
                 "row": escaped(table.name(row)),
                 f"{table.main} less": f"{-found.difference:.3f} [{-found.high:.3f}, {-found.low:.3f}]",
-                "p": f"{found.p:.4f}",
-                "p, Holm": f"{row.standing.p:.4f}",
-                "p, permutation": f"{found.permutation:.4f}",
-                "p, McNemar": f"{found.mcnemar:.4f}",
+                "p": _chance(found.p),
+                "p, Holm": _chance(row.standing.p),
+                "p, permutation": _chance(found.permutation),
+                "p, McNemar": _chance(found.mcnemar),
             }
         )
     title = f"### Against the best: {table.task} on {escaped(table.title)}, {escaped(table.name(best))}"
@@ -148,6 +148,10 @@ def against_the_best(store: Store, table: Table) -> str:
         "McNemar's test takes every clip for a group of its own."
     )
     return f"{title}\n\n{note}\n\n{tabulate(lines, headers='keys', tablefmt='github', disable_numparse=True)}"
+
+
+def _chance(p: float) -> str:
+    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
 def _cells(table: Table) -> list[dict[str, str]]:
