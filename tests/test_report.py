@@ -311,6 +311,16 @@ def test_a_slice_holds_each_values_score_and_numbers_are_in_order(store):
     assert "accuracy by snr_db" in (made.out / "leaderboard.md").read_text()
 
 
+def test_a_column_may_have_any_name(store, tmp_path: Path):
+    made = store(result("a"))
+    made.write_labels("demo", pd.DataFrame({"clip": list("abcd"), "a/<b>|c d": list("1212")}))
+    text = report.write(made, by=["a/<b>|c d"]).text
+    assert r"### accuracy by a/&lt;b>\|c d: gender" in text
+    assert rows(text.split("### accuracy by")[1])[1][:2] == ["1", "2"]
+    assert "](figures/demo-gender-by-a__b__c_d.png)" in text
+    assert (tmp_path / "out" / "figures" / "demo-gender-by-a__b__c_d.png").is_file()
+
+
 def test_a_column_that_no_dataset_has_says_which_there_are(store):
     with pytest.raises(UsageError, match=r"--by snr: there is no such label column; demo has snr_db"):
         report.write(store(result("a")), by=["snr"])

@@ -1,5 +1,6 @@
 """Leaderboards, figures and confusion matrices from the store alone: no audio, no clock."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from bench.report.tables import Table, tables
 from bench.store import Store
 
 __all__ = ["Report", "write"]
+
+UNSAFE = re.compile(r"[^\w.-]")
+"""What no part of a file's name is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ class _Writer:
             self.say(leaderboard.leaks(self.store, table))
         for column in columns:
             frame = slices.scores(self.store, table, column)
-            path = Path("figures") / f"{stem}-by-{column}.png"
+            path = Path("figures") / f"{stem}-by-{UNSAFE.sub('_', column)}.png"
             drawn = slices.draw(table, column, frame, self.store.out / path)
             self.figures += [self.store.out / path] * drawn
             self.say(slices.section(table, column, frame, path if drawn else None))

@@ -1,6 +1,7 @@
 """Learning curves: scores by the share of the training groups that was learnt from."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 from tabulate import tabulate
 
@@ -30,7 +31,7 @@ def section(table: Table, figure: Path) -> str:
     headers = ["row", *(f"{size:g} of the groups" for size in sizes)]
     title = f"### {table.main} by training size: {table.task} on {escaped(table.title)}"
     body = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
-    return f"{title}\n\n{body}\n\n![learning curves]({figure.as_posix()})"
+    return f"{title}\n\n{body}\n\n![learning curves]({quote(figure.as_posix())})"
 
 
 def draw(table: Table, path: Path) -> None:

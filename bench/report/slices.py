@@ -1,6 +1,7 @@
 """Scores by the values of a label column, such as accuracy by SNR."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -52,12 +53,12 @@ def section(table: Table, column: str, frame: pd.DataFrame, figure: Path | None)
         for value, row in frame.iterrows()
     ]
     worst = [_worst(frame[name], METRICS[table.main].higher_is_better) for name in frame.columns[2:]]
-    headers = [column, "clips", "groups", *map(escaped, frame.columns[2:])]
-    title = f"### {table.main} by {column}: {table.task} on {escaped(table.title)}"
+    headers = [escaped(column), "clips", "groups", *map(escaped, frame.columns[2:])]
+    title = f"### {table.main} by {escaped(column)}: {table.task} on {escaped(table.title)}"
     rows.append(["**worst**", "", "", *worst])
     lines = [title, "", tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)]
     if figure:
-        lines += ["", f"![{table.main} by {column}]({figure.as_posix()})"]
+        lines += ["", f"![{table.main} by {escaped(column)}]({quote(figure.as_posix())})"]
     return "\n".join(lines)
 
 
