@@ -211,7 +211,8 @@ def main() -> None:
     help="Undecodable clips to bear.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 if a cell is skipped.")
-def run(out: Path, strict: bool, **asked: Any) -> None:
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+def run(out: Path, strict: bool, dry_run: bool, **asked: Any) -> None:
     """Compute the matrix datasets x tasks x extractors x heads, and its leaderboard.
 
     What an earlier run with the same --out has computed is not computed again.
@@ -224,10 +225,13 @@ def run(out: Path, strict: bool, **asked: Any) -> None:
     store = Store(out)
     request = runner.Request(home=home, command=_command(), **asked)
     plan = runner.plan(request, registry.load())
-    store.open()
-    with progress.observer() as observer:
-        counters = runner.run(plan, request, store, Cache(str(home)), observer)
-    _print_report(report.write(store))
+    if dry_run:
+        _print_outlook(runner.outlook(plan, store, Cache(str(home))))
+        return
+    with store.writing():
+        with progress.observer() as observer, progress.stoppable(observer):
+            counters = runner.run(plan, request, store, Cache(str(home)), observer)
+        _print_report(report.write(store))
     words = {"computed": counters.cells_computed, "reused": counters.cells_reused}
     words |= {"failed": counters.cells_failed, "skipped": counters.cells_skipped}
     told = ", ".join(f"{number} {word}" for word, number in words.items())
@@ -294,9 +298,8 @@ def rerun(run_json: Path, out: Path | None) -> None:
         raise UsageError(f"--out {now.out}: holds the run itself; expected another folder")
     described = then.run()
     request = runner.request_of(described, _home())
-    with contextlib.chdir(described["folder"]), progress.observer() as observer:
+    with contextlib.chdir(described["folder"]), now.writing(), progress.observer() as observer:
         plan = runner.plan(request, registry.load())
-        now.open()
         runner.run(plan, request, now, Cache(str(_home())), observer)
     found = runner.differences(then, now)
     for line in found:
@@ -470,6 +473,18 @@ def _scored(metric: Any) -> str:
     better = "higher" if metric.higher_is_better else "lower"
     facts = [f"in [{metric.low:g}, {metric.high:g}]", f"{better} is better", f"from {metric.needs}"]
     return "; ".join(filter(None, [metric.about, *facts, metric.degenerate]))
+
+
+def _print_outlook(found: Any) -> None:
+    from tabulate import tabulate
+
+    click.echo(tabulate(found.embeddings, headers="keys", disable_numparse=True))
+    click.echo()
+    reasons = {f"{each.status}: {each.reason}" for each in found.rejected}
+    for reason in sorted(reasons):
+        click.echo(reason)
+    left = found.n_cells - found.n_reused
+    click.echo(f"cells: {left} to compute, {found.n_reused} there, {len(found.rejected)} impossible")
 
 
 def _print_report(written: Any) -> None:

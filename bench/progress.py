@@ -1,5 +1,6 @@
 """What the command line shows while it runs: bars on a terminal, and failures as they come."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,7 @@ class Bars:
     """An observer with a bar of cells, one per extractor and dataset, and a line for every new failure."""
 
     def __init__(self, progress: Progress) -> None:
+        self.stopping = False
         self._progress = progress
         self._bars: dict[str, TaskID] = {}
         self._told: set[str] = set()
@@ -35,10 +37,26 @@ class Bars:
                 f"{result.status}: {names}: {result.reason}", markup=False, highlight=False, soft_wrap=True
             )
 
+    def interrupted(self, *_: object) -> None:
+        """Ask for a stop once, and let the next interruption stop at once."""
+        self.stopping = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._progress.console.print("stopping after what is in hand; Ctrl-C again stops at once")
+
     def _move(self, name: str, done: int, total: int | None, more: str = "") -> None:
         if name not in self._bars:
             self._bars[name] = self._progress.add_task(name, total=total)
         self._progress.update(self._bars[name], completed=done, total=total, description=name + more)
+
+
+@contextmanager
+def stoppable(bars: Bars) -> Iterator[None]:
+    """Let the first Ctrl-C finish what is in hand."""
+    before = signal.signal(signal.SIGINT, bars.interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

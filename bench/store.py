@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from bench.errors import UsageError
 from bench.types import SCHEMA, Cost, Result, Score, Status, digest
@@ -56,6 +57,31 @@ class Store:
                 file.truncate(whole)
         except OSError as error:
             raise UsageError(f"{self.out}: cannot be written ({error.strerror})") from error
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Make the folder ready to write, and keep other runs out of it meanwhile.
+
+        Raises
+        ------
+        UsageError
+            If it cannot be written, or another run is at it.
+        """
+        lock = FileLock(self.out / ".lock")
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise UsageError(
+                f"{self.out}: another run writes to it; wait until that has ended, or choose another --out"
+            ) from error
+        except OSError as error:
+            raise UsageError(f"{self.out}: cannot be written ({error.strerror})") from error
+        try:
+            self.open()
+            yield
+        finally:
+            lock.release()
 
     def results(self) -> Mapping[str, Result]:
         """Return key -> result, the last line of each key; a torn last line is left out.

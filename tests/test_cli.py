@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 from importlib.metadata import version
 
 import pytest
@@ -6,6 +8,7 @@ import pytest
 from bench import progress
 from bench.metrics import METRICS
 from bench.registry import packaged_root
+from bench.store import Store
 from bench.types import Result, Status
 
 
@@ -121,6 +124,55 @@ def test_an_output_that_cannot_be_written_is_refused(bench, digits, tmp_path, ou
     assert done.exit_code == 2
     assert "cannot be written" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_second_run_on_the_same_folder_is_refused(bench, digits, tmp_path):
+    call = ["run", "--tasks", "speaker", "--datasets", digits, "--extractors", "mfcc-13", "--heads", "svm"]
+    with Store(tmp_path / "bench-out").writing():
+        refused = bench(*call)
+    assert refused.exit_code == 2
+    assert "bench-out: another run writes to it; wait until that has ended" in refused.stderr
+    assert bench(*call).exit_code == 0
+
+
+def test_a_dry_run_says_what_is_to_be_done_and_does_nothing(bench, digits, tmp_path):
+    call = ["run", "--tasks", "speaker", "--datasets", digits, "--extractors", "mfcc-13", "--heads"]
+    first = bench(*call, "svm", "--dry-run")
+    assert first.stdout.splitlines()[2].split() == ["digits", "mfcc-13", "48", "0"]
+    assert "cells: 2 to compute, 0 there, 0 impossible" in first.stdout
+    assert not (tmp_path / "bench-out").exists()
+    bench(*call, "svm")
+    second = bench(*call, "svm,knn", "--dry-run")
+    assert second.stdout.splitlines()[2].split() == ["digits", "mfcc-13", "48", "48"]
+    assert "cells: 1 to compute, 2 there, 0 impossible" in second.stdout
+
+
+def test_the_first_interrupt_finishes_what_is_in_hand(bench, digits, tmp_path, monkeypatch):
+    finished = progress.Bars.finished
+
+    def interrupted(self, result, done, total) -> None:
+        finished(self, result, done, total)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(progress.Bars, "finished", interrupted)
+    call = [
+        "run",
+        "--tasks",
+        "speaker",
+        "--datasets",
+        digits,
+        "--extractors",
+        "mfcc-13",
+        "--heads",
+        "svm,knn",
+    ]
+    stopped = bench(*call)
+    assert stopped.exit_code == 1
+    assert "Ctrl-C again stops at once" in stopped.stderr
+    assert "the same command goes on from there" in stopped.stderr
+    assert len(Store(tmp_path / "bench-out").results()) == 1
+    monkeypatch.setattr(progress.Bars, "finished", finished)
+    assert "cells: 2 computed, 1 reused" in bench(*call).stderr
 
 
 def test_an_interrupt_says_how_to_go_on(bench, monkeypatch):

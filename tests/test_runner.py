@@ -418,6 +418,8 @@ def test_an_observer_is_told_of_every_cell_and_clip(digits: Path, tmp_path: Path
         def __init__(self):
             self.clips, self.cells = [], []
 
+        stopping = False
+
         def embedded(self, dataset, extractor, done, total, speed):
             self.clips.append((dataset, extractor, done, total))
             assert 0 < speed < 1e6

@@ -16,7 +16,10 @@ from bench.types import Layer, Spec
 
 
 class Listener(Protocol):
-    """Who is told how an extractor gets on."""
+    """Who is told how an extractor gets on, and may want a run to stop."""
+
+    stopping: bool
+    """Whether to stop as soon as what is in hand is kept."""
 
     def embedded(self, dataset: str, extractor: str, done: int, total: int, speed: float) -> None:
         """Take note that `done` of `total` clips have been embedded, at so many s of audio per s."""
@@ -78,6 +81,8 @@ class Embedder:
                 self.counters.clips_decoded += len(batch.made)
                 self.counters.clips_embedded += len(batch.made)
                 self.listener.embedded(source.dataset.name, spec.name, batch.done, len(todo), speed)
+                if self.listener.stopping:
+                    raise KeyboardInterrupt
         if made:
             self.cache.describe(digest, spec.name)
             # Read again, since the cache maps them into memory: so many of them need not fit into it.

@@ -111,6 +111,8 @@ class _Execution:
             return
         shared: dict[object, Shared] = {}
         for cell in cells:
+            if self.observer.stopping:
+                raise KeyboardInterrupt
             problem = self.plan.problems[cell.dataset, cell.task.name]
             seen = (cell.task.name, cell.view, cell.head.unit, cell.seed, cell.train_size)
             reduced = shared.setdefault(seen, Shared())
