@@ -118,6 +118,12 @@ def test_a_result_line_edited_by_hand_is_found(bench, done):
     assert "accuracy is 0.999000" in found[1]
 
 
+def test_a_line_that_is_none_any_more_is_named(bench, done):
+    done.results_path.write_text(done.results_path.read_text().replace('"scores"', "scores", 1))
+    refused = bench("audit", "out")
+    assert (refused.exit_code, "results.jsonl:1: is no result" in refused.stderr) == (2, True)
+
+
 def test_data_that_are_gone_are_said(bench, done):
     Path("clips.csv").unlink()
     assert said(bench)[0].startswith("the run cannot be planned again: ")

@@ -41,16 +41,15 @@ def audit(store: Store, home: Path) -> list[str]:
     Raises
     ------
     UsageError
-        If the folder holds no run.
+        If the folder holds no run, or a line of results.jsonl is none.
     """
-    run = store.run()
+    run, known = store.run(), store.results()
     found = [f"{store.results_path}:{n}: is not as it was written" for n in store.broken_seals()]
     tables = {(table["dataset"], table["task"]): table for table in run["tables"]}
     folds = {}
     for (dataset, task), table in tables.items():
         folds[dataset, task] = store.split(dataset, task)
         found += _split(f"{dataset}, {task}", folds[dataset, task], table)
-    known = store.results()
     for key in run["cells"]:
         result = known.get(key)
         if result is None:
@@ -194,9 +193,9 @@ def differences(then: Store, now: Store) -> list[str]:
                 found.append(f"{name}: {metric} was {_told(x)}, is {_told(y)}")
         if a.status == b.status == Status.OK and a.predictions != b.predictions:
             found.append(f"{name}: predictions differ")
-        versions = [(each, a.env.get(each), b.env.get(each)) for each in sorted({*a.env, *b.env})]
-        moved = [f"{each} {was} -> {is_}" for each, was, is_ in versions if was != is_]
-        found += [f"{name}: {', '.join(moved)}"] if moved else []
+        for each in sorted({*a.env, *b.env}):
+            if a.env.get(each) != b.env.get(each):
+                found.append(f"{name}: {each} was {a.env.get(each)}, is {b.env.get(each)}")
     return sorted(found)
 
 
