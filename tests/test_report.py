@@ -212,6 +212,14 @@ def test_smaller_training_sides_are_a_curve_and_no_rows(store, tmp_path: Path):
     assert (tmp_path / "out" / "figures" / "demo-gender-learning.png") in written.paths
 
 
+def test_without_whole_training_sides_the_largest_part_is_the_table(store):
+    parts = [result("b", accuracy=0.25, train_size=0.1), result("c", accuracy=0.5, train_size=0.3)]
+    text = report.write(store(*parts)).text
+    assert "- Heads learnt from 0.3 of the training groups of every class." in text
+    assert rows(text.split("###")[0])[1][4] == "**0.500**"
+    assert "by training size" in text
+
+
 def test_further_metrics_are_of_the_stored_predictions(store):
     text = report.write(store(result("a", accuracy=0.75)), metrics=["mcc", "roc_auc"]).text
     header, row = rows(text)

@@ -79,6 +79,9 @@ def _facts(table: Table) -> list[str]:
             facts.append(f"No stricter split was possible: {escaped(protocol['note'])}.")
         if protocol.get("augment"):
             facts.append(f"Training clips besides, changed and never tested: {escaped(protocol['augment'])}.")
+        size = max((row.first.train_size for row in table.rows), default=1.0)
+        if size < 1:
+            facts.append(f"Heads learnt from {size:g} of the training groups of every class.")
         facts += _doubts(protocol)
     steps = dict.fromkeys((row.first.extractor, row.first.preprocess) for row in table.rows)
     facts += [f"Preprocessing of {escaped(name)}: {escaped(told)}." for name, told in steps if told]

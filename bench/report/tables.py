@@ -62,9 +62,9 @@ class Table:
     source : Mapping[str, Any]
         What run.json says of the dataset.
     rows : Sequence[Row]
-        Of cells that learnt from all training clips, best first.
+        Of the cells that learnt from most training clips, by default from all of them; best first.
     smaller : Sequence[Row]
-        Of cells that learnt from a part of them.
+        Of cells that learnt from fewer.
     others : Sequence[Result]
         The failed and skipped ones.
     """
@@ -124,9 +124,10 @@ def tables(store: Store, metrics: Sequence[str] = ()) -> list[Table]:
         protocol = protocols.get((dataset, task), {})
         done = [_with(store, result, metrics) for result in own if result.status == Status.OK]
         others = [result for result in own if result.status != Status.OK]
-        whole = _ranked(store, [result for result in done if result.train_size == 1], protocol)
-        parts = _ranked(store, [result for result in done if result.train_size < 1], protocol)
-        made.append(Table(dataset, task, protocol, run["datasets"][dataset], whole, parts, others))
+        most = max((result.train_size for result in done), default=1.0)
+        main = _ranked(store, [result for result in done if result.train_size == most], protocol)
+        parts = _ranked(store, [result for result in done if result.train_size < most], protocol)
+        made.append(Table(dataset, task, protocol, run["datasets"][dataset], main, parts, others))
     return made
 
 
