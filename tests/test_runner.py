@@ -710,3 +710,56 @@ def test_an_unknown_step_exits_with_2_before_any_work(bench, digits: Path, words
     result = bench("run", "--datasets", digits, "--tasks", "gender", *words)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_permuted_labels_are_another_problem_that_says_so(bench, digits: Path, tmp_path: Path):
+    bench(*RUN, "--datasets", digits)
+    done = bench(*RUN, "--datasets", digits, "--permute-labels")
+    assert "cells: 3 computed, 0 reused" in done.stderr
+    assert "## speaker on digits (labels permuted)" in done.stdout
+    assert "- **Labels permuted**: " in done.stdout
+    said = [line["split"].endswith(", labels permuted") for line in lines(tmp_path / "bench-out")]
+    assert said == [False] * 3 + [True] * 3
+
+
+def test_permuted_labels_tell_a_random_split_from_an_honest_one(bench, real: Path, tmp_path: Path):
+    rows = [
+        {"path": f"{real}/fsdd/{digit}_{speaker}_{take}.wav", "speaker": speaker, "session": str(digit)}
+        for speaker in ("george", "jackson", "theo", "lucas")
+        for digit in range(10)
+        for take in range(8)
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "many.csv", index=False)
+    call = [*RUN[:-1], "svm", "--datasets", "many.csv", "--permute-labels"]
+    told = "1 of 2 rows are above chance, of which one in 40 is by luck: mfcc-13 svm."
+    assert told in bench(*call, "--split", "random").stdout
+    assert "every row is at chance" in bench(*call).stdout
+
+
+def test_learning_curves_are_cells_of_fewer_groups(bench, digits: Path, tmp_path: Path):
+    call = [*RUN[:-1], "svm", "--datasets", digits]
+    bench(*call)
+    done = bench(*call, "--train-sizes", "0.4,1")
+    assert "cells: 2 computed, 2 reused" in done.stderr, "the whole training side is the cell that it was"
+    assert "### accuracy by training size: speaker on digits" in done.stdout
+    found = [(line["head"], line["train_size"]) for line in lines(tmp_path / "bench-out")]
+    assert sorted(found) == [("dummy", 0.4), ("dummy", 1.0), ("svm", 0.4), ("svm", 1.0)]
+
+
+@pytest.mark.parametrize("sizes", ["0", "2", "x", "0.5,", ""])
+def test_sizes_that_are_no_shares_are_refused(bench, digits: Path, sizes: str):
+    assert bench(*RUN, "--datasets", digits, "--train-sizes", sizes).exit_code == 2
+
+
+def test_a_task_cannot_rank_by_what_not_every_head_gives(bench, digits: Path, tmp_path: Path):
+    path = tmp_path / "registry" / "tasks.toml"
+    path.parent.mkdir()
+    entry = '[who]\ntarget = "speaker"\ngroups = ["session", "recording"]\nmetrics = {}\n'
+    call = ["run", "--datasets", digits, "--tasks", "who", "--extractors", "mfcc-13", "--heads", "svm,logreg"]
+    path.write_text(entry.format('["log_loss", "accuracy"]'))
+    refused = bench(*call)
+    assert (refused.exit_code, "put a metric of labels first" in refused.stderr) == (2, True)
+    path.write_text(entry.format('["accuracy", "log_loss"]'))
+    assert bench(*call).exit_code == 0
+    scores = {line["head"]: line["scores"] for line in lines(tmp_path / "bench-out")}
+    assert ("log_loss" in scores["svm"], "log_loss" in scores["logreg"]) == (False, True)

@@ -3,6 +3,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -346,3 +347,23 @@ def test_a_split_cannot_be_listed_by_every_column(made, column: str, message: st
     dataset = made(voices())
     with pytest.raises(UsageError, match=message):
         splits.listed(splits.make(dataset, GENDER, "cv:5"), dataset, column)
+
+
+def test_groups_exchange_their_labels_whole():
+    group = np.repeat([f"g{number}" for number in range(40)], 3)
+    y = np.where(np.repeat(np.arange(40), 3) % 4 == 0, "a", "b")
+    split = Split("cv:5", np.tile(list("01234"), 24), {"speaker": group})
+    exchanged = splits.permuted(y, split)
+    assert sorted(exchanged[::3]) == sorted(y[::3]), "as many groups have each label as before"
+    assert all(len(set(exchanged[group == name])) == 1 for name in set(group))
+    assert (exchanged != y).any()
+    np.testing.assert_array_equal(exchanged, splits.permuted(y, split))
+
+
+def test_labels_within_a_group_are_exchanged_set_by_set():
+    group = np.repeat(list("stu"), 8)
+    y = np.tile(np.repeat(list("abcd"), 2), 3)
+    exchanged = splits.permuted(y, Split("cv:3", group, {"session": group}))
+    sets = pd.DataFrame({"group": group, "y": y, "new": exchanged}).groupby(["group", "y"])["new"]
+    assert sets.agg(lambda labels: len(set(labels)) == 1).all()
+    assert sorted(sets.first()) == sorted(list("abcd") * 3)
