@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.metrics as reference
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.special import softmax
@@ -118,6 +118,7 @@ def test_every_metric_has_a_reference():
 
 
 @pytest.mark.parametrize("name", LABELS)
+@settings(max_examples=40)
 @given(drawn=pairs)
 def test_a_metric_of_labels_is_what_scikit_learn_says(name: str, drawn: list[tuple[str, str]]):
     p = of_pairs(drawn)
@@ -131,6 +132,7 @@ def test_a_metric_of_labels_is_what_scikit_learn_says(name: str, drawn: list[tup
 
 
 @pytest.mark.parametrize("name", SCORES)
+@settings(max_examples=40)
 @given(p=scored())
 def test_a_metric_of_scores_is_what_its_reference_says(name: str, p: Predicted):
     value = METRICS[name].score(p)
@@ -139,6 +141,7 @@ def test_a_metric_of_scores_is_what_its_reference_says(name: str, p: Predicted):
 
 
 @pytest.mark.parametrize("name", METRICS)
+@settings(max_examples=40)
 @given(p=scored(), seed=st.integers(0, 2**32))
 def test_a_weighted_draw_is_the_metric_of_the_clips_repeated(name: str, p: Predicted, seed: int):
     rng = np.random.default_rng(seed)
@@ -150,6 +153,7 @@ def test_a_weighted_draw_is_the_metric_of_the_clips_repeated(name: str, p: Predi
 
 
 @pytest.mark.parametrize("name", LABELS)
+@settings(max_examples=40)
 @given(drawn=pairs)
 def test_a_draw_of_every_clip_once_is_the_metric(name: str, drawn: list[tuple[str, str]]):
     p = of_pairs(drawn)
@@ -195,6 +199,7 @@ def test_the_detection_cost_of_a_worked_example():
     assert detection_cost(target, np.zeros(6)) == 1, "what accepts all or nothing costs 1"
 
 
+@settings(max_examples=40)
 @given(drawn=pairs)
 def test_scores_per_class_are_scikit_learns(drawn: list[tuple[str, str]]):
     p = of_pairs(drawn)
