@@ -7,9 +7,9 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -226,7 +226,7 @@ def run(out: Path, strict: bool, dry_run: bool, **asked: Any) -> None:
     request = runner.Request(home=home, command=_command(), **asked)
     plan = runner.plan(request, registry.load())
     if dry_run:
-        _print_outlook(runner.outlook(plan, store, Cache(str(home))))
+        _print_outlook(runner.outlook(plan, request, store, Cache(str(home))))
         return
     with store.writing():
         with progress.observer() as observer, progress.stoppable(observer):
@@ -274,11 +274,7 @@ def audit(out: Path) -> None:
     from bench import runner
     from bench.store import Store
 
-    found = runner.audit(Store(out), _home())
-    for line in found:
-        click.echo(line)
-    click.echo(f"{out}: {f'{len(found)} differences' if found else 'verified'}")
-    sys.exit(1 if found else 0)
+    _exit_with(out, runner.audit(Store(out), _home()), "verified")
 
 
 @main.command()
@@ -301,11 +297,7 @@ def rerun(run_json: Path, out: Path | None) -> None:
     with contextlib.chdir(described["folder"]), now.writing(), progress.observer() as observer:
         plan = runner.plan(request, registry.load())
         runner.run(plan, request, now, Cache(str(_home())), observer)
-    found = runner.differences(then, now)
-    for line in found:
-        click.echo(line)
-    click.echo(f"{now.out}: {f'{len(found)} differences' if found else 'the same, bit for bit'}")
-    sys.exit(1 if found else 0)
+    _exit_with(now.out, runner.differences(then, now), "the same, bit for bit")
 
 
 @main.command()
@@ -473,6 +465,14 @@ def _scored(metric: Any) -> str:
     better = "higher" if metric.higher_is_better else "lower"
     facts = [f"in [{metric.low:g}, {metric.high:g}]", f"{better} is better", f"from {metric.needs}"]
     return "; ".join(filter(None, [metric.about, *facts, metric.degenerate]))
+
+
+def _exit_with(out: Path, found: Sequence[str], fine: str) -> NoReturn:
+    """Print what differs, or that nothing does."""
+    for line in found:
+        click.echo(line)
+    click.echo(f"{out}: {f'{len(found)} differences' if found else fine}")
+    sys.exit(1 if found else 0)
 
 
 def _print_outlook(found: Any) -> None:

@@ -4,16 +4,16 @@ Conventions: clips of one group, such as a speaker's, are alike, so groups are d
 and number of draws are `LEVEL` and `N_DRAWS`; the same seed draws the same groups for every row of a table.
 """
 
-import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import stats
 
-from bench.metrics import Floats, Metric, Predicted
-from bench.types import Labels
+from bench.metrics import METRICS, Floats, Metric, Predicted
+from bench.types import Labels, Score
 
 N_DRAWS = 1000
 LEVEL = 0.95
@@ -68,6 +68,24 @@ def bounds(metric: Metric, p: Predicted, group: Labels) -> tuple[float, float] |
         low, high = (metric.low + bound * (metric.high - metric.low) for bound in wilson)
         return (low, metric.high) if side else (metric.low, high)
     return _quantiles(sample, n_groups)
+
+
+def bounded(table: pd.DataFrame, scores: Mapping[str, Score]) -> Mapping[str, Score]:
+    """Return scores of a table of predictions with their intervals, where they have one.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        With the columns `group`, `y_true` and `y_pred`, and perhaps ``score_CLASS``.
+    scores : Mapping[str, Score]
+        By the names of metrics.
+    """
+    predicted, group = Predicted.of(table), table["group"].to_numpy(str)
+    found = {name: bounds(METRICS[name], predicted, group) for name in scores}
+    return {
+        name: replace(score, low=pair[0], high=pair[1]) if (pair := found[name]) else score
+        for name, score in scores.items()
+    }
 
 
 def _quantiles(sample: Floats, n_groups: int) -> tuple[float, float]:
@@ -208,11 +226,12 @@ def standings(
     if n_rows == 1 or n_groups < 2:
         return [Standing(1, n_rows, True, 1.0)] * n_rows
     merit = values if higher_is_better else -values
-    pairs = np.array(list(itertools.combinations(range(n_rows), 2)))
-    first, second = pairs.T
+    first, second = np.triu_indices(n_rows, 1)
     p = np.ones((n_rows, n_rows))
     chances = [
-        _chances(values[[i]] - values[[j]], (samples[i] - samples[j])[None], n_groups)[0] for i, j in pairs
+        chance
+        for i in range(n_rows - 1)
+        for chance in _chances(values[i] - values[i + 1 :], samples[i] - samples[i + 1 :], n_groups)
     ]
     p[first, second] = p[second, first] = holm(chances)
     better: npt.NDArray[np.bool_] = (merit[:, None] > merit) & (p < 1 - LEVEL)

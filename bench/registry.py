@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import re
 import sys
+import sysconfig
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -206,7 +207,8 @@ def identity(spec: Spec) -> Mapping[str, Any]:
     """Return everything of a spec that changes its numbers: factory, parameters, code and versions.
 
     The code is the SHA-256 of the factory's module, of the one that a parameter `module` names, and of what
-    either imports from its own folder, so that an edited plugin is never taken for what it was.
+    either imports from its own folder unless it is installed, so that an edited plugin is never taken for
+    what it was.
 
     Raises
     ------
@@ -224,7 +226,10 @@ def identity(spec: Spec) -> Mapping[str, Any]:
 
 
 def _code(spec: Spec, module: str) -> list[str]:
-    """Return the SHA-256 of a module's file and of those beside it that it imports; none of no Python."""
+    """Return the SHA-256 of a module's file and of those beside it that it imports; none of no Python.
+
+    What is installed is told apart by its version, and reading all that it imports takes seconds.
+    """
     try:
         found = importlib.util.find_spec(module)
     except ModuleNotFoundError:
@@ -234,7 +239,8 @@ def _code(spec: Spec, module: str) -> list[str]:
     first = Path(found.origin or "")
     package = module if first.name == "__init__.py" else module.rpartition(".")[0]
     files = [first] if first.suffix == ".py" else []
-    for path in files:  # it grows as imports are found
+    installed = any(first.is_relative_to(sysconfig.get_path(name)) for name in ("purelib", "platlib"))
+    for path in files if not installed else ():  # it grows as imports are found
         beside = (path.with_name(f"{name}.py") for name in _imported(path, package))
         files += [each for each in beside if each.is_file() and each not in files]
     named = sorted(files, key=lambda path: path.name)

@@ -117,8 +117,7 @@ class Store:
         """Keep a result, its predictions first: a line never names predictions that are not there."""
         try:
             if predictions is not None:
-                with _replacing(self.predictions_path(result.key)) as part:
-                    predictions.to_parquet(part, index=False)
+                _replace_table(self.predictions_path(result.key), predictions)
                 result = dataclasses.replace(result, predictions=fingerprint(predictions))
             with self.results_path.open("a", encoding="utf-8") as file:
                 file.write(_line(dataclasses.asdict(result)) + "\n")
@@ -159,6 +158,11 @@ class Store:
             raise UsageError(f"{self.run_path}: is of an older version; run the same command again")
         return run
 
+    def planned(self) -> list[Result]:
+        """Return what is known of the newest run's cells, in the order of its plan."""
+        known = self.results()
+        return [known[key] for key in self.run()["cells"] if key in known]
+
     def write_run(self, run: Mapping[str, Any]) -> None:
         """Replace run.json."""
         with _replacing(self.run_path) as part:
@@ -170,10 +174,7 @@ class Store:
 
     def write_labels(self, dataset: str, table: pd.DataFrame) -> None:
         """Replace the labels of a dataset."""
-        path = self._labels_path(dataset)
-        path.parent.mkdir(exist_ok=True)
-        with _replacing(path) as part:
-            table.to_parquet(part, index=False)
+        _replace_table(self._labels_path(dataset), table)
 
     def split(self, dataset: str, task: str) -> pd.DataFrame:
         """Return the split that was used: `clip`, `content`, `y`, `fold`, and a ``group COLUMN`` of each."""
@@ -181,10 +182,7 @@ class Store:
 
     def write_split(self, dataset: str, task: str, table: pd.DataFrame) -> None:
         """Replace the split of a task on a dataset."""
-        path = self._split_path(dataset, task)
-        path.parent.mkdir(exist_ok=True)
-        with _replacing(path) as part:
-            table.to_parquet(part, index=False)
+        _replace_table(self._split_path(dataset, task), table)
 
     def _split_path(self, dataset: str, task: str) -> Path:
         return self.out.absolute() / "splits" / f"{dataset}.{task}.parquet"
@@ -220,12 +218,8 @@ def _line(fields: Mapping[str, Any]) -> str:
     The cost is sealed by itself, so that lines of equal runs differ in nothing else.
     """
     rest = {name: value for name, value in fields.items() if name != "cost"}
-    cost = {**fields["cost"], "seal": _seal(fields["cost"])}
-    return json.dumps({**fields, "cost": cost, "seal": _seal(rest)}, allow_nan=False)
-
-
-def _seal(fields: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(fields, allow_nan=False).encode()).hexdigest()[:32]
+    cost = {**fields["cost"], "seal": digest(fields["cost"])}
+    return json.dumps({**fields, "cost": cost, "seal": digest(rest)}, allow_nan=False)
 
 
 def _unsealed(line: str) -> dict[str, Any]:
@@ -242,6 +236,13 @@ def _replacing(path: Path) -> Iterator[Path]:
     part = path.with_suffix(".part")
     yield part
     part.replace(path)
+
+
+def _replace_table(path: Path, table: pd.DataFrame) -> None:
+    """Replace a table on disk."""
+    path.parent.mkdir(exist_ok=True)
+    with _replacing(path) as part:
+        table.to_parquet(part, index=False)
 
 
 def _result(line: Mapping[str, Any]) -> Result:

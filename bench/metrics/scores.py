@@ -95,24 +95,32 @@ def _precision_area(curve: _Curve) -> Floats:
     return np.asarray((np.diff(curve.hits, axis=1) * curve.precision[:, 1:]).sum(axis=1))
 
 
-def _over_classes(p: Predicted, weights: Floats, measure: Callable[[_Curve], Floats]) -> Floats:
-    """Return the mean of a measure of one class against the rest, over the classes that have both sides."""
-    both = [c for c in range(len(p.classes)) if 0 < p.truth[:, c].sum() < len(p.y_true)]
-    if not both:
-        return np.full(len(weights), 0.5)
-    values = [measure(_Curve.of(p.truth[:, c], p.known[:, c], weights)) for c in both]
-    counted = ~np.isnan(values)
-    return ratio(np.where(counted, values, 0.0).sum(axis=0), counted.sum(axis=0).astype(np.float64))
+def _against_the_rest(p: Predicted) -> list[tuple[npt.NDArray[np.bool_], Floats]]:
+    """Return which clips are of a class, and its scores, of every class that not all or no clips are of."""
+    sides = zip(p.truth.T, p.known.T, strict=True)
+    return [(target, score) for target, score in sides if target.any() and not target.all()]
 
 
-def _by_class(of: Callable[..., float]) -> Callable[[Predicted], float]:
-    """Return scikit-learn's measure of one class against the rest, as a mean over the classes."""
+def _over_classes(
+    name: str, about: str, of: Callable[..., float], measure: Callable[[_Curve], Floats]
+) -> Metric:
+    """Return a metric of one class against the rest, as a mean over the classes that have both sides."""
 
     def score(p: Predicted) -> float:
-        both = [c for c in range(len(p.classes)) if 0 < p.truth[:, c].sum() < len(p.y_true)]
-        return float(np.mean([of(p.truth[:, c], p.known[:, c]) for c in both])) if both else 0.5
+        sides = _against_the_rest(p)
+        return float(np.mean([of(*side) for side in sides])) if sides else 0.5
 
-    return score
+    def resampled(p: Predicted, weights: Floats) -> Floats:
+        sides = _against_the_rest(p)
+        if not sides:
+            return np.full(len(weights), 0.5)
+        values = [measure(_Curve.of(*side, weights)) for side in sides]
+        counted = ~np.isnan(values)
+        return ratio(np.where(counted, values, 0.0).sum(axis=0), counted.sum(axis=0).astype(np.float64))
+
+    told = f"{about}, mean over the classes against the rest"
+    alone = "0.5 of one class; a class that is all clips or none does not count"
+    return Metric(name, told, score, resampled, "scores", degenerate=alone)
 
 
 def _equal_error(curve: _Curve) -> Floats:
@@ -140,9 +148,12 @@ def _of_trials(name: str, about: str, measure: Callable[[_Curve], Floats], **fac
         repeated = np.repeat(weights, len(p.classes), axis=1)
         return measure(_Curve.of(p.truth.ravel(), p.known.ravel(), repeated))
 
-    return Metric(
-        name, about, lambda p: float(resampled(p, np.ones((1, len(p.y_true))))[0]), resampled, **facts
-    )
+    return Metric(name, about, lambda p: _once(measure, p.truth.ravel(), p.known.ravel()), resampled, **facts)
+
+
+def _once(measure: Callable[[_Curve], Floats], target: npt.NDArray[np.bool_], score: Floats) -> float:
+    """Return a measure of trials that all weigh the same."""
+    return float(measure(_Curve.of(target, score, np.ones((1, len(score)))))[0])
 
 
 def equal_error_rate(target: npt.NDArray[np.bool_], score: Floats) -> float:
@@ -155,7 +166,7 @@ def equal_error_rate(target: npt.NDArray[np.bool_], score: Floats) -> float:
     score : np.ndarray, shape=(n_trials,)
         Higher for the same speaker.
     """
-    return float(_equal_error(_Curve.of(target, score, np.ones((1, len(score)))))[0])
+    return _once(_equal_error, target, score)
 
 
 def detection_cost(target: npt.NDArray[np.bool_], score: Floats) -> float:
@@ -163,25 +174,16 @@ def detection_cost(target: npt.NDArray[np.bool_], score: Floats) -> float:
 
     The prior of a target is 0.05, and both errors cost 1, as in VoxSRC. Arguments as of `equal_error_rate`.
     """
-    return float(_detection_cost(_Curve.of(target, score, np.ones((1, len(score)))))[0])
+    return _once(_detection_cost, target, score)
 
 
 SCORE_METRICS: tuple[Metric, ...] = (
-    Metric(
-        "roc_auc",
-        "area under the ROC curve, mean over the classes against the rest",
-        _by_class(reference.roc_auc_score),
-        lambda p, weights: _over_classes(p, weights, _area),
-        "scores",
-        degenerate="0.5 of one class; a class that is all clips or none does not count",
-    ),
-    Metric(
+    _over_classes("roc_auc", "area under the ROC curve", reference.roc_auc_score, _area),
+    _over_classes(
         "average_precision",
-        "area under the precision-recall curve, mean over the classes against the rest",
-        _by_class(reference.average_precision_score),
-        lambda p, weights: _over_classes(p, weights, _precision_area),
-        "scores",
-        degenerate="0.5 of one class; a class that is all clips or none does not count",
+        "area under the precision-recall curve",
+        reference.average_precision_score,
+        _precision_area,
     ),
     *(
         _averaged(

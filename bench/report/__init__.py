@@ -11,6 +11,7 @@ from bench.metrics import METRICS, Predicted
 from bench.report import across, confusion, leaderboard, learning, protocol, slices
 from bench.report.tables import Table, tables
 from bench.store import Store
+from bench.types import Result
 
 __all__ = ["Report", "write"]
 
@@ -99,21 +100,21 @@ class _Writer:
             drawn = slices.draw(table, column, frame, self.store.out / path)
             self.figures += [self.store.out / path] * drawn
             self.say(slices.section(table, column, frame, path if drawn else None))
-        if learning.curves(table):
+        curves = learning.curves(table)
+        if curves:
             figure = self.figure(f"{stem}-learning.png")
-            learning.draw(table, self.store.out / figure)
-            self.say(learning.section(table, figure))
+            learning.draw(table, curves, self.store.out / figure)
+            self.say(learning.section(table, curves, figure))
         if len(table.rows) > 1:
             self.sections.append(leaderboard.against_the_best(self.store, table))
         if table.best:
-            self._confused(table, table.best.first.key)
+            self._confused(table, table.best.first)
 
-    def _confused(self, table: Table, key: str) -> None:
+    def _confused(self, table: Table, best: Result) -> None:
         """Add the confusion matrix and the scores per class of the best row."""
-        predictions = self.store.predictions(key)
+        predictions = self.store.predictions(best.key)
         matrix = confusion.matrix(predictions)
-        path = self.store.out / "confusion" / f"{table.dataset}-{table.task}-{key[:8]}.png"
-        best = self.store.results()[key]
+        path = self.store.out / "confusion" / f"{table.dataset}-{table.task}-{best.key[:8]}.png"
         title = f"{table.task} on {table.title}: {best.extractor}, {best.head}"
         confusion.draw(matrix, title, path)
         self.figures.append(path)

@@ -47,14 +47,15 @@ class Ranking:
 
 def ranking(tables: Sequence[Table]) -> Ranking | None:
     """Return the ranking of the systems that are in all tables; None of fewer than two tables or systems."""
-    ranked = [{table.name(row): row for row in table.rows} for table in tables if table.rows]
+    shown = [table for table in tables if table.rows]
+    ranked = [{table.name(row): row for row in table.rows} for table in shown]
     if len(ranked) < 2:
         return None
     names = [name for name in ranked[0] if all(name in rows for rows in ranked)]
     if len(names) < 2:
         return None
     merits = []
-    for table, rows in zip([table for table in tables if table.rows], ranked, strict=True):
+    for table, rows in zip(shown, ranked, strict=True):
         sign = 1 if METRICS[table.main].higher_is_better else -1
         merits.append([sign * rows[name].scores[table.main].value for name in names])
     ranks = stats.rankdata(-np.array(merits), axis=1)

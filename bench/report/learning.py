@@ -1,5 +1,6 @@
 """Learning curves: scores by the share of the training groups that was learnt from."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,9 +21,8 @@ def curves(table: Table) -> dict[str, dict[float, Score]]:
     return {name: curve for name, curve in found.items() if len(curve) > 1}
 
 
-def section(table: Table, figure: Path) -> str:
+def section(table: Table, found: Mapping[str, Mapping[float, Score]], figure: Path) -> str:
     """Return the Markdown of a table's learning curves."""
-    found = curves(table)
     sizes = sorted({size for curve in found.values() for size in curve})
     rows = [
         [escaped(name), *(number(curve[size]) if size in curve else "" for size in sizes)]
@@ -34,9 +34,9 @@ def section(table: Table, figure: Path) -> str:
     return f"{title}\n\n{body}\n\n![learning curves]({quote(figure.as_posix())})"
 
 
-def draw(table: Table, path: Path) -> None:
+def draw(table: Table, found: Mapping[str, Mapping[float, Score]], path: Path) -> None:
     """Write a table's learning curves as a figure."""
     words = figures.Axes(
         f"{table.task} on {table.title}", "share of the training groups", table.main, log=True
     )
-    figures.lines(curves(table), words, path)
+    figures.lines(found, words, path)

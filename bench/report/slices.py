@@ -33,10 +33,9 @@ def scores(store: Store, table: Table, column: str) -> pd.DataFrame:
     for row in table.rows:
         predictions = store.predictions(row.first.key)
         for value, clips in predictions.groupby(label.loc[predictions["clip"]].to_numpy()):
-            predicted = Predicted.of(clips)
-            found = intervals.bounds(metric, predicted, clips["group"].to_numpy(str))
+            score = Score(metric.score(Predicted.of(clips)))
             part = parts.setdefault(str(value), {"clips": len(clips), "groups": clips["group"].nunique()})
-            part[table.name(row)] = Score(metric.score(predicted), *(found or (None, None)))
+            part[table.name(row)] = intervals.bounded(clips, {metric.name: score})[metric.name]
     frame = pd.DataFrame.from_dict(parts, orient="index")
     order = pd.DataFrame({"number": _numbers(frame.index), "text": frame.index})
     return frame.iloc[order.sort_values(["number", "text"]).index]

@@ -115,8 +115,7 @@ def tables(store: Store, metrics: Sequence[str] = ()) -> list[Table]:
         If the store holds no run.
     """
     run = store.run()
-    known = store.results()
-    results = [known[key] for key in run["cells"] if key in known]
+    results = store.planned()
     protocols = {(table["dataset"], table["task"]): table for table in run["tables"]}
     made = []
     for dataset, task in dict.fromkeys((result.dataset, result.task) for result in results):
@@ -136,11 +135,7 @@ def _with(store: Store, result: Result, metrics: Sequence[str]) -> Result:
     if not metrics:
         return result
     predictions = store.predictions(result.key)
-    predicted, group = Predicted.of(predictions), predictions["group"].to_numpy(str)
-    more = {}
-    for name, each in score(predictions, metrics).items():
-        found = intervals.bounds(METRICS[name], predicted, group)
-        more[name] = replace(each, low=found[0], high=found[1]) if found else each
+    more = intervals.bounded(predictions, score(predictions, metrics))
     return replace(result, scores={**result.scores, **more})
 
 

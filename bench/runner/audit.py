@@ -200,6 +200,5 @@ def differences(then: Store, now: Store) -> list[str]:
 
 
 def _called(store: Store) -> dict[str, Result]:
-    known = store.results()
-    results = [known[key] for key in store.run()["cells"] if key in known]
+    results = store.planned()
     return {f"{_name(each)}, {each.split}, {each.train_size:g} of the groups": each for each in results}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from bench.evaluate import Evaluation, evaluate
 from bench.pipeline import Recipe, Shared
 from bench.runner.cached import Embedder, Listener
 from bench.runner.embedding import cause
+from bench.runner.outlook import reusable
 from bench.runner.planning import Plan, Problem
 from bench.runner.record import Counters, fold_table, record, versions
 from bench.runner.request import Request
@@ -67,14 +68,16 @@ class _Execution:
 
     def run(self) -> Counters:
         start = time.perf_counter()
-        self.store.write_run(record(self.plan, self.request, self.counters, finished=False))
+        started = record(self.plan, self.request, self.counters, finished=False)
+        self.store.write_run(started)
         for name, source in self.plan.sources.items():
             self.store.write_labels(name, source.dataset.table[["clip", *source.dataset.labels]])
         for (dataset, task), problem in self.plan.problems.items():
             self.store.write_split(dataset, task, fold_table(self.plan.sources[dataset], problem))
+        there = reusable(self.plan, self.request, self.store)
         groups: dict[tuple[str, str], list[Cell]] = {}
         for cell in self.plan.cells:
-            if self._reusable(cell):
+            if cell.key in there:
                 self.counters.cells_reused += 1
                 self.done += 1
             else:
@@ -84,16 +87,8 @@ class _Execution:
         for (dataset, _), cells in groups.items():
             self._compute(self.plan.sources[dataset], cells)
         self.counters.seconds = round(time.perf_counter() - start, 3)
-        self.store.write_run(record(self.plan, self.request, self.counters, finished=True))
+        self.store.write_run({**started, "finished": True, "counters": asdict(self.counters)})
         return self.counters
-
-    def _reusable(self, cell: Cell) -> bool:
-        """Return whether the store has the cell, made of as many clips as this run asks for."""
-        result = self.known.get(cell.key)
-        allowed = self.request.allow_bad * len(self.plan.sources[cell.dataset].contents)
-        whole = result is not None and result.status == Status.OK and result.n_bad <= allowed
-        kept = self.store.models_path(cell.key).is_dir() or not self.request.save_models
-        return whole and kept and self.store.predictions_path(cell.key).is_file()
 
     def _compute(self, source: Source, cells: Sequence[Cell]) -> None:
         """Embed a dataset with one extractor, then compute the cells that share the embeddings."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bench.cache import Cache
 from bench.runner.planning import Plan
+from bench.runner.request import Request
 from bench.store import Store
 from bench.types import Result, Status
 
@@ -29,14 +30,26 @@ class Outlook:
     rejected: Sequence[Result]
 
 
-def outlook(plan: Plan, store: Store, cache: Cache) -> Outlook:
-    """Return what running a plan would do; nothing is decoded or written."""
+def reusable(plan: Plan, request: Request, store: Store) -> set[str]:
+    """Return the keys of the cells that the store has, made of as many clips as the request asks for."""
     known = store.results()
-    n_reused = sum(cell.key in known and known[cell.key].status == Status.OK for cell in plan.cells)
+    there = set()
+    for cell in plan.cells:
+        result = known.get(cell.key)
+        allowed = request.allow_bad * len(plan.sources[cell.dataset].contents)
+        whole = result is not None and result.status == Status.OK and result.n_bad <= allowed
+        kept = store.models_path(cell.key).is_dir() or not request.save_models
+        if whole and kept and store.predictions_path(cell.key).is_file():
+            there.add(cell.key)
+    return there
+
+
+def outlook(plan: Plan, request: Request, store: Store, cache: Cache) -> Outlook:
+    """Return what running a plan would do; nothing is decoded or written."""
     pairs = dict.fromkeys((cell.dataset, cell.extractor.name) for cell in plan.cells)
     embeddings: list[Mapping[str, str | int]] = []
     for dataset, extractor in pairs:
         contents = {content for content in plan.sources[dataset].contents if content}
         kept = len(contents & cache.read(plan.digests[extractor]).keys())
         embeddings.append({"data set": dataset, "extractor": extractor, "clips": len(contents), "kept": kept})
-    return Outlook(embeddings, len(plan.cells), n_reused, plan.rejected)
+    return Outlook(embeddings, len(plan.cells), len(reusable(plan, request, store)), plan.rejected)
