@@ -3,13 +3,11 @@
 Conventions: full scale is 1.0; channels are averaged; times in s, rates in Hz.
 """
 
-import functools
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
@@ -71,7 +69,27 @@ def content(clip: Clip, sha256: Callable[[Path], str]) -> str:
     return digest(parts)
 
 
-def heard(clips: Sequence[Clip]) -> list[str]:
+Header = Callable[[Path], tuple[int, float] | None]
+"""The function `header`, or one that remembers its answers."""
+
+
+def header(path: Path) -> tuple[int, float] | None:
+    """Return a file's rate in Hz and its length in s; None if it has no header that can be read."""
+    try:
+        info = soundfile.info(str(path))
+    except (soundfile.LibsndfileError, OSError):
+        return None
+    return info.samplerate, info.duration
+
+
+def seconds(clip: Clip, header: Header = header) -> float:
+    """Return about how long a clip is, in s, by its header; 0 if it has none."""
+    known = header(clip.path)
+    end = clip.end if clip.end is not None or known is None else known[1]
+    return 0.0 if end is None else end - (clip.start or 0.0)
+
+
+def heard(clips: Sequence[Clip], header: Header = header) -> list[str]:
     """Return what is the same of clips that hold the same samples; empty where that is of no other clip.
 
     It is the SHA-256 of the samples at the file's own rate, before anything is mixed under them or padded:
@@ -79,37 +97,33 @@ def heard(clips: Sequence[Clip]) -> list[str]:
     decoded, and of the others only the beginning, unless that is the same too. What cannot be decoded is
     empty.
     """
-    header = functools.cache(soundfile.info)
     keys: list[object] = []
     for clip in clips:
-        try:
-            info = header(str(clip.path))
-        except (soundfile.LibsndfileError, OSError):
-            keys.append(None)
-            continue
-        end = info.duration if clip.end is None else clip.end
-        keys.append((info.samplerate, round((end - (clip.start or 0.0)) * info.samplerate)))
-    for seconds in (BEGINNING_SECONDS, None):
+        known = header(clip.path)
+        keys.append(known and (known[0], round(seconds(clip, header) * known[0])))
+    for most in (BEGINNING_SECONDS, None):
         counts = Counter(keys)
         keys = [
-            _heard(clip, header(str(clip.path)), seconds) if key and counts[key] > 1 else None
+            _heard(clip, header, most) if key and counts[key] > 1 else None
             for clip, key in zip(clips, keys, strict=True)
         ]
     counts = Counter(keys)
     return [str(key) if key and counts[key] > 1 else "" for key in keys]
 
 
-def _heard(clip: Clip, info: Any, seconds: float | None) -> str | None:
+def _heard(clip: Clip, header: Header, most: float | None) -> str | None:
     """Return the SHA-256 of a clip's samples, or of their first so many seconds; None if there are none."""
-    start = clip.start or 0.0
-    end = info.duration if clip.end is None else clip.end
+    known = header(clip.path)
+    if known is None:
+        return None
+    start, length = clip.start or 0.0, seconds(clip, header)
     try:
         samples = _samples(
-            clip.path, info.samplerate, start, end if seconds is None else min(end, start + seconds)
+            clip.path, known[0], start, start + (length if most is None else min(length, most))
         )
     except ClipError:
         return None
-    return hashlib.sha256(f"{info.samplerate} ".encode() + samples.tobytes()).hexdigest()
+    return hashlib.sha256(f"{known[0]} ".encode() + samples.tobytes()).hexdigest()
 
 
 def read(clip: Clip, sample_rate: int, quality: str = "HQ") -> Audio:

@@ -1,25 +1,29 @@
 """Embeddings on disk, by content: one folder per extractor, one Arrow file per batch.
 
-A row of embeddings is the digest of a clip's content, the seconds its embedding took, its length and its
+A row of embeddings is the digest of a clip's content, its length, what its embedding took and its
 statistics. A row of frames, kept apart by layer since they are large and seldom needed, is the digest and
 the frames. Files are written beside their place and renamed, so that neither a reader nor a kill meets half
 of one.
 """
 
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
 
 import fsspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from fsspec.implementations.local import LocalFileSystem
 
 from bench.errors import UsageError
-from bench.types import Frames, Layer, Statistics
+from bench.types import Frames, Layer, Statistics, Usage
 
-FORMAT = "v3"
+FORMAT = "v4"
+
+USAGE = pa.struct([(field.name, pa.float64()) for field in fields(Usage)])
 
 NAME = "name.txt"
 """The file that holds the name of an extractor."""
@@ -31,15 +35,20 @@ class Embedded:
 
     Parameters
     ----------
-    audio_s, extract_s : float
-        The clip's length and what the embedding took, in s.
+    audio_s : float
+        The clip's length, in s.
+    usage : Usage
+        What the embedding took: the clip's part of its batch.
+    params : int | None
+        Of the extractor's network; None where the extractor does not say.
     frames : Mapping[Layer, Frames]
         Of every layer that a head needs them of, shape=(n_frames, dim).
     """
 
     statistics: Statistics
     audio_s: float
-    extract_s: float
+    usage: Usage
+    params: int | None = None
     frames: Mapping[Layer, Frames] = field(default_factory=dict)
 
 
@@ -55,7 +64,7 @@ class Kept:
 
 
 class Cache:
-    """The embeddings below a root, which may be a folder or any URL that fsspec opens.
+    """The embeddings below a `root`, which may be a folder or any URL that fsspec opens.
 
     Raises
     ------
@@ -64,6 +73,7 @@ class Cache:
     """
 
     def __init__(self, root: str) -> None:
+        self.root = root
         self._files, self._root = fsspec.core.url_to_fs(root)
         try:
             self._files.makedirs(self._folder("embeddings"), exist_ok=True)
@@ -71,21 +81,31 @@ class Cache:
             reason = f"cannot be written ({error}); set BENCH_CACHE to another folder"
             raise UsageError(f"{root}: {reason}") from error
 
-    def read(self, extractor: str) -> Mapping[str, Embedded]:
-        """Return everything kept for an extractor's digest but frames: content digest -> embedding."""
+    def kept(self, extractor: str, framed: Collection[Layer] = ()) -> set[str]:
+        """Return the contents that an extractor's digest has embeddings of, and frames of these layers."""
+        folders = [self._folder("embeddings", extractor)]
+        folders += [self._folder("frames", extractor, str(layer)) for layer in framed]
+        return set.intersection(
+            *({name for table in self._tables(f) for name in table["content"].to_pylist()} for f in folders)
+        )
+
+    def read(self, extractor: str, contents: Collection[str]) -> Mapping[str, Embedded]:
+        """Return what is kept for an extractor's digest of some contents, but frames."""
+        wanted = pa.array(contents, pa.string())
         found: dict[str, Embedded] = {}
         for table in self._tables(self._folder("embeddings", extractor)):
-            found.update(_rows(table))
+            rows = np.flatnonzero(pc.is_in(table["content"], wanted))
+            found.update(_rows(table, rows))
         return found
 
     def read_frames(self, extractor: str, layer: Layer, contents: Collection[str]) -> Mapping[str, Frames]:
         """Return a layer's frames kept for an extractor's digest of those contents that there are any of."""
+        wanted = pa.array(contents, pa.string())
         found: dict[str, Frames] = {}
         for table in self._tables(self._folder("frames", extractor, str(layer))):
-            columns = (table[name] for name in ("content", "shape", "frames"))
-            for content, shape, values in zip(*columns, strict=True):
-                if content.as_py() in contents:
-                    found[content.as_py()] = values.values.to_numpy().reshape(shape.as_py())
+            for row in np.flatnonzero(pc.is_in(table["content"], wanted)).tolist():
+                values, shape = table["frames"][row].values.to_numpy(), table["shape"][row].as_py()
+                found[table["content"][row].as_py()] = values.reshape(shape)
         return found
 
     def write(self, extractor: str, batch: Mapping[str, Embedded]) -> None:
@@ -102,9 +122,10 @@ class Cache:
         self._write(self._folder("embeddings", extractor), _table(batch))
 
     def describe(self, extractor: str, name: str) -> None:
-        """Keep an extractor's name beside its digest, for `contents`."""
-        self._files.makedirs(self._folder("embeddings", extractor), exist_ok=True)
-        self._files.pipe_file(f"{self._folder('embeddings', extractor)}/{NAME}", name.encode())
+        """Keep an extractor's name beside the embeddings of its digest, for `contents`."""
+        path = f"{self._folder('embeddings', extractor)}/{NAME}"
+        if not self._files.exists(path):
+            self._files.pipe_file(path, name.encode())
 
     def contents(self) -> list[Kept]:
         """Return what is kept of every extractor."""
@@ -117,7 +138,7 @@ class Cache:
             named = f"{folders[0]}/{NAME}"
             name = self._files.cat_file(named).decode() if named in sizes else ""
             modified = max((self._files.modified(path).timestamp() for path in sizes), default=0.0)
-            found.append(Kept(name, digest, len(self.read(digest)), sum(sizes.values()), modified))
+            found.append(Kept(name, digest, len(self.kept(digest)), sum(sizes.values()), modified))
         return found
 
     def remove(self, extractor: str) -> None:
@@ -152,6 +173,8 @@ class Cache:
                 writer.write_table(table)
             self._files.mv(f"{folder}/{name}.part", f"{folder}/{name}.arrow")
         except OSError as error:
+            with suppress(OSError):  # on a full disk, half a file is in the way
+                self._files.rm(f"{folder}/{name}.part")
             reason = f"cannot be written ({error}); free some space or set BENCH_CACHE"
             raise UsageError(f"{folder}: {reason}") from error
 
@@ -162,22 +185,24 @@ def _table(batch: Mapping[str, Embedded]) -> pa.Table:
     columns = {
         "content": pa.array(list(batch)),
         "audio_s": pa.array([embedded.audio_s for embedded in batch.values()]),
-        "extract_s": pa.array([embedded.extract_s for embedded in batch.values()]),
+        "usage": pa.array([asdict(embedded.usage) for embedded in batch.values()], USAGE),
+        "params": pa.array([embedded.params for embedded in batch.values()], pa.int64()),
         "statistics": flat,
     }
     shape = ",".join(map(str, statistics.shape[1:]))
     return pa.table(columns).replace_schema_metadata({"shape": shape})
 
 
-def _rows(table: pa.Table) -> Mapping[str, Embedded]:
+def _rows(table: pa.Table, rows: npt.NDArray[np.intp]) -> Mapping[str, Embedded]:
+    """Return the embeddings of some rows of a file; their statistics stay in its mapping."""
     shape = [int(n) for n in table.schema.metadata[b"shape"].decode().split(",")]
     # A file is one chunk; to combine chunks would copy it out of the file's mapping.
     [chunk] = table["statistics"].chunks
-    values: npt.NDArray[np.float32] = chunk.flatten().to_numpy()
-    columns: Sequence[list[float]] = [table[name].to_pylist() for name in ("audio_s", "extract_s")]
-    rows = zip(table["content"].to_pylist(), values.reshape(-1, *shape), *columns, strict=True)
+    values: npt.NDArray[np.float32] = chunk.flatten().to_numpy().reshape(-1, *shape)
+    columns = table.select(["content", "audio_s", "usage", "params"]).take(rows).to_pylist()
     return {
-        content: Embedded(statistics, audio_s, extract_s) for content, statistics, audio_s, extract_s in rows
+        row["content"]: Embedded(values[n], row["audio_s"], Usage(**row["usage"]), row["params"])
+        for n, row in zip(rows.tolist(), columns, strict=True)
     }
 
 

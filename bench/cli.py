@@ -203,6 +203,22 @@ def main() -> None:
 )
 @click.option("--out", type=Path, default="bench-out", show_default=True, help="Folder of the results.")
 @click.option(
+    "--jobs", metavar="N", type=click.IntRange(1), default=1, show_default=True, help="Processes that work."
+)
+@click.option(
+    "--executor",
+    metavar="NAME",
+    default="local",
+    show_default=True,
+    help="local, dask (a cluster of --jobs workers here) or dask://HOST:PORT.",
+)
+@click.option(
+    "--cell-timeout",
+    metavar="S",
+    type=click.FloatRange(0, min_open=True),
+    help="Seconds that a cell, or a shard of clips, may take; what takes longer fails.",
+)
+@click.option(
     "--allow-bad",
     metavar="N%",
     default="5%",

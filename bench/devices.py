@@ -1,11 +1,19 @@
 """Where networks run, by what, and in which precision."""
 
 import importlib.util
+import os
 
 from bench.errors import UsageError
 
 PRECISIONS = ("fp32", "bf16", "auto")
 RUNTIMES = ("auto", "torch", "openvino")
+
+
+def threads() -> int:
+    """Return how many threads this process may keep busy: its cores, or OMP_NUM_THREADS if that is set."""
+    import joblib  # loads numpy, which `bench --help` needs none of
+
+    return int(os.environ.get("OMP_NUM_THREADS") or joblib.cpu_count())
 
 
 def resolve(device: str, precision: str) -> tuple[str, str]:

@@ -246,7 +246,7 @@ def _replace_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def _result(line: Mapping[str, Any]) -> Result:
-    """Return the result of a parsed line."""
+    """Return the result of a parsed line, also of one of schema 1, whose costs were fewer."""
     scores = {
         name: Score(**{**score, "folds": tuple(score["folds"])}) for name, score in line["scores"].items()
     }
@@ -256,4 +256,4 @@ def _result(line: Mapping[str, Any]) -> Result:
         "cost": Cost(**line["cost"]),
         "tuned": tuple(line.get("tuned", ())),
     }
-    return Result(**{**line, **made})
+    return Result(**{**line, **made, "schema": SCHEMA})

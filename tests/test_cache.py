@@ -7,12 +7,15 @@ import pytest
 
 from bench.cache import Cache, Embedded
 from bench.errors import UsageError
+from bench.types import Usage
 
 
 def batch(*contents: str, dim: int = 3) -> dict[str, Embedded]:
     rng = np.random.default_rng(len(contents))
     return {
-        content: Embedded(rng.normal(size=(2, 4, dim)).astype(np.float32), 1.5 + i, 0.1 * i)
+        content: Embedded(
+            rng.normal(size=(2, 4, dim)).astype(np.float32), 1.5 + i, Usage(0.1 * i, 0.2 * i, 100.0), 7
+        )
         for i, content in enumerate(contents)
     }
 
@@ -25,18 +28,20 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def test_what_is_written_is_read_by_another_process_s_cache(root: str):
     Cache(root).write("mfcc", batch("a", "b"))
     Cache(root).write("mfcc", batch("c"))
-    found = Cache(root).read("mfcc")
+    assert Cache(root).kept("mfcc") == {"a", "b", "c"}
+    found = Cache(root).read("mfcc", ["a", "b", "c"])
     assert set(found) == {"a", "b", "c"}
+    assert set(Cache(root).read("mfcc", ["c", "x"])) == {"c"}
     for content, embedded in {**batch("a", "b"), **batch("c")}.items():
         np.testing.assert_array_equal(found[content].statistics, embedded.statistics)
-        assert (found[content].audio_s, found[content].extract_s) == (embedded.audio_s, embedded.extract_s)
+        assert dataclasses.replace(found[content], statistics=embedded.statistics) == embedded
 
 
 def test_extractors_share_nothing(root: str):
     Cache(root).write("mfcc", batch("a"))
     Cache(root).write("other", batch("a", dim=5))
-    assert Cache(root).read("mfcc")["a"].statistics.shape == (2, 4, 3)
-    assert Cache(root).read("none") == {}
+    assert Cache(root).read("mfcc", ["a"])["a"].statistics.shape == (2, 4, 3)
+    assert Cache(root).read("none", ["a"]) == {}
 
 
 def test_a_damaged_or_half_written_file_is_as_good_as_absent(tmp_path: Path):
@@ -46,7 +51,7 @@ def test_a_damaged_or_half_written_file_is_as_good_as_absent(tmp_path: Path):
     first, _ = sorted(tmp_path.glob("*/mfcc/*.arrow"))
     first.write_bytes(first.read_bytes()[:100])
     first.with_name("kill.part").write_bytes(b"half")
-    assert len(cache.read("mfcc")) == 1
+    assert len(cache.read("mfcc", ["a", "b"])) == 1
 
 
 def test_a_root_that_cannot_be_written_says_how_to_choose_another(tmp_path: Path):
@@ -64,7 +69,7 @@ def test_a_write_that_fails_leaves_no_row(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(fsspec.implementations.local.LocalFileSystem, "mv", full)
     with pytest.raises(UsageError, match=r"No space left on device.*free some space"):
         cache.write("mfcc", batch("a"))
-    assert cache.read("mfcc") == {}
+    assert cache.kept("mfcc") == set()
 
 
 def test_frames_are_kept_apart_and_read_for_those_that_are_asked(root: str):
@@ -75,8 +80,9 @@ def test_frames_are_kept_apart_and_read_for_those_that_are_asked(root: str):
     framed = {name: dataclasses.replace(each, frames={3: frames[name]}) for name, each in made.items()}
     cache.write("mfcc", framed)
     cache.write("mfcc", batch("c"))
-    assert set(cache.read("mfcc")) == {"a", "b", "c"}
-    assert not cache.read("mfcc")["a"].frames
+    assert cache.kept("mfcc") == {"a", "b", "c"}
+    assert not cache.read("mfcc", ["a"])["a"].frames
+    assert cache.kept("mfcc", framed=[3]) == {"a", "b"}
     assert not cache.read_frames("mfcc", "last", {"b", "c"})
     found = cache.read_frames("mfcc", 3, {"b", "c"})
     assert set(found) == {"b"}

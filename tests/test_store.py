@@ -75,9 +75,19 @@ def test_a_line_has_the_fields_of_the_schema(store: Store):
     more |= {"n_groups", "train_size", "predictions", "seal"}
     assert set(documented.split()) | more == set(line)
     assert line["schema"] == SCHEMA
-    cost = {"audio_s", "extract_s", "fit_s", "predict_s", "dim", "params", "peak_mb", "seal"}
-    assert set(line["cost"]) == cost
+    cost = "audio_s extract_s extract_cpu_s fit_s predict_s cpu_s dim params peak_mb gpu_mb energy_wh seal"
+    assert set(line["cost"]) == set(cost.split())
     assert set(line["scores"]["accuracy"]) == {"value", "low", "high", "folds"}
+
+
+def test_a_line_of_schema_1_is_read_as_far_as_it_goes(store: Store):
+    store.append(RESULT)
+    line = json.loads(store.results_path.read_text())
+    for name in ("extract_cpu_s", "cpu_s", "gpu_mb", "energy_wh"):
+        del line["cost"][name]
+    store.results_path.write_text(json.dumps({**line, "schema": 1}) + "\n")
+    cost = dataclasses.replace(RESULT.cost, extract_cpu_s=None, cpu_s=None, gpu_mb=None, energy_wh=None)
+    assert store.results() == {"k1": dataclasses.replace(RESULT, cost=cost)}
 
 
 def test_of_equal_keys_the_last_line_counts(store: Store):

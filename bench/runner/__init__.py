@@ -1,8 +1,9 @@
 """`plan` -> cells, `run` -> results."""
 
 from bench.runner.audit import audit, differences, request_of
-from bench.runner.execution import Observer, run
+from bench.runner.execution import run
 from bench.runner.export import export
+from bench.runner.observing import Observer
 from bench.runner.outlook import Outlook, outlook
 from bench.runner.planning import Plan, plan, split_table
 from bench.runner.record import Counters

@@ -1,35 +1,31 @@
 """Clips -> embeddings: decoded ahead, in batches of like lengths, long ones in windows."""
 
-import os
 import time
 import traceback
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from threadpoolctl import ThreadpoolController
 
-from bench import audio, augment, preprocess, registry, views
+from bench import audio, augment, devices, preprocess, views
 from bench.augment import Changes
 from bench.cache import Embedded
 from bench.errors import BenchError, ClipError, PluginError, UsageError
-from bench.types import Audio, Clip, Extractor, Frames, Layer, Spec, Statistics
+from bench.runner.meter import Meter
+from bench.types import Audio, Clip, Extractor, Frames, Layer, Spec, Statistics, Usage
 
 BATCH_CLIPS = 256
 BATCH_SECONDS = 300.0
 """A batch is full at either, padding included, unless the extractor says what it takes."""
 
-DECODED_SECONDS = 600.0
-"""So much audio may be decoded ahead of the extractor."""
-
-READERS = min(8, os.cpu_count() or 1)
-"""Threads that decode."""
+READERS = 8
+"""The most threads that decode."""
 
 KEEP_SECONDS = 5.0
 KEEP_CLIPS = 512
@@ -42,17 +38,23 @@ class Batch:
 
     made: Mapping[str, Embedded]
     bad: Mapping[str, str]
-    done: int
-    """Clips up to these, themselves included."""
 
 
 def embed(
-    clips: Mapping[str, Clip], spec: Spec, changes: Changes = (), framed: Collection[Layer] = ()
+    clips: Mapping[str, Clip],
+    spec: Spec,
+    extractor: Extractor,
+    changes: Changes = (),
+    framed: Collection[Layer] = (),
 ) -> Iterator[Batch]:
     """Yield the embeddings, and the frames of some layers, of clips given by their contents' digests.
 
     Parameters
     ----------
+    clips : Mapping[str, Clip]
+        Like lengths beside each other, for clips of a batch are padded to the longest.
+    extractor : Extractor
+        What the spec builds.
     changes : Changes
         What is done to every clip before the extractor's steps, with values drawn by its digest.
     framed : Collection[Layer]
@@ -60,71 +62,70 @@ def embed(
 
     Raises
     ------
-    UnavailableError
-        If a distribution that the extractor needs is not installed.
     PluginError
         If the extractor raises or breaks its contract, or does not give one of the layers.
+    UsageError
+        If a clip's file has gone.
     """
-    if not clips:
-        return
-    extractor = registry.build(spec)
-    if not isinstance(extractor, Extractor):
-        raise PluginError(f"extractor '{spec.name}' ({spec.factory}) lacks sample_rate, dim or embed")
     engine = _Engine(spec, extractor, framed)
     made: dict[str, Embedded] = {}
     bad: dict[str, str] = {}
-    kept = time.perf_counter()
-    results = engine.run(_decoded(clips, spec, extractor.sample_rate, changes))
-    for done, (content, result) in enumerate(results, start=1):
-        if isinstance(result, str):
-            bad[content] = result
-        else:
-            made[content] = result
-        if time.perf_counter() - kept > KEEP_SECONDS or len(made) >= KEEP_CLIPS or done == len(clips):
-            yield Batch(made, bad, done)
-            made, bad, kept = {}, {}, time.perf_counter()
+    with Meter() as meter:
+        kept = time.perf_counter()
+        for results in engine.run(_decoded(clips, spec, extractor.sample_rate, changes)):
+            for content, result in results:
+                if isinstance(result, str):
+                    bad[content] = result
+                else:
+                    made[content] = result
+            if time.perf_counter() - kept > KEEP_SECONDS or len(made) >= KEEP_CLIPS:
+                yield Batch(_measured(made, meter), bad)
+                made, bad, kept = {}, {}, time.perf_counter()
+        yield Batch(_measured(made, meter), bad)
+
+
+def _measured(made: Mapping[str, Embedded], meter: Meter) -> Mapping[str, Embedded]:
+    """Return embeddings with what else than time they took since the meter was read, by the time of each."""
+    usage = meter.read()
+    total = sum(each.usage.seconds for each in made.values())
+    return {
+        content: replace(
+            each, usage=replace(usage.part(each.usage.seconds / total), seconds=each.usage.seconds)
+        )
+        for content, each in made.items()
+    }
 
 
 def _decoded(
     clips: Mapping[str, Clip], spec: Spec, sample_rate: int, changes: Changes
 ) -> Iterator[tuple[str, Audio | str]]:
-    """Yield (content, samples or why there are none), the longest first, decoded ahead in threads."""
+    """Yield (content, samples or why there are none), decoded ahead in threads."""
     steps = preprocess.parse(spec.preprocess)
-    seconds = {content: _seconds(clip) for content, clip in clips.items()}
-    order = sorted(clips, key=lambda content: -seconds[content])
 
     def read(content: str) -> Audio | str:
         try:
             y = audio.read(clips[content], sample_rate, steps.quality)
         except ClipError as error:
+            path = clips[content].path
+            if not path.exists():  # it was there when the run was planned
+                raise UsageError(
+                    f"{path}: has gone since the run began; bring it back and run again"
+                ) from error
             return str(error)
         return steps.apply(augment.apply(changes, y, sample_rate, int(content, 16)))
 
-    readers = ThreadPoolExecutor(READERS)
+    readers = ThreadPoolExecutor(min(READERS, devices.threads()))
     try:
         ahead: deque[tuple[str, Future[Audio | str]]] = deque()
-        n_seconds = 0.0
-        for content in order:
+        for content in clips:
             ahead.append((content, readers.submit(read, content)))
-            n_seconds += seconds[content]
-            while len(ahead) > 1 and (n_seconds > DECODED_SECONDS or len(ahead) > BATCH_CLIPS):
+            if len(ahead) > BATCH_CLIPS:
                 first, future = ahead.popleft()
-                n_seconds -= seconds[first]
                 yield first, future.result()
         for content, future in ahead:
             yield content, future.result()
     finally:  # whoever stops early waits for no clip that nobody will hear
         readers.shutdown(cancel_futures=True)
-
-
-def _seconds(clip: Clip) -> float:
-    """Return about how long a clip is, in s, by its header; 0 if it has none."""
-    if clip.end is not None:
-        return clip.end - (clip.start or 0.0)
-    try:
-        return float(soundfile.info(clip.path).duration) - (clip.start or 0.0)
-    except (soundfile.LibsndfileError, OSError):
-        return 0.0
 
 
 @dataclass(slots=True)
@@ -135,6 +136,7 @@ class _Clip:
     n_samples: int
     n_windows: int
     seconds: float = 0.0
+    """What its windows took so far."""
     parts: list[tuple[int, Statistics]] = field(default_factory=list)
     frames: list[Mapping[Layer, Frames]] = field(default_factory=list)
 
@@ -157,23 +159,25 @@ class _Engine:
             nullcontext if spec.weights else partial(ThreadpoolController().limit, limits=1, user_api="blas")
         )
 
-    def run(self, decoded: Iterator[tuple[str, Audio | str]]) -> Iterator[tuple[str, Embedded | str]]:
-        """Yield (content, embedding or why there is none) of every clip."""
+    def run(
+        self, decoded: Iterator[tuple[str, Audio | str]]
+    ) -> Iterator[Sequence[tuple[str, Embedded | str]]]:
+        """Yield (content, embedding or why there is none) of the clips that are done, batch by batch."""
         batch: list[tuple[_Clip, Audio]] = []
         longest = self.least_samples
         for content, samples in decoded:
             if isinstance(samples, str):
-                yield content, samples
+                yield [(content, samples)]
                 continue
             windows = self._windows(samples)
             clip = _Clip(content, samples.size, len(windows))
             for window in windows:
                 longest = max(longest, window.size)
                 if batch and (longest * (len(batch) + 1) > self.most_samples or len(batch) == BATCH_CLIPS):
-                    yield from self._finished(batch)
+                    yield list(self._finished(batch))
                     batch, longest = [], max(self.least_samples, window.size)
                 batch.append((clip, window))
-        yield from self._finished(batch)
+        yield list(self._finished(batch))
 
     def _windows(self, samples: Audio) -> Sequence[Audio]:
         """Return a clip's samples in equal windows that are no longer than the extractor takes."""
@@ -194,8 +198,9 @@ class _Engine:
             clip.seconds += seconds
             if len(clip.parts) == clip.n_windows:
                 kept = {name: np.concatenate([part[name] for part in clip.frames]) for name in self.framed}
-                statistics = views.merge(clip.parts)
-                yield clip.content, Embedded(statistics, clip.n_samples / self.rate, clip.seconds, kept)
+                usage = Usage(clip.seconds, cpu_s=0.0, peak_mb=0.0)  # what else it took is known of the batch
+                audio_s, n_params = clip.n_samples / self.rate, getattr(self.extractor, "n_params", None)
+                yield clip.content, Embedded(views.merge(clip.parts), audio_s, usage, n_params, kept)
 
     def _embed(self, audios: Sequence[Audio]) -> tuple[Sequence[Frames], Sequence[float]]:
         """Return the frames of a batch, halved where it is too large, and its time by the clips' lengths."""
@@ -225,13 +230,13 @@ class _Engine:
         """Return what the extractor makes of a batch, in a thread per core if it allows that."""
         if not getattr(self.extractor, "concurrent", False):
             return list(self.extractor.embed(audios))
-        n_threads = os.cpu_count() or 1
+        n_threads = devices.threads()
         with ThreadPoolExecutor(n_threads) as workers:
             parts = list(workers.map(self.extractor.embed, [audios[i::n_threads] for i in range(n_threads)]))
         return [parts[row % n_threads][row // n_threads] for row in range(len(audios))]
 
 
-def cause(error: Exception) -> str:
+def cause(error: BaseException) -> str:
     """Return an error in one line: a user's own as it is, a bug's with where it was raised."""
     if isinstance(error, BenchError):
         return str(error)

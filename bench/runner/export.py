@@ -1,5 +1,6 @@
 """Embeddings for use elsewhere: a row per clip, extractor and view."""
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,20 +8,21 @@ import numpy as np
 import pandas as pd
 
 from bench import views
-from bench.cache import Cache
+from bench.cache import Cache, Embedded
 from bench.errors import ClipError, UsageError
 from bench.registry import Registry
 from bench.runner import learners
-from bench.runner.cached import Embedder, Listener
-from bench.runner.record import Counters
+from bench.runner.learners import Learner
+from bench.runner.observing import Observer, Speedometer
 from bench.runner.request import Request
-from bench.runner.sources import sources_of
-from bench.types import UNPOOLED
+from bench.runner.shards import embed_shard, embedded, shards
+from bench.runner.sources import Source, sources_of
+from bench.types import UNPOOLED, Layer
 
 SUFFIXES = (".parquet", ".npz")
 
 
-def export(request: Request, declared: Registry, cache: Cache, listener: Listener, path: Path) -> int:
+def export(request: Request, declared: Registry, cache: Cache, observer: Observer, path: Path) -> int:
     """Write the embeddings of one dataset, and return how many rows.
 
     Parameters
@@ -40,7 +42,6 @@ def export(request: Request, declared: Registry, cache: Cache, listener: Listene
     if path.suffix not in SUFFIXES:
         raise UsageError(f"--out {path}: expected a file that ends in {' or '.join(SUFFIXES)}")
     [source] = sources_of(request, declared).values()
-    embedder = Embedder(cache, (), listener, Counters())
     clips = source.dataset.table["clip"].to_numpy(str)
     arrays: dict[str, Any] = {}
     tables = []
@@ -48,13 +49,7 @@ def export(request: Request, declared: Registry, cache: Cache, listener: Listene
         if learner.obstacle:
             raise UsageError(learner.obstacle[1])
         framed = view.pool == UNPOOLED
-        embedded, bad = embedder.embeddings(
-            source, learner.spec, learner.digest, [view.layer] if framed else ()
-        )
-        if bad:
-            clip, reason = next(iter(bad.items()))
-            raise ClipError(f"{len(bad)} clips cannot be decoded, such as {clip}: {reason}")
-        rows = [embedded[content] for content in source.contents]
+        rows = _embedded(source, learner, [view.layer] if framed else (), cache, observer)
         if framed:
             vectors = [row.frames[view.layer] for row in rows]
         else:
@@ -72,3 +67,24 @@ def export(request: Request, declared: Registry, cache: Cache, listener: Listene
     else:
         pd.concat(tables, ignore_index=True).to_parquet(path.absolute(), index=False)
     return sum(map(len, tables))
+
+
+def _embedded(
+    source: Source, learner: Learner, framed: Collection[Layer], cache: Cache, observer: Observer
+) -> Sequence[Embedded]:
+    """Return the embeddings of a source's clips in their order; what the cache lacks is made."""
+    bad: dict[str, str] = {}
+    found, _ = shards(source, learner.spec, learner.digest, cache, framed=framed)
+    meter = Speedometer(
+        source.dataset.name, learner.spec.name, sum(len(shard.clips) for shard in found), observer
+    )
+    for shard in found:
+        bad |= embed_shard(shard, meter.tell).bad
+        if observer.stopping:
+            raise KeyboardInterrupt
+    clips = source.bad(bad)
+    if clips:
+        clip, reason = next(iter(clips.items()))
+        raise ClipError(f"{len(clips)} clips cannot be decoded, such as {clip}: {reason}")
+    kept = embedded(cache, learner.digest, source.contents, framed)
+    return [kept[content] for content in source.contents]

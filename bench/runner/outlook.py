@@ -50,6 +50,6 @@ def outlook(plan: Plan, request: Request, store: Store, cache: Cache) -> Outlook
     embeddings: list[Mapping[str, str | int]] = []
     for dataset, extractor in pairs:
         contents = {content for content in plan.sources[dataset].contents if content}
-        kept = len(contents & cache.read(plan.digests[extractor]).keys())
+        kept = len(contents & cache.kept(plan.digests[extractor]))
         embeddings.append({"data set": dataset, "extractor": extractor, "clips": len(contents), "kept": kept})
     return Outlook(embeddings, len(plan.cells), len(reusable(plan, request, store)), plan.rejected)

@@ -25,6 +25,9 @@ RUN_SCHEMA = 1
 VERSIONED = ("numpy", "scikit-learn")
 """What every run uses, and run.json holds the versions of."""
 
+HERE = {"home", "command", "executor", "jobs", "cell_timeout"}
+"""What of a request says nothing of its results."""
+
 GROUP_PREFIX = "group "
 """Of the columns of a split's table that hold groups."""
 
@@ -80,9 +83,9 @@ def _described(source: Source) -> Mapping[str, Any]:
 
 
 def _asked(request: Request) -> Mapping[str, Any]:
-    """Return what makes the same request again, but for the folder of caches."""
+    """Return what makes the same request again, but for what only says where it is computed."""
     asked = dataclasses.asdict(request)
-    return {name: value for name, value in asked.items() if name not in {"home", "command"}}
+    return {name: value for name, value in asked.items() if name not in HERE}
 
 
 def fold_table(source: Source, problem: Problem) -> pd.DataFrame:

@@ -35,6 +35,8 @@ class Request:
         Whether groups exchange their labels, so that what still scores above chance has leaked.
     train_sizes : Sequence[float]
         Shares of the training groups to learn from, in (0, 1].
+    executor, jobs, cell_timeout : str, int, float | None
+        As `executors.opened` takes them.
     device, precision, runtime : str
         As `devices.resolve` and `devices.runtime` take them.
     """
@@ -60,6 +62,9 @@ class Request:
     runtime: str = "auto"
     permute_labels: bool = False
     train_sizes: Sequence[float] = (1.0,)
+    executor: str = "local"
+    jobs: int = 1
+    cell_timeout: float | None = None
 
     @property
     def augmented(self) -> str:

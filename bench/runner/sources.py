@@ -25,6 +25,8 @@ class Source:
         The digest of every clip's content, empty where it is unreadable.
     heard : Sequence[str]
         What is the same of clips that hold the same samples.
+    seconds : Sequence[float]
+        About how long every clip is, in s.
     unreadable : Mapping[str, str]
         Clip -> why it is unreadable.
     copies : Sequence[Sequence[str]]
@@ -34,8 +36,15 @@ class Source:
     dataset: Dataset
     contents: Sequence[str]
     heard: Sequence[str]
+    seconds: Sequence[float]
     unreadable: Mapping[str, str]
     copies: Sequence[Sequence[str]] = ()
+
+    def bad(self, reasons: Mapping[str, str]) -> Mapping[str, str]:
+        """Return clip -> why there is no audio of it, given content -> why it cannot be decoded."""
+        pairs = zip(self.dataset.table["clip"], self.contents, strict=True)
+        undecodable = {clip: reasons[content] for clip, content in pairs if content in reasons}
+        return {**self.unreadable, **undecodable}
 
 
 def sources_of(request: Request, declared: Registry, label: str = FOLDER_LABEL) -> dict[str, Source]:
@@ -84,7 +93,8 @@ def open_dataset(text: str, declared: Registry, home: Path, label: str = FOLDER_
 
 def _source(dataset: Dataset, request: Request) -> Source:
     clips, contents, unreadable = dataset.clips(), [], {}
-    sha256 = functools.cache(audio.sha256)  # many clips may be windows of one file
+    # Many clips may be windows of one file.
+    sha256, header = functools.cache(audio.sha256), functools.cache(audio.header)
     for clip in clips:
         try:
             contents.append(audio.content(clip, sha256))
@@ -96,4 +106,5 @@ def _source(dataset: Dataset, request: Request) -> Source:
         [content and digest([content, changes, copy]) for content in contents]
         for copy in range(request.copies if request.augment else 0)
     ]
-    return Source(dataset, contents, audio.heard(clips), unreadable, copies)
+    seconds = [audio.seconds(clip, header) for clip in clips]
+    return Source(dataset, contents, audio.heard(clips, header), seconds, unreadable, copies)

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from threadpoolctl import threadpool_limits
 
-from bench import views
+from bench import registry, views
 from bench.cache import Cache, Embedded
 from bench.extractors.mfcc import DELTA_WIDTH, HOP, N_FFT, N_MELS, WINDOW
 from bench.runner.embedding import embed
@@ -54,7 +54,7 @@ def spec(folder: Path, precision: str, runtime: str = "torch") -> Spec:
 
 
 def engine(clips: dict[str, Clip], of: Spec) -> Callable[[], object]:
-    return lambda: list(embed(clips, of))
+    return lambda: list(embed(clips, of, registry.build(of)))
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +75,6 @@ def loop(base: Path, chunks: dict[str, Clip]) -> Iterator[Callable[[], object]]:
 @pytest.fixture(autouse=True)
 def loaded_once(monkeypatch: pytest.MonkeyPatch):
     """Build each extractor once: what loading takes is no part of these ratios."""
-    from bench import registry
-
     built: dict[str, object] = {}
     build = registry.build
 

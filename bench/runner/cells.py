@@ -1,0 +1,259 @@
+"""Work on a cell: embeddings from the cache, evaluated where the cell is sent."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+from bench import models, registry, views
+from bench.cache import Cache, Embedded
+from bench.errors import PluginError
+from bench.evaluate import Evaluation, evaluate
+from bench.pipeline import Recipe, Shared
+from bench.runner.embedding import cause
+from bench.runner.meter import Meter
+from bench.runner.planning import Problem
+from bench.runner.record import versions
+from bench.runner.scoring import scores
+from bench.runner.shards import embedded
+from bench.types import Cell, Cost, Embeddings, Frames, Layer, Result, Status, Usage
+
+FRAMED = ("frame", "sequence")
+"""The units that see frames."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """A cell with all that its evaluation needs.
+
+    Parameters
+    ----------
+    run : str
+        What is the same of the units of one run.
+    cache : str
+        The root of the cache.
+    digest : str
+        What the cache keeps the extractor's embeddings under.
+    clips : np.ndarray, shape=(n_clips,)
+        The names of the dataset's clips.
+    contents, copies
+        As in `Source`.
+    device : str
+        Where heads that are networks run.
+    models : Path | None
+        The folder for the fitted models; None if they are not kept.
+    """
+
+    run: str
+    cell: Cell
+    problem: Problem
+    cache: str
+    digest: str
+    clips: npt.NDArray[np.object_]
+    contents: Sequence[str]
+    copies: Sequence[Sequence[str]]
+    device: str
+    models: Path | None
+
+
+def layers(cell: Cell) -> set[Layer]:
+    """Return the layers of which a cell sees frames."""
+    return {cell.view.layer} if cell.head.unit in FRAMED else set()
+
+
+def evaluate_cell(work: Work) -> tuple[Result, pd.DataFrame | None]:
+    """Return a cell's result, and its predictions if it did not fail.
+
+    One thread computes what several would add up in another order, so that results are the same wherever
+    they are computed; and whoever draws from numpy's, torch's or Python's own generator draws by the key.
+    """
+    cell = work.cell
+    try:
+        with Meter() as meter, _reproducibly(work):
+            gathered = _gathered(work)
+            meter.read()
+            evaluation = _evaluated(work, gathered)
+            usage = meter.read()
+        result, predictions = _outcome(work, gathered, evaluation, usage)
+    except (Exception, SystemExit) as error:  # whatever a head raises is its own cell's failure
+        return unfinished(cell, Status.FAILED, cause(error)), None
+    return (_with_models(work.models, result, evaluation.models) if work.models else result), predictions
+
+
+def unfinished(cell: Cell, status: Status, reason: str = "") -> Result:
+    """Return the result of a cell without scores."""
+    return Result(
+        key=cell.key,
+        dataset=cell.dataset,
+        task=cell.task.name,
+        extractor=cell.extractor.name,
+        view=str(cell.view),
+        head=cell.head.name,
+        seed=cell.seed,
+        split=cell.split,
+        status=status,
+        synthetic=cell.synthetic,
+        preprocess=", ".join(cell.extractor.preprocess),
+        augment=cell.augment,
+        train_size=cell.train_size,
+        reason=reason,
+    )
+
+
+@contextmanager
+def _reproducibly(work: Work) -> Iterator[None]:
+    """Compute in one thread, with random numbers that depend on the cell's key alone."""
+    cell = work.cell
+    registry.build(cell.head, cell.seed, work.device)  # imports torch, if the head needs it
+    torch = sys.modules.get("torch")
+    seed = int(cell.key[:8], 16)
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  # for estimators that draw from it
+    n_threads = torch.get_num_threads() if torch else 0
+    if torch:
+        torch.manual_seed(seed)
+        torch.set_num_threads(1)
+    try:
+        with threadpool_limits(limits=1, user_api="blas"):
+            yield
+    finally:
+        if torch:
+            torch.set_num_threads(n_threads)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Gathered:
+    """What one extractor made of one dataset.
+
+    Parameters
+    ----------
+    good : np.ndarray, shape=(n_clips,), dtype=bool
+        Which of the dataset's clips could be decoded; `parts` holds these alone.
+    parts : Sequence[Sequence[Embedded]]
+        The clips themselves, and their augmented copies.
+    usage : Usage
+        What embedding the clips themselves took.
+    shared : dict[object, Shared]
+        What reducers made of them, for heads that see the same.
+    """
+
+    good: npt.NDArray[np.bool_]
+    parts: Sequence[Sequence[Embedded]]
+    audio_s: float
+    usage: Usage
+    shared: dict[object, Shared] = field(default_factory=dict)
+
+
+_last: dict[object, _Gathered] = {}
+"""What this process gathered last: the cells of an extractor come one after the other."""
+
+
+def _gathered(work: Work) -> _Gathered:
+    """Return the embeddings in the dataset's order."""
+    framed = layers(work.cell)
+    key = (work.run, work.cell.dataset, work.digest, frozenset(framed))
+    if key not in _last:
+        _last.clear()
+        _last[key] = _read(work, framed)
+    return _last[key]
+
+
+def _read(work: Work, framed: set[Layer]) -> _Gathered:
+    """Return the embeddings that the cache has."""
+    passes = [work.contents, *work.copies]
+    wanted = {content for contents in passes for content in contents if content}
+    found = embedded(Cache(work.cache), work.digest, wanted, framed)
+    good = np.array([all(content in found for content in of_clip) for of_clip in zip(*passes, strict=True)])
+    parts = [
+        [found[content] for content, known in zip(contents, good, strict=True) if known]
+        for contents in passes
+    ]
+    usage = Usage.total([row.usage for row in parts[0]])
+    return _Gathered(good, parts, sum(row.audio_s for row in parts[0]), usage)
+
+
+def _evaluated(work: Work, gathered: _Gathered) -> Evaluation:
+    """Return what a cell's head predicts."""
+    cell, problem = work.cell, work.problem
+    X, *copies = [_seen(cell, part) for part in gathered.parts]
+    y, split = problem.y[gathered.good], problem.split.take(gathered.good)
+    recipe = Recipe(
+        head=partial(registry.build, cell.head, cell.seed, work.device),
+        unit=cell.head.unit,
+        steps=[(spec.name, partial(registry.build, spec, cell.seed)) for spec in cell.steps],
+        scaled=cell.head.scale,
+        grid=cell.head.grid,
+        train_size=cell.train_size,
+    )
+    seen = (cell.task.name, cell.view, cell.head.unit, cell.seed, cell.train_size)
+    shared = gathered.shared.setdefault(seen, Shared())
+    return evaluate(X, y, split, recipe, time.perf_counter, copies, shared)
+
+
+def _outcome(
+    work: Work, gathered: _Gathered, evaluation: Evaluation, usage: Usage
+) -> tuple[Result, pd.DataFrame]:
+    """Return a cell's result and its predictions."""
+    cell, problem = work.cell, work.problem
+    predictions = evaluation.predictions.rename(columns={"row": "clip"})
+    rows = predictions["clip"].to_numpy()
+    parent = None if problem.parent is None else problem.parent[gathered.good][rows]
+    predictions["clip"] = work.clips[gathered.good][rows]
+    predictions.insert(2, "group", problem.split.groups[problem.split.group][gathered.good][rows])
+    both = Usage.total([gathered.usage, usage])
+    cost = Cost(
+        audio_s=round(gathered.audio_s, 3),
+        extract_s=round(gathered.usage.seconds, 4),
+        extract_cpu_s=round(gathered.usage.cpu_s, 4),
+        fit_s=round(evaluation.fit_s, 4),
+        predict_s=round(evaluation.predict_s, 4),
+        cpu_s=round(usage.cpu_s, 4),
+        dim=_seen(cell, gathered.parts[0][:1])[0].shape[-1],
+        params=gathered.parts[0][0].params,
+        peak_mb=both.peak_mb,
+        gpu_mb=both.gpu_mb,
+        energy_wh=both.energy_wh,
+    )
+    result = replace(
+        unfinished(cell, Status.OK),
+        scores=scores(predictions, cell.task.metrics, parent),
+        n_train=evaluation.n_train,
+        n_test=len(predictions),
+        n_classes=predictions["y_true"].nunique(),
+        n_groups=predictions["group"].nunique(),
+        n_bad=int((~gathered.good).sum()),
+        cost=cost,
+        env=versions(["scikit-learn", *cell.extractor.requires, *cell.head.requires]),
+        tuned=tuple(evaluation.chosen),
+    )
+    return result, predictions
+
+
+def _seen(cell: Cell, rows: Sequence[Embedded]) -> Embeddings | Sequence[Frames]:
+    """Return what the cell's head sees of clips."""
+    if cell.head.unit in FRAMED:
+        return [row.frames[cell.view.layer] for row in rows]
+    if cell.head.unit == "layers":
+        return views.every_layer([row.statistics for row in rows], cell.view)
+    return views.select([row.statistics for row in rows], cell.view)
+
+
+def _with_models(folder: Path, result: Result, fitted: Mapping[str, Pipeline]) -> Result:
+    """Keep what was fitted, and return the result, with the reason if that could not be kept."""
+    try:
+        models.save(folder, result, fitted)
+    except PluginError as error:
+        return replace(result, reason=str(error))
+    return result

@@ -1,0 +1,215 @@
+"""Where units of work run: in this process, in processes of its own, or on a Dask cluster."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from multiprocessing import get_context
+from typing import Any
+
+from pebble import ProcessExpired, ProcessPool
+
+from bench import devices
+from bench.errors import UsageError
+
+DEATHS = 3
+"""A unit whose worker died so often is given up; Dask's own ``allowed-failures`` says the same there."""
+
+DASK = "dask"
+ADDRESS = f"{DASK}://"
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+"""What libraries read their number of threads from, when they are loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """An executor, and how it is kept busy.
+
+    Parameters
+    ----------
+    limit : Callable[[], int]
+        Returns how many units it should have at once: one for each worker, and the next one for any.
+    here : bool
+        Whether a unit is done when `submit` returns.
+    """
+
+    executor: Executor
+    limit: Callable[[], int]
+    here: bool = False
+
+
+@contextmanager
+def opened(name: str, jobs: int, timeout: float | None) -> Iterator[Workers]:
+    """Yield the workers that a name asks for.
+
+    Parameters
+    ----------
+    name : str
+        ``local``; ``dask`` for a cluster on this machine, or ``dask://HOST:PORT`` for one that is there.
+    jobs : int
+        How many processes are started; one worker is this process itself, unless there is a `timeout`.
+    timeout : float | None
+        What a unit may take, in s.
+
+    Raises
+    ------
+    UsageError
+        If there is no such executor.
+    """
+    if name == "local" and jobs == 1 and timeout is None:
+        yield Workers(_Here(), lambda: 1, here=True)
+    elif name == "local":
+        with _threads(jobs), _Processes(jobs, timeout) as executor:
+            yield Workers(executor, lambda: jobs + 1)
+    elif name == DASK or name.startswith(ADDRESS):
+        with ExitStack() as stack:
+            client = stack.enter_context(_client(name, jobs))
+            executor = stack.enter_context(client.get_executor(pure=False))
+            bounded = _Bounded(executor, timeout) if timeout else executor
+            # Two even while there is no worker yet: a cluster that grows by demand must see some.
+            yield Workers(bounded, lambda: max(2, sum(client.nthreads().values()) + 1))
+    else:
+        raise UsageError(f"--executor {name}: is unknown; expected local, dask or dask://HOST:PORT")
+
+
+def lost(error: BaseException | None) -> str:
+    """Return why a worker did not finish its unit; empty for an error of the unit's own."""
+    if isinstance(error, ProcessExpired):
+        code = error.exitcode
+        how = signal.Signals(-code).name if code and code < 0 else f"exit code {code}"
+        why = ", as the kernel does when memory runs out" if how == "SIGKILL" else ""
+        return f"its worker died {DEATHS} times ({how}{why})"
+    if isinstance(error, TimeoutError):
+        return "it took longer than --cell-timeout allows"
+    if type(error).__name__ == "KilledWorker":
+        return f"its worker died again and again, or it took longer than --cell-timeout allows ({error})"
+    return ""
+
+
+class _Here(Executor):
+    """Computes a unit at once, in the thread that submits it."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Return a future that is done."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class _Processes(Executor):
+    """Processes of this machine; a unit whose process dies is tried again, one that takes too long is not."""
+
+    def __init__(self, jobs: int, timeout: float | None) -> None:
+        self._pool = ProcessPool(jobs, initializer=_ignore_interrupts, context=get_context("spawn"))
+        self._timeout = timeout
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Return the future of a unit."""
+        outcome: Future[Any] = Future()
+        self._try(outcome, partial(fn, *args, **kwargs), DEATHS)
+        return outcome
+
+    def _try(self, outcome: Future[Any], call: Callable[[], Any], left: int) -> None:
+        attempt = self._pool.schedule(call, timeout=self._timeout)
+        attempt.add_done_callback(lambda done: self._settle(outcome, done, call, left - 1))
+
+    def _settle(self, outcome: Future[Any], done: Future[Any], call: Callable[[], Any], left: int) -> None:
+        error = None if done.cancelled() else done.exception()
+        if isinstance(error, ProcessExpired) and left:
+            self._try(outcome, call, left)
+        elif done.cancelled():
+            outcome.cancel()
+        elif error:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(done.result())
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        """Wait for the processes to end, or end them if something went wrong."""
+        if kind:
+            self._pool.stop()  # type: ignore[no-untyped-call]
+        else:
+            self._pool.close()  # type: ignore[no-untyped-call]
+        self._pool.join()
+
+
+def _ignore_interrupts() -> None:
+    """Leave it to the parent what Ctrl-C, which reaches the whole group of processes, means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class _Bounded(Executor):
+    """Sends units to Dask with a watch on each: Dask itself lets them take as long as they like."""
+
+    def __init__(self, executor: Executor, timeout: float) -> None:
+        self._executor = executor
+        self._timeout = timeout
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Return the future of a unit."""
+        return self._executor.submit(_watched, self._timeout, fn, *args, **kwargs)
+
+
+def _watched(timeout: float, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call a function, and end this worker if that takes longer; its nanny starts another one."""
+    watch = threading.Timer(timeout, os._exit, [1])
+    watch.start()
+    try:
+        return fn(*args, **kwargs)
+    finally:
+        watch.cancel()
+
+
+@contextmanager
+def _client(name: str, jobs: int) -> Iterator[Any]:
+    """Yield a client of the cluster, which is started here if the name has no address."""
+    if find_spec("distributed") is None:
+        raise UsageError(f'--executor {name}: run: pip install "audio-embedding-bench[dask]"')
+    import dask.config
+    from distributed import Client, LocalCluster  # optional
+
+    if name == DASK:
+        environment = {"distributed.nanny.pre-spawn-environ": _environment(jobs)}
+        options = {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": None}
+        with dask.config.set(environment), LocalCluster(**options) as cluster, Client(cluster) as client:
+            yield client
+        return
+    try:
+        client = Client(name.replace(ADDRESS, "tcp://", 1))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"--executor {name}: does not answer ({error}); is its scheduler running?"
+        ) from error
+    with client:
+        yield client
+
+
+def _environment(jobs: int) -> Mapping[str, int]:
+    """Return how many threads each of several processes may keep busy."""
+    return dict.fromkeys(THREADS, max(1, devices.threads() // jobs))
+
+
+@contextmanager
+def _threads(jobs: int) -> Iterator[None]:
+    """Let the processes that are started meanwhile share the cores."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update({name: str(n) for name, n in _environment(jobs).items()})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
