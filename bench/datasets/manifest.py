@@ -48,7 +48,8 @@ def load(path: Path) -> Dataset:
         table[name] = seconds
     if "clip" not in table:
         table["clip"] = _clip_ids(table)
-    table["path"] = [str(path.parent / name) for name in table["path"]]
+    places = {name: str(path.parent / name) for name in table["path"].unique()}
+    table["path"] = table["path"].map(places)
     return dataset(table, name=path.stem, source=str(path))
 
 

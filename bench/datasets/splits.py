@@ -42,7 +42,7 @@ def target(dataset: Dataset, task: Task) -> Labels:
             f"(label columns: {', '.join(dataset.labels)})"
         )
     y = _column(dataset, task.target)
-    if len(set(y.tolist())) < 2:
+    if (y == y[0]).all():
         raise LabelError(
             f"{dataset.source}: every clip has the {task.target} '{y[0]}'; expected two classes or more"
         )
@@ -171,16 +171,18 @@ def check(split: Split, y: Labels) -> None:
         raise SplitError(
             f"split '{split.name}' tests no clip; expected the folds train and test, or two or more folds"
         )
-    guarded = {} if split.leaky else split.groups
+    guarded = {} if split.leaky else {name: pd.factorize(group) for name, group in split.groups.items()}
     for fold, train, test in rounds:
-        for column, group in guarded.items():
-            both = set(group[train].tolist()) & set(group[test].tolist())
+        for column, (codes, names) in guarded.items():
+            sides = np.zeros((2, len(names)), dtype=bool)
+            sides[0, codes[train]] = sides[1, codes[test]] = True
+            both = set(names[sides.all(axis=0)].tolist())
             if both:
                 raise SplitError(
                     f"split '{split.name}' leaks: {column} {some(both)} on both sides of fold '{fold}'; "
                     f"put every {column} into one fold"
                 )
-        unseen = set(y[test].tolist()) - set(y[train].tolist())
+        unseen = set(np.unique(y[test]).tolist()) - set(np.unique(y[train]).tolist())
         if unseen:
             raise SplitError(
                 f"split '{split.name}' tests classes in fold '{fold}' that it never trains on: {some(unseen)}"
@@ -189,7 +191,7 @@ def check(split: Split, y: Labels) -> None:
 
 def _obstacle(column: str, group: Labels, y: Labels, protocol: _Protocol) -> str:
     """Return why groups cannot be kept apart in so many folds; empty if they can."""
-    n_groups = len(set(group.tolist()))
+    n_groups = pd.Series(group).nunique()
     if n_groups < protocol.n_folds:
         return f"{n_groups} groups are fewer than {protocol.n_folds} folds"
     per_class = pd.Series(group).groupby(y).nunique()
@@ -232,7 +234,7 @@ def joined(groups: Mapping[str, Labels]) -> Labels:
 
     Each is called after its first clip's value of the first column.
     """
-    columns = [np.unique(column, return_inverse=True)[1] for column in groups.values()]
+    columns = [pd.factorize(column)[0] for column in groups.values()]
     n_clips = len(columns[0])
     ends = np.cumsum([n_clips, *(int(column.max()) + 1 for column in columns)])
     values = np.concatenate([column + start for column, start in zip(columns, ends[:-1], strict=True)])

@@ -3,6 +3,7 @@
 import contextlib
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import pandas as pd
 from bench.datasets import splits
 from bench.errors import BenchError
 from bench.registry import load
-from bench.runner.planning import Plan, plan
-from bench.runner.record import GROUP_PREFIX, VERSIONED, fold_table, versions
+from bench.runner.planning import GROUP_PREFIX, Plan, fold_table, plan
+from bench.runner.record import VERSIONED, versions
 from bench.runner.request import Request
 from bench.runner.scoring import scores
 from bench.store import Store, fingerprint
@@ -123,7 +124,7 @@ def _world(store: Store, run: Mapping[str, Any], home: Path) -> Iterator[str]:
     """Yield what is no longer as it was: data, splits, extractors, heads."""
     try:
         with contextlib.chdir(run["folder"]):
-            now = plan(request_of(run, home), load())
+            now = plan(replace(request_of(run, home), look_again=True), load())
     except (BenchError, OSError) as error:
         yield f"the run cannot be planned again: {error}"
         return
@@ -134,10 +135,10 @@ def _moved(store: Store, run: Mapping[str, Any], now: Plan) -> Iterator[str]:
     """Yield how a plan made now differs from the one that was run."""
     tables = {(table["dataset"], table["task"]): table for table in run["tables"]}
     for pair, problem in now.problems.items():
-        made = fold_table(now.sources[pair[0]], problem)
         if pair not in tables:
             yield f"{', '.join(pair)}: can be split now, which it could not be"
-        elif fingerprint(made) != tables[pair]["split_digest"]:
+        elif problem.fingerprint != tables[pair]["split_digest"]:
+            made = fold_table(now.sources[pair[0]], problem.y, problem.split)
             yield from (f"{', '.join(pair)}: {each}" for each in _clips_moved(store.split(*pair), made))
     for pair in tables.keys() - now.problems.keys():
         yield f"{', '.join(pair)}: cannot be split now"

@@ -20,8 +20,8 @@ from bench.runner.cells import Work, evaluate_cell, layers, unfinished
 from bench.runner.executors import Workers
 from bench.runner.observing import Observer, Speedometer
 from bench.runner.outlook import reusable
-from bench.runner.planning import Plan
-from bench.runner.record import Counters, fold_table, record
+from bench.runner.planning import Plan, fold_table
+from bench.runner.record import Counters, record
 from bench.runner.request import Request
 from bench.runner.shards import Embedding, Shard, embed_shard, release, shards
 from bench.runner.sources import Source
@@ -92,7 +92,8 @@ class _Execution:
         for name, source in self.plan.sources.items():
             self.store.write_labels(name, source.dataset.table[["clip", *source.dataset.labels]])
         for (dataset, task), problem in self.plan.problems.items():
-            self.store.write_split(dataset, task, fold_table(self.plan.sources[dataset], problem))
+            folds = fold_table(self.plan.sources[dataset], problem.y, problem.split)
+            self.store.write_split(dataset, task, folds)
         there = reusable(self.plan, self.request, self.store)
         groups: dict[tuple[str, str], list[Cell]] = {}
         for cell in self.plan.cells:

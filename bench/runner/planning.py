@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
 
 from bench import audio, augment, registry
 from bench.datasets import splits
@@ -16,10 +18,8 @@ from bench.runner import learners
 from bench.runner.learners import Learner
 from bench.runner.request import Request
 from bench.runner.sources import FOLDER_LABEL, Source, sources_of
+from bench.store import fingerprint
 from bench.types import UNPOOLED, Cell, Dataset, Labels, Result, Spec, Split, Status, Task, View, digest
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +30,8 @@ class Problem:
     ----------
     protocol : str
         The split in words, and whether groups have exchanged their labels.
+    fingerprint : str
+        Of every clip's content, label, fold and groups.
     """
 
     task: Task
@@ -37,10 +39,27 @@ class Problem:
     split: Split
     parent: Labels | None
     protocol: str
+    fingerprint: str
 
+
+GROUP_PREFIX = "group "
+"""Of the columns of a split's table that hold groups."""
 
 TARGET_METRICS = ("accuracy", "balanced_accuracy", "f1_macro")
 """Of a task that is made of a label column."""
+
+
+def fold_table(source: Source, y: Labels, split: Split) -> pd.DataFrame:
+    """Return the content, label, fold and groups of every clip."""
+    columns = {
+        "clip": source.dataset.table["clip"].to_numpy(),
+        "content": list(source.contents),
+        "y": y,
+        "fold": split.fold,
+    }
+    groups = {f"{GROUP_PREFIX}{name}": group for name, group in split.groups.items()}
+    return pd.DataFrame({**columns, **groups})
+
 
 Point = tuple[tuple[Learner, View], Learner, int, float]
 """What a cell adds to a dataset and a task: extractor with view, head, seed, share of the training groups."""
@@ -109,7 +128,8 @@ def plan(request: Request, declared: Registry) -> Plan:
         y, protocol = splits.target(dataset, task), split.label
         if request.permute_labels:
             y, protocol = splits.permuted(y, split), f"{protocol}, labels permuted"
-        problem = Problem(task, y, split, parent, protocol)
+        folds = fingerprint(fold_table(source, y, split))
+        problem = Problem(task, y, split, parent, protocol, folds)
         problems[dataset.name, task.name] = problem
         points = [point for point in matrix if not _obstacle(point)]
         cells += _cells(source, problem, points, request.augmented)
@@ -183,27 +203,19 @@ def _obstacle(point: Point) -> tuple[Status, str] | None:
 def _cells(source: Source, problem: Problem, matrix: Sequence[Point], augmented: str) -> list[Cell]:
     """Return the cell of every point."""
     dataset, task = source.dataset, problem.task
-    columns = (
-        dataset.table["clip"].tolist(),
-        source.contents,
-        problem.y.tolist(),
-        problem.split.fold.tolist(),
+    shared = digest(
+        {
+            "dataset": [dataset.name, dataset.version],
+            "task": [task.name, task.target, task.metrics],
+            "split": problem.protocol,
+            "clips": problem.fingerprint,
+            "copies": digest(source.copies),
+        }
     )
-    shared = {
-        "dataset": [dataset.name, dataset.version],
-        "task": [task.name, task.target, task.metrics],
-        "split": problem.protocol,
-        "clips": digest(list(zip(*columns, strict=True))),
-    }
-    if source.copies:
-        shared["copies"] = digest(source.copies)
     cells = []
     for (extractor, asked), head, seed, train_size in matrix:
         view = _seen(asked, head.spec)
-        point = {"extractor": extractor.digest, "view": asdict(view), "head": head.digest, "seed": seed}
-        if train_size < 1:
-            point["train_size"] = train_size
-        key = digest({**shared, **point})
+        key = digest([shared, extractor.digest, view.layer, view.pool, head.digest, seed, train_size])
         specs = (extractor.spec, view, head.spec)
         names = (dataset.name, dataset.synthetic, task)
         cells.append(Cell(*names, *specs, seed, problem.protocol, key, head.steps, augmented, train_size))

@@ -16,7 +16,6 @@ import bench
 from bench.runner.planning import Plan, Problem
 from bench.runner.request import Request
 from bench.runner.sources import Source
-from bench.store import fingerprint
 from bench.types import digest
 
 RUN_SCHEMA = 1
@@ -25,11 +24,8 @@ RUN_SCHEMA = 1
 VERSIONED = ("numpy", "scikit-learn")
 """What every run uses, and run.json holds the versions of."""
 
-HERE = {"home", "command", "executor", "jobs", "cell_timeout"}
+HERE = {"home", "command", "executor", "jobs", "cell_timeout", "look_again"}
 """What of a request says nothing of its results."""
-
-GROUP_PREFIX = "group "
-"""Of the columns of a split's table that hold groups."""
 
 
 @dataclass(slots=True)
@@ -88,18 +84,6 @@ def _asked(request: Request) -> Mapping[str, Any]:
     return {name: value for name, value in asked.items() if name not in HERE}
 
 
-def fold_table(source: Source, problem: Problem) -> pd.DataFrame:
-    """Return the content, label, fold and groups of every clip."""
-    columns = {
-        "clip": source.dataset.table["clip"].to_numpy(),
-        "content": list(source.contents),
-        "y": problem.y,
-        "fold": problem.split.fold,
-    }
-    groups = {f"{GROUP_PREFIX}{name}": group for name, group in problem.split.groups.items()}
-    return pd.DataFrame({**columns, **groups})
-
-
 def _table(source: Source, problem: Problem, request: Request) -> Mapping[str, Any]:
     task, split = problem.task, problem.split
     return {
@@ -108,7 +92,7 @@ def _table(source: Source, problem: Problem, request: Request) -> Mapping[str, A
         "about": task.about,
         "metrics": list(task.metrics),
         "split": problem.protocol,
-        "split_digest": fingerprint(fold_table(source, problem)),
+        "split_digest": problem.fingerprint,
         "group": split.group,
         "permuted": request.permute_labels,
         "augment": request.augmented,

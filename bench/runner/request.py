@@ -35,6 +35,8 @@ class Request:
         Whether groups exchange their labels, so that what still scores above chance has leaked.
     train_sizes : Sequence[float]
         Shares of the training groups to learn from, in (0, 1].
+    look_again : bool
+        Whether files that seem unchanged since they were read are read again all the same.
     executor, jobs, cell_timeout : str, int, float | None
         As `executors.opened` takes them.
     device, precision, runtime : str
@@ -65,6 +67,7 @@ class Request:
     executor: str = "local"
     jobs: int = 1
     cell_timeout: float | None = None
+    look_again: bool = False
 
     @property
     def augmented(self) -> str:

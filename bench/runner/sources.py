@@ -1,15 +1,21 @@
 """Names and paths -> datasets, each with what is known of its clips' audio."""
 
 import functools
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import pandas as pd
 
 from bench import audio, augment, datasets, registry
 from bench.errors import ClipError, UsageError
 from bench.registry import Registry
 from bench.runner.request import Request
-from bench.types import Dataset, digest
+from bench.store import fingerprint
+from bench.types import AUDIO_COLUMNS, Dataset, digest
+
+FORMAT = "sources-v1"
 
 FOLDER_LABEL = "class"
 """What a folder's classes are, unless one single task says what they are."""
@@ -92,6 +98,28 @@ def open_dataset(text: str, declared: Registry, home: Path, label: str = FOLDER_
 
 
 def _source(dataset: Dataset, request: Request) -> Source:
+    """Return a dataset with what its audio holds, as it was found before if no file has changed since."""
+    path = _remembered(dataset, request.home)
+    if request.look_again or path is None or not path.is_file():
+        known, unreadable = _looked(dataset)
+        if path and not unreadable:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(f".{os.getpid()}")
+            known.to_parquet(part, index=False)
+            part.replace(path)
+    else:
+        known, unreadable = pd.read_parquet(path), {}
+    contents = known["content"].tolist()
+    changes = [*request.augment, augment.identity()]
+    copies = [
+        [content and digest([content, changes, copy]) for content in contents]
+        for copy in range(request.copies if request.augment else 0)
+    ]
+    return Source(dataset, contents, known["heard"].tolist(), known["seconds"].tolist(), unreadable, copies)
+
+
+def _looked(dataset: Dataset) -> tuple[pd.DataFrame, Mapping[str, str]]:
+    """Return the content, what is heard and the seconds of every clip, and clip -> why it is unreadable."""
     clips, contents, unreadable = dataset.clips(), [], {}
     # Many clips may be windows of one file.
     sha256, header = functools.cache(audio.sha256), functools.cache(audio.header)
@@ -101,10 +129,26 @@ def _source(dataset: Dataset, request: Request) -> Source:
         except ClipError as error:
             contents.append("")
             unreadable[clip.id] = str(error)
-    changes = [*request.augment, augment.identity()]
-    copies = [
-        [content and digest([content, changes, copy]) for content in contents]
-        for copy in range(request.copies if request.augment else 0)
-    ]
     seconds = [audio.seconds(clip, header) for clip in clips]
-    return Source(dataset, contents, audio.heard(clips, header), seconds, unreadable, copies)
+    return pd.DataFrame(
+        {"content": contents, "heard": audio.heard(clips, header), "seconds": seconds}
+    ), unreadable
+
+
+def _remembered(dataset: Dataset, home: Path) -> Path | None:
+    """Return where what a dataset's audio holds is kept: by its table, and its files' sizes and times.
+
+    A file that is changed gets another time of change, whatever its time of modification is set to. None if a
+    file is missing.
+    """
+    columns = [name for name in ("path", *AUDIO_COLUMNS) if name in dataset.table]
+    files = set(dataset.table["path"]) | set(dataset.table.get("noise_path", ())) - {""}
+    try:
+        found = {path: Path(path).stat() for path in sorted(files)}
+    except OSError:
+        return None
+    stamps = pd.DataFrame(
+        [(path, each.st_size, each.st_mtime_ns, each.st_ctime_ns) for path, each in found.items()]
+    )
+    key = digest([audio.identity(), audio.MIXER, fingerprint(dataset.table[columns]), fingerprint(stamps)])
+    return home / FORMAT / f"{key}.parquet"
