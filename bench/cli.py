@@ -9,13 +9,16 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 import bench
 from bench.devices import PRECISIONS, RUNTIMES
 from bench.errors import BenchError, UsageError
+
+if TYPE_CHECKING:
+    from bench.cache import Cache
 
 KINDS = ("datasets", "tasks", "extractors", "heads", "reducers", "metrics")
 
@@ -85,6 +88,46 @@ def _share(ctx: click.Context, param: click.Parameter, value: str) -> float:
     return percent / 100
 
 
+SUITE = {
+    "datasets": {"names": "datasets", "allow-bad": "allow_bad"},
+    "tasks": {
+        "names": "tasks",
+        "target": "task_target",
+        "groups": "task_groups",
+        "split": "split",
+        "permute-labels": "permute_labels",
+        "train-sizes": "train_sizes",
+    },
+    "extractors": {
+        "names": "extractors",
+        **{name: name for name in ("preprocess", "augment", "copies", "device", "precision", "runtime")},
+    },
+    "heads": {"names": "heads", "tune": "tune", "seeds": "seeds", "save-models": "save_models"},
+    "run": {
+        **{name: name for name in ("out", "jobs", "executor", "strict", "track")},
+        "cell-timeout": "cell_timeout",
+    },
+}
+"""The tables of a suite, a table per axis, with the option that each key of them is the default of."""
+
+
+def _suite(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
+    """Make what a suite says the defaults of the other options."""
+    if value is None:
+        return
+    from bench.registry import toml
+
+    defaults: dict[str, Any] = {}
+    for axis, table in toml(value).items():
+        if axis not in SUITE or not isinstance(table, dict):
+            raise UsageError(f"{value}: [{axis}] is unknown; expected the tables {', '.join(SUITE)}")
+        for key, asked in table.items():
+            if key not in SUITE[axis]:
+                raise UsageError(f"{value}: [{axis}] has '{key}'; expected {', '.join(SUITE[axis])}")
+            defaults[SUITE[axis][key]] = ",".join(map(str, asked)) if isinstance(asked, list) else asked
+    ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
 DEVICE = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu or cuda: where networks run."
 )
@@ -111,6 +154,15 @@ def main() -> None:
 
 
 @main.command()
+@click.option(
+    "--suite",
+    metavar="FILE.toml",
+    type=Path,
+    callback=_suite,
+    is_eager=True,
+    expose_value=False,
+    help="A file with a table per axis; the other options go before it.",
+)
 @click.option(
     "--tasks", metavar="A,B", default="", callback=_names, help="What to predict.  [default: what fits]"
 )
@@ -228,26 +280,37 @@ def main() -> None:
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 if a cell is skipped.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
-def run(out: Path, strict: bool, dry_run: bool, **asked: Any) -> None:
+@click.option("--plain", is_flag=True, help="Write lines instead of bars.")
+@click.option("--log-json", is_flag=True, help="Write a JSON object per line instead.")
+@click.option(
+    "--track",
+    metavar="A,B",
+    default="",
+    callback=_names,
+    help="Send results to mlflow, tensorboard or wandb too; with :URI, :FOLDER, :PROJECT.",
+)
+def run(
+    out: Path, strict: bool, dry_run: bool, plain: bool, log_json: bool, track: tuple[str, ...], **asked: Any
+) -> None:
     """Compute the matrix datasets x tasks x extractors x heads, and its leaderboard.
 
     What an earlier run with the same --out has computed is not computed again.
     """
-    from bench import progress, registry, report, runner
-    from bench.cache import Cache
+    from bench import progress, registry, report, runner, trackers
     from bench.store import Store
 
-    home = _home()
     store = Store(out)
-    request = runner.Request(home=home, command=_command(), **asked)
+    request = runner.Request(home=_home(), command=_command(), **asked)
+    sent = trackers.opened(track)
     plan = runner.plan(request, registry.load())
     if dry_run:
-        _print_outlook(runner.outlook(plan, request, store, Cache(str(home))))
+        _print_outlook(runner.outlook(plan, request, store, _cache()))
         return
     with store.writing():
-        with progress.observer() as observer, progress.stoppable(observer):
-            counters = runner.run(plan, request, store, Cache(str(home)), observer)
-        _print_report(report.write(store))
+        watching = progress.observer(plain=plain, log_json=log_json, trackers=sent)
+        with watching as observer, progress.stoppable(observer):
+            counters = runner.run(plan, request, store, _cache(), observer)
+        _print_report(report.updated(store))
     words = {"computed": counters.cells_computed, "reused": counters.cells_reused}
     words |= {"failed": counters.cells_failed, "skipped": counters.cells_skipped}
     told = ", ".join(f"{number} {word}" for word, number in words.items())
@@ -301,7 +364,6 @@ def rerun(run_json: Path, out: Path | None) -> None:
     import contextlib
 
     from bench import progress, registry, runner
-    from bench.cache import Cache
     from bench.store import Store
 
     then = Store(run_json.resolve().parent if run_json.is_file() else run_json.resolve())
@@ -312,7 +374,7 @@ def rerun(run_json: Path, out: Path | None) -> None:
     request = runner.request_of(described, _home())
     with contextlib.chdir(described["folder"]), now.writing(), progress.observer() as observer:
         plan = runner.plan(request, registry.load())
-        runner.run(plan, request, now, Cache(str(_home())), observer)
+        runner.run(plan, request, now, _cache(), observer)
     _exit_with(now.out, runner.differences(then, now), "the same, bit for bit")
 
 
@@ -352,11 +414,10 @@ def fetch(names: tuple[str, ...]) -> None:
 def embed(dataset: str, out: Path, **asked: Any) -> None:
     """Write the embeddings of DATASET themselves, a row per clip, extractor and view, for use elsewhere."""
     from bench import progress, registry, runner
-    from bench.cache import Cache
 
     request = runner.Request(datasets=(dataset,), home=_home(), **asked)
     with progress.observer() as observer:
-        n_rows = runner.export(request, registry.load(), Cache(str(_home())), observer, out)
+        n_rows = runner.export(request, registry.load(), _cache(), observer, out)
     click.echo(f"wrote {out}: {n_rows} rows")
 
 
@@ -372,8 +433,6 @@ def cache_info() -> None:
 
     from tabulate import tabulate
 
-    from bench.cache import Cache
-
     rows = [
         {
             "extractor": kept.extractor,
@@ -382,10 +441,10 @@ def cache_info() -> None:
             "MB": f"{kept.n_bytes / 1e6:.1f}",
             "newest": f"{datetime.fromtimestamp(kept.modified):%Y-%m-%d %H:%M}",
         }
-        for kept in Cache(str(_home())).contents()
+        for kept in _cache().contents()
     ]
     click.echo(tabulate(rows, headers="keys", disable_numparse=True))
-    click.echo(f"in {_home()}")
+    click.echo(f"in {_cache().root}")
 
 
 @cache_.command("prune")
@@ -395,9 +454,7 @@ def cache_prune(extractors: tuple[str, ...], days: float) -> None:
     """Throw away embeddings that are kept; they are made again when they are needed."""
     import time
 
-    from bench.cache import Cache
-
-    cache = Cache(str(_home()))
+    cache = _cache()
     for kept in cache.contents():
         old = kept.modified <= time.time() - days * 86_400
         if old and (not extractors or kept.extractor in extractors):
@@ -494,13 +551,14 @@ def _exit_with(out: Path, found: Sequence[str], fine: str) -> NoReturn:
 def _print_outlook(found: Any) -> None:
     from tabulate import tabulate
 
+    from bench import progress
+
     click.echo(tabulate(found.embeddings, headers="keys", disable_numparse=True))
     click.echo()
     reasons = {f"{each.status}: {each.reason}" for each in found.rejected}
     for reason in sorted(reasons):
         click.echo(reason)
-    left = found.n_cells - found.n_reused
-    click.echo(f"cells: {left} to compute, {found.n_reused} there, {len(found.rejected)} impossible")
+    click.echo(progress.summary(found.told())[0])
 
 
 def _print_report(written: Any) -> None:
@@ -511,12 +569,20 @@ def _print_report(written: Any) -> None:
 
 
 def _home() -> Path:
-    """Return the folder for the cache and for corpora that are made here."""
+    """Return the folder for corpora that are made here, and for the cache unless that is a URL."""
     import platformdirs
 
-    return Path(
-        os.environ.get("BENCH_CACHE") or platformdirs.user_cache_dir("audio-embedding-bench")
-    ).absolute()
+    asked = os.environ.get("BENCH_CACHE", "")
+    folder = asked if asked and "://" not in asked else platformdirs.user_cache_dir("audio-embedding-bench")
+    return Path(folder).absolute()
+
+
+def _cache() -> "Cache":
+    """Return the cache, in the folder or at the URL that BENCH_CACHE says."""
+    from bench.cache import Cache
+
+    asked = os.environ.get("BENCH_CACHE", "")
+    return Cache(asked if "://" in asked else str(_home()))
 
 
 def _command() -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skops.io
 from sklearn.pipeline import Pipeline
 
 from bench import registry
@@ -64,6 +63,8 @@ def load(folder: Path, fold: str) -> Pipeline:
     if not skops_path.is_file():
         known = sorted(each.stem for each in folder.glob("*.skops"))
         raise UsageError(f"{skops_path}: there is no such model; folds here: {', '.join(known) or 'none'}")
+    import skops.io  # takes seconds to import
+
     types = skops.io.get_untrusted_types(file=skops_path)
     strange = [name for name in types if not name.startswith(TRUSTED)]
     if strange:
@@ -86,6 +87,8 @@ def _path(folder: Path, fold: str, suffix: str) -> Path:
 
 
 def _write(folder: Path, fold: str, model: Pipeline) -> None:
+    import skops.io  # takes seconds to import
+
     head = model[-1]
     if not hasattr(head, "tensors"):
         skops.io.dump(model, _path(folder, fold, "skops"))

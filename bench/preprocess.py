@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
+import librosa
 import numpy as np
-from librosa.effects import preemphasis, trim
 
 from bench.errors import UsageError
 from bench.types import Audio
@@ -21,7 +21,7 @@ RESAMPLE = "resample"
 
 def trimmed(y: Audio, top_db: float) -> Audio:
     """Return audio without what is quieter than its loudest frame by so many dB at both ends."""
-    kept: Audio = trim(y, top_db=top_db)[0]
+    kept: Audio = librosa.effects.trim(y, top_db=top_db)[0]
     return kept
 
 
@@ -39,7 +39,7 @@ def to_rms(y: Audio, rms_db: float) -> Audio:
 
 def emphasised(y: Audio, coefficient: float) -> Audio:
     """Return ``y[n] - coefficient * y[n - 1]``, over 1 + coefficient, which it can reach."""
-    return _scaled(preemphasis(y, coef=coefficient, zi=[0.0]), 1 / (1 + coefficient))
+    return _scaled(librosa.effects.preemphasis(y, coef=coefficient, zi=[0.0]), 1 / (1 + coefficient))
 
 
 def _scaled(y: Audio, gain: float) -> Audio:

@@ -108,12 +108,12 @@ def card(path: Path) -> Card:
     UsageError
         If it is no valid TOML, or lacks or adds a field.
     """
-    return _value(Card, {"name": path.stem, "place": str(path)}, _toml(path))
+    return _value(Card, {"name": path.stem, "place": str(path)}, toml(path))
 
 
 def _entries(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield (name, fields) of every table in a TOML file that may be absent."""
-    for name, entry in (_toml(path) if path.is_file() else {}).items():
+    for name, entry in (toml(path) if path.is_file() else {}).items():
         if not isinstance(entry, dict):
             raise UsageError(f"{path}: '{name}' is no table; expected [{name}] with its fields below")
         if not re.fullmatch(r"[\w./:-]+", name):
@@ -123,7 +123,14 @@ def _entries(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield name, entry
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def toml(path: Path) -> dict[str, Any]:
+    """Return what a TOML file says.
+
+    Raises
+    ------
+    UsageError
+        If it is absent or none.
+    """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

@@ -1,9 +1,9 @@
 """Results and predictions on disk: append-only, versioned, whole after any kill.
 
 OUT/results.jsonl holds a line per cell, of which the last one counts; OUT/predictions/KEY.parquet what each
-cell predicted; OUT/run.json the newest run: its command, versions, plan and counters; OUT/bad_clips.csv the
-clips that could not be decoded; OUT/labels/DATASET.parquet the labels of every clip; and
-OUT/splits/DATASET.TASK.parquet each clip's content, label, fold and groups.
+cell predicted; OUT/run.json the newest run: its command, versions, plan and counters; OUT/report.json what
+its leaderboard was made of; OUT/bad_clips.csv the clips that could not be decoded; OUT/labels/DATASET.parquet
+the labels of every clip; and OUT/splits/DATASET.TASK.parquet each clip's content, label, fold and groups.
 """
 
 import dataclasses
@@ -167,6 +167,16 @@ class Store:
         """Replace run.json."""
         with _replacing(self.run_path) as part:
             part.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
+
+    def report(self) -> Mapping[str, Any] | None:
+        """Return what the newest report is made of, its text and its paths; None if there is none."""
+        path = self.out / "report.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def write_report(self, report: Mapping[str, Any]) -> None:
+        """Replace what is known of the newest report."""
+        with _replacing(self.out / "report.json") as part:
+            part.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
     def labels(self, dataset: str) -> pd.DataFrame:
         """Return the labels of a dataset of the newest run: `clip` and its label columns."""

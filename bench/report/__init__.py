@@ -1,19 +1,21 @@
 """Leaderboards, figures and confusion matrices from the store alone: no audio, no clock."""
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import bench
 from bench import registry
 from bench.errors import UsageError
 from bench.metrics import METRICS, Predicted
 from bench.report import across, confusion, leaderboard, learning, protocol, slices
 from bench.report.tables import Table, tables
 from bench.store import Store
-from bench.types import Result
+from bench.types import Result, digest
 
-__all__ = ["Report", "write"]
+__all__ = ["Report", "updated", "write"]
 
 UNSAFE = re.compile(r"[^\w.-]")
 """What no part of a file's name is made of."""
@@ -25,6 +27,25 @@ class Report:
 
     text: str
     paths: Sequence[Path]
+
+
+def updated(store: Store) -> Report:
+    """Return the report of the newest run, written again only if that is not what it was made of."""
+    made_of = _made_of(store)
+    known = store.report()
+    if known and known["made_of"] == made_of and all((store.out / path).is_file() for path in known["paths"]):
+        return Report(known["text"], [store.out / path for path in known["paths"]])
+    written = write(store)
+    paths = [str(path.relative_to(store.out)) for path in written.paths]
+    store.write_report({"made_of": made_of, "text": written.text, "paths": paths})
+    return written
+
+
+def _made_of(store: Store) -> str:
+    """Return the digest of all that a report shows."""
+    run = store.run()
+    shown = {name: run[name] for name in ("command", "finished", "env", "datasets", "tables")}
+    return digest([bench.__version__, shown, [dataclasses.asdict(each) for each in store.planned()]])
 
 
 def write(store: Store, by: Sequence[str] = (), metrics: Sequence[str] = ()) -> Report:

@@ -24,14 +24,11 @@ from bench.evaluate import Evaluation, evaluate
 from bench.pipeline import Recipe, Shared
 from bench.runner.embedding import cause
 from bench.runner.meter import Meter
-from bench.runner.planning import Problem
+from bench.runner.planning import FRAMED, Problem, layers
 from bench.runner.record import versions
 from bench.runner.scoring import scores
 from bench.runner.shards import embedded
 from bench.types import Cell, Cost, Embeddings, Frames, Layer, Result, Status, Usage
-
-FRAMED = ("frame", "sequence")
-"""The units that see frames."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,11 +63,6 @@ class Work:
     copies: Sequence[Sequence[str]]
     device: str
     models: Path | None
-
-
-def layers(cell: Cell) -> set[Layer]:
-    """Return the layers of which a cell sees frames."""
-    return {cell.view.layer} if cell.head.unit in FRAMED else set()
 
 
 def evaluate_cell(work: Work) -> tuple[Result, pd.DataFrame | None]:

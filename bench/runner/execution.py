@@ -16,11 +16,11 @@ from bench import augment
 from bench.cache import Cache
 from bench.errors import BenchError, ClipError, PluginError, UnavailableError
 from bench.runner import executors
-from bench.runner.cells import Work, evaluate_cell, layers, unfinished
+from bench.runner.cells import Work, evaluate_cell, unfinished
 from bench.runner.executors import Workers
 from bench.runner.observing import Observer, Speedometer
-from bench.runner.outlook import reusable
-from bench.runner.planning import Plan, fold_table
+from bench.runner.outlook import outlook
+from bench.runner.planning import Plan, fold_table, layers
 from bench.runner.record import Counters, record
 from bench.runner.request import Request
 from bench.runner.shards import Embedding, Shard, embed_shard, release, shards
@@ -83,6 +83,8 @@ class _Execution:
         self.changes = augment.parse(request.augment)
         self.counters = Counters(cells_planned=len(plan.cells) + len(plan.rejected))
         self.known = store.results()
+        self.outlook = outlook(plan, request, store, cache)
+        self.forecast = self.outlook.forecast
         self.done = 0
 
     def run(self) -> Counters:
@@ -94,10 +96,10 @@ class _Execution:
         for (dataset, task), problem in self.plan.problems.items():
             folds = fold_table(self.plan.sources[dataset], problem.y, problem.split)
             self.store.write_split(dataset, task, folds)
-        there = reusable(self.plan, self.request, self.store)
+        self.observer.planned(self.outlook.told())
         groups: dict[tuple[str, str], list[Cell]] = {}
         for cell in self.plan.cells:
-            if cell.key in there:
+            if cell.key in self.outlook.there:
                 self.counters.cells_reused += 1
                 self.done += 1
             else:
@@ -143,6 +145,8 @@ class _Execution:
                     ready.extendleft(reversed(list(self._settled(workers, group, unit, future))))
                 except BenchError as error:
                     broken = broken or error
+                left = self.forecast.left()
+                self.observer.expected(None if left is None else left / max(1, workers.count()))
         if broken:
             raise broken
         if ready or waiting:
@@ -184,6 +188,9 @@ class _Execution:
             result, predictions = (
                 (unfinished(unit.cell, Status.FAILED, reason), None) if reason else future.result()
             )
+            self.forecast.done(
+                ("head", result.head), self._size(unit.cell), result.cost.fit_s + result.cost.predict_s
+            )
             self._keep(result, predictions)
             return
         if isinstance(error, (PluginError, UnavailableError)) or reason:
@@ -191,6 +198,7 @@ class _Execution:
             self._reject(group, error, f"extractor '{name}': {reason}" if reason else str(error))
             return
         embedding: Embedding = future.result()
+        self.forecast.done(("extractor", unit.spec.name), embedding.audio_s, embedding.seconds)
         self.counters.clips_decoded += embedding.n_clips
         self.counters.clips_embedded += embedding.n_clips
         if not workers.here:
@@ -240,8 +248,12 @@ class _Execution:
         """Keep that the cells of a group cannot be computed."""
         status = Status.SKIPPED if isinstance(error, UnavailableError) else Status.FAILED
         for cell in group.cells:
+            self.forecast.ask(("head", cell.head.name), -self._size(cell))
             self._keep(unfinished(cell, status, reason))
         group.cells = ()
+
+    def _size(self, cell: Cell) -> int:
+        return len(self.plan.sources[cell.dataset].contents)
 
     def _keep(self, result: Result, predictions: pd.DataFrame | None = None) -> None:
         """Store a result, unless the same one without predictions stands there already, and tell of it."""

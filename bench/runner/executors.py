@@ -31,19 +31,26 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """An executor, and how it is kept busy.
+    """An executor.
 
     Parameters
     ----------
-    limit : Callable[[], int]
-        Returns how many units it should have at once: one for each worker, and the next one for any.
+    count : Callable[[], int]
+        Returns how many workers it has.
     here : bool
         Whether a unit is done when `submit` returns.
     """
 
     executor: Executor
-    limit: Callable[[], int]
+    count: Callable[[], int]
     here: bool = False
+
+    def limit(self) -> int:
+        """Return how many units it should have at once: one for each worker, and the next one for any.
+
+        Two are the least, even while there is no worker: a cluster that grows by demand must see some.
+        """
+        return 1 if self.here else max(2, self.count() + 1)
 
 
 @contextmanager
@@ -68,14 +75,13 @@ def opened(name: str, jobs: int, timeout: float | None) -> Iterator[Workers]:
         yield Workers(_Here(), lambda: 1, here=True)
     elif name == "local":
         with _threads(jobs), _Processes(jobs, timeout) as executor:
-            yield Workers(executor, lambda: jobs + 1)
+            yield Workers(executor, lambda: jobs)
     elif name == DASK or name.startswith(ADDRESS):
         with ExitStack() as stack:
             client = stack.enter_context(_client(name, jobs))
             executor = stack.enter_context(client.get_executor(pure=False))
             bounded = _Bounded(executor, timeout) if timeout else executor
-            # Two even while there is no worker yet: a cluster that grows by demand must see some.
-            yield Workers(bounded, lambda: max(2, sum(client.nthreads().values()) + 1))
+            yield Workers(bounded, lambda: sum(client.nthreads().values()))
     else:
         raise UsageError(f"--executor {name}: is unknown; expected local, dask or dask://HOST:PORT")
 

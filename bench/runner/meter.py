@@ -1,6 +1,7 @@
 """What work takes in this process: time, memory, energy."""
 
 import functools
+import logging
 import sys
 import threading
 import time
@@ -85,7 +86,6 @@ def _tracker() -> Any:
         return None
     from codecarbon import OfflineEmissionsTracker  # optional
 
+    logging.getLogger("codecarbon").disabled = True  # it warns of what is meant here
     # Emissions are nobody's question here, so that no country is true.
-    return OfflineEmissionsTracker(
-        country_iso_code="FRA", output_methods=[], allow_multiple_runs=True, log_level="critical"
-    )
+    return OfflineEmissionsTracker(country_iso_code="FRA", output_methods=[], allow_multiple_runs=True)

@@ -1,7 +1,8 @@
 """What a run tells those who watch it."""
 
 import time
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from bench.types import Result
 
@@ -12,11 +13,17 @@ class Observer(Protocol):
     stopping: bool
     """Whether to stop as soon as what is in hand is kept."""
 
+    def planned(self, plan: Mapping[str, Any]) -> None:
+        """Take note of what is to be done, as `Outlook.told` tells it."""
+
     def embedded(self, dataset: str, extractor: str, done: int, total: int, speed: float) -> None:
         """Take note that `done` of `total` clips have been embedded, at so many s of audio per s."""
 
     def finished(self, result: Result, done: int, total: int) -> None:
         """Take note of a cell's result, the `done`-th of `total`."""
+
+    def expected(self, seconds: float | None) -> None:
+        """Take note of how long the rest takes, in s; None if nobody knows yet."""
 
 
 class Speedometer:

@@ -19,7 +19,20 @@ from bench.runner.learners import Learner
 from bench.runner.request import Request
 from bench.runner.sources import FOLDER_LABEL, Source, sources_of
 from bench.store import fingerprint
-from bench.types import UNPOOLED, Cell, Dataset, Labels, Result, Spec, Split, Status, Task, View, digest
+from bench.types import (
+    UNPOOLED,
+    Cell,
+    Dataset,
+    Labels,
+    Layer,
+    Result,
+    Spec,
+    Split,
+    Status,
+    Task,
+    View,
+    digest,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +57,9 @@ class Problem:
 
 GROUP_PREFIX = "group "
 """Of the columns of a split's table that hold groups."""
+
+FRAMED = ("frame", "sequence")
+"""The units that see frames."""
 
 TARGET_METRICS = ("accuracy", "balanced_accuracy", "f1_macro")
 """Of a task that is made of a label column."""
@@ -141,6 +157,11 @@ def plan(request: Request, declared: Registry) -> Plan:
     return Plan(sources, problems, digests, identities, cells, rejected)
 
 
+def layers(cell: Cell) -> set[Layer]:
+    """Return the layers of which a cell sees frames."""
+    return {cell.view.layer} if cell.head.unit in FRAMED else set()
+
+
 def _asked(request: Request, declared: Registry) -> list[Task]:
     """Return the tasks asked for by name, and the one made of a target and its groups."""
     tasks = [registry.find("task", name, declared.tasks) for name in dict.fromkeys(request.tasks)]
@@ -224,7 +245,7 @@ def _cells(source: Source, problem: Problem, matrix: Sequence[Point], augmented:
 
 def _seen(view: View, head: Spec) -> View:
     """Return the view that a head of some unit sees of the one asked for."""
-    if head.unit in {"frame", "sequence"}:
+    if head.unit in FRAMED:
         return replace(view, pool=UNPOOLED)
     return replace(view, layer="all") if head.unit == "layers" else view
 

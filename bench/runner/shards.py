@@ -57,8 +57,8 @@ class Embedding:
 
     Parameters
     ----------
-    n_clips, audio_s : int, float
-        Embedded clips, and their length in s.
+    n_clips, audio_s, seconds : int, float, float
+        Embedded clips, their length in s, and what they took, in s.
     bad : Mapping[str, str]
         Content -> why it cannot be decoded.
     rest : Shard | None
@@ -67,6 +67,7 @@ class Embedding:
 
     n_clips: int
     audio_s: float
+    seconds: float
     bad: Mapping[str, str]
     rest: Shard | None
 
@@ -122,7 +123,7 @@ def embed_shard(shard: Shard, tell: Tell | None = None) -> Embedding:
     rest = dict(shard.clips)
     bad: dict[str, str] = {}
     n_clips, audio_s = 0, 0.0
-    end = time.monotonic() + UNIT_SECONDS
+    start = time.monotonic()
     for batch in embed(shard.clips, shard.spec, extractor, shard.changes, shard.framed):
         if batch.made:
             cache.write(shard.digest, batch.made)
@@ -131,12 +132,13 @@ def embed_shard(shard: Shard, tell: Tell | None = None) -> Embedding:
         bad |= batch.bad
         more = sum(each.audio_s for each in batch.made.values())
         n_clips, audio_s = n_clips + len(batch.made), audio_s + more
-        wanted = tell(len(batch.made), more) if tell else time.monotonic() < end
+        wanted = tell(len(batch.made), more) if tell else time.monotonic() < start + UNIT_SECONDS
         if not wanted:
             break
     if n_clips:
         cache.describe(shard.digest, shard.spec.name)
-    return Embedding(n_clips, audio_s, bad, replace(shard, clips=rest) if rest else None)
+    left = replace(shard, clips=rest) if rest else None
+    return Embedding(n_clips, audio_s, time.monotonic() - start, bad, left)
 
 
 _kept: dict[str, Extractor] = {}

@@ -1,0 +1,27 @@
+"""A run of Weights & Biases per cell."""
+
+import wandb
+
+from bench.trackers import params, values
+from bench.types import Result
+
+DEFAULT = "audio-embedding-bench"
+
+
+class Tracker:
+    """Sends each result as a finished run, whose config is the cell and whose summary its scores and costs.
+
+    Parameters
+    ----------
+    place : str
+        The project.
+    """
+
+    def __init__(self, place: str) -> None:
+        self._project = place or DEFAULT
+
+    def finished(self, result: Result) -> None:
+        """Send a result."""
+        name = f"{result.dataset} {result.task} {result.extractor} {result.head}"
+        with wandb.init(project=self._project, name=name, config=params(result)) as run:
+            run.summary.update({"status": str(result.status), "reason": result.reason, **values(result)})
