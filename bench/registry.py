@@ -299,7 +299,7 @@ def build(spec: Spec, seed: int | None = None, device: str = "auto") -> Any:
         return made.set_params(**asked) if asked else made
     except PluginError as error:
         raise PluginError(f"{spec.kind} '{spec.name}': {error}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         why = " ".join(str(error).split())
         raise PluginError(
             f"{spec.place}: {spec.kind} '{spec.name}': {type(error).__name__}: {why}"

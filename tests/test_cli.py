@@ -138,12 +138,12 @@ def test_a_second_run_on_the_same_folder_is_refused(bench, digits, tmp_path):
 def test_a_dry_run_says_what_is_to_be_done_and_does_nothing(bench, digits, tmp_path):
     call = ["run", "--tasks", "speaker", "--datasets", digits, "--extractors", "mfcc-13", "--heads"]
     first = bench(*call, "svm", "--dry-run")
-    assert first.stdout.splitlines()[2].split() == ["digits", "mfcc-13", "48", "0"]
+    assert first.stdout.splitlines()[2].split() == ["digits", "mfcc-13", "48", "0.01", "0"]
     assert "cells: 2 to compute, 0 there, 0 impossible" in first.stdout
     assert not (tmp_path / "bench-out").exists()
     bench(*call, "svm")
     second = bench(*call, "svm,knn", "--dry-run")
-    assert second.stdout.splitlines()[2].split() == ["digits", "mfcc-13", "48", "48"]
+    assert second.stdout.splitlines()[2].split() == ["digits", "mfcc-13", "48", "0.01", "48"]
     assert "cells: 1 to compute, 2 there, 0 impossible" in second.stdout
 
 
@@ -232,3 +232,83 @@ def test_a_fixed_split_of_the_package_is_what_its_command_makes(bench, tmp_path,
     kept = packaged_root() / "datasets" / "demo" / f"{task}.csv"
     assert (tmp_path / "a/b.csv").read_text() == kept.read_text()
     assert f"wrote a/b.csv: {20 if column == 'speaker' else 240} of {column} in 5 folds" in made.stdout
+
+
+SUITE = """
+[datasets]
+names = ["digits.csv"]
+allow-bad = "10%"
+
+[tasks]
+names = ["speaker"]
+split = "cv:4"
+
+[extractors]
+names = ["mfcc-13"]
+
+[heads]
+names = ["lda", "knn"]
+seeds = [0, 1]
+
+[run]
+out = "by-suite"
+"""
+
+
+def test_a_suite_says_what_options_do_not(bench, digits, tmp_path):
+    (tmp_path / "suite.toml").write_text(SUITE)
+    done = bench("run", "--suite", "suite.toml", "--heads", "svm")
+    assert done.exit_code == 0
+    found = Store(tmp_path / "by-suite").results().values()
+    assert {(each.head, each.seed) for each in found} == {(h, s) for h in ("svm", "dummy") for s in (0, 1)}
+    assert {each.split for each in found} == {"cv:4, grouped by session"}
+    request = Store(tmp_path / "by-suite").run()["request"]
+    assert (request["allow_bad"], request["heads"]) == (0.1, ["svm"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[head]\n",
+            "suite.toml: [head] is unknown; expected the tables datasets, tasks, extractors, heads, run",
+        ),
+        ("[heads]\nname = 1\n", "suite.toml: [heads] has 'name'; expected names, tune, seeds, save-models"),
+        ("heads = 3\n", "suite.toml: [heads] is unknown"),
+        ("[heads\n", "suite.toml: no valid TOML"),
+        ("[heads]\nseeds = [-1]\n", "is no list of whole numbers"),
+    ],
+)
+def test_a_suite_that_says_nonsense_is_refused(text, message, bench, tmp_path):
+    (tmp_path / "suite.toml").write_text(text)
+    refused = bench("run", "--suite", "suite.toml")
+    assert refused.exit_code == 2
+    assert message in refused.stderr
+    missing = bench("run", "--suite", "absent.toml")
+    assert "absent.toml: no such file" in missing.stderr
+
+
+def test_a_run_that_computes_nothing_writes_no_report_again(bench, digits, tmp_path):
+    call = ["run", "--tasks", "speaker", "--datasets", digits, "--extractors", "mfcc-13", "--heads", "lda"]
+    first = bench(*call)
+    leaderboard = tmp_path / "bench-out" / "leaderboard.md"
+    text = leaderboard.read_text()
+    leaderboard.write_text("mine")
+    assert bench(*call).stdout == first.stdout
+    assert leaderboard.read_text() == "mine"
+    bench("report", "bench-out")
+    assert leaderboard.read_text() == text
+    leaderboard.unlink()
+    bench(*call)
+    assert leaderboard.read_text() == text
+    bench(*call[:-1], "lda,knn")
+    assert "knn" in leaderboard.read_text()
+
+
+def test_a_cache_may_be_a_url(bench, digits, tmp_path, monkeypatch):
+    monkeypatch.setenv("BENCH_CACHE", "memory://embeddings")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    call = ["run", "--tasks", "speaker", "--datasets", digits, "--extractors", "mfcc-13", "--heads"]
+    assert bench(*call, "lda").exit_code == 0
+    assert "embedded already: mfcc-13 48" in bench(*call, "knn").stderr
+    assert "in memory://embeddings" in bench("cache", "info").stdout

@@ -31,6 +31,7 @@ class Classifier:
         self.processor = preprocessor(AutoFeatureExtractor, checkpoint)
         self.sample_rate = int(self.processor.sampling_rate)
         self.dim = int(model.config.num_labels)
+        self.n_params = int(model.num_parameters())
         self.batch_seconds = BATCH_SECONDS[torch.device(device).type]
         example = torch.zeros(1, self.sample_rate)
         self.logits = prepared(_Logits(model), example, "torch", precision, device)

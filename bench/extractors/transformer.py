@@ -58,6 +58,7 @@ class Transformer:
         self.sample_rate = int(self.processor.sampling_rate)
         self.dim = int(config.hidden_size)
         self.n_layers = int(config.num_hidden_layers) + 1
+        self.n_params = int(model.num_parameters())
         self.batch_seconds = BATCH_SECONDS[torch.device(device).type]
         leaks = config.model_type not in PADDED or config.feat_extract_norm == "group"
         self.equal_lengths = leaks or runtime == "openvino"

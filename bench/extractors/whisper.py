@@ -55,6 +55,7 @@ class Whisper:
         self.sample_rate = int(self.processor.sampling_rate)
         self.dim = int(config.d_model)
         self.n_layers = int(config.encoder_layers) + 1
+        self.n_params = int(model.encoder.num_parameters())
         self.max_seconds = config.max_source_positions * SAMPLES_PER_FRAME / self.sample_rate
         self.batch_seconds = self.max_seconds * (2 if torch.device(device).type == "cpu" else 16)
         self.padded_seconds = 0.0 if short else self.max_seconds

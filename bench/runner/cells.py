@@ -69,7 +69,8 @@ def evaluate_cell(work: Work) -> tuple[Result, pd.DataFrame | None]:
     """Return a cell's result, and its predictions if it did not fail.
 
     One thread computes what several would add up in another order, so that results are the same wherever
-    they are computed; and whoever draws from numpy's, torch's or Python's own generator draws by the key.
+    they are computed. Whoever draws from the generators that numpy, torch or Python share draws by the key;
+    but on Dask, whose own threads draw from Python's.
     """
     cell = work.cell
     try:

@@ -216,7 +216,7 @@ class _Engine:
             self.most_samples //= 2
             halves = [self._embed(half) for half in (audios[: len(audios) // 2], audios[len(audios) // 2 :])]
             return [f for half, _ in halves for f in half], [s for _, half in halves for s in half]
-        except Exception as error:  # whatever a plugin raises fails its own cells
+        except (Exception, SystemExit) as error:  # whatever a plugin raises fails its own cells
             raise PluginError(f"extractor '{self.spec.name}' raised {cause(error)}") from error
         seconds = time.perf_counter() - start
         if len(frames) != len(audios):

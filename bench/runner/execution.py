@@ -108,7 +108,7 @@ class _Execution:
             self._keep(result)
         if groups:
             asked = self.request.executor, self.request.jobs, self.request.cell_timeout
-            with executors.opened(*asked) as workers:
+            with executors.opened(*asked, self.cache.root) as workers:
                 self._work(workers, groups.values())
         self.counters.seconds = round(time.perf_counter() - start, 3)
         self.store.write_run({**started, "finished": True, "counters": asdict(self.counters)})
@@ -125,7 +125,9 @@ class _Execution:
         waiting = deque(groups)
         ready: deque[tuple[_Group, Unit]] = deque()
         running: dict[Future[Any], tuple[_Group, Unit]] = {}
-        broken: BaseException | None = None
+        suspects: deque[tuple[_Group, Unit]] = deque()
+        alone: Future[Any] | None = None
+        broken: BenchError | None = None
         while True:
             stopping = broken or self.observer.stopping
             while (ready or waiting) and not stopping and len(running) < workers.limit():
@@ -136,10 +138,17 @@ class _Execution:
                 else:
                     ready.extend(self._opened(waiting.popleft()))
                 stopping = self.observer.stopping
+            if suspects and not (running or stopping):
+                group, unit = suspects.popleft()
+                alone = self._submitted(workers, group, unit)
+                running[alone] = group, unit
             if not running:
                 break
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 group, unit = running.pop(future)
+                if workers.blames_others and future is not alone and executors.died(future):
+                    suspects.append((group, unit))  # to be tried with no other beside it
+                    continue
                 try:
                     # What follows comes first: an extractor's cells are done before the next one's clips.
                     ready.extendleft(reversed(list(self._settled(workers, group, unit, future))))
@@ -149,7 +158,7 @@ class _Execution:
                 self.observer.expected(None if left is None else left / max(1, workers.count()))
         if broken:
             raise broken
-        if ready or waiting:
+        if ready or waiting or suspects:
             raise KeyboardInterrupt
 
     def _opened(self, cells: Sequence[Cell]) -> Iterator[tuple[_Group, Unit]]:
@@ -180,9 +189,9 @@ class _Execution:
         Raises
         ------
         UsageError
-            If the store or the cache cannot be written.
+            If the store or the cache cannot be written, or the workers have gone.
         """
-        error = future.exception()
+        error = executors.error_of(future)
         reason = executors.lost(error)
         if isinstance(unit, Work):
             result, predictions = (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
@@ -14,6 +16,7 @@ from importlib.util import find_spec
 from multiprocessing import get_context
 from typing import Any
 
+import fsspec
 from pebble import ProcessExpired, ProcessPool
 
 from bench import devices
@@ -21,6 +24,8 @@ from bench.errors import UsageError
 
 DEATHS = 3
 """A unit whose worker died so often is given up; Dask's own ``allowed-failures`` says the same there."""
+
+CONNECT_SECONDS = 10
 
 DASK = "dask"
 ADDRESS = f"{DASK}://"
@@ -39,11 +44,14 @@ class Workers:
         Returns how many workers it has.
     here : bool
         Whether a unit is done when `submit` returns.
+    blames_others : bool
+        Whether a unit counts as lost when it was merely beside one whose worker died.
     """
 
     executor: Executor
     count: Callable[[], int]
     here: bool = False
+    blames_others: bool = False
 
     def limit(self) -> int:
         """Return how many units it should have at once: one for each worker, and the next one for any.
@@ -54,7 +62,7 @@ class Workers:
 
 
 @contextmanager
-def opened(name: str, jobs: int, timeout: float | None) -> Iterator[Workers]:
+def opened(name: str, jobs: int, timeout: float | None, shared: str) -> Iterator[Workers]:
     """Yield the workers that a name asks for.
 
     Parameters
@@ -65,6 +73,8 @@ def opened(name: str, jobs: int, timeout: float | None) -> Iterator[Workers]:
         How many processes are started; one worker is this process itself, unless there is a `timeout`.
     timeout : float | None
         What a unit may take, in s.
+    shared : str
+        A folder or URL that all workers see.
 
     Raises
     ------
@@ -79,11 +89,31 @@ def opened(name: str, jobs: int, timeout: float | None) -> Iterator[Workers]:
     elif name == DASK or name.startswith(ADDRESS):
         with ExitStack() as stack:
             client = stack.enter_context(_client(name, jobs))
-            executor = stack.enter_context(client.get_executor(pure=False))
-            bounded = _Bounded(executor, timeout) if timeout else executor
-            yield Workers(bounded, lambda: sum(client.nthreads().values()))
+            units: Executor = stack.enter_context(client.get_executor(pure=False))
+            if timeout:
+                notes = f"{shared}/late-{uuid.uuid4().hex}"
+                units = stack.enter_context(_Bounded(units, timeout, notes))
+            yield Workers(units, lambda: sum(client.nthreads().values()), blames_others=True)
     else:
         raise UsageError(f"--executor {name}: is unknown; expected local, dask or dask://HOST:PORT")
+
+
+def died(future: Future[Any]) -> bool:
+    """Return whether Dask gave a unit up since workers died."""
+    return not future.cancelled() and type(future.exception()).__name__ == "KilledWorker"
+
+
+def error_of(future: Future[Any]) -> BaseException | None:
+    """Return what a unit raised.
+
+    Raises
+    ------
+    UsageError
+        If nobody will ever compute it.
+    """
+    if future.cancelled():
+        raise UsageError("--executor: the cluster has gone; what is finished is kept, so run the same again")
+    return future.exception()
 
 
 def lost(error: BaseException | None) -> str:
@@ -96,7 +126,7 @@ def lost(error: BaseException | None) -> str:
     if isinstance(error, TimeoutError):
         return "it took longer than --cell-timeout allows"
     if type(error).__name__ == "KilledWorker":
-        return f"its worker died again and again, or it took longer than --cell-timeout allows ({error})"
+        return "its worker died again and again: killed, or out of memory"
     return ""
 
 
@@ -156,20 +186,45 @@ def _ignore_interrupts() -> None:
 
 
 class _Bounded(Executor):
-    """Sends units to Dask with a watch on each: Dask itself lets them take as long as they like."""
+    """Sends units to Dask with a watch on each: Dask itself lets them take as long as they like.
 
-    def __init__(self, executor: Executor, timeout: float) -> None:
+    A unit that takes too long leaves a note of that before it ends its worker, so that it is not tried again.
+
+    Parameters
+    ----------
+    notes : str
+        The folder or URL of the notes.
+    """
+
+    def __init__(self, executor: Executor, timeout: float, notes: str) -> None:
         self._executor = executor
         self._timeout = timeout
+        self._notes = notes
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Return the future of a unit."""
-        return self._executor.submit(_watched, self._timeout, fn, *args, **kwargs)
+        note = f"{self._notes}/{uuid.uuid4().hex}"
+        return self._executor.submit(_watched, self._timeout, note, fn, *args, **kwargs)
+
+    def __exit__(self, *error: object) -> None:
+        """Throw the notes away."""
+        files, path = fsspec.core.url_to_fs(self._notes)
+        if files.exists(path):
+            files.rm(path, recursive=True)
 
 
-def _watched(timeout: float, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def _watched(timeout: float, note: str, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call a function, and end this worker if that takes longer; its nanny starts another one."""
-    watch = threading.Timer(timeout, os._exit, [1])
+    files, path = fsspec.core.url_to_fs(note)
+    if files.exists(path):
+        raise TimeoutError
+
+    def stop() -> None:
+        files.makedirs(path.rpartition("/")[0], exist_ok=True)
+        files.touch(path)
+        os._exit(1)
+
+    watch = threading.Timer(timeout, stop)
     watch.start()
     try:
         return fn(*args, **kwargs)
@@ -186,13 +241,21 @@ def _client(name: str, jobs: int) -> Iterator[Any]:
     from distributed import Client, LocalCluster  # optional
 
     if name == DASK:
-        environment = {"distributed.nanny.pre-spawn-environ": _environment(jobs)}
+        settings = {
+            "distributed.nanny.pre-spawn-environ": _environment(jobs),
+            "distributed.scheduler.allowed-failures": DEATHS - 1,
+        }
         options = {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": None}
-        with dask.config.set(environment), LocalCluster(**options) as cluster, Client(cluster) as client:
+        quiet = {"silence_logs": logging.CRITICAL}  # a unit that is lost is told of by its cells
+        with (
+            dask.config.set(settings),
+            LocalCluster(**options, **quiet) as cluster,
+            Client(cluster) as client,
+        ):
             yield client
         return
     try:
-        client = Client(name.replace(ADDRESS, "tcp://", 1))
+        client = Client(name.replace(ADDRESS, "tcp://", 1), timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
         raise UsageError(
             f"--executor {name}: does not answer ({error}); is its scheduler running?"

@@ -43,7 +43,7 @@ class Outlook:
     forecast: Forecast
 
     def told(self) -> Mapping[str, Any]:
-        """Return what an observer is told: how many cells, which embeddings, and how long the rest takes in s."""
+        """Return what an observer is told; the rest takes so many `seconds`."""
         return {
             "todo": self.n_cells - len(self.there),
             "there": len(self.there),

@@ -3,6 +3,7 @@
 import functools
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,10 +104,11 @@ def _source(dataset: Dataset, request: Request) -> Source:
     if request.look_again or path is None or not path.is_file():
         known, unreadable = _looked(dataset)
         if path and not unreadable:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(f".{os.getpid()}")
-            known.to_parquet(part, index=False)
-            part.replace(path)
+            with suppress(OSError):  # what cannot be kept is looked for again
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part = path.with_suffix(f".{os.getpid()}")
+                known.to_parquet(part, index=False)
+                part.replace(path)
     else:
         known, unreadable = pd.read_parquet(path), {}
     contents = known["content"].tolist()

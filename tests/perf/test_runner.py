@@ -1,0 +1,219 @@
+"""The runner as ratios in one run: against a plain loop, against one job; and against what a user waits for."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+import soundfile
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from bench import registry, runner
+from bench.registry import load
+
+SPEAKERS = ("jackson", "nicolas", "theo", "george", "lucas", "yweweler")
+
+
+@pytest.fixture(scope="module")
+def manifest(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return 1,800 spoken digits; a session is a digit."""
+    rows = [
+        {"path": real / "fsdd" / f"{digit}_{name}_{take}.wav", "speaker": name, "session": digit}
+        for name in SPEAKERS
+        for digit in range(10)
+        for take in range(30)
+    ]
+    path = tmp_path_factory.mktemp("data") / "digits.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return path
+
+
+def bench(folder: Path, cache: str, *words: object) -> float:
+    """Return how long a command takes, in s."""
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "bench", *map(str, words)],
+        cwd=folder,
+        env={**os.environ, "BENCH_CACHE": str(folder / cache)},
+        check=True,
+        capture_output=True,
+    )
+    return time.perf_counter() - start
+
+
+CELLS = [
+    "--extractors",
+    "mfcc,logmel,spectral,mfcc-13",
+    "--heads",
+    "gbdt-sklearn,rf,svm-linear,logreg",
+    "--seeds",
+    "0,1",
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "times"), [(["--jobs", "2"], 1.7), (["--jobs", "2", "--executor", "dask"], 1.6)]
+)
+def test_two_workers_against_one(benchmark, words: list[str], times: float, manifest: Path, tmp_path: Path):
+    if "dask" in words:
+        pytest.importorskip("distributed")
+    call = ["run", "--tasks", "speaker", "--datasets", manifest, *CELLS]
+    one = bench(tmp_path, "c1", *call, "--out", "one")
+    two = bench(tmp_path, "c2", *call, *words, "--out", "two")
+    benchmark.extra_info |= {"one_s": one, "two_s": two, "ratio": one / two}
+    benchmark.pedantic(lambda: None, rounds=1)
+    assert one / two >= times
+
+
+def test_little_over_a_plain_loop(benchmark, manifest: Path, tmp_path: Path):
+    names = ("gbdt-sklearn", "rf", "logreg")
+    declared = load()
+
+    def plain() -> None:
+        table = pd.read_csv(manifest)
+        y, group = table["speaker"].to_numpy(str), table["session"].to_numpy(str)
+        extractor = registry.build(declared.extractors["mfcc"])
+        vectors = []
+        for path in table["path"]:
+            samples, rate = soundfile.read(path, dtype="float32")
+            samples = __import__("soxr").resample(samples, rate, extractor.sample_rate)
+            [frames] = extractor.embed([samples])
+            vectors.append(np.concatenate([frames.mean(axis=0), frames.std(axis=0)]))
+        X = np.stack(vectors)
+        folds = StratifiedGroupKFold(5, shuffle=True, random_state=0)
+        for name in names:
+            for train, test in folds.split(X, y, group):
+                head = make_pipeline(StandardScaler(), registry.build(declared.heads[name], 0))
+                head.fit(X[train], y[train])
+                head.predict(X[test])
+                if hasattr(head, "predict_proba"):
+                    head.predict_proba(X[test])
+
+    with threadpool_limits(1, user_api="blas"):
+        plain()  # loads what both sides load
+        start = time.perf_counter()
+        plain()
+        loop = time.perf_counter() - start
+    request = runner.Request((str(manifest),), tmp_path, ("speaker",), ("mfcc",), names, split="cv:5")
+    from bench.cache import Cache
+    from bench.store import Store
+
+    store = Store(tmp_path / "out")
+    store.open()
+    start = time.perf_counter()
+    runner.run(runner.plan(request, declared), request, store, Cache(str(tmp_path)), Silent())
+    ours = time.perf_counter() - start
+    benchmark.extra_info |= {"loop_s": loop, "runner_s": ours, "ratio": ours / loop}
+    benchmark.pedantic(lambda: None, rounds=1)
+    assert ours / loop <= 1.05
+
+
+class Silent:
+    """Watches and says nothing."""
+
+    stopping = False
+
+    def planned(self, plan: object) -> None: ...
+    def embedded(self, *_: object) -> None: ...
+    def finished(self, *_: object) -> None: ...
+    def expected(self, seconds: object) -> None: ...
+
+
+VIEWS = ("mean", "std", "max", "first")
+MANY = [f"{name}@pool={pool}" for name in ("mfcc-13", "spectral", "mfcc") for pool in VIEWS]
+
+
+def test_500_cells_that_are_there(benchmark, manifest: Path, tmp_path: Path):
+    few = pd.read_csv(manifest).groupby(["speaker", "session"]).head(3)
+    few.to_csv(tmp_path / "few.csv", index=False)
+    call = ["run", "--tasks", "speaker", "--datasets", "few.csv", "--extractors", ",".join(MANY)]
+    call += ["--heads", "lda,knn,logreg,svm,svm-linear,kmeans", "--seeds", "0,1,2,3,4,5"]
+    cold = bench(tmp_path, "c", *call)
+    warm = min(bench(tmp_path, "c", *call) for _ in range(3))
+    benchmark.extra_info |= {"cold_s": cold, "warm_s": warm, "cells": 504}
+    benchmark.pedantic(lambda: None, rounds=1)
+    assert warm < 3.0
+
+
+def test_a_plan_of_10000_cells_and_a_million_clips(benchmark, tmp_path: Path):
+    """Windows of 1,000 files, in a process of its own, since what it holds counts."""
+    rng = np.random.default_rng(0)
+    n_files, n_windows = 1000, 1000
+    for number in range(n_files):
+        soundfile.write(tmp_path / f"{number}.wav", 0.1 * rng.standard_normal(8000), 8000)
+    file, window = np.repeat(np.arange(n_files), n_windows), np.tile(np.arange(n_windows), n_files)
+    labels = {"speaker": (file % 40).astype(str), "session": (file % 200).astype(str)}
+    start = window * 0.0005
+    times = {"start": start, "end": start + 0.1 + file * 1e-4 + window * 1e-7}
+    pd.DataFrame({"path": [f"{n}.wav" for n in file], **times, **labels}).to_parquet(
+        tmp_path / "many.parquet"
+    )
+    code = (
+        "import time, resource; from pathlib import Path; from bench import runner; from bench.registry import load\n"
+        "request = runner.Request(('many.parquet',), Path('home'), ('speaker',), ('mfcc', 'logmel', 'spectral'),\n"
+        "    ('svm', 'logreg', 'knn'), seeds=range(834))\n"
+        "start = time.perf_counter(); plan = runner.plan(request, load()); seconds = time.perf_counter() - start\n"
+        "print(len(plan.cells), seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    told = [
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True)
+        for _ in range(2)  # the first one reads the audio, the second one knows it
+    ]
+    cells, seconds, megabytes = (float(word) for word in told[1].stdout.split())
+    benchmark.extra_info |= {"cells": cells, "plan_s": seconds, "mib": megabytes}
+    benchmark.pedantic(lambda: None, rounds=1)
+    assert cells >= 10_000
+    assert seconds < 5
+    assert megabytes < 1024
+
+
+def test_the_parents_memory_over_2000_cells(benchmark, manifest: Path, tmp_path: Path):
+    few = pd.read_csv(manifest).groupby(["speaker", "session"]).head(2)
+    few.to_csv(tmp_path / "few.csv", index=False)
+    command = [
+        sys.executable,
+        "-m",
+        "bench",
+        "run",
+        "--tasks",
+        "speaker",
+        "--datasets",
+        "few.csv",
+        "--jobs",
+        "2",
+    ]
+    command += [
+        "--extractors",
+        ",".join(MANY),
+        "--heads",
+        "lda,knn,logreg",
+        "--seeds",
+        ",".join(map(str, range(42))),
+    ]
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "BENCH_CACHE": "c"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    results = tmp_path / "bench-out" / "results.jsonl"
+    held: dict[int, float] = {}
+    while process.poll() is None:
+        done = results.read_bytes().count(b"\n") if results.is_file() else 0
+        if done < 2016:  # what follows is the report
+            held[done] = psutil.Process(process.pid).memory_info().rss / 1e6
+        time.sleep(0.2)
+    early = max(mb for done, mb in held.items() if 100 <= done <= 400)
+    late = max(mb for done, mb in held.items() if done >= 1600)
+    benchmark.extra_info |= {"mb_at_400": early, "mb_at_2000": late}
+    benchmark.pedantic(lambda: None, rounds=1)
+    assert late <= 1.05 * early

@@ -1,0 +1,303 @@
+"""The same run here, in processes and on Dask, beside plugins that hang, die and leave."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Future
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.cache import Cache
+from bench.errors import UsageError
+from bench.runner import executors
+from bench.store import Store
+
+EXECUTORS = {"processes": ["--jobs", "2"], "dask": ["--jobs", "2", "--executor", "dask"]}
+needs = {"dask": pytest.mark.skipif(not executors.find_spec("distributed"), reason="needs the extra 'dask'")}
+everywhere = pytest.mark.parametrize(
+    "executor", [pytest.param(name, marks=needs.get(name, ())) for name in EXECUTORS]
+)
+
+HEADS = "svm,lda,gmm,guesses," + ("mlp" if executors.find_spec("skorch") else "logreg")
+
+PLUGINS = '''
+import os, signal, time
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.dummy import DummyClassifier
+
+class Levels:
+    sample_rate, dim = 8000, 2
+    def embed(self, audio):
+        return np.array([[np.abs(y).mean(), np.abs(y).max()] for y in audio])
+
+class Hangs(Levels):
+    def embed(self, audio):
+        time.sleep(3600)
+
+class Dies(Levels):
+    def embed(self, audio):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+class Leaves(Levels):
+    def embed(self, audio):
+        raise SystemExit(3)
+
+class HeadHangs(DummyClassifier):
+    def fit(self, X, y):
+        time.sleep(3600)
+
+class HeadDies(DummyClassifier):
+    def fit(self, X, y):
+        os.abort()
+
+class HeadLeaves(DummyClassifier):
+    def fit(self, X, y):
+        raise SystemExit("bye")
+
+class Guesses(ClassifierMixin, BaseEstimator):
+    """Draws from the generator that everybody shares."""
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+    def predict(self, X):
+        return np.array([np.random.choice(self.classes_) for _ in X])
+'''
+
+
+@pytest.fixture
+def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "odd_plugins", raising=False)
+    (tmp_path / "registry").mkdir()
+    (tmp_path / "odd_plugins.py").write_text(PLUGINS)
+    for kind, names in {
+        "extractors": ("Levels", "Hangs", "Dies", "Leaves"),
+        "heads": ("HeadHangs", "HeadDies", "HeadLeaves", "Guesses"),
+    }.items():
+        entries = (f'[{name.lower()}]\nfactory = "odd_plugins:{name}"\n' for name in names)
+        (tmp_path / "registry" / f"{kind}.toml").write_text("".join(entries))
+
+
+def comparable(out: Path) -> dict[str, dict]:
+    """Return key -> everything of a result but its cost, where every key stands once."""
+    lines = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    assert len({line["key"] for line in lines}) == len(lines)
+    return {line["key"]: {name: v for name, v in line.items() if name != "cost"} for line in lines}
+
+
+@everywhere
+def test_the_same_whatever_computes_it(executor, bench, plugins, digits: Path, tmp_path: Path, monkeypatch):
+    call = ["run", "--tasks", "speaker,gender", "--split", "cv:2", "--datasets", digits, "--seeds", "0,1"]
+    call += ["--extractors", "mfcc-13,spectral,levels", "--heads", HEADS]
+    assert bench(*call, "--out", "here").exit_code == 0
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "other"))
+    done = bench(*call, *EXECUTORS[executor], "--out", "there")
+    assert done.exit_code == 0
+    assert comparable(tmp_path / "here") == comparable(tmp_path / "there")
+    assert len(comparable(tmp_path / "here")) == 72
+    run = json.loads((tmp_path / "there" / "run.json").read_text())
+    assert run["counters"]["clips_embedded"] == 3 * 48
+    assert "jobs" not in run["request"]
+
+
+@everywhere
+def test_what_a_plugin_does_to_its_process_is_its_own_affair(
+    executor, bench, plugins, digits: Path, tmp_path: Path
+):
+    call = ["run", "--tasks", "speaker", "--datasets", digits, "--heads", "lda"]
+    assert bench(*call, "--extractors", "levels,mfcc-13", "--out", "alone").exit_code == 0
+    call = [*call[:-1], "lda,headhangs,headdies,headleaves", "--cell-timeout", "3"]
+    done = bench(
+        *call, "--extractors", "hangs,dies,levels,leaves,mfcc-13", *EXECUTORS[executor], "--out", "all"
+    )
+    assert done.exit_code == 1
+    reasons = {
+        (each.extractor, each.head): each.reason for each in Store(tmp_path / "all").results().values()
+    }
+    assert reasons["hangs", "lda"] == "extractor 'hangs': it took longer than --cell-timeout allows"
+    assert "extractor 'dies': its worker died" in reasons["dies", "lda"]
+    assert "extractor 'leaves' raised SystemExit: 3" in reasons["leaves", "lda"]
+    for extractor in ("levels", "mfcc-13"):
+        assert reasons[extractor, "headhangs"] == "it took longer than --cell-timeout allows"
+        assert "its worker died" in reasons[extractor, "headdies"]
+        assert reasons[extractor, "headleaves"].startswith("SystemExit: bye (odd_plugins.py")
+    whole, found = comparable(tmp_path / "alone"), comparable(tmp_path / "all")
+    assert {key: found[key] for key in whole} == whole
+    assert not list((tmp_path / "cache").glob("late-*"))
+
+
+def test_a_unit_whose_process_is_killed_once_is_done_by_another(tmp_path: Path):
+    with executors.opened("local", 2, None, str(tmp_path)) as workers:
+        assert workers.executor.submit(killed_the_first_time, tmp_path / "mark").result() == "done"
+        future = workers.executor.submit(os._exit, 7)
+        assert executors.lost(executors.error_of(future)) == "its worker died 3 times (exit code 7)"
+        assert executors.lost(workers.executor.submit(int, "x").exception()) == ""
+
+
+def killed_the_first_time(mark: Path) -> str:
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "done"
+
+
+def test_processes_share_the_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    with executors.opened("local", 4, None, str(tmp_path)) as workers:
+        assert workers.executor.submit(os.getenv, "OMP_NUM_THREADS").result() == "2"
+    assert os.environ["OMP_NUM_THREADS"] == "8"
+
+
+def test_a_cluster_that_has_gone_is_no_ones_fault():
+    future: Future[None] = Future()
+    future.cancel()
+    with pytest.raises(UsageError, match="the cluster has gone; what is finished is kept"):
+        executors.error_of(future)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("slurm", "--executor slurm: is unknown; expected local, dask or dask://HOST:PORT"),
+        pytest.param("dask://127.0.0.1:1", "does not answer", marks=needs["dask"]),
+    ],
+)
+def test_an_executor_that_is_not_there_is_named(name: str, message: str, bench, digits: Path, monkeypatch):
+    monkeypatch.setattr(executors, "CONNECT_SECONDS", 1)
+    call = ["run", "--tasks", "speaker", "--datasets", digits, "--extractors", "mfcc-13", "--heads", "lda"]
+    refused = bench(*call, "--executor", name)
+    assert refused.exit_code == 2
+    assert message in refused.stderr
+
+
+def test_without_dask_the_command_that_installs_it_is_told(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(executors, "find_spec", lambda name: None)
+    message = r'--executor dask: run: pip install "audio-embedding-bench\[dask\]"'
+    with pytest.raises(UsageError, match=message), executors.opened("dask", 1, None, str(tmp_path)):
+        pass
+
+
+@pytest.mark.parametrize("words", [[], ["--jobs", "2"]], ids=["here", "processes"])
+def test_a_batch_systems_warning_finishes_what_is_in_hand(words: list[str], digits: Path, tmp_path: Path):
+    command = [sys.executable, "-m", "bench", "run", "--tasks", "speaker", "--datasets", str(digits)]
+    command += [
+        "--extractors",
+        "mfcc-13,mfcc,spectral",
+        "--heads",
+        "svm,lda,gbdt,mlp-speaker",
+        "--seeds",
+        "0,1,2",
+    ]
+    process = subprocess.Popen(
+        [*command, *words],
+        cwd=tmp_path,
+        env={**os.environ, "BENCH_CACHE": "c"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("bench-out/predictions/*.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "stopping after what is in hand" in told
+    assert "the same command goes on from there" in told
+    found = Store(tmp_path / "bench-out").results()
+    assert 0 < len(found) < 45
+    assert all(each.status == "ok" for each in found.values())
+
+
+@everywhere
+def test_killed_runs_end_with_the_results_of_one_that_nobody_killed(executor, real: Path, tmp_path: Path):
+    sys.path.insert(0, str(Path(__file__).parent))
+    try:
+        import campaign
+    finally:
+        sys.path.pop(0)
+    campaign.digits(real / "fsdd", n_takes=1).to_csv(tmp_path / "digits.csv", index=False)
+    command = [sys.executable, "-m", "bench", "run", "--tasks", "speaker", "--datasets", "digits.csv"]
+    command += ["--extractors", "mfcc,spectral", "--heads", "svm,lda,gbdt"]
+    assert campaign.started([*command, "--out", "whole"], tmp_path, "c0").wait() == 0
+    call = [*command, "--out", "out", *EXECUTORS[executor]]
+    list(campaign.killed(call, tmp_path, "c1", seconds=12, chance=random.Random(0)))  # noqa: S311
+    assert campaign.results(tmp_path / "out") == campaign.results(tmp_path / "whole")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path):
+    """Yield a folder with room for 300 kB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["/bin/mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)]
+    if sys.platform != "linux" or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a small disk")
+    yield folder
+    subprocess.run(["/bin/umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("words", [[], ["--jobs", "2"]], ids=["here", "processes"])
+@pytest.mark.parametrize("full", ["results", "cache"])
+def test_a_full_disk_ends_the_run_in_one_line_and_nothing_is_lost(
+    words: list[str], full: str, bench, digits: Path, tmp_path: Path, small_disk: Path, monkeypatch
+):
+    out = small_disk / "out" if full == "results" else "out"
+    if full == "cache":
+        monkeypatch.setenv("BENCH_CACHE", str(small_disk / "cache"))
+    call = ["run", "--tasks", "speaker,gender", "--split", "cv:2", "--datasets", digits, *words, "--out", out]
+    call += ["--extractors", "mfcc,mfcc-13,logmel,spectral", "--heads", "svm,lda,knn,logreg"]
+    stopped = bench(*call)
+    assert stopped.exit_code == 2
+    assert "No space left on device" in stopped.stderr.splitlines()[-1]
+    finished = len(Store(tmp_path / out).results())
+    subprocess.run(["/bin/mount", "-o", "remount,size=50m", str(small_disk)], check=True)
+    done = bench(*call)
+    assert done.exit_code == 0
+    assert f"cells: {40 - finished} computed, {finished} reused" in done.stderr
+
+
+def test_a_cache_that_cannot_be_written_still_serves(bench, digits: Path, tmp_path: Path, monkeypatch):
+    call = ["run", "--tasks", "speaker", "--datasets", digits, "--extractors", "mfcc-13", "--heads"]
+    bench(*call, "lda")
+
+    def refuse(*args: object) -> None:
+        raise UsageError("cache: cannot be written (Read-only file system)")
+
+    monkeypatch.setattr(Cache, "write", refuse)
+    assert bench(*call, "svm").exit_code == 0
+
+
+def test_a_clip_that_has_gone_since_the_plan_ends_the_run(bench, digits, tone, tmp_path: Path, monkeypatch):
+    with digits.open("a") as file:
+        file.write(f"{tone('late.wav')},theo,male,3\n")
+    from bench.runner import execution
+
+    shards = execution.shards
+
+    def vanish(*args: object, **named: object) -> object:
+        (tmp_path / "late.wav").unlink(missing_ok=True)
+        return shards(*args, **named)
+
+    monkeypatch.setattr(execution, "shards", vanish)
+    call = ["run", "--tasks", "speaker", "--datasets", digits, "--extractors", "mfcc-13", "--heads", "lda"]
+    stopped = bench(*call)
+    assert stopped.exit_code == 2
+    assert "late.wav: has gone since the run began; bring it back and run again" in stopped.stderr
+
+
+def test_random_numbers_depend_on_the_cell_alone(bench, plugins, digits: Path, tmp_path: Path):
+    call = ["run", "--tasks", "speaker", "--datasets", digits, "--extractors", "levels"]
+    bench(*call, "--heads", "guesses", "--seeds", "0,1", "--out", "alone")
+    np.random.seed(7)  # noqa: NPY002  # whatever was drawn before
+    bench(*call, "--heads", "lda,rf,guesses", "--seeds", "1,0", "--out", "beside")
+    alone, beside = comparable(tmp_path / "alone"), comparable(tmp_path / "beside")
+    guesses = [key for key, line in alone.items() if line["head"] == "guesses"]
+    assert {alone[key]["predictions"] for key in guesses} == {beside[key]["predictions"] for key in guesses}
+    assert len({alone[key]["predictions"] for key in guesses}) == 2

@@ -1,0 +1,169 @@
+"""What is to be embedded, in which pieces; what is known of audio without reading it; what work takes."""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import audio
+from bench.cache import Cache
+from bench.registry import load
+from bench.runner import Request, embedding, learners, shards, sources
+from bench.runner.meter import Meter
+from bench.types import Usage
+
+
+def source(manifest: Path, home: Path, **more: object) -> sources.Source:
+    request = Request((str(manifest),), home, **more)
+    [found] = sources.sources_of(request, load()).values()
+    return found
+
+
+def asked(manifest: Path, home: Path) -> tuple[sources.Source, learners.Learner, Cache]:
+    request = Request((str(manifest),), home, extractors=("mfcc-13",))
+    [(learner, _)] = learners.extractors(request, load())
+    return source(manifest, home), learner, Cache(str(home))
+
+
+@given(st.lists(st.floats(0, 1000), max_size=30))
+def test_a_shard_is_no_longer_than_it_may_be_unless_it_is_one_clip(seconds: list[float]):
+    names = [str(n) for n in range(len(seconds))]
+    parts = list(shards._cut(names, seconds))
+    assert [name for part in parts for name in part] == names
+    lengths = [sum(seconds[int(name)] for name in part) for part in parts]
+    assert all(
+        length <= shards.SHARD_SECONDS * (1 + 1e-9) or len(part) == 1
+        for length, part in zip(lengths, parts, strict=True)
+    )
+    assert all(parts)
+
+
+def test_shards_hold_what_the_cache_lacks_the_longest_first(digits: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(shards, "SHARD_CLIPS", 20)
+    found, learner, cache = asked(digits, tmp_path / "home")
+    made, n_kept = shards.shards(found, learner.spec, learner.digest, cache)
+    assert (len(made), n_kept) == (3, 0)
+    seconds = [audio.seconds(clip) for shard in made for clip in shard.clips.values()]
+    assert seconds == sorted(seconds, reverse=True)
+    done = shards.embed_shard(made[0])
+    assert (done.n_clips, done.rest, done.bad) == (20, None, {})
+    assert done.audio_s == pytest.approx(sum(seconds[:20]))
+    left, n_kept = shards.shards(found, learner.spec, learner.digest, cache)
+    assert n_kept == 20
+    assert {c for shard in left for c in shard.clips} == set(made[1].clips) | set(made[2].clips)
+
+
+def test_a_shard_that_takes_long_is_handed_back_with_the_rest(digits: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(shards, "UNIT_SECONDS", 0.0)
+    monkeypatch.setattr(embedding, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(embedding, "BATCH_CLIPS", 10)
+    found, learner, cache = asked(digits, tmp_path / "home")
+    [shard], _ = shards.shards(found, learner.spec, learner.digest, cache)
+    sizes = []
+    while shard:
+        done = shards.embed_shard(shard)
+        sizes.append(done.n_clips)
+        shard = done.rest
+    assert sizes == [10, 10, 10, 10, 8]
+    assert cache.kept(learner.digest) == set(found.contents)
+
+
+def test_the_batches_are_the_same_whether_or_not_a_shard_is_handed_back(digits, tmp_path, monkeypatch):
+    found, learner, cache = asked(digits, tmp_path / "home")
+    [whole], _ = shards.shards(found, learner.spec, learner.digest, cache)
+    batches = []
+    called = embedding._Engine._called
+    monkeypatch.setattr(
+        embedding._Engine,
+        "_called",
+        lambda self, audios: batches.append([each.size for each in audios]) or called(self, audios),
+    )
+    monkeypatch.setattr(embedding, "BATCH_CLIPS", 7)
+    shards.embed_shard(whole)
+    at_once = batches.copy()
+    batches.clear()
+    monkeypatch.setattr(shards, "UNIT_SECONDS", 0.0)
+    monkeypatch.setattr(embedding, "KEEP_SECONDS", 0.0)
+    shard = whole
+    while shard:
+        shard = shards.embed_shard(shard).rest
+    assert batches == at_once
+
+
+def test_unchanged_audio_is_not_read_again(digits: Path, tmp_path: Path, monkeypatch):
+    first = source(digits, tmp_path / "home")
+
+    def read(*_: object) -> str:
+        raise AssertionError("was read")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audio, "sha256", read)
+        again = source(digits, tmp_path / "home")
+        with pytest.raises(AssertionError, match="was read"):
+            source(digits, tmp_path / "home", look_again=True)
+    assert (again.contents, again.heard) == (first.contents, first.heard)
+    np.testing.assert_array_equal(again.seconds, first.seconds)
+
+
+def test_a_changed_file_is_read_again_whatever_its_time_says(tone, tmp_path: Path):
+    path = tone("a.wav", pitch=300)
+    tone("b.wav", pitch=400)
+    manifest = tmp_path / "tones.csv"
+    manifest.write_text("path,kind\na.wav,x\nb.wav,y\n")
+    before, stat = source(manifest, tmp_path / "home"), path.stat()
+    time.sleep(0.02)  # the clock of a file system may be coarse
+    tone("a.wav", pitch=500)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert path.stat().st_size == stat.st_size
+    after = source(manifest, tmp_path / "home")
+    assert after.contents[0] != before.contents[0]
+    assert after.contents[1] == before.contents[1]
+
+
+def test_a_missing_file_is_looked_for_again(tone, tmp_path: Path):
+    tone("a.wav")
+    manifest = tmp_path / "tones.csv"
+    manifest.write_text("path,kind\na.wav,x\nb.wav,y\n")
+    assert set(source(manifest, tmp_path / "home").unreadable) == {"b.wav"}
+    tone("b.wav", pitch=400)
+    assert not source(manifest, tmp_path / "home").unreadable
+
+
+def test_a_meter_sees_time_and_memory():
+    with Meter() as meter:
+        first = meter.read()
+        block = np.ones(40_000_000)  # 320 MB
+        until = time.process_time() + 0.1
+        while time.process_time() < until:
+            block[0] += 1
+        second = meter.read()
+        del block
+        meter.read()
+        time.sleep(0.1)
+        third = meter.read()
+    assert second.peak_mb - first.peak_mb > 300
+    assert third.seconds >= 0.1
+    assert second.cpu_s >= 0.1 > third.cpu_s
+    assert second.peak_mb - third.peak_mb > 300
+    assert first.gpu_mb is None
+
+
+def test_energy_is_measured_where_codecarbon_is_installed():
+    pytest.importorskip("codecarbon")
+    with Meter() as meter:
+        until = time.perf_counter() + 0.5
+        while time.perf_counter() < until:
+            pass
+        usage = meter.read()
+    assert usage.energy_wh is not None
+    assert 0 < usage.energy_wh < 1
+
+
+def test_usages_add_up_and_memory_does_not():
+    a, b = Usage(1.0, 2.0, 100.0, 5.0), Usage(3.0, 4.0, 50.0, None, 0.5)
+    assert Usage.total([a, b]) == Usage(4.0, 6.0, 100.0, 5.0, 0.5)
+    assert b.part(0.5) == Usage(1.5, 2.0, 50.0, None, 0.25)
