@@ -42,7 +42,7 @@ Samples: TypeAlias = Embeddings | Sequence[Frames]
 """What a head sees: vectors; layers, shape=(n_clips, n_layers, dim); or one array per clip of its frames."""
 
 Labels: TypeAlias = npt.NDArray[np.str_]
-"""One label per clip, shape=(n_clips,)."""
+"""One label per clip, shape=(n_clips,); of groups, an array of objects that are str."""
 
 SCHEMA = 2
 """Version of a line in results.jsonl."""

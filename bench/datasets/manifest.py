@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
-from bench.datasets.table import dataset
+from bench.datasets.table import dataset, is_text
 from bench.errors import UsageError
 from bench.types import Dataset
 
@@ -42,6 +43,8 @@ def load(path: Path) -> Dataset:
     table = table.rename(columns={named: "path"})
     _refuse(path, table, table["path"] == "", "has no path")
     for name in {"start", "end"} & set(table.columns):
+        if is_numeric_dtype(table[name]):
+            continue
         seconds = _seconds(table[name])
         bad = seconds.isna() & ~table[name].isin(MISSING)
         _refuse(path, table, bad, f"column '{name}' is no number; expected seconds")
@@ -107,8 +110,14 @@ def read_table(path: Path, separator: str = ",", columns: Sequence[str] = ()) ->
 
 
 def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of str, empty where a value is missing."""
-    return frame.astype(object).where(frame.notna(), "").astype(str)
+    """Return a table of str, empty where a value is missing; times that are numbers stay numbers."""
+    text = {
+        name: column
+        if is_text(column) or (name in {"start", "end"} and is_numeric_dtype(column))
+        else column.astype(object).where(column.notna(), "").astype(str)
+        for name, column in frame.items()
+    }
+    return pd.DataFrame(text, index=frame.index)
 
 
 def _refuse(path: Path, table: pd.DataFrame, bad: "pd.Series[bool]", what: str) -> None:

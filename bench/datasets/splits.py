@@ -135,7 +135,7 @@ def _protocol(dataset: Dataset, task: Task, how: str) -> _Protocol:
     if how.endswith(".csv"):
         return _given(Path(how).name, _listed_folds(dataset, Path(how)))
     if how == "loso":
-        return _Protocol(how, lambda _, group: np.char.add("group ", group))
+        return _Protocol(how, lambda _, group: np.array([f"group {name}" for name in group]))
     if how == "random":
         return _Protocol(how, lambda y, _: _folds(y, None, FOLDS), leaky=True)
     kind, _, value = how.partition(":")
@@ -209,13 +209,20 @@ def _obstacle(column: str, group: Labels, y: Labels, protocol: _Protocol) -> str
 def _groups(dataset: Dataset, task: Task, column: str, heard: Sequence[str]) -> Mapping[str, Labels]:
     """Return the groups of a column, of the more lenient ones, and of equal audio: none of them may leak."""
     columns = task.groups[task.groups.index(column) :]
-    groups = {name: _column(dataset, name) for name in (*columns, *SOURCES) if name in dataset.labels}
+    names = [name for name in (*columns, *SOURCES) if name in dataset.labels]
+    groups = {name: _shared(_whole(dataset, name)) for name in names}
     if heard:
         clips = dataset.table["clip"].tolist()
         first = dict(zip(reversed(heard), reversed(clips), strict=True))
         same = [first[audio] if audio else clip for clip, audio in zip(clips, heard, strict=True)]
-        groups["audio"] = np.array(same)
+        groups["audio"] = np.array(same, dtype=object)
     return groups
+
+
+def _shared(values: "pd.Series[str]") -> Labels:
+    """Return values each of which is one object, however often it stands there, to save memory."""
+    codes, names = pd.factorize(values)
+    return np.asarray(names, dtype=object)[codes]
 
 
 def permuted(y: Labels, split: Split) -> Labels:
@@ -254,7 +261,8 @@ def _folds(y: Labels, group: Labels | None, n_folds: int) -> Labels:
     with warnings.catch_warnings():
         # A class with fewer clips than folds is stratified as far as it goes.
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
-        for number, (_, test) in enumerate(splitter.split(y, y, group)):
+        codes = None if group is None else pd.factorize(group, sort=True)[0]
+        for number, (_, test) in enumerate(splitter.split(y, y, codes)):
             fold[test] = str(number)
     return fold.astype(str)
 
@@ -309,10 +317,15 @@ def listed(split: Split, dataset: Dataset, column: str) -> pd.DataFrame:
 
 def _column(dataset: Dataset, name: str) -> Labels:
     """Return a label column without gaps."""
-    values = dataset.table[name].to_numpy(dtype=str)
-    empty = values == ""
+    return _whole(dataset, name).to_numpy(dtype=str)
+
+
+def _whole(dataset: Dataset, name: str) -> "pd.Series[str]":
+    """Return a label column, unless it has gaps."""
+    column = dataset.table[name]
+    empty = (column == "").to_numpy()
     if empty.any():
-        others = some(set(values[~empty].tolist()))
+        others = some(set(column[~empty].tolist()))
         expected = f"; expected one of {others}" if others else ""
         raise LabelError(f"{dataset.place(int(empty.argmax()))}: column '{name}' is empty{expected}")
-    return values
+    return column

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_string_dtype
 
 from bench.errors import UsageError
 from bench.types import AUDIO_COLUMNS, Dataset
@@ -25,7 +26,8 @@ def dataset(table: pd.DataFrame, name: str, source: str, **more: Any) -> Dataset
         raise UsageError(f"{source}: holds no clips")
     kept = [name for name in AUDIO_COLUMNS if name in table]
     numbers = [name for name in kept if name != "noise_path"]
-    full = table.astype({name: str for name in table.columns if name not in kept})
+    other = [name for name in table.columns if name not in kept and not is_text(table[name])]
+    full = table.astype(dict.fromkeys(other, str))
     full[numbers] = full[numbers].astype(float)
     if "recording" not in full:
         full["recording"] = full["path"]
@@ -33,6 +35,11 @@ def dataset(table: pd.DataFrame, name: str, source: str, **more: Any) -> Dataset
     for columns in (["path", *kept], ["clip"]):
         _refuse_duplicates(made, columns)
     return made
+
+
+def is_text(column: "pd.Series[Any]") -> bool:
+    """Return whether a column is str throughout, as nothing needs to make it."""
+    return is_string_dtype(column) and not column.hasnans
 
 
 def _refuse_duplicates(made: Dataset, columns: list[str]) -> None:

@@ -144,7 +144,8 @@ def _remembered(dataset: Dataset, home: Path) -> Path | None:
     file is missing.
     """
     columns = [name for name in ("path", *AUDIO_COLUMNS) if name in dataset.table]
-    files = set(dataset.table["path"]) | set(dataset.table.get("noise_path", ())) - {""}
+    named = [name for name in ("path", "noise_path") if name in dataset.table]
+    files = {str(path) for name in named for path in dataset.table[name].dropna().unique()} - {""}
     try:
         found = {path: Path(path).stat() for path in sorted(files)}
     except OSError:

@@ -1,4 +1,4 @@
-"""The runner as ratios in one run: against a plain loop, against one job; and against what a user waits for."""
+"""The runner as ratios in one run, against a plain loop and one job; and what a user waits for."""
 
 import os
 import subprocess
@@ -11,13 +11,16 @@ import pandas as pd
 import psutil
 import pytest
 import soundfile
+import soxr
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from bench import registry, runner
+from bench.cache import Cache
 from bench.registry import load
+from bench.store import Store
 
 SPEAKERS = ("jackson", "nicolas", "theo", "george", "lucas", "yweweler")
 
@@ -84,7 +87,7 @@ def test_little_over_a_plain_loop(benchmark, manifest: Path, tmp_path: Path):
         vectors = []
         for path in table["path"]:
             samples, rate = soundfile.read(path, dtype="float32")
-            samples = __import__("soxr").resample(samples, rate, extractor.sample_rate)
+            samples = soxr.resample(samples, rate, extractor.sample_rate)
             [frames] = extractor.embed([samples])
             vectors.append(np.concatenate([frames.mean(axis=0), frames.std(axis=0)]))
         X = np.stack(vectors)
@@ -103,9 +106,6 @@ def test_little_over_a_plain_loop(benchmark, manifest: Path, tmp_path: Path):
         plain()
         loop = time.perf_counter() - start
     request = runner.Request((str(manifest),), tmp_path, ("speaker",), ("mfcc",), names, split="cv:5")
-    from bench.cache import Cache
-    from bench.store import Store
-
     store = Store(tmp_path / "out")
     store.open()
     start = time.perf_counter()
@@ -157,10 +157,12 @@ def test_a_plan_of_10000_cells_and_a_million_clips(benchmark, tmp_path: Path):
         tmp_path / "many.parquet"
     )
     code = (
-        "import time, resource; from pathlib import Path; from bench import runner; from bench.registry import load\n"
-        "request = runner.Request(('many.parquet',), Path('home'), ('speaker',), ('mfcc', 'logmel', 'spectral'),\n"
-        "    ('svm', 'logreg', 'knn'), seeds=range(834))\n"
-        "start = time.perf_counter(); plan = runner.plan(request, load()); seconds = time.perf_counter() - start\n"
+        "import time, resource; from pathlib import Path\n"
+        "from bench import runner; from bench.registry import load\n"
+        "request = runner.Request(('many.parquet',), Path('home'), ('speaker',),\n"
+        "    ('mfcc', 'logmel', 'spectral'), ('svm', 'logreg', 'knn'), seeds=range(834))\n"
+        "start = time.perf_counter(); plan = runner.plan(request, load())\n"
+        "seconds = time.perf_counter() - start\n"
         "print(len(plan.cells), seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
     )
     told = [
