@@ -44,6 +44,9 @@ def run(plan: Plan, request: Request, store: Store, cache: Cache, observer: Obse
     return _Execution(plan, request, store, cache, observer).run()
 
 
+MEND_SECONDS = 30.0
+"""When nothing is done for so long, there may be no worker left to do it."""
+
 Unit = Shard | Work
 
 
@@ -144,7 +147,10 @@ class _Execution:
                 running[alone] = group, unit
             if not running:
                 break
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            finished = wait(running, MEND_SECONDS, FIRST_COMPLETED).done
+            if not finished:
+                workers.mend()
+            for future in finished:
                 group, unit = running.pop(future)
                 if workers.blames_others and future is not alone and executors.died(future):
                     suspects.append((group, unit))  # to be tried with no other beside it

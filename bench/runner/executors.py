@@ -46,12 +46,15 @@ class Workers:
         Whether a unit is done when `submit` returns.
     blames_others : bool
         Whether a unit counts as lost when it was merely beside one whose worker died.
+    mend : Callable[[], object]
+        Starts workers in place of those that have gone for good.
     """
 
     executor: Executor
     count: Callable[[], int]
     here: bool = False
     blames_others: bool = False
+    mend: Callable[[], object] = bool
 
     def limit(self) -> int:
         """Return how many units it should have at once: one for each worker, and the next one for any.
@@ -88,12 +91,15 @@ def opened(name: str, jobs: int, timeout: float | None, shared: str) -> Iterator
             yield Workers(executor, lambda: jobs)
     elif name == DASK or name.startswith(ADDRESS):
         with ExitStack() as stack:
-            client = stack.enter_context(_client(name, jobs))
-            units: Executor = stack.enter_context(client.get_executor(pure=False))
+            client, mend = stack.enter_context(_client(name, jobs))
+            units: Executor = client.get_executor(pure=False)
+            # Nothing is waited for: all units have come back, though a lost one may never be done for Dask.
+            stack.callback(units.shutdown, wait=False)
             if timeout:
                 notes = f"{shared}/late-{uuid.uuid4().hex}"
                 units = stack.enter_context(_Bounded(units, timeout, notes))
-            yield Workers(units, lambda: sum(client.nthreads().values()), blames_others=True)
+            n_workers = lambda: sum(client.nthreads().values())  # noqa: E731
+            yield Workers(units, n_workers, blames_others=True, mend=mend)
     else:
         raise UsageError(f"--executor {name}: is unknown; expected local, dask or dask://HOST:PORT")
 
@@ -233,8 +239,8 @@ def _watched(timeout: float, note: str, fn: Callable[..., Any], *args: Any, **kw
 
 
 @contextmanager
-def _client(name: str, jobs: int) -> Iterator[Any]:
-    """Yield a client of the cluster, which is started here if the name has no address."""
+def _client(name: str, jobs: int) -> Iterator[tuple[Any, Callable[[], object]]]:
+    """Yield a client of the cluster, which is started here if the name has no address, and what mends it."""
     if find_spec("distributed") is None:
         raise UsageError(f'--executor {name}: run: pip install "audio-embedding-bench[dask]"')
     import dask.config
@@ -245,14 +251,14 @@ def _client(name: str, jobs: int) -> Iterator[Any]:
             "distributed.nanny.pre-spawn-environ": _environment(jobs),
             "distributed.scheduler.allowed-failures": DEATHS - 1,
         }
-        options = {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": None}
+        options = {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
         quiet = {"silence_logs": logging.CRITICAL}  # a unit that is lost is told of by its cells
         with (
             dask.config.set(settings),
             LocalCluster(**options, **quiet) as cluster,
             Client(cluster) as client,
         ):
-            yield client
+            yield client, partial(cluster.scale, jobs)
         return
     try:
         client = Client(name.replace(ADDRESS, "tcp://", 1), timeout=CONNECT_SECONDS)
@@ -261,7 +267,7 @@ def _client(name: str, jobs: int) -> Iterator[Any]:
             f"--executor {name}: does not answer ({error}); is its scheduler running?"
         ) from error
     with client:
-        yield client
+        yield client, bool
 
 
 def _environment(jobs: int) -> Mapping[str, int]:
