@@ -139,6 +139,22 @@ def test_what_a_plugin_does_to_its_process_is_its_own_affair(
     assert not list((tmp_path / "cache").glob("late-*"))
 
 
+def test_what_two_data_sets_share_is_embedded_once(bench, digits: Path, tmp_path: Path):
+    (tmp_path / "again.csv").write_text(digits.read_text())
+    call = [
+        "run",
+        "--tasks",
+        "speaker",
+        "--datasets",
+        f"{digits},again.csv",
+        "--extractors",
+        "mfcc-13,spectral",
+    ]
+    assert bench(*call, "--heads", "lda", "--jobs", "3").exit_code == 0
+    run = json.loads((tmp_path / "bench-out" / "run.json").read_text())
+    assert (run["counters"]["clips_embedded"], run["counters"]["clips_cached"]) == (2 * 48, 2 * 48)
+
+
 def test_a_unit_whose_process_is_killed_once_is_done_by_another(tmp_path: Path):
     with executors.opened("local", 2, None, str(tmp_path)) as workers:
         assert workers.executor.submit(killed_the_first_time, tmp_path / "mark").result() == "done"

@@ -416,9 +416,15 @@ def test_a_layer_that_the_extractor_lacks_fails_its_cells(bench, digits: Path):
 def test_an_observer_is_told_of_every_cell_and_clip(digits: Path, tmp_path: Path):
     class Notes:
         def __init__(self):
-            self.clips, self.cells = [], []
+            self.clips, self.cells, self.plans, self.times = [], [], [], []
 
         stopping = False
+
+        def planned(self, plan):
+            self.plans.append((plan["todo"], plan["there"], plan["embeddings"][0]["kept"]))
+
+        def expected(self, seconds):
+            self.times.append(seconds)
 
         def embedded(self, dataset, extractor, done, total, speed):
             self.clips.append((dataset, extractor, done, total))
@@ -432,6 +438,9 @@ def test_an_observer_is_told_of_every_cell_and_clip(digits: Path, tmp_path: Path
     store.open()
     notes = Notes()
     runner.run(runner.plan(request, load()), request, store, Cache(str(tmp_path)), notes)
+    assert notes.plans == [(2, 0, 0)]
+    assert notes.times[0] is None  # nothing like it was ever done
+    assert notes.times[-1] == pytest.approx(0, abs=0.1)
     assert notes.clips == [("digits", "mfcc-13", 48, 48)]
     assert notes.cells == [("svm", Status.OK, 1, 2), ("dummy", Status.OK, 2, 2)]
 

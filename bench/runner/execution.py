@@ -88,6 +88,8 @@ class _Execution:
         self.known = store.results()
         self.outlook = outlook(plan, request, store, cache)
         self.forecast = self.outlook.forecast
+        self.embedding: set[str] = set()
+        """The digests of the extractors of which shards are not done."""
         self.done = 0
 
     def run(self) -> Counters:
@@ -133,13 +135,15 @@ class _Execution:
         broken: BenchError | None = None
         while True:
             stopping = broken or self.observer.stopping
-            while (ready or waiting) and not stopping and len(running) < workers.limit():
+            while not stopping and len(running) < workers.limit():
                 if ready:
                     group, unit = ready.popleft()
                     if group.cells:  # unless another shard has failed
                         running[self._submitted(workers, group, unit)] = group, unit
+                elif cells := self._next(waiting):
+                    ready.extend(self._opened(cells))
                 else:
-                    ready.extend(self._opened(waiting.popleft()))
+                    break
                 stopping = self.observer.stopping
             if suspects and not (running or stopping):
                 group, unit = suspects.popleft()
@@ -167,6 +171,16 @@ class _Execution:
         if ready or waiting or suspects:
             raise KeyboardInterrupt
 
+    def _next(self, waiting: deque[Sequence[Cell]]) -> Sequence[Cell]:
+        """Take out the first cells whose extractor is not at work: what datasets share is embedded once."""
+        free = (
+            cells for cells in waiting if self.plan.digests[cells[0].extractor.name] not in self.embedding
+        )
+        cells = next(free, ())
+        if cells:
+            waiting.remove(cells)
+        return cells
+
     def _opened(self, cells: Sequence[Cell]) -> Iterator[tuple[_Group, Unit]]:
         """Yield the shards of a group, or its cells if all of its clips are embedded."""
         source, spec = self.plan.sources[cells[0].dataset], cells[0].extractor
@@ -177,6 +191,8 @@ class _Execution:
         n_clips = sum(len(shard.clips) for shard in found)
         meter = Speedometer(source.dataset.name, spec.name, n_clips, self.observer)
         group = _Group(source, cells, meter, len(found))
+        if found:
+            self.embedding.add(digest)
         yield from ((group, shard) for shard in found) if found else self._embedded(group)
 
     def _submitted(self, workers: Workers, group: _Group, unit: Unit) -> Future[Any]:
@@ -210,6 +226,7 @@ class _Execution:
             return
         if isinstance(error, (PluginError, UnavailableError)) or reason:
             name = unit.spec.name
+            self.embedding.discard(unit.digest)
             self._reject(group, error, f"extractor '{name}': {reason}" if reason else str(error))
             return
         embedding: Embedding = future.result()
@@ -224,6 +241,7 @@ class _Execution:
             return
         group.open -= 1
         if not group.open:
+            self.embedding.discard(unit.digest)
             if workers.here:
                 release()
             yield from self._embedded(group)

@@ -54,7 +54,7 @@ class Workers:
     count: Callable[[], int]
     here: bool = False
     blames_others: bool = False
-    mend: Callable[[], object] = bool
+    mend: Callable[[], object] = lambda: None
 
     def limit(self) -> int:
         """Return how many units it should have at once: one for each worker, and the next one for any.
@@ -98,8 +98,7 @@ def opened(name: str, jobs: int, timeout: float | None, shared: str) -> Iterator
             if timeout:
                 notes = f"{shared}/late-{uuid.uuid4().hex}"
                 units = stack.enter_context(_Bounded(units, timeout, notes))
-            n_workers = lambda: sum(client.nthreads().values())  # noqa: E731
-            yield Workers(units, n_workers, blames_others=True, mend=mend)
+            yield Workers(units, partial(_n_threads, client), blames_others=True, mend=mend)
     else:
         raise UsageError(f"--executor {name}: is unknown; expected local, dask or dask://HOST:PORT")
 
@@ -267,7 +266,12 @@ def _client(name: str, jobs: int) -> Iterator[tuple[Any, Callable[[], object]]]:
             f"--executor {name}: does not answer ({error}); is its scheduler running?"
         ) from error
     with client:
-        yield client, bool
+        yield client, lambda: None
+
+
+def _n_threads(client: Any) -> int:
+    """Return how many threads a cluster's workers have, one for each of them."""
+    return sum(client.nthreads().values())
 
 
 def _environment(jobs: int) -> Mapping[str, int]:
