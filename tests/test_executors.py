@@ -213,7 +213,7 @@ def test_a_batch_systems_warning_finishes_what_is_in_hand(words: list[str], digi
         "--extractors",
         "mfcc-13,mfcc,spectral",
         "--heads",
-        "svm,lda,gbdt,mlp-speaker",
+        "svm,lda,gbdt,rf",
         "--seeds",
         "0,1,2",
     ]
