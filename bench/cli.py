@@ -268,7 +268,7 @@ def main() -> None:
     "--cell-timeout",
     metavar="S",
     type=click.FloatRange(0, min_open=True),
-    help="Seconds that a cell, or a shard of clips, may take; what takes longer fails.",
+    help="Seconds that a cell may take, or a batch of clips beside its shard's 30 s.",
 )
 @click.option(
     "--allow-bad",

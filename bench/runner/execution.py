@@ -23,7 +23,7 @@ from bench.runner.outlook import outlook
 from bench.runner.planning import Plan, fold_table, layers
 from bench.runner.record import Counters, record
 from bench.runner.request import Request
-from bench.runner.shards import Embedding, Shard, embed_shard, release, shards
+from bench.runner.shards import UNIT_SECONDS, Embedding, Shard, embed_shard, release, shards
 from bench.runner.sources import Source
 from bench.store import Store
 from bench.types import Cell, Result, Status
@@ -198,10 +198,10 @@ class _Execution:
     def _submitted(self, workers: Workers, group: _Group, unit: Unit) -> Future[Any]:
         """Return the future of a unit."""
         if isinstance(unit, Work):
-            return workers.executor.submit(evaluate_cell, unit)
+            return workers.send(evaluate_cell, unit)
         if workers.here:
-            return workers.executor.submit(embed_shard, unit, group.meter.tell)
-        return workers.executor.submit(embed_shard, unit)
+            return workers.send(embed_shard, unit, group.meter.tell)
+        return workers.send(embed_shard, unit, more=UNIT_SECONDS)
 
     def _settled(
         self, workers: Workers, group: _Group, unit: Unit, future: Future[Any]

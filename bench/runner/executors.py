@@ -48,6 +48,8 @@ class Workers:
         Whether a unit counts as lost when it was merely beside one whose worker died.
     mend : Callable[[], object]
         Starts workers in place of those that have gone for good.
+    timed : bool
+        Whether a unit may take no longer than the timeout.
     """
 
     executor: Executor
@@ -55,6 +57,11 @@ class Workers:
     here: bool = False
     blames_others: bool = False
     mend: Callable[[], object] = lambda: None
+    timed: bool = False
+
+    def send(self, fn: Callable[..., Any], *args: Any, more: float = 0.0) -> Future[Any]:
+        """Return the future of a unit, which may take so many s more than the timeout."""
+        return self.executor.submit(fn, *args, **({"more": more} if self.timed else {}))
 
     def limit(self) -> int:
         """Return how many units it should have at once: one for each worker, and the next one for any.
@@ -88,7 +95,7 @@ def opened(name: str, jobs: int, timeout: float | None, shared: str) -> Iterator
         yield Workers(_Here(), lambda: 1, here=True)
     elif name == "local":
         with _threads(jobs), _Processes(jobs, timeout) as executor:
-            yield Workers(executor, lambda: jobs)
+            yield Workers(executor, lambda: jobs, timed=True)
     elif name == DASK or name.startswith(ADDRESS):
         with ExitStack() as stack:
             client, mend = stack.enter_context(_client(name, jobs))
@@ -98,7 +105,8 @@ def opened(name: str, jobs: int, timeout: float | None, shared: str) -> Iterator
             if timeout:
                 notes = f"{shared}/late-{uuid.uuid4().hex}"
                 units = stack.enter_context(_Bounded(units, timeout, notes))
-            yield Workers(units, partial(_n_threads, client), blames_others=True, mend=mend)
+            counted = partial(_n_threads, client)
+            yield Workers(units, counted, blames_others=True, mend=mend, timed=timeout is not None)
     else:
         raise UsageError(f"--executor {name}: is unknown; expected local, dask or dask://HOST:PORT")
 
@@ -155,20 +163,24 @@ class _Processes(Executor):
         self._pool = ProcessPool(jobs, initializer=_ignore_interrupts, context=get_context("spawn"))
         self._timeout = timeout
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Return the future of a unit."""
+    def submit(self, fn: Callable[..., Any], /, *args: Any, more: float = 0.0, **kwargs: Any) -> Future[Any]:
+        """Return the future of a unit, which may take so many s more than the timeout."""
         outcome: Future[Any] = Future()
-        self._try(outcome, partial(fn, *args, **kwargs), DEATHS)
+        seconds = None if self._timeout is None else self._timeout + more
+        self._try(
+            outcome, partial(self._pool.schedule, partial(fn, *args, **kwargs), timeout=seconds), DEATHS
+        )
         return outcome
 
-    def _try(self, outcome: Future[Any], call: Callable[[], Any], left: int) -> None:
-        attempt = self._pool.schedule(call, timeout=self._timeout)
-        attempt.add_done_callback(lambda done: self._settle(outcome, done, call, left - 1))
+    def _try(self, outcome: Future[Any], schedule: Callable[[], Future[Any]], left: int) -> None:
+        schedule().add_done_callback(lambda done: self._settle(outcome, done, schedule, left - 1))
 
-    def _settle(self, outcome: Future[Any], done: Future[Any], call: Callable[[], Any], left: int) -> None:
+    def _settle(
+        self, outcome: Future[Any], done: Future[Any], schedule: Callable[[], Future[Any]], left: int
+    ) -> None:
         error = None if done.cancelled() else done.exception()
         if isinstance(error, ProcessExpired) and left:
-            self._try(outcome, call, left)
+            self._try(outcome, schedule, left)
         elif done.cancelled():
             outcome.cancel()
         elif error:
@@ -206,10 +218,10 @@ class _Bounded(Executor):
         self._timeout = timeout
         self._notes = notes
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Return the future of a unit."""
+    def submit(self, fn: Callable[..., Any], /, *args: Any, more: float = 0.0, **kwargs: Any) -> Future[Any]:
+        """Return the future of a unit, which may take so many s more than the timeout."""
         note = f"{self._notes}/{uuid.uuid4().hex}"
-        return self._executor.submit(_watched, self._timeout, note, fn, *args, **kwargs)
+        return self._executor.submit(_watched, self._timeout + more, note, fn, *args, **kwargs)
 
     def __exit__(self, *error: object) -> None:
         """Throw the notes away."""
