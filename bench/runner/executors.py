@@ -163,8 +163,9 @@ class _Processes(Executor):
         self._pool = ProcessPool(jobs, initializer=_ignore_interrupts, context=get_context("spawn"))
         self._timeout = timeout
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, more: float = 0.0, **kwargs: Any) -> Future[Any]:
-        """Return the future of a unit, which may take so many s more than the timeout."""
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Return the future of a unit, which may take `more` s than the timeout."""
+        more = kwargs.pop("more", 0.0)
         outcome: Future[Any] = Future()
         seconds = None if self._timeout is None else self._timeout + more
         self._try(
@@ -218,8 +219,9 @@ class _Bounded(Executor):
         self._timeout = timeout
         self._notes = notes
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, more: float = 0.0, **kwargs: Any) -> Future[Any]:
-        """Return the future of a unit, which may take so many s more than the timeout."""
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Return the future of a unit, which may take `more` s than the timeout."""
+        more = kwargs.pop("more", 0.0)
         note = f"{self._notes}/{uuid.uuid4().hex}"
         return self._executor.submit(_watched, self._timeout + more, note, fn, *args, **kwargs)
 
