@@ -1,5 +1,6 @@
 """The same run here, in processes and on Dask, beside plugins that hang, die and leave."""
 
+import importlib
 import json
 import os
 import random
@@ -155,19 +156,26 @@ def test_what_two_data_sets_share_is_embedded_once(bench, digits: Path, tmp_path
     assert (run["counters"]["clips_embedded"], run["counters"]["clips_cached"]) == (2 * 48, 2 * 48)
 
 
-def test_a_unit_whose_process_is_killed_once_is_done_by_another(tmp_path: Path):
-    with executors.opened("local", 2, None, str(tmp_path)) as workers:
-        assert workers.executor.submit(killed_the_first_time, tmp_path / "mark").result() == "done"
-        future = workers.executor.submit(os._exit, 7)
-        assert executors.lost(executors.error_of(future)) == "its worker died 3 times (exit code 7)"
-        assert executors.lost(workers.executor.submit(int, "x").exception()) == ""
+UNIT = """
+import os, signal
 
-
-def killed_the_first_time(mark: Path) -> str:
+def killed_the_first_time(mark):
     if not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return "done"
+"""
+
+
+def test_a_unit_whose_process_is_killed_once_is_done_by_another(tmp_path: Path, monkeypatch):
+    (tmp_path / "unit_under_test.py").write_text(UNIT)
+    monkeypatch.syspath_prepend(str(tmp_path))  # a process that is started looks there too
+    unit = importlib.import_module("unit_under_test")
+    with executors.opened("local", 2, None, str(tmp_path)) as workers:
+        assert workers.executor.submit(unit.killed_the_first_time, tmp_path / "mark").result() == "done"
+        future = workers.executor.submit(os._exit, 7)
+        assert executors.lost(executors.error_of(future)) == "its worker died 3 times (exit code 7)"
+        assert executors.lost(workers.executor.submit(int, "x").exception()) == ""
 
 
 def test_processes_share_the_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -164,7 +164,7 @@ class _Processes(Executor):
         self._timeout = timeout
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Return the future of a unit, which may take `more` s than the timeout."""
+        """Return the future of a unit; with `more`, it may take so many s beyond the timeout."""
         more = kwargs.pop("more", 0.0)
         outcome: Future[Any] = Future()
         seconds = None if self._timeout is None else self._timeout + more
@@ -220,7 +220,7 @@ class _Bounded(Executor):
         self._notes = notes
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Return the future of a unit, which may take `more` s than the timeout."""
+        """Return the future of a unit; with `more`, it may take so many s beyond the timeout."""
         more = kwargs.pop("more", 0.0)
         note = f"{self._notes}/{uuid.uuid4().hex}"
         return self._executor.submit(_watched, self._timeout + more, note, fn, *args, **kwargs)
