@@ -56,7 +56,7 @@ CELLS = [
     "--extractors",
     "mfcc,logmel,spectral,mfcc-13",
     "--heads",
-    "gbdt-sklearn,rf,svm-linear,logreg",
+    "gbdt,rf,svm-linear,logreg",
     "--seeds",
     "0,1",
 ]
@@ -77,7 +77,7 @@ def test_two_workers_against_one(benchmark, words: list[str], times: float, mani
 
 
 def test_little_over_a_plain_loop(benchmark, manifest: Path, tmp_path: Path):
-    names = ("gbdt-sklearn", "rf", "logreg")
+    names = ("gbdt", "rf", "svm-linear", "logreg")
     declared = load()
 
     def plain() -> None:
