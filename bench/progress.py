@@ -143,7 +143,7 @@ class Lines(Watcher):
 
 
 class Events(Watcher):
-    """A JSON object in a line for everything that happens: its `event` is the name of a method here."""
+    """A JSON object in a line for everything that happens, with what it is as its `event`."""
 
     def planned(self, plan: Mapping[str, Any]) -> None:
         """Write the plan."""

@@ -57,7 +57,7 @@ class _Group:
     Parameters
     ----------
     cells : Sequence[Cell]
-        None, once the group has failed.
+        Empty, once the group has failed.
     meter : Speedometer
         Of the embedding.
     open : int

@@ -53,9 +53,8 @@ class Outlook:
         }
 
 
-def reusable(plan: Plan, request: Request, store: Store) -> set[str]:
+def _reusable(plan: Plan, request: Request, store: Store, known: Mapping[str, Result]) -> set[str]:
     """Return the keys of the cells that the store has, made of as many clips as the request asks for."""
-    known = store.results()
     there = set()
     for cell in plan.cells:
         result = known.get(cell.key)
@@ -69,8 +68,9 @@ def reusable(plan: Plan, request: Request, store: Store) -> set[str]:
 
 def outlook(plan: Plan, request: Request, store: Store, cache: Cache) -> Outlook:
     """Return what running a plan would do; nothing is decoded or written."""
-    there = reusable(plan, request, store)
-    forecast = Forecast(store.results().values())
+    known = store.results()
+    there = _reusable(plan, request, store, known)
+    forecast = Forecast(known.values())
     framed: dict[tuple[str, str], set[Layer]] = {}
     todo = set()
     for cell in plan.cells:

@@ -65,6 +65,11 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
+def title(result: Result) -> str:
+    """Return what a cell is called."""
+    return f"{result.dataset} {result.task} {result.extractor} {result.head}"
+
+
 def params(result: Result) -> dict[str, Any]:
     """Return what a cell is."""
     names = ("dataset", "task", "extractor", "view", "head", "seed", "split", "train_size", "key")

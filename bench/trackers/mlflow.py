@@ -4,7 +4,7 @@ import re
 
 from mlflow import MlflowClient
 
-from bench.trackers import params, values
+from bench.trackers import params, title, values
 from bench.types import Result, Status
 
 EXPERIMENT = "audio-embedding-bench"
@@ -29,8 +29,7 @@ class Tracker:
 
     def finished(self, result: Result) -> None:
         """Send a result."""
-        name = f"{result.dataset} {result.task} {result.extractor} {result.head}"
-        run = self._client.create_run(self._experiment, run_name=name).info.run_id
+        run = self._client.create_run(self._experiment, run_name=title(result)).info.run_id
         for key, value in params(result).items():
             self._client.log_param(run, key, value)
         if result.reason:

@@ -1,6 +1,6 @@
 """A run of Weights & Biases per cell."""
 
-from bench.trackers import params, values
+from bench.trackers import params, title, values
 from bench.types import Result
 
 DEFAULT = "audio-embedding-bench"
@@ -23,6 +23,5 @@ class Tracker:
 
     def finished(self, result: Result) -> None:
         """Send a result."""
-        name = f"{result.dataset} {result.task} {result.extractor} {result.head}"
-        with self._init(project=self._project, name=name, config=params(result)) as run:
+        with self._init(project=self._project, name=title(result), config=params(result)) as run:
             run.summary.update({"status": str(result.status), "reason": result.reason, **values(result)})
