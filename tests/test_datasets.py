@@ -179,6 +179,11 @@ def test_windows_of_a_file_are_one_recording(tmp_path: Path):
     assert dataset.table["recording"].nunique() == 2
 
 
+def test_windows_late_in_a_long_file_have_names_of_their_own(tmp_path: Path):
+    dataset = open_(write(tmp_path, "path,start\na.wav,36000.25\na.wav,36000.26\n"))
+    assert dataset.table["clip"].tolist() == ["a.wav#36000.25", "a.wav#36000.26"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -54,15 +54,18 @@ def test_a_line_that_was_edited_is_found(store: Store):
 
 def test_a_fingerprint_is_of_values_and_columns_and_of_no_file():
     table = pd.DataFrame({"clip": ["a", "b"], "y_pred": ["x", "y"], "score_x": [0.5, 0.25]})
-    same = table.copy()
-    assert fingerprint(table) == fingerprint(same)
+    part = pd.concat([pd.DataFrame({"clip": ["z"], "y_pred": ["z"], "score_x": [1.0]}), table]).iloc[1:]
+    assert fingerprint(table) == fingerprint(table.astype({"y_pred": object})) == fingerprint(part)
     others = [
+        table.assign(clip=["ab", ""]),
+        table.assign(y_pred=["x", None]),
+        table.assign(y_pred=["x", ""]),
         table.assign(y_pred=["x", "x"]),
         table.assign(score_x=[0.5, 0.2500000001]),
         table.iloc[::-1],
         table.rename(columns={"score_x": "score_y"}),
     ]
-    assert len({fingerprint(each) for each in (table, *others)}) == 5
+    assert len({fingerprint(each) for each in (table, *others)}) == 8
 
 
 def test_a_line_has_the_fields_of_the_schema(store: Store):

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from pandas.api.types import is_numeric_dtype
 
 from bench.datasets.table import dataset, is_text
@@ -127,10 +129,11 @@ def _refuse(path: Path, table: pd.DataFrame, bad: "pd.Series[bool]", what: str) 
         raise UsageError(f"{path}:{where}: {what}")
 
 
-def _clip_ids(table: pd.DataFrame) -> list[str]:
+def _clip_ids(table: pd.DataFrame) -> "pd.Series[str]":
     """Return the path of every clip, with its window where it has one."""
-    ids = table["path"].tolist()
+    ids = pa.array(table["path"], pa.large_string())
     for name, mark in {"start": "#", "end": "-"}.items():
         if name in table:
-            ids = [f"{id_}{mark}{t:g}" if t == t else id_ for id_, t in zip(ids, table[name], strict=True)]
-    return ids
+            times = pa.array(table[name], pa.float64(), from_pandas=True).cast(ids.type)
+            ids = pc.binary_join_element_wise(ids, times, pa.scalar(mark, ids.type), null_handling="skip")
+    return pd.Series(ids.to_pandas().to_numpy(), table.index)

@@ -211,7 +211,7 @@ def _groups(dataset: Dataset, task: Task, column: str, heard: Sequence[str]) -> 
     columns = task.groups[task.groups.index(column) :]
     names = [name for name in (*columns, *SOURCES) if name in dataset.labels]
     groups = {name: _shared(_whole(dataset, name)) for name in names}
-    if heard:
+    if any(heard):
         clips = dataset.table["clip"].tolist()
         first = dict(zip(reversed(heard), reversed(clips), strict=True))
         same = [first[audio] if audio else clip for clip, audio in zip(clips, heard, strict=True)]
@@ -247,9 +247,11 @@ def joined(groups: Mapping[str, Labels]) -> Labels:
     values = np.concatenate([column + start for column, start in zip(columns, ends[:-1], strict=True)])
     clips = np.tile(np.arange(n_clips), len(columns))
     graph = coo_array((np.ones(len(clips), dtype=bool), (clips, values)), shape=(ends[-1], ends[-1]))
-    _, component = connected_components(graph, directed=False)
-    _, first, inverse = np.unique(component[:n_clips], return_index=True, return_inverse=True)
-    return next(iter(groups.values()))[first][inverse]
+    n_groups, component = connected_components(graph, directed=False)
+    group, first = component[:n_clips], np.empty(n_groups, dtype=int)
+    first[group[::-1]] = np.arange(n_clips)[::-1]  # of equal places the last one stays
+    named: Labels = next(iter(groups.values()))[first][group]
+    return named
 
 
 def _folds(y: Labels, group: Labels | None, n_folds: int) -> Labels:
@@ -262,7 +264,8 @@ def _folds(y: Labels, group: Labels | None, n_folds: int) -> Labels:
         # A class with fewer clips than folds is stratified as far as it goes.
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
         codes = None if group is None else pd.factorize(group, sort=True)[0]
-        for number, (_, test) in enumerate(splitter.split(y, y, codes)):
+        classes = pd.factorize(y, sort=True)[0]
+        for number, (_, test) in enumerate(splitter.split(classes, classes, codes)):
             fold[test] = str(number)
     return fold.astype(str)
 
@@ -317,7 +320,9 @@ def listed(split: Split, dataset: Dataset, column: str) -> pd.DataFrame:
 
 def _column(dataset: Dataset, name: str) -> Labels:
     """Return a label column without gaps."""
-    return _whole(dataset, name).to_numpy(dtype=str)
+    codes, names = pd.factorize(_whole(dataset, name))
+    labels: Labels = np.asarray(names, dtype=str)[codes]
+    return labels
 
 
 def _whole(dataset: Dataset, name: str) -> "pd.Series[str]":

@@ -69,12 +69,12 @@ def fold_table(source: Source, y: Labels, split: Split) -> pd.DataFrame:
     """Return the content, label, fold and groups of every clip."""
     columns = {
         "clip": source.dataset.table["clip"].to_numpy(),
-        "content": list(source.contents),
+        "content": source.contents,
         "y": y,
         "fold": split.fold,
     }
     groups = {f"{GROUP_PREFIX}{name}": group for name, group in split.groups.items()}
-    return pd.DataFrame({**columns, **groups})
+    return pd.DataFrame({**columns, **groups}, dtype=object)
 
 
 Point = tuple[tuple[Learner, View], Learner, int, float]
