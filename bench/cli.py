@@ -347,6 +347,61 @@ def report(out: Path, by: tuple[str, ...], metrics: tuple[str, ...]) -> None:
 
 
 @main.command()
+@click.argument("baseline", type=Path)
+@click.argument("out", type=Path)
+@click.option(
+    "--fail-on",
+    metavar="A:0.02,B:1.5x",
+    default="",
+    callback=_names,
+    help="How much worse metrics and costs may get.  [default: 0.02 of what each task ranks by]",
+)
+@click.option("--markdown", "markdown_file", metavar="FILE", type=Path, help="Write the verdict there too.")
+@click.option("--junit", metavar="FILE", type=Path, help="Write it as JUnit XML.")
+@click.option("--update", is_flag=True, help="Make OUT the new baseline, and exit with 0.")
+def compare(
+    baseline: Path,
+    out: Path,
+    fail_on: tuple[str, ...],
+    markdown_file: Path | None,
+    junit: Path | None,
+    update: bool,
+) -> None:
+    """Say what became of every cell of BASELINE in OUT; exit with 1 if one is worse, gone or not comparable.
+
+    BASELINE is a .jsonl file as --update and `bench report --publish` write it, or another run's folder.
+    """
+    from bench import baseline as baselines
+    from bench import compare as comparing
+    from bench.compare import telling
+
+    limits = [comparing.Limit.parse(text) for text in fail_on]
+    now = baselines.side(out)
+    if update and not baseline.exists():
+        baselines.write(now, baseline)
+        click.echo(f"wrote {baseline}")
+        return
+    judged = comparing.compare(baselines.side(baseline), now, limits)
+    text = telling.text(judged)
+    click.echo(text)
+    if markdown_file:
+        markdown_file.write_text(text, encoding="utf-8")
+    if junit:
+        junit.write_text(telling.junit(judged), encoding="utf-8")
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in telling.annotations(judged):
+            click.echo(line)
+        if shown := os.environ.get("GITHUB_STEP_SUMMARY"):
+            with Path(shown).open("a", encoding="utf-8") as file:
+                file.write(text)
+    if update:
+        baselines.write(now, baseline)
+        click.echo(f"wrote {baseline}")
+        return
+    sys.exit(1 if telling.fails(judged) else 0)
+
+
+@main.command()
 @click.argument("out", type=Path)
 def audit(out: Path) -> None:
     """Compute the scores in OUT again, and verify its splits, data, extractors and heads."""

@@ -96,30 +96,24 @@ def _quantiles(sample: Floats, n_groups: int) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Difference:
     """How much better a than b is, paired clip by clip.
 
     Parameters
     ----------
-    difference, low, high : float
+    value, low, high : float
         Of the metric, a minus b, with its interval by a bootstrap over groups.
     p : float
         That a difference as large comes by chance, of the same bootstrap.
-    permutation : float
-        The same by exchanging the rows' predictions of whole groups.
-    mcnemar : float
-        The same by McNemar's exact test, which takes every clip for a group of its own.
     """
 
-    difference: float
+    value: float
     low: float
     high: float
     p: float
-    permutation: float
-    mcnemar: float
 
 
-def compare(metric: Metric, a: Predicted, b: Predicted, group: Labels, seed: int = 0) -> Comparison:
+def difference(metric: Metric, a: Predicted, b: Predicted, group: Labels, seed: int = 0) -> Difference:
     """Return how two rows differ on the same clips, in the same order.
 
     Raises
@@ -132,11 +126,33 @@ def compare(metric: Metric, a: Predicted, b: Predicted, group: Labels, seed: int
         raise ValueError("the two rows were not tested on the same clips")
     if n_groups < 2:
         raise ValueError("of one group, nothing is known of others")
-    difference = metric.score(a) - metric.score(b)
+    value = metric.score(a) - metric.score(b)
     sample = draws(metric, a, group, seed=seed) - draws(metric, b, group, seed=seed)
-    [p] = _chances(np.array([difference]), sample[None], n_groups)
-    low, high = _quantiles(sample, n_groups)
-    return Comparison(difference, low, high, p, permutation(metric, a, b, group, seed=seed), mcnemar(a, b))
+    [p] = _chances(np.array([value]), sample[None], n_groups)
+    return Difference(value, *_quantiles(sample, n_groups), p)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A difference, and what other tests say of it.
+
+    Parameters
+    ----------
+    permutation : float
+        The chance of such a difference, by exchanging the rows' predictions of whole groups.
+    mcnemar : float
+        The same by McNemar's exact test, which takes every clip for a group of its own.
+    """
+
+    difference: Difference
+    permutation: float
+    mcnemar: float
+
+
+def compare(metric: Metric, a: Predicted, b: Predicted, group: Labels, seed: int = 0) -> Comparison:
+    """Return how two rows differ, as `difference` does, by three tests."""
+    found = difference(metric, a, b, group, seed)
+    return Comparison(found, permutation(metric, a, b, group, seed=seed), mcnemar(a, b))
 
 
 def _chances(differences: Floats, samples: Floats, n_groups: int) -> list[float]:

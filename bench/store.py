@@ -90,29 +90,8 @@ class Store:
             lock.release()
 
     def results(self) -> Mapping[str, Result]:
-        """Return key -> result, the last line of each key; a torn last line is left out.
-
-        Raises
-        ------
-        UsageError
-            If a line is damaged, or of a newer schema than this version reads.
-        """
-        found: dict[str, Result] = {}
-        text = self.results_path.read_text(encoding="utf-8") if self.results_path.is_file() else ""
-        for number, line in enumerate(text.split("\n")[:-1], start=1):
-            where = f"{self.results_path}:{number}"
-            try:
-                fields = _unsealed(line)
-                newer = fields["schema"] > SCHEMA
-                result = None if newer else _result(fields)
-            except (ValueError, KeyError, TypeError) as error:
-                raise UsageError(f"{where}: is no result ({error}); remove the line") from error
-            if result is None:
-                raise UsageError(
-                    f"{where}: has schema {fields['schema']}; this version reads up to {SCHEMA}, upgrade it"
-                )
-            found[result.key] = result
-        return found
+        """Return key -> result, as `read_results` does; none of a folder without results."""
+        return read_results(self.results_path) if self.results_path.is_file() else {}
 
     def broken_seals(self) -> list[int]:
         """Return the numbers of the lines of results.jsonl that are not as they were written."""
@@ -220,6 +199,38 @@ class Store:
         if len(table) or len(known):
             with _replacing(self.bad_clips_path) as part:
                 table.to_csv(part, index=False)
+
+
+def read_results(path: Path) -> dict[str, Result]:
+    """Return key -> result, the last line of each key; a torn last line is left out.
+
+    Raises
+    ------
+    UsageError
+        If a line is damaged, or of a newer schema than this version reads.
+    """
+    found: dict[str, Result] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n")[:-1], start=1):
+        where = f"{path}:{number}"
+        try:
+            fields = _unsealed(line)
+            newer = fields["schema"] > SCHEMA
+            result = None if newer else _result(fields)
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{where}: is no result ({error}); remove the line") from error
+        if result is None:
+            raise UsageError(
+                f"{where}: has schema {fields['schema']}; this version reads up to {SCHEMA}, upgrade it"
+            )
+        found[result.key] = result
+    return found
+
+
+def write_results(path: Path, results: Sequence[Result]) -> None:
+    """Write results as `read_results` reads them."""
+    with _replacing(path) as part:
+        lines = [_line(dataclasses.asdict(result)) + "\n" for result in results]
+        part.write_text("".join(lines), encoding="utf-8")
 
 
 def fingerprint(table: pd.DataFrame) -> str:

@@ -44,7 +44,7 @@ Samples: TypeAlias = Embeddings | Sequence[Frames]
 Labels: TypeAlias = npt.NDArray[np.str_]
 """One label per clip, shape=(n_clips,); of groups, an array of objects that are str."""
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of a line in results.jsonl."""
 
 
@@ -560,6 +560,8 @@ class Result:
         The parameters chosen in every fold.
     predictions : str
         The digest of the predictions that the scores are of.
+    split_digest : str
+        Of every clip's content, label, fold and groups: only results that share it can be compared.
     """
 
     key: str
@@ -586,4 +588,5 @@ class Result:
     env: Mapping[str, str] = field(default_factory=dict)
     tuned: tuple[Mapping[str, Any], ...] = ()
     predictions: str = ""
+    split_digest: str = ""
     schema: int = SCHEMA

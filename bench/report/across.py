@@ -14,11 +14,11 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy import stats
-from tabulate import tabulate
 
+from bench import markdown
+from bench.markdown import escaped
 from bench.metrics import METRICS, Floats
 from bench.report import figures
-from bench.report.leaderboard import escaped
 from bench.report.tables import Table
 
 ALPHA = 0.05
@@ -84,7 +84,7 @@ def section(found: Ranking, figure: Path) -> str:
         for name, row in found.systems.iterrows()
     ]
     headers = ["row", "mean rank", "wins", "among the best"]
-    table = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
+    table = markdown.table(rows, headers)
     told = "" if np.isnan(found.p) else f" Friedman's test that all rank alike: p = {found.p:.4f}."
     note = (
         f"Over {found.n_tables} tables. Mean ranks that are less than {found.critical:.2f} apart cannot\n"

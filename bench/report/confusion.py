@@ -8,11 +8,11 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
-from tabulate import tabulate
 
+from bench import markdown
+from bench.markdown import escaped
 from bench.metrics import Predicted, per_class
 from bench.report import figures
-from bench.report.leaderboard import escaped
 
 MOST_IN_TABLE = 12
 """Classes up to which the whole matrix is a table."""
@@ -40,9 +40,9 @@ def section(counts: pd.DataFrame, title: str, figure: Path) -> str:
     if len(counts) <= MOST_IN_TABLE:
         names = [escaped(name) for name in counts.columns]
         rows = [[name, *row] for name, row in zip(names, counts.to_numpy().tolist(), strict=True)]
-        lines.append(tabulate(rows, headers=["true \\ predicted", *names], tablefmt="github"))
+        lines.append(markdown.table(rows, ["true \\ predicted", *names]))
     else:
-        lines.append(tabulate(_pairs(counts), headers=["true", "predicted", "clips"], tablefmt="github"))
+        lines.append(markdown.table(_pairs(counts), ["true", "predicted", "clips"]))
     return "\n".join(lines)
 
 
@@ -60,7 +60,7 @@ def per_class_section(predicted: Predicted) -> str:
         for name, row in shown.iterrows()
     ]
     headers = ["class" if few else "worst classes", *table.columns]
-    return tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
+    return markdown.table(rows, headers)
 
 
 def _pairs(counts: pd.DataFrame) -> list[list[object]]:

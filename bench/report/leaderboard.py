@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from tabulate import tabulate
 
-from bench import intervals
+from bench import intervals, markdown
+from bench.markdown import escaped
 from bench.metrics import METRICS, Predicted
 from bench.report.tables import Row, Table
 from bench.store import Store
@@ -40,7 +40,7 @@ def section(table: Table) -> str:
     lines = [f"## {table.task} on {escaped(table.title)}", ""]
     lines += [f"- {line}" for line in _facts(table)]
     if table.rows:
-        lines += ["", tabulate(_cells(table), headers="keys", tablefmt="github", disable_numparse=True)]
+        lines += ["", markdown.table(_cells(table))]
     reasons: dict[tuple[str, str], list[str]] = {}
     for result in table.others:
         size = f", {result.train_size:g} of the training groups" if result.train_size < 1 else ""
@@ -134,11 +134,12 @@ def against_the_best(store: Store, table: Table) -> str:
         if len(np.unique(group)) < 2:
             return ""
         found = intervals.compare(metric, worse, better, group)
+        less = found.difference
         lines.append(
             {
                 "row": escaped(table.name(row)),
-                f"{table.main} less": f"{-found.difference:.3f} [{-found.high:.3f}, {-found.low:.3f}]",
-                "p": _chance(found.p),
+                f"{table.main} less": f"{-less.value:.3f} [{-less.high:.3f}, {-less.low:.3f}]",
+                "p": _chance(less.p),
                 "p, Holm": _chance(row.standing.p),
                 "p, permutation": _chance(found.permutation),
                 "p, McNemar": _chance(found.mcnemar),
@@ -150,7 +151,7 @@ def against_the_best(store: Store, table: Table) -> str:
         "groups, corrected by Holm for all pairs of the table; the permutation exchanges whole groups;\n"
         "McNemar's test takes every clip for a group of its own."
     )
-    return f"{title}\n\n{note}\n\n{tabulate(lines, headers='keys', tablefmt='github', disable_numparse=True)}"
+    return f"{title}\n\n{note}\n\n{markdown.table(lines)}"
 
 
 def _chance(p: float) -> str:
@@ -211,14 +212,3 @@ def number(score: Score) -> str:
 
 def _interval(score: Score) -> str:
     return "" if score.low is None else f" [{score.low:.3f}, {score.high:.3f}]"
-
-
-def escaped(text: str) -> str:
-    r"""Return text as Markdown that shows it as it is, in a table too.
-
-    Examples
-    --------
-    >>> escaped("a|b")
-    'a\\|b'
-    """
-    return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())

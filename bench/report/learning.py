@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from tabulate import tabulate
-
+from bench import markdown
+from bench.markdown import escaped
 from bench.report import figures
-from bench.report.leaderboard import escaped, number
+from bench.report.leaderboard import number
 from bench.report.tables import Table
 from bench.types import BASELINE, Score
 
@@ -30,7 +30,7 @@ def section(table: Table, found: Mapping[str, Mapping[float, Score]], figure: Pa
     ]
     headers = ["row", *(f"{size:g} of the groups" for size in sizes)]
     title = f"### {table.main} by training size: {table.task} on {escaped(table.title)}"
-    body = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
+    body = markdown.table(rows, headers)
     return f"{title}\n\n{body}\n\n![learning curves]({quote(figure.as_posix())})"
 
 

@@ -4,9 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tabulate import tabulate
-
-from bench.report.leaderboard import escaped
+from bench import markdown
+from bench.markdown import escaped
 from bench.store import Store
 
 UNTOLD = {"code", "audio", "scale"}
@@ -47,7 +46,7 @@ def section(store: Store) -> str:
 
 def _table(rows: list[list[Any]], headers: list[str]) -> str:
     told = [[escaped(str(value)) for value in row] for row in rows]
-    return str(tabulate(told, headers=headers, tablefmt="github", disable_numparse=True))
+    return markdown.table(told, headers)
 
 
 def _told(identity: Mapping[str, Any]) -> str:

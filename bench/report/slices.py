@@ -5,12 +5,12 @@ from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
-from tabulate import tabulate
 
-from bench import intervals
+from bench import intervals, markdown
+from bench.markdown import escaped
 from bench.metrics import METRICS, Predicted
 from bench.report import figures
-from bench.report.leaderboard import escaped, number
+from bench.report.leaderboard import number
 from bench.report.tables import Table
 from bench.store import Store
 from bench.types import Score
@@ -55,7 +55,7 @@ def section(table: Table, column: str, frame: pd.DataFrame, figure: Path | None)
     headers = [escaped(column), "clips", "groups", *map(escaped, frame.columns[2:])]
     title = f"### {table.main} by {escaped(column)}: {table.task} on {escaped(table.title)}"
     rows.append(["**worst**", "", "", *worst])
-    lines = [title, "", tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)]
+    lines = [title, "", markdown.table(rows, headers)]
     if figure:
         lines += ["", f"![{table.main} by {escaped(column)}]({quote(figure.as_posix())})"]
     return "\n".join(lines)

@@ -230,6 +230,7 @@ def _outcome(
         cost=cost,
         env=versions(["scikit-learn", *cell.extractor.requires, *cell.head.requires]),
         tuned=tuple(evaluation.chosen),
+        split_digest=problem.fingerprint,
     )
     return result, predictions
 

@@ -57,7 +57,7 @@ def false_alarms(n_speakers: int, n_clips: int) -> tuple[float, float, float]:
         own = [shared + 0.7 * SPREAD * rng.standard_normal(n_speakers) for _ in range(2)]
         a, b = (predicted(rng, logits, n_clips) for logits in own)
         each = intervals.compare(ACCURACY, a, b, speaker)
-        found += np.array([each.p, each.permutation, each.mcnemar]) < 0.05
+        found += np.array([each.difference.p, each.permutation, each.mcnemar]) < 0.05
     return tuple(found / N_SIMULATED)
 
 
