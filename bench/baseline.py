@@ -53,6 +53,16 @@ def side(place: Path) -> Side:
     return Side(place, list(read_results(place).values()), tables.get)
 
 
+def joined(sides: Sequence[Side]) -> Side:
+    """Return the results of several runs as one; of equal keys the first counts."""
+    found: dict[str, tuple[Result, Side]] = {}
+    for side in sides:
+        for result in side.results:
+            found.setdefault(result.key, (result, side))
+    results = [result for result, _ in found.values()]
+    return Side(sides[0].place, results, lambda key: found[key][1].predictions(key))
+
+
 def write(run: Side, path: Path) -> None:
     """Write a run's computed cells as a baseline.
 

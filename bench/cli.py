@@ -333,17 +333,47 @@ def list_(kind: str | None, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("out", type=Path)
+@click.argument("outs", metavar="OUT...", nargs=-1, required=True, type=Path)
 @click.option(
     "--by", metavar="A,B", default="", callback=_names, help="Slice by the values of label columns."
 )
 @click.option("--metrics", metavar="A,B", default="", callback=_names, help="Score by these besides.")
-def report(out: Path, by: tuple[str, ...], metrics: tuple[str, ...]) -> None:
-    """Write the leaderboard of the run in OUT again, and print it."""
+@click.option(
+    "--format",
+    "formats",
+    metavar="A,B",
+    default="md",
+    show_default=True,
+    callback=_names,
+    help="md, html, csv, json, latex, model-index, junit.",
+)
+@click.option(
+    "--publish",
+    metavar="FOLDER",
+    type=Path,
+    help="Write it there as README.md, with a baseline for bench compare if there is none.",
+)
+def report(
+    outs: tuple[Path, ...],
+    by: tuple[str, ...],
+    metrics: tuple[str, ...],
+    formats: tuple[str, ...],
+    publish: Path | None,
+) -> None:
+    """Write the leaderboard of the runs in OUT again, and print it.
+
+    Several runs stand in one table where they were tested on the same clips with the same split, else apart.
+    """
     from bench import report as reports
     from bench.store import Store
 
-    _print_report(reports.write(Store(out), by, metrics))
+    stores = [Store(out) for out in dict.fromkeys(outs)]
+    cache = _cache() if "html" in formats else None
+    asked: dict[str, Any] = {"by": by, "metrics": metrics, "formats": formats, "cache": cache}
+    if publish:
+        _print_report(reports.publish(*stores, folder=publish, **asked))
+    else:
+        _print_report(reports.write(*stores, **asked))
 
 
 @main.command()
@@ -387,7 +417,7 @@ def compare(
     if markdown_file:
         markdown_file.write_text(text, encoding="utf-8")
     if junit:
-        junit.write_text(telling.junit(judged), encoding="utf-8")
+        junit.write_text(telling.as_junit(judged), encoding="utf-8")
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in telling.annotations(judged):
             click.echo(line)

@@ -13,7 +13,7 @@ import pandas as pd
 from bench import intervals, registry
 from bench.baseline import Side
 from bench.errors import UsageError
-from bench.intervals import Difference
+from bench.intervals import Comparison
 from bench.metrics import METRICS, Metric, Predicted
 from bench.types import Cost, Result, Score, Status
 
@@ -97,7 +97,8 @@ class Change:
     low, high : float | None
         The interval of after minus before, paired clip by clip; None where predictions are not kept.
     p : float | None
-        That chance alone makes such a difference, corrected by Holm for all that was compared.
+        That chance alone makes such a difference: the larger one of the bootstrap's, corrected by Holm for
+        all that was compared, and of that by exchanging the two runs group by group.
     spread : float | None
         The standard deviation over folds, where that has to serve instead.
     """
@@ -110,6 +111,14 @@ class Change:
     high: float | None = None
     p: float | None = None
     spread: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A change before all are judged, and how it differs where predictions of both are kept."""
+
+    change: Change
+    paired: Comparison | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,53 +203,54 @@ def _changes(
     before: Side, after: Side, pairs: Mapping[Name, tuple[Result, Result]], limits: Sequence[Limit]
 ) -> Mapping[Name, Sequence[Change]]:
     """Return the judged changes of every pair under the limits."""
-    found = []
+    found: list[tuple[Name, _Found]] = []
     for name, (then, now) in pairs.items():
         for limit in limits:
             named = limit if limit.name else replace(limit, name=next(iter(now.scores)))
-            if named.name in COSTS:
-                change = _cost(then, now, named)
-            else:
-                change = _score(then, now, named, before, after)
-            if change:
-                found.append((name, change))
-    known = {change.limit.name for _, change in found}
+            costs = named.name in COSTS
+            seen = _cost(then, now, named) if costs else _score(then, now, named, before, after)
+            if seen:
+                found.append((name, seen))
+    known = {each.change.limit.name for _, each in found}
     for limit in limits:
         if pairs and limit.name and limit.name not in known:
             raise UsageError(f"--fail-on {limit.name}: no cell has it before and after")
-    chances = iter(intervals.holm([change.p for _, change in found if change.p is not None]))
-    by_name: dict[Name, list[Change]] = {name: [] for name in pairs}
-    for name, change in found:
-        by_name[name].append(_judged(change, None if change.p is None else next(chances)))
-    return by_name
+    paired = [each.paired for _, each in found if each.paired]
+    corrected = intervals.holm([each.difference.p for each in paired])
+    chances = (max(p, each.permutation) for p, each in zip(corrected, paired, strict=True))
+    judged: dict[Name, list[Change]] = {name: [] for name in pairs}
+    for name, each in found:
+        change = replace(each.change, p=next(chances)) if each.paired else each.change
+        judged[name].append(replace(change, verdict=_verdict(change)))
+    return judged
 
 
-def _cost(then: Result, now: Result, limit: Limit) -> Change | None:
-    """Return how a cost changed; None if it was not measured, or not long enough to tell."""
+def _cost(then: Result, now: Result, limit: Limit) -> _Found | None:
+    """Return how a cost changed; None if it was not measured."""
     before, after = getattr(then.cost, limit.name), getattr(now.cost, limit.name)
-    return Change(limit, before, after) if before and after else None
+    return _Found(Change(limit, before, after)) if before and after else None
 
 
-def _score(then: Result, now: Result, limit: Limit, before: Side, after: Side) -> Change | None:
+def _score(then: Result, now: Result, limit: Limit, before: Side, after: Side) -> _Found | None:
     """Return how a score changed, with what is known of the difference; None if one of them lacks it."""
     if limit.name not in then.scores or limit.name not in now.scores:
         return None
     old, new = then.scores[limit.name], now.scores[limit.name]
     change = Change(limit, old.value, new.value)
     if then.predictions == now.predictions:
-        return replace(change, low=0.0, high=0.0, p=1.0)
+        return _Found(replace(change, low=0.0, high=0.0))
     paired = _paired(METRICS.get(limit.name), before.predictions(then.key), after.predictions(now.key))
     if paired is None:
-        return replace(change, spread=max(_spread(old), _spread(new)))
-    return replace(change, low=paired.low, high=paired.high, p=paired.p)
+        return _Found(replace(change, spread=max(_spread(old), _spread(new))))
+    return _Found(replace(change, low=paired.difference.low, high=paired.difference.high), paired)
 
 
 def _spread(score: Score) -> float:
     return float(np.std(score.folds)) if score.folds else 0.0
 
 
-def _paired(metric: Metric | None, old: pd.DataFrame | None, new: pd.DataFrame | None) -> Difference | None:
-    """Return the difference of a metric on the clips that both were tested on; None if it cannot be known."""
+def _paired(metric: Metric | None, old: pd.DataFrame | None, new: pd.DataFrame | None) -> Comparison | None:
+    """Return how a metric differs on the clips that both were tested on; None if it cannot be known."""
     if metric is None or old is None or new is None:
         return None
     was, new = old.set_index("clip"), new.set_index("clip")
@@ -250,20 +260,19 @@ def _paired(metric: Metric | None, old: pd.DataFrame | None, new: pd.DataFrame |
     now, then = Predicted.of(new.loc[common, shared]), Predicted.of(was.loc[common, shared])
     if len(np.unique(group)) < 2 or metric.needs not in now.given or metric.needs not in then.given:
         return None
-    return intervals.difference(metric, now, then, group)
+    return intervals.compare(metric, now, then, group)
 
 
-def _judged(change: Change, p: float | None) -> Change:
-    """Return a change with its verdict, given its corrected p."""
+def _verdict(change: Change) -> Verdict:
+    """Return what a score's or cost's change means."""
     name, most = change.limit.name, change.limit.most
     if name in COSTS:
         loss, gain = change.after / change.before - most, change.before / change.after - most
-        beyond = True
     else:
         sign = 1 if name not in METRICS or METRICS[name].higher_is_better else -1
-        loss = sign * (change.before - change.after) - max(most, change.spread or 0.0)
-        gain = sign * (change.after - change.before) - max(most, change.spread or 0.0)
-        beyond = p is None or p < 1 - intervals.LEVEL
+        least = max(most, change.spread or 0.0)
+        loss, gain = (side * sign * (change.before - change.after) - least for side in (1, -1))
+    beyond = change.p is None or change.p < 1 - intervals.LEVEL
     if beyond and loss > SLACK:
-        return replace(change, p=p, verdict=Verdict.WORSE)
-    return replace(change, p=p, verdict=Verdict.IMPROVED if beyond and gain > SLACK else Verdict.UNCHANGED)
+        return Verdict.WORSE
+    return Verdict.IMPROVED if beyond and gain > SLACK else Verdict.UNCHANGED

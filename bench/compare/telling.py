@@ -2,15 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from xml.etree import ElementTree
 
-from bench import markdown
+from bench import junit, markdown
 from bench.compare import COSTS, FAILING, Change, Judged, Verdict
 from bench.markdown import escaped
 from bench.types import Result
-
-NO_XML = dict.fromkeys([*range(32), 0xFFFE, 0xFFFF])
-"""Characters that no XML may hold; line breaks and tabs among them, since all is told in one line."""
 
 
 def summary(judged: Sequence[Judged]) -> str:
@@ -26,7 +22,7 @@ def text(judged: Sequence[Judged]) -> str:
     verdict = "**failed**" if fails(judged) else "passed"
     lines = [f"## Compared with the baseline: {verdict}", "", summary(judged), ""]
     if rows:
-        note = "Intervals are of the paired differences by a bootstrap over groups; `p` is corrected by Holm."
+        note = "Intervals are of the paired differences by a bootstrap over groups, `p` is corrected by Holm."
         lines += [markdown.table(rows), "", note, ""]
     return "\n".join(lines)
 
@@ -95,23 +91,18 @@ def _sentence(judged: Judged) -> str:
     return f"{judged.verdict}: {'; '.join(told) or judged.reason}"
 
 
-def junit(judged: Sequence[Judged]) -> str:
-    """Return JUnit XML with a test case per cell, which failed if a gate has to stop at it."""
-    n_failures = sum(each.verdict in FAILING for each in judged)
-    suite = ElementTree.Element(
-        "testsuite", name="bench compare", tests=str(len(judged)), failures=str(n_failures)
-    )
-    for each in judged:
-        result = each.result
-        names = (f"{result.dataset}.{result.task}", _cell(result))
-        classname, name = (text.translate(NO_XML) for text in names)
-        case = ElementTree.SubElement(suite, "testcase", classname=classname, name=name)
-        if each.verdict in FAILING:
-            ElementTree.SubElement(
-                case, "failure", message=_sentence(each).translate(NO_XML), type=each.verdict
-            )
-    ElementTree.indent(suite)
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+def as_junit(judged: Sequence[Judged]) -> str:
+    """Return JUnit XML with a case per cell, which failed if a gate has to stop at it."""
+    cases = [
+        junit.Case(
+            f"{each.result.dataset}.{each.result.task}",
+            _cell(each.result),
+            "failure" if each.verdict in FAILING else "passed",
+            _sentence(each),
+        )
+        for each in judged
+    ]
+    return junit.text({"bench compare": cases})
 
 
 def annotations(judged: Sequence[Judged]) -> list[str]:

@@ -5,17 +5,30 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import bench
-from bench import registry
+from bench import baseline, registry
+from bench.cache import Cache
 from bench.errors import UsageError
 from bench.metrics import METRICS, Predicted
-from bench.report import across, confusion, leaderboard, learning, protocol, slices
+from bench.report import across, confusion, exports, leaderboard, learning, page, protocol, slices
 from bench.report.tables import Table, tables
 from bench.store import Store
 from bench.types import Result, digest
 
-__all__ = ["Report", "updated", "write"]
+__all__ = ["FORMATS", "Report", "publish", "updated", "write"]
+
+FORMATS = {
+    "md": "leaderboard.md",
+    "html": "report.html",
+    "csv": "leaderboard.csv",
+    "json": "leaderboard.json",
+    "latex": "leaderboard.tex",
+    "model-index": "model-index.yml",
+    "junit": "junit.xml",
+}
+"""What a report can be written as, and the name of its file."""
 
 UNSAFE = re.compile(r"[^\w.-]")
 """What no part of a file's name is made of."""
@@ -48,8 +61,15 @@ def _made_of(store: Store) -> str:
     return digest([bench.__version__, shown, [dataclasses.asdict(each) for each in store.planned()]])
 
 
-def write(store: Store, by: Sequence[str] = (), metrics: Sequence[str] = ()) -> Report:
-    """Write leaderboard.md and its figures; return what was written.
+def write(
+    *stores: Store,
+    by: Sequence[str] = (),
+    metrics: Sequence[str] = (),
+    formats: Sequence[str] = ("md",),
+    folder: Path | None = None,
+    cache: Cache | None = None,
+) -> Report:
+    """Write the leaderboard of one or more runs; return what was written.
 
     Parameters
     ----------
@@ -57,40 +77,90 @@ def write(store: Store, by: Sequence[str] = (), metrics: Sequence[str] = ()) -> 
         Label columns whose values every table is sliced by, where its dataset has them.
     metrics : Sequence[str]
         Metrics to score the stored predictions by besides the tasks' own.
+    formats : Sequence[str]
+        Of `FORMATS`.
+    folder : Path | None
+        Where to write; the first run's own folder if None.
+    cache : Cache | None
+        What the HTML page takes the embeddings of its maps from; None for no maps.
 
     Raises
     ------
     UsageError
-        If the store holds no run, a metric is unknown, or no dataset has one of the columns.
+        If a store holds no run, runs contradict each other, a metric or format is unknown, or no dataset has
+        one of the columns.
     """
     for name in metrics:
         registry.find("metric", name, METRICS)
-    found = tables(store, metrics)
-    labels = {table.dataset: list(store.labels(table.dataset).columns) for table in found if by}
+    for name in formats:
+        registry.find("format", name, FORMATS)
+    found = tables(stores, metrics)
+    labels = {table.dataset: list(table.labels().columns) for table in found if by}
     for column in by:
         if not any(column in names for names in labels.values()):
             known = "; ".join(f"{name} has {', '.join(names[1:])}" for name, names in labels.items())
             raise UsageError(f"--by {column}: there is no such label column; {known}")
-    writer = _Writer(store)
+    writer = _Writer(folder or stores[0].out)
     for table in found:
         columns = [column for column in by if table.rows and column in labels[table.dataset]]
         writer.add(table, columns)
     ranking = across.ranking(found)
     if ranking:
         figure = writer.figure("mean-ranks.png")
-        across.draw(ranking, store.out / figure)
+        across.draw(ranking, writer.folder / figure)
         writer.say(across.section(ranking, figure))
-    writer.sections.append(protocol.section(store))
-    path = store.out / "leaderboard.md"
-    path.write_text("\n\n".join([leaderboard.head(store), *writer.sections]) + "\n", encoding="utf-8")
-    return Report("\n\n".join(writer.texts), [path, *writer.figures])
+    text = "\n\n".join([leaderboard.head(stores, found), *writer.sections, protocol.section(stores)]) + "\n"
+    paths = []
+    for name in dict.fromkeys(formats):
+        if name == "md":
+            made = text
+        elif name == "html":
+            made = page.text(stores, found, by, cache)
+        else:
+            made = exports.MADE[name](found)
+        path = writer.folder / FORMATS[name]
+        path.write_text(made, encoding="utf-8")
+        paths.append(path)
+    return Report("\n\n".join(writer.texts), [*paths, *writer.figures])
+
+
+def publish(*stores: Store, folder: Path, formats: Sequence[str] = ("md",), **asked: Any) -> Report:
+    """Write a report as a forge shows it, in a folder that is kept in git; return what was written.
+
+    README.md is its leaderboard, leaderboard.csv its numbers, and baseline.jsonl, unless it is there already,
+    what `bench compare` holds later runs against. Figures of an earlier publication that this one has not are
+    removed.
+
+    Parameters
+    ----------
+    asked
+        As of `write`.
+
+    Raises
+    ------
+    UsageError
+        As of `write`.
+    """
+    written = write(*stores, folder=folder, formats=["md", "csv", *formats], **asked)
+    markdown, *others = written.paths
+    paths = [markdown.rename(folder / "README.md"), *others]
+    for kind in ("figures", "confusion"):
+        for path in (folder / kind).glob("*.png"):
+            if path not in paths:
+                path.unlink()
+    kept = folder / f"baseline{baseline.SUFFIX}"
+    if not kept.exists():
+        baseline.write(baseline.joined([baseline.side(store.out) for store in stores]), kept)
+        paths.append(kept)
+    return Report(written.text, paths)
 
 
 class _Writer:
     """The sections of a leaderboard and its figures, as they come."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
         self.texts: list[str] = []
         """What a terminal shows: the tables."""
         self.sections: list[str] = []
@@ -104,7 +174,7 @@ class _Writer:
     def figure(self, name: str) -> Path:
         """Take note of a figure, and return its path as the leaderboard names it."""
         path = Path("figures") / name
-        self.figures.append(self.store.out / path)
+        self.figures.append(self.folder / path)
         return path
 
     def add(self, table: Table, columns: Sequence[str]) -> None:
@@ -112,32 +182,33 @@ class _Writer:
         self.say(leaderboard.section(table))
         if not table.rows:
             return
-        stem = f"{table.dataset}-{table.task}"
+        if by_head := leaderboard.matrix(table):
+            self.sections.append(by_head)
         if table.protocol["permuted"]:
-            self.say(leaderboard.leaks(self.store, table))
+            self.say(leaderboard.leaks(table))
         for column in columns:
-            frame = slices.scores(self.store, table, column)
-            path = Path("figures") / f"{stem}-by-{UNSAFE.sub('_', column)}.png"
-            drawn = slices.draw(table, column, frame, self.store.out / path)
-            self.figures += [self.store.out / path] * drawn
+            frame = slices.scores(table, column)
+            path = Path("figures") / f"{table.stem}-by-{UNSAFE.sub('_', column)}.png"
+            drawn = slices.draw(table, column, frame, self.folder / path)
+            self.figures += [self.folder / path] * drawn
             self.say(slices.section(table, column, frame, path if drawn else None))
         curves = learning.curves(table)
         if curves:
-            figure = self.figure(f"{stem}-learning.png")
-            learning.draw(table, curves, self.store.out / figure)
+            figure = self.figure(f"{table.stem}-learning.png")
+            learning.draw(table, curves, self.folder / figure)
             self.say(learning.section(table, curves, figure))
         if len(table.rows) > 1:
-            self.sections.append(leaderboard.against_the_best(self.store, table))
+            self.sections.append(leaderboard.against_the_best(table))
         if table.best:
             self._confused(table, table.best.first)
 
     def _confused(self, table: Table, best: Result) -> None:
         """Add the confusion matrix and the scores per class of the best row."""
-        predictions = self.store.predictions(best.key)
+        predictions = table.predictions(best)
         matrix = confusion.matrix(predictions)
-        path = self.store.out / "confusion" / f"{table.dataset}-{table.task}-{best.key[:8]}.png"
+        path = self.folder / "confusion" / f"{table.stem}-{best.key[:8]}.png"
         title = f"{table.task} on {table.title}: {best.extractor}, {best.head}"
         confusion.draw(matrix, title, path)
         self.figures.append(path)
-        self.sections.append(confusion.section(matrix, title, path.relative_to(self.store.out)))
+        self.sections.append(confusion.section(matrix, title, path.relative_to(self.folder)))
         self.sections.append(confusion.per_class_section(Predicted.of(predictions)))

@@ -1,6 +1,6 @@
 """Leaderboards as Markdown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,27 +18,64 @@ FEW_GROUPS = 20
 FEW_GROUPS_OF_A_CLASS = 5
 
 
-def head(store: Store) -> str:
-    """Return the top of the leaderboard: what ran, and what is to be known of its data."""
-    run = store.run()
+def head(stores: Sequence[Store], tables: Sequence[Table]) -> str:
+    """Return the top of the leaderboard: what ran, how to read it, and the best of every table."""
     lines = ["# Leaderboard", ""]
-    if run["command"]:
-        lines += [f"Made by `{run['command']}` with audio-embedding-bench {run['env']['bench']}.", ""]
-    if not run["finished"]:
-        lines += ["**The run was interrupted:** the same command goes on where it stopped.", ""]
+    for run in (store.run() for store in stores):
+        if run["command"]:
+            lines += [f"Made by `{run['command']}` with audio-embedding-bench {run['env']['bench']}.", ""]
+        if not run["finished"]:
+            lines += ["**The run was interrupted:** the same command goes on where it stopped.", ""]
     lines += [
-        "A score is over all tested clips, with its 95 % interval by a bootstrap over groups; `folds` is the",
-        "range over the folds. `rank` is the range of ranks that the paired differences allow, corrected by",
-        "Holm for all pairs of the table; bold are all rows that cannot be told from the best.",
-        "`extract s`, `fit s` and `predict s` are of all clips and folds, on the machine that computed them.",
+        "A score is over all tested clips, with its 95 % interval by a bootstrap over groups, and rounded by",
+        "that; `folds` is the range over the folds. `rank` is the range of ranks that the paired differences",
+        "allow, corrected by Holm for all pairs of the table; bold are all rows that cannot be told from the",
+        "best. `extract s`, `fit s` and `predict s` are of all clips and folds, where they were computed.",
     ]
+    if sum(bool(table.rows) for table in tables) > 1:
+        lines += ["", markdown.table([_best(table) for table in tables if table.rows])]
     return "\n".join(lines)
+
+
+def _best(table: Table) -> dict[str, str]:
+    """Return a table's best row as a row of the summary."""
+    best = table.best or table.rows[0]
+    baseline = next((row for row in table.rows if row.first.head == BASELINE), None)
+    return {
+        "task": escaped(table.task),
+        "data set": escaped(table.title),
+        "best row": escaped(table.name(best)),
+        "score": f"{table.main} {number(best.scores[table.main])}",
+        "majority class": number(baseline.scores[table.main]) if baseline else "",
+        "as good": str(sum(row.standing.tied for row in table.rows) - 1),
+        "rows": str(len(table.rows)),
+        "groups": str(best.first.n_groups),
+    }
+
+
+def matrix(table: Table) -> str:
+    """Return the Markdown of a table's scores by extractor and head; empty of one extractor or one head."""
+    rows = [row for row in table.rows if row.first.head != BASELINE]
+    heads = list(dict.fromkeys(row.first.head for row in rows))
+    cells: dict[str, dict[str, str]] = {}
+    for row in rows:
+        cells.setdefault(_source(row.first), {})[row.first.head] = _main(row, table.main)
+    if len(heads) < 2 or len(cells) < 2:
+        return ""
+    lines = [[escaped(name), *(known.get(head, "") for head in heads)] for name, known in cells.items()]
+    title = f"### {table.main} by extractor and head: {escaped(table.task)} on {escaped(table.title)}"
+    return f"{title}\n\n{markdown.table(lines, ['extractor', *map(escaped, heads)])}"
+
+
+def _source(result: Result) -> str:
+    """Return an extractor with its view, and what is done before it."""
+    return " ".join(filter(None, [f"{result.extractor} @ {result.view}", result.preprocess]))
 
 
 def section(table: Table) -> str:
     """Return the Markdown of one table, with its split and everything that was not computed."""
     lines = [f"## {table.task} on {escaped(table.title)}", ""]
-    lines += [f"- {line}" for line in _facts(table)]
+    lines += [f"- {line}" for line in facts(table)]
     if table.rows:
         lines += ["", markdown.table(_cells(table))]
     reasons: dict[tuple[str, str], list[str]] = {}
@@ -53,42 +90,40 @@ def section(table: Table) -> str:
     return "\n".join(lines)
 
 
-def _facts(table: Table) -> list[str]:
+def facts(table: Table) -> list[str]:
     """Return what has to be known before a number is believed."""
     source, protocol = table.source, table.protocol
-    facts = []
+    told = []
     if source["synthetic"]:
-        facts.append(
+        told.append(
             "**Synthetic audio**: these numbers show that the tool works and say nothing about real audio."
         )
-    facts.append(
+    told.append(
         f"Data: {source['n_clips']} clips, version {source['version']}, content `{source['content'][:12]}`."
     )
     if protocol:
-        facts.append(
+        told.append(
             f"Split: {protocol['split']} ({protocol['n_groups']} groups), {protocol['n_folds']} tested "
             f"fold{'s' if protocol['n_folds'] > 1 else ''}, {protocol['n_classes']} classes."
         )
         if protocol["apart"]:
-            facts.append(f"On one side of every fold alone: each {', '.join(protocol['apart'])}.")
+            told.append(f"On one side of every fold alone: each {', '.join(protocol['apart'])}.")
         if protocol["leaky"]:
-            facts.append(
-                "**Leaky split**: for demonstration only; these numbers are higher than honest ones."
-            )
+            told.append("**Leaky split**: for demonstration only; these numbers are higher than honest ones.")
         if protocol["note"]:
-            facts.append(f"No stricter split was possible: {escaped(protocol['note'])}.")
+            told.append(f"No stricter split was possible: {escaped(protocol['note'])}.")
         if protocol.get("augment"):
-            facts.append(f"Training clips besides, changed and never tested: {escaped(protocol['augment'])}.")
+            told.append(f"Training clips besides, changed and never tested: {escaped(protocol['augment'])}.")
         size = max((row.first.train_size for row in table.rows), default=1.0)
         if size < 1:
-            facts.append(f"Heads learnt from {size:g} of the training groups of every class.")
-        facts += _doubts(protocol)
+            told.append(f"Heads learnt from {size:g} of the training groups of every class.")
+        told += _doubts(protocol)
     steps = dict.fromkeys((row.first.extractor, row.first.preprocess) for row in table.rows)
-    facts += [f"Preprocessing of {escaped(name)}: {escaped(told)}." for name, told in steps if told]
+    told += [f"Preprocessing of {escaped(name)}: {escaped(what)}." for name, what in steps if what]
     n_bad = max((row.first.n_bad for row in table.rows), default=0)
     if n_bad:
-        facts.append(f"{n_bad} clips could not be decoded and are left out: see bad_clips.csv.")
-    return facts + [escaped(note) for note in source["notes"]]
+        told.append(f"{n_bad} clips could not be decoded and are left out: see bad_clips.csv.")
+    return told + [escaped(note) for note in source["notes"]]
 
 
 def _doubts(protocol: Mapping[str, Any]) -> list[str]:
@@ -105,12 +140,12 @@ def _doubts(protocol: Mapping[str, Any]) -> list[str]:
     return doubts
 
 
-def leaks(store: Store, table: Table) -> str:
+def leaks(table: Table) -> str:
     """Return what permuted labels show: the rows whose agreement with them is beyond chance."""
     kappa = METRICS["cohen_kappa"]
     above = []
     for row in table.rows:
-        predictions = store.predictions(row.first.key)
+        predictions = table.predictions(row.first)
         found = intervals.bounds(kappa, Predicted.of(predictions), predictions["group"].to_numpy(str))
         if found and found[0] > 0:
             above.append(table.name(row))
@@ -120,14 +155,14 @@ def leaks(store: Store, table: Table) -> str:
     return f"- **Labels permuted**: {share}: {', '.join(map(escaped, above))}."
 
 
-def against_the_best(store: Store, table: Table) -> str:
+def against_the_best(table: Table) -> str:
     """Return the Markdown of how the other rows differ from the best one; none where there is one group."""
     best, *others = table.rows
     metric = METRICS[table.main]
-    first = store.predictions(best.first.key).set_index("clip")
+    first = table.predictions(best.first).set_index("clip")
     lines = []
     for row in others:
-        second = store.predictions(row.first.key).set_index("clip")
+        second = table.predictions(row.first).set_index("clip")
         common = first.index.intersection(second.index, sort=False)
         worse, better = (Predicted.of(predictions.loc[common]) for predictions in (second, first))
         group = first.loc[common, "group"].to_numpy(str)
@@ -164,7 +199,7 @@ def _cells(table: Table) -> list[dict[str, str]]:
     names = list(dict.fromkeys(name for row in table.rows for name in row.scores if name != table.main))
     return [
         {
-            "rank": _ranks(row),
+            "rank": ranks(row),
             "extractor": "any" if row.first.head == BASELINE else escaped(row.first.extractor),
             "view": "" if row.first.head == BASELINE else row.first.view,
             "head": escaped(row.first.head) + (" (majority class)" if row.first.head == BASELINE else ""),
@@ -180,15 +215,16 @@ def _cells(table: Table) -> list[dict[str, str]]:
     ]
 
 
-def _ranks(row: Row) -> str:
+def ranks(row: Row) -> str:
+    """Return the ranks that a row may have."""
     low, high = row.standing.low, row.standing.high
     return str(low) if low == high else f"{low}-{high}"
 
 
 def _main(row: Row, metric: str) -> str:
     score = row.scores[metric]
-    value = f"**{score.value:.3f}**" if row.standing.tied else f"{score.value:.3f}"
-    return value + _interval(score)
+    value = f"{score.value:.{decimals(score)}f}"
+    return f"**{value}**{_interval(score)}" if row.standing.tied else value + _interval(score)
 
 
 def _folds(score: Score) -> str:
@@ -196,19 +232,42 @@ def _folds(score: Score) -> str:
 
 
 def _costs(result: Result) -> dict[str, str]:
-    baseline = result.head == BASELINE
-    return {
-        "dim": "" if baseline else str(result.cost.dim),
-        "extract s": "" if baseline else f"{result.cost.extract_s:.2f}",
-        "fit s": f"{result.cost.fit_s:.2f}",
-        "predict s": f"{result.cost.predict_s:.2f}",
-    }
+    if result.head == BASELINE:
+        return {"dim": "", "extract s": "", "fit s": "", "predict s": ""}
+    cost = result.cost
+    seconds = {"extract s": cost.extract_s, "fit s": cost.fit_s, "predict s": cost.predict_s}
+    return {"dim": str(cost.dim), **{name: about(value) for name, value in seconds.items()}}
+
+
+def about(seconds: float) -> str:
+    """Return a time in one digit, which another run on the same machine seldom changes.
+
+    Examples
+    --------
+    >>> about(0.0347), about(7.2), about(1283.0)
+    ('0.03', '7', '1000')
+    """
+    return np.format_float_positional(float(f"{seconds:.0e}"), trim="-")
 
 
 def number(score: Score) -> str:
     """Return a score with its interval, if it has one."""
-    return f"{score.value:.3f}{_interval(score)}"
+    return f"{score.value:.{decimals(score)}f}{_interval(score)}"
+
+
+def decimals(score: Score) -> int:
+    """Return how many decimals a score is worth: those of half its interval's first digit, two to four.
+
+    Examples
+    --------
+    >>> decimals(Score(0.9, 0.85, 0.94)), decimals(Score(0.99, 0.985, 0.995)), decimals(Score(0.9))
+    (2, 3, 3)
+    """
+    if score.low is None or score.high is None or score.high <= score.low:
+        return 3
+    return int(np.clip(np.ceil(-np.log10((score.high - score.low) / 2)), 2, 4))
 
 
 def _interval(score: Score) -> str:
-    return "" if score.low is None else f" [{score.low:.3f}, {score.high:.3f}]"
+    n = decimals(score)
+    return "" if score.low is None else f" [{score.low:.{n}f}, {score.high:.{n}f}]"

@@ -12,14 +12,13 @@ from bench.metrics import METRICS, Predicted
 from bench.report import figures
 from bench.report.leaderboard import number
 from bench.report.tables import Table
-from bench.store import Store
 from bench.types import Score
 
 MOST_LINES = 8
 """Rows of a table that a figure shows: the best ones."""
 
 
-def scores(store: Store, table: Table, column: str) -> pd.DataFrame:
+def scores(table: Table, column: str) -> pd.DataFrame:
     """Return the ranking metric of every row of a table, over the clips of each value of a column.
 
     Returns
@@ -27,11 +26,11 @@ def scores(store: Store, table: Table, column: str) -> pd.DataFrame:
     pd.DataFrame
         One row per value, numbers in their order: the number of `clips`, and a column of `Score` per row.
     """
-    label = store.labels(table.dataset).set_index("clip")[column]
+    label = table.labels().set_index("clip")[column]
     metric = METRICS[table.main]
     parts: dict[str, dict[str, object]] = {}
     for row in table.rows:
-        predictions = store.predictions(row.first.key)
+        predictions = table.predictions(row.first)
         for value, clips in predictions.groupby(label.loc[predictions["clip"]].to_numpy()):
             score = Score(metric.score(Predicted.of(clips)))
             part = parts.setdefault(str(value), {"clips": len(clips), "groups": clips["group"].nunique()})
@@ -71,17 +70,21 @@ def _worst(column: pd.Series, higher_is_better: bool) -> str:
     return number((min if higher_is_better else max)(known, key=lambda score: score.value))
 
 
-def draw(table: Table, column: str, frame: pd.DataFrame, path: Path) -> bool:
-    """Write the scores of the best rows by a column of numbers as a figure; return whether it has numbers."""
+def lines(frame: pd.DataFrame) -> dict[str, dict[float, Score]]:
+    """Return name -> value -> score of the best rows; none where fewer than two of the values are numbers."""
     values = _numbers(frame.index).to_numpy()
     if np.isfinite(values).sum() < 2:
-        return False
+        return {}
     kept = frame[np.isfinite(values)]
-    best = frame.columns[2 : 2 + MOST_LINES]
-    lines = {
+    return {
         str(name): {float(str(x)): score for x, score in kept[name].items() if isinstance(score, Score)}
-        for name in best
+        for name in frame.columns[2 : 2 + MOST_LINES]
     }
-    title = f"{table.task} on {table.title}"
-    figures.lines(lines, figures.Axes(title, column, table.main), path)
-    return True
+
+
+def draw(table: Table, column: str, frame: pd.DataFrame, path: Path) -> bool:
+    """Write the scores of the best rows by a column of numbers as a figure; return whether it has numbers."""
+    found = lines(frame)
+    if found:
+        figures.lines(found, figures.Axes(f"{table.task} on {table.title}", column, table.main), path)
+    return bool(found)

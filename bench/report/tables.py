@@ -1,22 +1,31 @@
-"""What a store holds as tables: one per dataset and task, the best row first, with how sure that order is."""
+"""What runs have found as tables: one per dataset and task, the best row first, with how sure that is."""
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bench import intervals
+from bench.errors import UsageError, some
 from bench.evaluate import score
 from bench.intervals import Standing
 from bench.metrics import METRICS, Floats, Predicted
 from bench.store import Store
-from bench.types import BASELINE, Result, Score, Status
+from bench.types import BASELINE, Result, Score, Status, digest
 
 SYNTHETIC = "synthetic"
 LEAKY = "leaky split"
 PERMUTED = "labels permuted"
+
+APART = ("split", "split_digest", "metrics", "permuted", "augment")
+"""What of two runs' protocols has to be equal for their results to stand in one table."""
+
+UNSAFE = re.compile(r"[^\w.-]+")
+"""What no part of a file's name is made of."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +76,10 @@ class Table:
         Of cells that learnt from fewer.
     others : Sequence[Result]
         The failed and skipped ones.
+    stores : Mapping[str, Store]
+        By the results' keys.
+    mark : str
+        What tells it from other tables of the same task and dataset; empty if there are none.
     """
 
     dataset: str
@@ -76,11 +89,18 @@ class Table:
     rows: Sequence[Row]
     smaller: Sequence[Row]
     others: Sequence[Result]
+    stores: Mapping[str, Store]
+    mark: str = ""
+
+    @property
+    def stem(self) -> str:
+        """Return what the names of its files begin with."""
+        return "-".join(filter(None, [self.dataset, self.task, UNSAFE.sub("_", self.mark)]))
 
     @property
     def title(self) -> str:
         """Return the dataset's name, marked if its numbers are not to be believed as they are."""
-        said = {SYNTHETIC: self.source["synthetic"], LEAKY: self.protocol.get("leaky")}
+        said = {self.mark: self.mark, SYNTHETIC: self.source["synthetic"], LEAKY: self.protocol.get("leaky")}
         said[PERMUTED] = self.protocol.get("permuted")
         marks = [mark for mark, holds in said.items() if holds]
         return f"{self.dataset} ({', '.join(marks)})" if marks else self.dataset
@@ -95,14 +115,25 @@ class Table:
         several = len({each.first.view for each in self.rows}) > 1 and row.first.head != BASELINE
         return f"{row.first.extractor} {row.first.view} {row.first.head}" if several else row.name
 
+    def predictions(self, result: Result) -> pd.DataFrame:
+        """Return what a result's cell predicted."""
+        return self.stores[result.key].predictions(result.key)
+
+    def labels(self) -> pd.DataFrame:
+        """Return `clip` and the label columns of its dataset."""
+        return next(iter(self.stores.values())).labels(self.dataset)
+
     @property
     def main(self) -> str:
         """Return the metric that ranks."""
         return str(self.protocol["metrics"][0])
 
 
-def tables(store: Store, metrics: Sequence[str] = ()) -> list[Table]:
-    """Return the tables of the newest run's plan, in its order.
+def tables(stores: Sequence[Store], metrics: Sequence[str] = ()) -> list[Table]:
+    """Return the tables of the stores' newest runs, in the order of their plans.
+
+    Results of several runs stand in one table if they were tested on the same clips with the same split, and
+    else apart.
 
     Parameters
     ----------
@@ -112,38 +143,74 @@ def tables(store: Store, metrics: Sequence[str] = ()) -> list[Table]:
     Raises
     ------
     UsageError
-        If the store holds no run.
+        If a store holds no run, or two runs mean different things by one name.
     """
-    run = store.run()
-    results = store.planned()
-    protocols = {(table["dataset"], table["task"]): table for table in run["tables"]}
+    _refuse_other_meanings(stores)
+    found: dict[tuple[str, str, str], _Found] = {}
+    for store in stores:
+        run = store.run()
+        protocols = {(table["dataset"], table["task"]): table for table in run["tables"]}
+        for result in store.planned():
+            protocol = protocols.get((result.dataset, result.task), {})
+            apart = digest([protocol.get(name) for name in APART])
+            place = (result.dataset, result.task, apart)
+            own = found.setdefault(place, _Found(protocol, run["datasets"][result.dataset]))
+            own.results.setdefault(result.key, result)
+            own.stores.setdefault(result.key, store)
+    named = Counter((dataset, task) for dataset, task, _ in found)
     made = []
-    for dataset, task in dict.fromkeys((result.dataset, result.task) for result in results):
-        own = [result for result in results if (result.dataset, result.task) == (dataset, task)]
-        protocol = protocols.get((dataset, task), {})
-        done = [_with(store, result, metrics) for result in own if result.status == Status.OK]
-        others = [result for result in own if result.status != Status.OK]
+    for (dataset, task, apart), own in found.items():
+        mark = f"{own.protocol.get('split', 'no split')} {apart[:6]}" if named[dataset, task] > 1 else ""
+        done = [_with(own, each, metrics) for each in own.results.values() if each.status == Status.OK]
+        others = [each for each in own.results.values() if each.status != Status.OK]
         most = max((result.train_size for result in done), default=1.0)
-        main = _ranked(store, [result for result in done if result.train_size == most], protocol)
-        parts = _ranked(store, [result for result in done if result.train_size < most], protocol)
-        made.append(Table(dataset, task, protocol, run["datasets"][dataset], main, parts, others))
+        main = _ranked(own, [result for result in done if result.train_size == most])
+        parts = _ranked(own, [result for result in done if result.train_size < most])
+        made.append(Table(dataset, task, own.protocol, own.source, main, parts, others, own.stores, mark))
     return made
 
 
-def _with(store: Store, result: Result, metrics: Sequence[str]) -> Result:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What becomes a table; results and their stores by key."""
+
+    protocol: Mapping[str, Any]
+    source: Mapping[str, Any]
+    results: dict[str, Result] = field(default_factory=dict)
+    stores: dict[str, Store] = field(default_factory=dict)
+
+    def predictions(self, result: Result) -> pd.DataFrame:
+        return self.stores[result.key].predictions(result.key)
+
+
+def _refuse_other_meanings(stores: Sequence[Store]) -> None:
+    """Raise UsageError if two runs call different extractors or heads by one name."""
+    known: dict[str, tuple[Store, Any]] = {}
+    for store in stores:
+        for name, identity in store.run()["identities"].items():
+            first, same = known.setdefault(name, (store, identity))
+            if identity != same:
+                differs = some([key for key in {*identity, *same} if identity.get(key) != same.get(key)])
+                raise UsageError(
+                    f"{first.out} and {store.out}: '{name}' is not the same in both ({differs}); report them "
+                    "apart, or run one of them again"
+                )
+
+
+def _with(found: _Found, result: Result, metrics: Sequence[str]) -> Result:
     """Return a result with scores by further metrics."""
     if not metrics:
         return result
-    predictions = store.predictions(result.key)
+    predictions = found.predictions(result)
     more = intervals.bounded(predictions, score(predictions, metrics))
     return replace(result, scores={**result.scores, **more})
 
 
-def _ranked(store: Store, results: Sequence[Result], protocol: Mapping[str, Any]) -> list[Row]:
+def _ranked(found: _Found, results: Sequence[Result]) -> list[Row]:
     """Return the rows best first, ties by name; of the baseline's equal rows only one."""
     if not results:
         return []
-    main = protocol["metrics"][0]
+    main = found.protocol["metrics"][0]
     metric = METRICS[main]
     merit = -1 if metric.higher_is_better else 1
     seeds: dict[object, list[Result]] = {}
@@ -153,7 +220,7 @@ def _ranked(store: Store, results: Sequence[Result], protocol: Mapping[str, Any]
         _distinct(seeds.values()),
         key=lambda own: (merit * _mean(own, main), own[0].extractor, own[0].view, own[0].head),
     )
-    samples, n_groups = _samples(store, grouped, main)
+    samples, n_groups = _samples(found, grouped, main)
     values = np.array([_mean(own, main) for own in grouped])
     standings = intervals.standings(values, samples, n_groups, metric.higher_is_better)
     return [
@@ -198,12 +265,12 @@ def _over_seeds(results: Sequence[Result], metric: str) -> Score:
     )
 
 
-def _samples(store: Store, rows: Sequence[Sequence[Result]], main: str) -> tuple[Floats, int]:
+def _samples(found: _Found, rows: Sequence[Sequence[Result]], main: str) -> tuple[Floats, int]:
     """Return the draws of every row for the clips that all of them were tested on, and those clips' groups.
 
     The same groups are drawn for every row, so that rows can be compared draw by draw.
     """
-    predictions = [[store.predictions(result.key).set_index("clip") for result in own] for own in rows]
+    predictions = [[found.predictions(result).set_index("clip") for result in own] for own in rows]
     common = predictions[0][0].index
     for own in predictions:
         for table in own:
