@@ -37,12 +37,17 @@ def section(counts: pd.DataFrame, title: str, figure: Path) -> str:
     """Return the Markdown of a matrix: its figure, and its table or its most confused pairs."""
     image = f"![{escaped(title)}]({quote(figure.as_posix())})"
     lines = [f"### Confusion matrix: {escaped(title)}", "", image, ""]
+    names = [escaped(str(name)) for name in counts.columns]
+    totals = counts.sum(axis=1).tolist()
     if len(counts) <= MOST_IN_TABLE:
-        names = [escaped(name) for name in counts.columns]
-        rows = [[name, *row] for name, row in zip(names, counts.to_numpy().tolist(), strict=True)]
+        rows = [
+            [name, *(_share(count, total) for count in row)]
+            for name, row, total in zip(names, counts.to_numpy().tolist(), totals, strict=True)
+        ]
         lines.append(markdown.table(rows, ["true \\ predicted", *names]))
     else:
-        lines.append(markdown.table(_pairs(counts), ["true", "predicted", "clips"]))
+        pairs = [[names[i], names[j], _share(n, totals[i])] for i, j, n in _pairs(counts)]
+        lines.append(markdown.table(pairs, ["true", "predicted", "clips (of the true label)"]))
     return "\n".join(lines)
 
 
@@ -63,13 +68,17 @@ def per_class_section(predicted: Predicted) -> str:
     return markdown.table(rows, headers)
 
 
-def _pairs(counts: pd.DataFrame) -> list[list[object]]:
-    """Return the most frequent errors as true label, predicted label, number of clips."""
+def _share(count: int, total: int) -> str:
+    """Return a number of clips, and what part of the true label's clips that is."""
+    return f"{count} ({100 * count / total:.0f} %)" if count else "0"
+
+
+def _pairs(counts: pd.DataFrame) -> list[tuple[int, int, int]]:
+    """Return the most frequent errors as places of true and predicted label, and number of clips."""
     errors = counts.to_numpy() * ~np.eye(len(counts), dtype=bool)
     order = np.argsort(-errors, axis=None, kind="stable")[:PAIRS]
-    pairs = zip(*np.unravel_index(order, errors.shape), strict=True)
-    names = [escaped(name) for name in counts.columns]
-    return [[names[i], names[j], int(errors[i, j])] for i, j in pairs if errors[i, j]]
+    pairs = np.stack(np.unravel_index(order, errors.shape), axis=1).tolist()
+    return [(i, j, int(errors[i, j])) for i, j in pairs if errors[i, j]]
 
 
 def draw(counts: pd.DataFrame, title: str, path: Path) -> None:

@@ -1,0 +1,150 @@
+"""Reports of real runs: merged, exported, published."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import jsonschema
+import pandas as pd
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from bench import cli, report
+from bench.errors import UsageError
+from bench.store import Store
+
+SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "leaderboard.schema.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def runs(take: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Store]:
+    """Return three runs over the same 48 recordings: two with one split, the third with another."""
+    folder = tmp_path_factory.mktemp("runs")
+    speakers = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+    rows = [
+        {"path": take(name, digit, number), "speaker": name, "session": digit, "a|b <i>": number}
+        for name in speakers
+        for digit in range(4)
+        for number in range(2)
+    ]
+    pd.DataFrame(rows).to_csv(folder / "digits.csv", index=False)
+    asked = {
+        "a": ["--extractors", "mfcc-13,mfcc-13@pool=max", "--heads", "lda,knn"],
+        "b": ["--extractors", "spectral", "--heads", "lda"],
+        "other split": ["--extractors", "spectral", "--heads", "lda", "--split", "loso"],
+    }
+    for name, words in asked.items():
+        call = ["run", "--tasks", "speaker", "--datasets", str(folder / "digits.csv"), *words]
+        call += ["--out", str(folder / name)]
+        done = CliRunner(env={"BENCH_CACHE": str(folder / "cache")}).invoke(cli.main, call)
+        assert done.exit_code == 0, done.output
+    return {name: Store(folder / name) for name in asked}
+
+
+def test_runs_with_one_split_are_one_table_and_another_split_stands_apart(runs, tmp_path: Path):
+    text = report.write(*runs.values(), folder=tmp_path, formats=["md", "json"]).text
+    assert text.count("## speaker on digits") == 2
+    tables = json.loads((tmp_path / "leaderboard.json").read_text())["tables"]
+    names = [[(row["extractor"], row["head"]) for row in table["rows"]] for table in tables]
+    assert sorted(names[0]) == sorted(
+        [*[("mfcc-13", "lda"), ("mfcc-13", "knn")] * 2, ("", "dummy"), ("spectral", "lda")]
+    )
+    assert sorted(names[1]) == [("", "dummy"), ("spectral", "lda")]
+    assert len({table["title"] for table in tables}) == 2
+    markdown = (tmp_path / "leaderboard.md").read_text()
+    assert markdown.count("Made by `bench") == 3
+    assert "### accuracy by extractor and head" in markdown
+    assert "| mfcc-13 @ max" in markdown
+
+
+def test_a_name_that_means_two_things_is_refused(runs, tmp_path: Path):
+    other = Store(tmp_path / "changed")
+    other.open()
+    run = json.loads(runs["b"].run_path.read_text())
+    run["identities"]["spectral"]["code"] = ["edited"]
+    other.write_run(run)
+    with pytest.raises(UsageError, match=r"'spectral' is not the same in both \(code\)"):
+        report.write(runs["b"], other, folder=tmp_path)
+
+
+def test_every_format_holds_every_row(runs, tmp_path: Path):
+    formats = ["csv", "json", "latex", "model-index", "junit"]
+    report.write(runs["a"], folder=tmp_path, formats=formats)
+    content = json.loads((tmp_path / "leaderboard.json").read_text())
+    jsonschema.validate(content, SCHEMA)
+    [table] = content["tables"]
+    read = pd.read_csv(tmp_path / "leaderboard.csv")
+    assert read["accuracy"].tolist() == [row["scores"]["accuracy"]["value"] for row in table["rows"]]
+    assert read["extract_s"].notna().all()
+    known = {result.key: result for result in runs["a"].planned()}
+    best = table["rows"][0]
+    assert best["scores"]["accuracy"]["value"] == max(
+        result.scores["accuracy"].value for result in known.values()
+    )
+    latex = (tmp_path / "leaderboard.tex").read_text()
+    assert latex.count(r"\\") == len(table["rows"]) + 1, "the header and every row"
+    assert r"\bfseries" in latex
+    index = yaml.safe_load((tmp_path / "model-index.yml").read_text())["model-index"]
+    assert {model["name"] for model in index} >= {"mfcc-13 mean+std lda", "mfcc-13 max knn", "dummy"}
+    assert all(metric["value"] <= 1 for model in index for metric in model["results"][0]["metrics"])
+    [suite] = ElementTree.parse(tmp_path / "junit.xml").getroot()  # noqa: S314  # made here
+    assert (suite.get("tests"), suite.get("failures")) == ("5", "0")
+
+
+def test_a_model_index_is_one_that_hugging_face_reads(runs, tmp_path: Path):
+    hub = pytest.importorskip("huggingface_hub")
+    report.write(runs["a"], folder=tmp_path, formats=["model-index"])
+    card = hub.ModelCard(f"---\n{(tmp_path / 'model-index.yml').read_text()}---\n")
+    assert card.data.eval_results is not None or card.data.to_dict()["model-index"]
+
+
+def test_a_publication_is_updated_in_place_and_keeps_its_baseline(runs, bench, tmp_path: Path):
+    folder = tmp_path / "reports" / "digits"
+    call = ["report", runs["a"].out, "--publish", folder]
+    assert bench(*call).exit_code == 0
+    first = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert {str(path) for path in first} >= {
+        *("README.md", "leaderboard.csv", "baseline.jsonl", "baseline.parquet")
+    }
+    assert any(path.suffix == ".png" for path in first)
+    assert bench(*call).exit_code == 0
+    again = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert again == first
+    assert bench("compare", folder / "baseline.jsonl", runs["a"].out).exit_code == 0
+    bench("report", runs["b"].out, "--publish", folder)
+    later = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert later[Path("baseline.jsonl")] == first[Path("baseline.jsonl")]
+    drawn = [path for path in later if path.suffix == ".png"]
+    named = later[Path("README.md")].decode()
+    assert drawn
+    assert all(path.as_posix() in named for path in drawn), "no figure of the earlier publication is left"
+    vanished = bench("compare", folder / "baseline.jsonl", runs["b"].out)
+    assert vanished.exit_code == 1
+    assert "**vanished**" in vanished.output
+    assert "new" in vanished.output
+
+
+def test_another_split_is_not_comparable(runs, bench):
+    done = bench("compare", runs["b"].out, runs["other split"].out)
+    assert done.exit_code == 1
+    assert "was split by cv:5, grouped by recording, is by loso" in done.output
+
+
+def test_an_unknown_format_is_refused(runs, bench):
+    done = bench("report", runs["a"].out, "--format", "htm")
+    assert done.exit_code == 2
+    assert "unknown format 'htm'; did you mean 'html'" in done.output
+
+
+def test_a_file_of_any_format_is_the_same_whenever_it_is_written(runs, tmp_path: Path):
+    formats = [name for name in report.FORMATS if name != "html"]
+    written = [
+        {
+            path.name: path.read_bytes()
+            for path in report.write(runs["a"], folder=folder, formats=formats).paths
+        }
+        for folder in (tmp_path / "1", tmp_path / "2")
+    ]
+    assert written[0] == written[1]
