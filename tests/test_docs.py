@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench import cli, registry
+from bench import cli, registry, report
+from bench.compare import FAILING, Verdict
 
 ROOT = Path(__file__).parent.parent
 
@@ -17,6 +18,7 @@ TESTED = ("neural", "opensmile", "openvino", "html", "dask", "mlflow", "tensorbo
 """The extras that were installed at some release when the tests last passed."""
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DATA = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+REPORTS = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
 NUMBERS = (ROOT / "docs" / "numbers.md").read_text(encoding="utf-8")
 EXTRACTORS = (ROOT / "docs" / "extractors.md").read_text(encoding="utf-8")
 
@@ -63,6 +65,30 @@ def test_every_option_of_the_docs_exists(line: str):
     assert {word for word in words if word.startswith("--")} <= options()
 
 
+def test_every_format_and_verdict_is_documented():
+    assert re.findall(r"^\| `([\w-]+)` \| `([\w.-]+)` \|", REPORTS, re.MULTILINE) == list(
+        report.FORMATS.items()
+    )
+    told = re.findall(r"^\| \**([a-z ]+?)\** \| (?!when)", REPORTS, re.MULTILINE)
+    assert told == [str(verdict) for verdict in Verdict]
+    failing = set(re.findall(r"^\| \*\*([a-z ]+)\*\*", REPORTS, re.MULTILINE))
+    assert failing == {str(verdict) for verdict in FAILING}
+
+
+@pytest.mark.parametrize("command", ["report", "compare"])
+def test_every_option_of_the_commands_on_reports_exists(command: str):
+    known = {option for parameter in cli.main.commands[command].params for option in parameter.opts}
+    lines = [
+        line
+        for block in re.findall(r"^```bash\n(.*?)^```", REPORTS, re.M | re.S)
+        for line in block.splitlines()
+    ]
+    asked = [line for line in lines if line.startswith(f"bench {command} ")]
+    assert asked
+    words = {word for line in asked for word in shlex.split(line, comments=True) if word.startswith("--")}
+    assert words <= known
+
+
 def test_every_extractor_of_the_registry_is_documented():
     names = [name for name in registry.load().extractors if not name.startswith("whisper-")]
     assert [name for name in names if f"`{name}`" not in EXTRACTORS] == []
@@ -94,6 +120,8 @@ def test_the_leaderboard_of_the_readme_is_the_published_one():
         "docs/extractors.md",
         "docs/heads.md",
         "docs/numbers.md",
+        "docs/reports.md",
+        "docs/running.md",
         "reports/demo/README.md",
     ],
 )
