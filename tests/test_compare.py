@@ -120,6 +120,13 @@ def test_without_predictions_a_loss_has_to_exceed_the_spread_of_the_folds():
         assert judged.changes[0].spread == pytest.approx(spread, abs=0.05)
 
 
+def test_results_too_old_to_name_their_predictions_are_not_taken_for_equal():
+    then, now = (
+        Side(Path("x"), [result("h", scores={"accuracy": Score(value)})], {}.get) for value in (0.9, 0.5)
+    )
+    assert verdicts(then, now) == {"h": Verdict.WORSE}
+
+
 def test_of_a_metric_that_is_better_when_lower_more_is_worse():
     for before, after, verdict in ((0.1, 0.3, Verdict.WORSE), (0.3, 0.1, Verdict.IMPROVED)):
         then, now = (
@@ -251,3 +258,45 @@ def test_what_cannot_be_a_baseline(run: Path, tmp_path: Path):
         baseline.write(baseline.side(run), tmp_path / "b.csv")
     with pytest.raises(UsageError, match="has no computed cell"):
         baseline.write(Side(run, [], {}.get), tmp_path / "b.jsonl")
+
+
+OWN = """
+import librosa
+import numpy as np
+
+
+class Honest:
+    sample_rate = 16000
+    dim = 13
+
+    def embed(self, audio):
+        return [self.changed(librosa.feature.mfcc(y=y, sr=16000, n_mfcc=13).T) for y in audio]
+
+    def changed(self, frames):
+        return frames
+
+
+class Rounded(Honest):
+    def changed(self, frames):
+        return np.round(frames, 2)
+
+
+class Shuffled(Honest):
+    def changed(self, frames):
+        return np.random.default_rng(len(frames)).permutation(frames, axis=1)
+"""
+
+
+def test_on_real_speech_a_shuffled_extractor_is_caught_and_a_rounded_one_is_not(bench, real: Path):
+    Path("mine.py").write_text(OWN)
+    Path("registry").mkdir()
+    call = ["run", "--tasks", "gender", "--datasets", real / "LibriSpeech" / "train-clean-100"]
+    call += ["--extractors", "own", "--heads", "lda,knn"]
+    told = {}
+    for name in ("Honest", "Rounded", "Shuffled"):
+        Path("registry", "extractors.toml").write_text(f'[own]\nfactory = "mine:{name}"\n')
+        assert bench(*call, "--out", name).exit_code == 0
+        told[name] = bench("compare", "b.jsonl", name, *(["--update"] if name == "Honest" else []))
+    assert told["Rounded"].exit_code == 0
+    assert told["Shuffled"].exit_code == 1
+    assert "3 cells: 2 worse, 1 unchanged" in told["Shuffled"].output

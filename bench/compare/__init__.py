@@ -114,14 +114,6 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A change before all are judged, and how it differs where predictions of both are kept."""
-
-    change: Change
-    paired: Comparison | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Judged:
     """A cell and what became of it.
 
@@ -199,6 +191,14 @@ def _apart(then: Result, now: Result) -> str:
     return "other clips, labels, folds or groups" if then.split_digest != now.split_digest else ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A change before all are judged, and how it differs where predictions of both are kept."""
+
+    change: Change
+    paired: Comparison | None = None
+
+
 def _changes(
     before: Side, after: Side, pairs: Mapping[Name, tuple[Result, Result]], limits: Sequence[Limit]
 ) -> Mapping[Name, Sequence[Change]]:
@@ -237,7 +237,7 @@ def _score(then: Result, now: Result, limit: Limit, before: Side, after: Side) -
         return None
     old, new = then.scores[limit.name], now.scores[limit.name]
     change = Change(limit, old.value, new.value)
-    if then.predictions == now.predictions:
+    if then.predictions and then.predictions == now.predictions:
         return _Found(replace(change, low=0.0, high=0.0))
     paired = _paired(METRICS.get(limit.name), before.predictions(then.key), after.predictions(now.key))
     if paired is None:
