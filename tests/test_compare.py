@@ -300,3 +300,6 @@ def test_on_real_speech_a_shuffled_extractor_is_caught_and_a_rounded_one_is_not(
     assert told["Rounded"].exit_code == 0
     assert told["Shuffled"].exit_code == 1
     assert "3 cells: 2 worse, 1 unchanged" in told["Shuffled"].output
+    back = bench("compare", "Shuffled", "Honest")
+    assert back.exit_code == 0
+    assert "3 cells: 2 improved, 1 unchanged" in back.output

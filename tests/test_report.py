@@ -163,7 +163,7 @@ def test_what_was_not_computed_is_listed_with_its_reason_once(store):
 
 def test_a_table_without_a_single_row_still_says_why(store):
     written = report.write(store(result("a", status=Status.FAILED, reason="no split", scores={})))
-    assert "- **failed**: mfcc (mean+std) x svm: no split" in written.text
+    assert "- **failed**: all cells (1): no split" in written.text
     assert [path.name for path in written.paths] == ["leaderboard.md"]
 
 

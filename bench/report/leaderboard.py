@@ -85,7 +85,8 @@ def section(table: Table) -> str:
         reasons.setdefault((result.status, result.reason), []).append(cell)
     if reasons:
         lines.append("")
-    for (status, reason), cells in reasons.items():
+    for (status, reason), named in reasons.items():
+        cells = named if table.rows or len(reasons) > 1 else [f"all cells ({len(named)})"]
         lines.append(f"- **{status}**: {escaped(', '.join(cells))}: {escaped(reason)}")
     return "\n".join(lines)
 

@@ -45,9 +45,12 @@ CONFIG: Mapping[str, Any] = {
         "titleColor": "currentColor",
         "labelLimit": 260,
         "symbolLimit": 60,
+        "symbolOpacity": 1,
+        "symbolBaseFillColor": "#888888",
+        "symbolBaseStrokeColor": "#888888",
     },
     "view": {"stroke": "#88888880"},
-    "range": {"category": {"scheme": "tableau20"}},
+    "range": {"category": {"scheme": "tableau10"}},
 }
 """Of every figure: colours that are readable on light and on dark."""
 
@@ -189,7 +192,7 @@ def _pareto(table: Table) -> dict[str, Any]:
             "mark": {"type": "line", "color": "#888888", "interpolate": "step-after", "strokeDash": [4, 3]},
             "encoding": {"x": x, "y": y},
         },
-        {"mark": {"type": "rule", "opacity": 0.35}, "encoding": {"x": x, **_interval(y)}},
+        {"mark": {"type": "rule", "color": "#888888", "opacity": 0.5}, "encoding": {"x": x, **_interval(y)}},
         {
             "mark": {"type": "point", "filled": True, "size": 90},
             "encoding": {
