@@ -98,7 +98,7 @@ def test_a_broken_registry_is_one_line(bench, tmp_path):
         (["run", "--tasks", "gender,,noise"], "'gender,,noise' has an empty item"),
         (["run", "--taks", "gender"], "No such option"),
         (["list", "songs"], "'songs' is not one of"),
-        (["report"], "Missing argument 'OUT'"),
+        (["report"], "Missing argument 'OUT...'"),
         (["report", "nowhere"], "nowhere: holds no run.json"),
     ],
 )

@@ -1,0 +1,19 @@
+"""The command line: parse, one call, print, exit code.
+
+Each command imports what it calls, so that `bench --help` loads no numerical library.
+"""
+
+import click
+
+import bench
+from bench.cli import data, reports, runs, shared
+
+
+@click.group(cls=shared.Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(bench.__version__, prog_name="bench")
+def main() -> None:
+    """Compare audio embeddings and classifiers, on splits that cannot leak."""
+
+
+for command in (*runs.COMMANDS, *reports.COMMANDS, *data.COMMANDS):
+    main.add_command(command)

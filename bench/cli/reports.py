@@ -1,0 +1,112 @@
+"""Commands over what runs have found: report, compare."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.cli import shared
+
+
+@click.command()
+@click.argument("outs", metavar="OUT...", nargs=-1, required=True, type=Path)
+@click.option(
+    "--by", metavar="A,B", default="", callback=shared.items, help="Slice by the values of label columns."
+)
+@click.option("--metrics", metavar="A,B", default="", callback=shared.items, help="Score by these besides.")
+@click.option(
+    "--format",
+    "formats",
+    metavar="A,B",
+    default="md",
+    show_default=True,
+    callback=shared.items,
+    help="md, html, csv, json, latex, model-index, junit.",
+)
+@click.option(
+    "--publish",
+    metavar="FOLDER",
+    type=Path,
+    help="Write it there as README.md, with a baseline for bench compare if there is none.",
+)
+def report(
+    outs: tuple[Path, ...],
+    by: tuple[str, ...],
+    metrics: tuple[str, ...],
+    formats: tuple[str, ...],
+    publish: Path | None,
+) -> None:
+    """Write the leaderboard of the runs in OUT again, and print it.
+
+    Several runs stand in one table where they were tested on the same clips with the same split, else apart.
+    """
+    from bench import report as reports
+    from bench.store import Store
+
+    stores = [Store(out) for out in dict.fromkeys(outs)]
+    cache = shared.cache() if "html" in formats else None
+    asked: dict[str, Any] = {"by": by, "metrics": metrics, "formats": formats, "cache": cache}
+    if publish:
+        shared.print_report(reports.publish(*stores, folder=publish, **asked))
+    else:
+        shared.print_report(reports.write(*stores, **asked))
+
+
+@click.command()
+@click.argument("baseline", type=Path)
+@click.argument("out", type=Path)
+@click.option(
+    "--fail-on",
+    metavar="A:0.02,B:1.5x",
+    default="",
+    callback=shared.items,
+    help="How much worse metrics and costs may get.  [default: 0.02 of what each task ranks by]",
+)
+@click.option("--markdown", "markdown_file", metavar="FILE", type=Path, help="Write the verdict there too.")
+@click.option("--junit", metavar="FILE", type=Path, help="Write it as JUnit XML.")
+@click.option("--update", is_flag=True, help="Make OUT the new baseline, and exit with 0.")
+def compare(
+    baseline: Path,
+    out: Path,
+    fail_on: tuple[str, ...],
+    markdown_file: Path | None,
+    junit: Path | None,
+    update: bool,
+) -> None:
+    """Say what became of every cell of BASELINE in OUT; exit with 1 if one is worse, gone or not comparable.
+
+    BASELINE is a .jsonl file as --update and `bench report --publish` write it, or another run's folder.
+    """
+    from bench import baseline as baselines
+    from bench import compare as comparing
+    from bench.compare import telling
+
+    limits = [comparing.Limit.parse(text) for text in fail_on]
+    now = baselines.side(out)
+    if update and not baseline.exists():
+        baselines.write(now, baseline)
+        click.echo(f"wrote {baseline}")
+        return
+    judged = comparing.compare(baselines.side(baseline), now, limits)
+    text = telling.text(judged)
+    click.echo(text)
+    if markdown_file:
+        markdown_file.write_text(text, encoding="utf-8")
+    if junit:
+        junit.write_text(telling.as_junit(judged), encoding="utf-8")
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in telling.annotations(judged):
+            click.echo(line)
+        if shown := os.environ.get("GITHUB_STEP_SUMMARY"):
+            with Path(shown).open("a", encoding="utf-8") as file:
+                file.write(text)
+    if update:
+        baselines.write(now, baseline)
+        click.echo(f"wrote {baseline}")
+        return
+    sys.exit(1 if telling.fails(judged) else 0)
+
+
+COMMANDS = (report, compare)
