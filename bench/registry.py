@@ -59,15 +59,50 @@ def packaged_root() -> Path:
     return package / "_data" if (package / "_data").is_dir() else package.parent
 
 
-def undeclared(name: str) -> Spec | None:
-    """Return the extractor of a name such as ``hf:ID_OR_FOLDER`` or ``hear:MODULE``; None of any other."""
-    kind, _, rest = name.partition(":")
-    if kind not in UNDECLARED or not rest:
+def undeclared(kind: Kind, name: str) -> Spec | None:
+    """Return the extractor or head of a name that says itself where it is; None of any other.
+
+    Parameters
+    ----------
+    name : str
+        ``FILE.py:ATTRIBUTE`` or ``MODULE:ATTRIBUTE``; of extractors also ``hf:ID_OR_FOLDER``,
+        ``fairseq:FILE`` or ``hear:MODULE``.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file.
+    """
+    prefix, _, rest = name.partition(":")
+    if kind == "extractor" and prefix in UNDECLARED and rest:
+        made = Spec(kind, name, UNDECLARED[prefix], about=f"{rest}, without an entry.", place="--extractors")
+        if prefix == "hear":
+            return replace(made, params={"module": rest}, requires=("torch",), root=str(Path.cwd()))
+        return replace(made, params={"runtime": "auto"}, weights=rest, requires=("torch", "transformers"))
+    module, colon, attribute = name.rpartition(":")
+    if not colon or not attribute.isidentifier():
         return None
-    made = Spec("extractor", name, UNDECLARED[kind], about=f"{rest}, without an entry.", place="--extractors")
-    if kind == "hear":
-        return replace(made, params={"module": rest}, requires=("torch",), root=str(Path.cwd()))
-    return replace(made, params={"runtime": "auto"}, weights=rest, requires=("torch", "transformers"))
+    place = f"--{kind}s"
+    if module.endswith(".py"):
+        path = Path(module).resolve()
+        if not path.is_file():
+            raise UsageError(f"{place} {name}: there is no file {module}")
+        return Spec(kind, name, f"{path.stem}:{attribute}", place=place, root=str(path.parent))
+    if not all(part.isidentifier() for part in module.split(".")):
+        return None
+    provided = importlib.metadata.packages_distributions().get(module.partition(".")[0], [])
+    return Spec(kind, name, name, requires=tuple(provided[:1]), place=place, root=str(Path.cwd()))
+
+
+def resolve(kind: Kind, name: str, declared: Mapping[str, Spec]) -> Spec:
+    """Return the extractor or head of a name: a declared one, or one that says itself where it is.
+
+    Raises
+    ------
+    UsageError
+        If it is neither.
+    """
+    return (None if name in declared else undeclared(kind, name)) or find(kind, name, declared)
 
 
 def load(user_root: Path | None = None) -> Registry:
@@ -97,7 +132,25 @@ def load(user_root: Path | None = None) -> Registry:
             _add(tasks, _value(Task, {"name": name, "place": str(path)}, entry), path)
         for path in sorted((root / "datasets").glob("*.toml")):
             _add(cards, card(path), path)
+    for kind, declared in specs.items():
+        declared |= {spec.name: spec for spec in _installed(kind)}
     return Registry(specs["extractor"], specs["head"], specs["reducer"], tasks, cards)
+
+
+def _installed(kind: Kind) -> Iterator[Spec]:
+    """Yield what installed distributions have as entry points, as DISTRIBUTION/NAME; none runs unasked."""
+    for entry in importlib.metadata.entry_points(group=f"bench.{kind}s"):
+        if entry.dist is not None:
+            name = entry.dist.name
+            yield Spec(
+                kind,
+                f"{name}/{entry.name}",
+                entry.value,
+                requires=(name,),
+                about=entry.dist.metadata["Summary"] or "",
+                place=f"{name} {entry.dist.version}",
+                offered=False,
+            )
 
 
 def card(path: Path) -> Card:
@@ -244,6 +297,9 @@ def _code(spec: Spec, module: str) -> list[str]:
     if found is None:
         raise PluginError(f"{spec.place}: {spec.kind} '{spec.name}': there is no module '{module}'")
     first = Path(found.origin or "")
+    own = Path(spec.root) / f"{module}.py"
+    if spec.root and own.is_file() and not first.samefile(own):
+        raise PluginError(f"{spec.kind} '{spec.name}': {own} is hidden by {first}; give it another name")
     package = module if first.name == "__init__.py" else module.rpartition(".")[0]
     files = [first] if first.suffix == ".py" else []
     installed = any(first.is_relative_to(sysconfig.get_path(name)) for name in ("purelib", "platlib"))

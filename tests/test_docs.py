@@ -19,6 +19,7 @@ TESTED = ("neural", "opensmile", "openvino", "html", "dask", "mlflow", "tensorbo
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DATA = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
 REPORTS = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
+PLUGINS = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
 NUMBERS = (ROOT / "docs" / "numbers.md").read_text(encoding="utf-8")
 EXTRACTORS = (ROOT / "docs" / "extractors.md").read_text(encoding="utf-8")
 
@@ -38,11 +39,26 @@ def test_the_extractor_of_the_readme_runs_beside_mfcc(bench, home: Path, tmp_pat
     (tmp_path / "registry").mkdir()
     [code], [entry] = blocks("python"), [block for block in blocks("toml") if "ZeroCrossings" in block]
     (tmp_path / "mine.py").write_text(code)
-    (tmp_path / "registry" / "extractors.toml").write_text(entry)
-    [command] = [line for block in blocks("bash") for line in block.splitlines() if "zero-crossings" in line]
+    [command] = [line for block in blocks("bash") for line in block.splitlines() if "ZeroCrossings" in line]
     done = bench(*shlex.split(command)[1:])
     assert done.exit_code == 0
-    assert "| zero-crossings |" in re.sub(" +", " ", done.stdout)
+    assert "| ./mine.py:ZeroCrossings |" in re.sub(" +", " ", done.stdout)
+    (tmp_path / "registry" / "extractors.toml").write_text(entry)
+    by_name = command.replace("./mine.py:ZeroCrossings", "zero-crossings")
+    named = bench(*shlex.split(by_name)[1:], "--out", "other")
+    assert "| zero-crossings |" in re.sub(" +", " ", named.stdout)
+
+
+def test_the_head_of_the_docs_runs(bench, digits: Path):
+    [entry] = [
+        block for block in re.findall(r"^```toml\n(.*?)^```", PLUGINS, re.M | re.S) if "[nearest]" in block
+    ]
+    Path("registry").mkdir()
+    Path("registry", "heads.toml").write_text(entry)
+    call = ["run", "--datasets", digits, "--tasks", "speaker", "--extractors", "mfcc-13"]
+    done = bench(*call, "--heads", "nearest,sklearn.neighbors:KNeighborsClassifier", "--tune")
+    assert done.exit_code == 0
+    assert "| nearest (tuned) " in done.stdout
 
 
 def test_the_mixture_of_the_docs_is_one(bench, real: Path, tmp_path: Path):
@@ -120,6 +136,7 @@ def test_the_leaderboard_of_the_readme_is_the_published_one():
         "docs/extractors.md",
         "docs/heads.md",
         "docs/numbers.md",
+        "docs/plugins.md",
         "docs/reports.md",
         "docs/running.md",
         "reports/demo/README.md",

@@ -36,7 +36,9 @@ def fetch(names: tuple[str, ...]) -> None:
     declared = registry.load()
     checkpoints = {spec.name: spec.weights for spec in declared.extractors.values() if spec.weights}
     checkpoints |= {
-        name: spec.weights for name in names if (spec := registry.undeclared(name)) and spec.weights
+        name: spec.weights
+        for name in names
+        if (spec := registry.undeclared("extractor", name)) and spec.weights
     }
     for name in names:  # all of them, before hours go into the first
         registry.find("data set or weights", name, {**declared.cards, **checkpoints})

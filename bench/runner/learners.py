@@ -48,7 +48,7 @@ def extractors(request: Request, declared: Registry) -> list[tuple[Learner, View
 
 def _extractor(name: str, request: Request, declared: Registry) -> Spec:
     """Return the spec of an extractor with the steps that the request adds."""
-    spec = registry.undeclared(name) or registry.find("extractor", name, declared.extractors)
+    spec = registry.resolve("extractor", name, declared.extractors)
     return replace(spec, preprocess=spec.preprocess + tuple(request.preprocess))
 
 
@@ -81,7 +81,7 @@ def heads(request: Request, declared: Registry) -> list[Learner]:
 def _head(name: str, declared: Registry) -> Spec:
     """Return the spec of a head, also of one that is asked for as REDUCER+HEAD."""
     *reducers, last = name.split(JOIN)
-    head = registry.find("head", last, declared.heads)
+    head = registry.resolve("head", last, declared.heads)
     return replace(head, name=name, steps=(*reducers, *head.steps))
 
 
