@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn import config_context
 from sklearn.metrics import silhouette_samples
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
@@ -244,10 +245,11 @@ def score(predictions: pd.DataFrame, metrics: Sequence[str]) -> Mapping[str, Sco
     fold = predictions["fold"].to_numpy(dtype=str)
     parts = [predicted.take(fold == name) for name in np.unique(fold)]
     known = [METRICS[name] for name in metrics if METRICS[name].needs in predicted.given]
-    return {
-        metric.name: Score(metric.score(predicted), folds=tuple(metric.score(part) for part in parts))
-        for metric in known
-    }
+    with config_context(assume_finite=True, skip_parameter_validation=True):  # most of a small score's time
+        return {
+            metric.name: Score(metric.score(predicted), folds=tuple(metric.score(part) for part in parts))
+            for metric in known
+        }
 
 
 def levels(predictions: pd.DataFrame, parent: Labels | None) -> Mapping[str, pd.DataFrame]:

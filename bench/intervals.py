@@ -35,14 +35,16 @@ def draws(metric: Metric, p: Predicted, group: Labels, n_draws: int = N_DRAWS, s
     """
     names, codes = np.unique(group, return_inverse=True)
     rng = np.random.default_rng(seed)
-    size = max(1, AT_ONCE // _width(metric, p))
+    of_groups = metric.grouped(p, codes, len(names)) if metric.grouped else None
+    size = max(1, AT_ONCE // (len(names) if of_groups else _width(metric, p)))
     parts = []
     for start in range(0, n_draws, size):
         n_rows = min(size, n_draws - start)
         drawn = rng.integers(len(names), size=(n_rows, len(names)))
         places = drawn + np.arange(n_rows)[:, None] * len(names)
         counts = np.bincount(places.ravel(), minlength=n_rows * len(names)).reshape(n_rows, -1)
-        parts.append(metric.resampled(p, counts.astype(np.float64)[:, codes]))
+        weights = counts.astype(np.float64)
+        parts.append(of_groups(weights) if of_groups else metric.resampled(p, weights[:, codes]))
     return np.concatenate(parts)
 
 

@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -47,6 +49,16 @@ def test_the_extractor_of_the_readme_runs_beside_mfcc(bench, home: Path, tmp_pat
     by_name = command.replace("./mine.py:ZeroCrossings", "zero-crossings")
     named = bench(*shlex.split(by_name)[1:], "--out", "other")
     assert "| zero-crossings |" in re.sub(" +", " ", named.stdout)
+
+
+def test_the_tests_of_the_docs_pass(tmp_path: Path):
+    [code] = blocks("python")
+    [checks] = re.findall(r"^```python\n(.*?)^```", PLUGINS, re.MULTILINE | re.DOTALL)
+    (tmp_path / "mine.py").write_text(code)
+    (tmp_path / "test_mine.py").write_text(checks)
+    call = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"]
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True)
+    assert "15 passed" in done.stdout, done.stdout
 
 
 def test_the_head_of_the_docs_runs(bench, digits: Path):

@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.special import expit
 
 from bench import intervals
-from bench.intervals import bounds, compare, draws, holm, mcnemar, permutation, standings
+from bench.intervals import bounds, compare, difference, draws, holm, mcnemar, permutation, standings
 from bench.metrics import METRICS, Predicted
 
 ACCURACY = METRICS["accuracy"]
@@ -92,12 +92,13 @@ def test_a_comparison_is_paired_by_groups(clips):
     rng = np.random.default_rng(1)
     worse = Predicted(p.y_true, np.where(rng.random(150) < 0.4, "a", p.y_pred), p.classes)
     found = compare(ACCURACY, p, worse, group)
-    assert found.difference == pytest.approx(ACCURACY.score(p) - ACCURACY.score(worse))
-    assert 0 < found.low < found.difference < found.high
-    assert max(found.p, found.permutation, found.mcnemar) < 0.01
-    back = compare(ACCURACY, worse, p, group)
-    assert (back.difference, back.p) == (pytest.approx(-found.difference), pytest.approx(found.p))
-    assert compare(ACCURACY, p, p, group).p == 1
+    lost = found.difference
+    assert lost.value == pytest.approx(ACCURACY.score(p) - ACCURACY.score(worse))
+    assert 0 < lost.low < lost.value < lost.high
+    assert max(lost.p, found.permutation, found.mcnemar) < 0.01
+    back = difference(ACCURACY, worse, p, group)
+    assert (back.value, back.p) == (pytest.approx(-lost.value), pytest.approx(lost.p))
+    assert difference(ACCURACY, p, p, group).p == 1
 
 
 def test_rows_of_other_clips_are_not_compared(clips):
@@ -115,7 +116,7 @@ def test_the_bootstraps_p_is_near_a_t_test_of_the_groups_differences():
     a, b = (rng.random(400) < share for share in (0.8, 0.74))
     gap = (a.astype(float) - b).reshape(40, 10).mean(axis=1)
     expected = stats.ttest_1samp(gap, 0).pvalue
-    assert compare(ACCURACY, predicted(a), predicted(b), group).p == pytest.approx(expected, rel=0.2)
+    assert difference(ACCURACY, predicted(a), predicted(b), group).p == pytest.approx(expected, rel=0.2)
 
 
 def test_the_permutation_is_exact_beside_all_ways_of_exchanging():

@@ -6,7 +6,7 @@ Each command imports what it calls, so that `bench --help` loads no numerical li
 import click
 
 import bench
-from bench.cli import data, reports, runs, shared
+from bench.cli import data, plugins, reports, runs, shared
 
 
 @click.group(cls=shared.Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -15,5 +15,5 @@ def main() -> None:
     """Compare audio embeddings and classifiers, on splits that cannot leak."""
 
 
-for command in (*runs.COMMANDS, *reports.COMMANDS, *data.COMMANDS):
+for command in (*runs.COMMANDS, *reports.COMMANDS, *data.COMMANDS, *plugins.COMMANDS):
     main.add_command(command)

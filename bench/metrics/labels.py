@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from scipy.sparse import csr_array
 from sklearn import metrics as reference
 
-from bench.metrics.predicted import Floats, Metric, Predicted, ratio, sums
+from bench.metrics.predicted import Drawn, Floats, Metric, Predicted, ratio, sums
 from bench.types import Labels
 
 
@@ -22,13 +24,23 @@ class _Counts:
 
     @classmethod
     def of(cls, p: Predicted, weights: Floats) -> Self:
-        true, predicted = (np.searchsorted(p.classes, labels) for labels in (p.y_true, p.y_pred))
+        true, predicted = p.codes
         right = np.flatnonzero(true == predicted)
         return cls(
             sums(weights[:, right], true[right], len(p.classes)),
             sums(weights, true, len(p.classes)),
             sums(weights, predicted, len(p.classes)),
         )
+
+    @classmethod
+    def drawn(cls, p: Predicted, group: npt.NDArray[np.intp], n_groups: int) -> Callable[[Floats], Self]:
+        """Return what makes the counts of draws of whole groups, from those of every group."""
+        true, predicted = p.codes
+        right = np.flatnonzero(true == predicted)
+        parts = ((group[right], true[right]), (group, true), (group, predicted))
+        shape = (n_groups, len(p.classes))
+        tables = [csr_array((np.ones(len(rows)), (rows, classes)), shape).T for rows, classes in parts]
+        return lambda counts: cls(*(np.asarray((table @ counts.T).T) for table in tables))
 
     @property
     def occurring(self) -> Floats:
@@ -72,11 +84,17 @@ def _kappa(c: _Counts) -> Floats:
 
 def _counted(name: str, about: str, score: Callable[..., float], formula: Any, **facts: Any) -> Metric:
     """Return a metric of labels: scikit-learn's function, and the same of counts per class."""
+
+    def grouped(p: Predicted, group: npt.NDArray[np.intp], n_groups: int) -> Drawn:
+        counts_of = _Counts.drawn(p, group, n_groups)
+        return lambda counts: formula(counts_of(counts))
+
     return Metric(
         name,
         about,
-        lambda p: float(score(p.y_true, p.y_pred)),
+        lambda p: float(score(*p.codes)),
         lambda p, weights: formula(_Counts.of(p, weights)),
+        grouped=grouped,
         **facts,
     )
 

@@ -48,6 +48,11 @@ class Predicted:
         least = 0.0 if np.nanmin(scores) >= 0 else np.nanmin(scores) - 1.0
         return cls(y_true, y_pred, classes, np.where(np.isnan(scores), least, scores))
 
+    @property
+    def codes(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Return the places of labels and predictions in `classes`, which compare faster than names."""
+        return np.searchsorted(self.classes, self.y_true), np.searchsorted(self.classes, self.y_pred)
+
     def take(self, rows: Any) -> Self:
         """Return what was predicted of some of the clips."""
         scores = None if self.scores is None else self.scores[rows]
@@ -82,9 +87,22 @@ class Predicted:
         return np.asarray(self.y_true[:, None] == self.classes)
 
 
+Drawn = Callable[[Floats], Floats]
+"""How often each group is drawn, shape=(n_draws, n_groups) -> a metric of each draw, shape=(n_draws,)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A score, its range and direction, what it needs, and what it is where it has no meaning."""
+    """A score, its range and direction, what it needs, and what it is where it has no meaning.
+
+    Parameters
+    ----------
+    resampled : Callable[[Predicted, Floats], Floats]
+        The same of draws, given the weight of every clip in each, shape=(n_draws, n_clips).
+    grouped : Callable[[Predicted, np.ndarray, int], Drawn] | None
+        The same given the group of every clip, shape=(n_clips,), and the number of groups, where sums over
+        groups are all that a draw needs.
+    """
 
     name: str
     about: str
@@ -95,6 +113,7 @@ class Metric:
     high: float = 1.0
     higher_is_better: bool = True
     degenerate: str = ""
+    grouped: Callable[[Predicted, npt.NDArray[np.intp], int], Drawn] | None = None
 
 
 def sums(weights: Floats, codes: npt.NDArray[np.intp], n_classes: int) -> Floats:

@@ -24,6 +24,9 @@ BATCH_CLIPS = 256
 BATCH_SECONDS = 300.0
 """A batch is full at either, padding included, unless the extractor says what it takes."""
 
+CONCURRENT_SECONDS = 1.0
+"""Of clips that are shorter on average, most of the work is Python's own, which threads only slow down."""
+
 READERS = 8
 """The most threads that decode."""
 
@@ -227,8 +230,9 @@ class _Engine:
         return frames, [samples.size / n_samples * seconds for samples in audios]
 
     def _called(self, audios: Sequence[Audio]) -> list[Frames]:
-        """Return what the extractor makes of a batch, in a thread per core if it allows that."""
-        if not getattr(self.extractor, "concurrent", False):
+        """Return what the extractor makes of a batch, in a thread per core if it allows and gains by that."""
+        mean = sum(samples.size for samples in audios) / len(audios) / self.rate
+        if mean < CONCURRENT_SECONDS or not getattr(self.extractor, "concurrent", False):
             return list(self.extractor.embed(audios))
         n_threads = devices.threads()
         with ThreadPoolExecutor(n_threads) as workers:

@@ -13,7 +13,7 @@ from bench import registry, views
 from bench.cache import Cache, Embedded
 from bench.extractors.mfcc import DELTA_WIDTH, HOP, N_FFT, N_MELS, WINDOW
 from bench.runner.embedding import embed
-from bench.types import Clip, Spec, View
+from bench.types import Clip, Spec, Usage, View
 
 torch = pytest.importorskip("torch", reason="needs the extra 'neural'")
 import transformers  # noqa: E402
@@ -171,14 +171,17 @@ def test_a_warm_cache_is_read_in_no_time(benchmark, tmp_path: Path):
     cache = Cache(str(tmp_path))
     for part in range(20):
         rows = {
-            f"{part * 500 + row:032x}": Embedded(rng.standard_normal((1, 4, 768), dtype=np.float32), 1.0, 1.0)
+            f"{part * 500 + row:032x}": Embedded(
+                rng.standard_normal((1, 4, 768), dtype=np.float32), 1.0, Usage(1.0, 1.0, 1.0)
+            )
             for row in range(500)
         }
         cache.write("a", rows)
 
     def read() -> np.ndarray:
-        kept = cache.read("a")
-        return views.select([kept[f"{row:032x}"].statistics for row in range(10_000)], View(pool="mean"))
+        names = [f"{row:032x}" for row in range(10_000)]
+        kept = cache.read("a", names)
+        return views.select([kept[name].statistics for name in names], View(pool="mean"))
 
     assert benchmark(read).shape == (10_000, 768)
     assert benchmark.stats.stats.min < 0.5

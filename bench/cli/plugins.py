@@ -1,0 +1,75 @@
+"""Commands for authors of plugins: check."""
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.cli import shared
+
+if TYPE_CHECKING:
+    from bench.testing import Check
+
+
+@click.command()
+@click.argument("name")
+def check(name: str) -> None:
+    """Check that the extractor, head, data set or task NAME keeps the rules of its kind."""
+    import time
+
+    from tabulate import tabulate
+
+    rows, n_broken = [], 0
+    for rule in _rules(name):
+        start, why = time.perf_counter(), ""
+        try:
+            rule()
+        except AssertionError as error:
+            why = str(error)
+            n_broken += 1
+        rows.append(
+            [rule.name, "broken" if why else "kept", f"{time.perf_counter() - start:.2f}", why or rule.rule]
+        )
+    click.echo(tabulate(rows, ["check", "", "s", "rule"], maxcolwidths=[None, None, None, 80]))
+    click.echo(f"{name}: {f'{n_broken} of {len(rows)} rules broken' if n_broken else 'keeps every rule'}")
+    sys.exit(1 if n_broken else 0)
+
+
+def _rules(name: str) -> Sequence["Check"]:
+    """Return the checks of what a name stands for."""
+    from bench import registry, runner, testing, weights
+
+    declared = registry.load()
+    if name in declared.tasks:
+        return testing.check_task(declared.tasks[name])
+    if name in declared.cards or Path(name).exists():
+        return testing.check_dataset(lambda: runner.open_dataset(name, declared, shared.home()))
+    if name in declared.heads or (name not in declared.extractors and _is_head(name)):
+        head = registry.resolve("head", name, declared.heads)
+        return testing.check_head(lambda: registry.build(head))
+    spec = registry.resolve("extractor", name, declared.extractors)
+    if spec.weights:
+        spec = dataclasses.replace(
+            spec, params={**spec.params, "checkpoint": str(weights.locate(spec.weights))}
+        )
+    return testing.check_extractor(lambda: registry.build(spec))
+
+
+def _is_head(name: str) -> bool:
+    """Return whether what a file or an import path names has `fit`."""
+    import importlib
+
+    from bench import registry
+
+    spec = registry.undeclared("head", name)
+    if spec is None:
+        return False
+    registry.identity(spec)  # makes it importable, or says why it is not
+    module, _, attribute = spec.factory.partition(":")
+    return hasattr(getattr(importlib.import_module(module), attribute, None), "fit")
+
+
+COMMANDS = (check,)
