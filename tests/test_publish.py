@@ -67,6 +67,9 @@ def test_a_name_that_means_two_things_is_refused(runs, tmp_path: Path):
     other.write_run(run)
     with pytest.raises(UsageError, match=r"'spectral' is not the same in both \(code\)"):
         report.write(runs["b"], other, folder=tmp_path)
+    run["identities"]["spectral"] = {}  # it was not installed there
+    other.write_run({**run, "cells": []})
+    assert "spectral" in report.write(runs["b"], other, folder=tmp_path).text
 
 
 def test_every_format_holds_every_row(runs, tmp_path: Path):
@@ -124,6 +127,14 @@ def test_a_publication_is_updated_in_place_and_keeps_its_baseline(runs, bench, t
     assert vanished.exit_code == 1
     assert "**vanished**" in vanished.output
     assert "new" in vanished.output
+
+
+def test_a_readme_that_is_no_leaderboard_is_not_overwritten(runs, bench, tmp_path: Path):
+    (tmp_path / "README.md").write_text("# My project")
+    done = bench("report", runs["a"].out, "--publish", tmp_path)
+    assert done.exit_code == 2
+    assert "README.md: is no leaderboard, and would be lost" in done.output
+    assert (tmp_path / "README.md").read_text() == "# My project"
 
 
 def test_another_split_is_not_comparable(runs, bench):

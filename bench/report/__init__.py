@@ -95,14 +95,15 @@ def write(
     for name in formats:
         registry.find("format", name, FORMATS)
     found = tables(stores, metrics)
-    labels = {table.dataset: list(table.labels().columns) for table in found if by}
+    labels = {table.stem: list(table.labels().columns) for table in found if by}
     for column in by:
         if not any(column in names for names in labels.values()):
-            known = "; ".join(f"{name} has {', '.join(names[1:])}" for name, names in labels.items())
+            named = {table.dataset: ", ".join(labels[table.stem][1:]) for table in found}
+            known = "; ".join(f"{name} has {columns}" for name, columns in named.items())
             raise UsageError(f"--by {column}: there is no such label column; {known}")
     writer = _Writer(folder or stores[0].out)
     for table in found:
-        columns = [column for column in by if table.rows and column in labels[table.dataset]]
+        columns = [column for column in by if table.rows and column in labels[table.stem]]
         writer.add(table, columns)
     ranking = across.ranking(found)
     if ranking:
@@ -139,11 +140,14 @@ def publish(*stores: Store, folder: Path, formats: Sequence[str] = ("md",), **as
     Raises
     ------
     UsageError
-        As of `write`.
+        As of `write`; or if the folder has a README.md that is no leaderboard.
     """
+    readme = folder / "README.md"
+    if readme.exists() and not readme.read_text(encoding="utf-8").startswith(leaderboard.TITLE):
+        raise UsageError(f"{readme}: is no leaderboard, and would be lost; publish to a folder of its own")
     written = write(*stores, folder=folder, formats=["md", "csv", *formats], **asked)
     markdown, *others = written.paths
-    paths = [markdown.rename(folder / "README.md"), *others]
+    paths = [markdown.replace(readme), *others]
     for kind in ("figures", "confusion"):
         for path in (folder / kind).glob("*.png"):
             if path not in paths:

@@ -12,6 +12,8 @@ from bench.report.tables import Row, Table
 from bench.store import Store
 from bench.types import BASELINE, Result, Score
 
+TITLE = "# Leaderboard"
+
 FEW_GROUPS = 20
 """Below it, what the groups say of others is rough."""
 
@@ -20,7 +22,7 @@ FEW_GROUPS_OF_A_CLASS = 5
 
 def head(stores: Sequence[Store], tables: Sequence[Table]) -> str:
     """Return the top of the leaderboard: what ran, how to read it, and the best of every table."""
-    lines = ["# Leaderboard", ""]
+    lines = [TITLE, ""]
     for run in (store.run() for store in stores):
         if run["command"]:
             lines += [f"Made by `{run['command']}` with audio-embedding-bench {run['env']['bench']}.", ""]

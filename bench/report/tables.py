@@ -188,6 +188,8 @@ def _refuse_other_meanings(stores: Sequence[Store]) -> None:
     known: dict[str, tuple[Store, Any]] = {}
     for store in stores:
         for name, identity in store.run()["identities"].items():
+            if not identity:  # it could not run, so that nothing here is of it
+                continue
             first, same = known.setdefault(name, (store, identity))
             if identity != same:
                 differs = some([key for key in {*identity, *same} if identity.get(key) != same.get(key)])
