@@ -133,24 +133,44 @@ def load(user_root: Path | None = None) -> Registry:
         for path in sorted((root / "datasets").glob("*.toml")):
             _add(cards, card(path), path)
     for kind, declared in specs.items():
-        declared |= {spec.name: spec for spec in _installed(kind)}
+        for found in _installed(f"{kind}s"):
+            requires, about = (found.distribution,), found.about
+            declared[found.name] = Spec(
+                kind,
+                found.name,
+                found.factory,
+                requires=requires,
+                about=about,
+                place=found.place,
+                offered=False,
+            )
+    for found in _installed("datasets"):
+        params = {"factory": found.factory}
+        cards[found.name] = Card(found.name, "function", found.version, found.about, found.place, params)
     return Registry(specs["extractor"], specs["head"], specs["reducer"], tasks, cards)
 
 
-def _installed(kind: Kind) -> Iterator[Spec]:
-    """Yield what installed distributions have as entry points, as DISTRIBUTION/NAME; none runs unasked."""
-    for entry in importlib.metadata.entry_points(group=f"bench.{kind}s"):
+@dataclass(frozen=True, slots=True)
+class _Installed:
+    """An entry point of an installed distribution, which nothing imports yet."""
+
+    name: str
+    factory: str
+    distribution: str
+    version: str
+    about: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.distribution} {self.version}"
+
+
+def _installed(kinds: str) -> Iterator[_Installed]:
+    """Yield what installed distributions bring of a kind, as DISTRIBUTION/NAME."""
+    for entry in importlib.metadata.entry_points(group=f"bench.{kinds}"):
         if entry.dist is not None:
-            name = entry.dist.name
-            yield Spec(
-                kind,
-                f"{name}/{entry.name}",
-                entry.value,
-                requires=(name,),
-                about=entry.dist.metadata["Summary"] or "",
-                place=f"{name} {entry.dist.version}",
-                offered=False,
-            )
+            own, about = entry.dist.name, entry.dist.metadata["Summary"] or ""
+            yield _Installed(f"{own}/{entry.name}", entry.value, own, entry.dist.version, about)
 
 
 def card(path: Path) -> Card:

@@ -1,4 +1,4 @@
-"""Commands for authors of plugins: check."""
+"""Commands for authors of plugins: check, new."""
 
 import dataclasses
 import sys
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli import shared
+
+KINDS = ("extractor", "head", "dataset")
 
 if TYPE_CHECKING:
     from bench.testing import Check
@@ -72,4 +74,16 @@ def _is_head(name: str) -> bool:
     return hasattr(getattr(importlib.import_module(module), attribute, None), "fit")
 
 
-COMMANDS = (check,)
+@click.command()
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("name")
+def new(kind: str, name: str) -> None:
+    """Write the package of a plugin, NAME, ready to install and to publish: with an entry point and tests."""
+    from bench import scaffold
+
+    for path in scaffold.create(kind, name, Path()):
+        click.echo(f"wrote {path}")
+    click.echo(f"now: pip install -e './{name}[test]' && bench check {name}/{name.replace('-', '_')}")
+
+
+COMMANDS = (check, new)

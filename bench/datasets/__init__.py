@@ -1,10 +1,13 @@
 """Datasets: a card's name, a folder or a manifest -> a table of labelled clips, and its splits."""
 
 import dataclasses
+import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+
+import pandas as pd
 
 from bench.datasets import audiofolder, demo, fetch, files, folder, librispeech, manifest, mixture
 from bench.datasets.join import join
@@ -33,11 +36,22 @@ def from_card(card: Card, home: Path) -> Dataset:
     made = _call(card, "params", KINDS[card.kind], card, home, **card.params)
     return dataclasses.replace(
         made,
-        name=card.name,
+        name=card.name.replace("/", "."),  # files are called after it
         version=card.version,
         synthetic=card.synthetic or made.synthetic,
         fixed={path.stem: path for path in sorted(Path(card.place).with_suffix("").glob("*.csv"))},
     )
+
+
+def from_table(table: pd.DataFrame, name: str) -> Dataset:
+    """Return the dataset of a table as of a manifest; its paths are relative to the working folder.
+
+    Raises
+    ------
+    UsageError
+        As of `manifest.load`.
+    """
+    return manifest.of_table(table.reset_index(drop=True), Path.cwd() / name, name)
 
 
 def from_path(path: Path, label: str) -> Dataset:
@@ -85,6 +99,19 @@ def _demo(card: Card, home: Path) -> Dataset:
     except OSError as error:
         reason = f"cannot be written ({error.strerror}); set BENCH_CACHE to another folder"
         raise UsageError(f"{home}: {reason}") from error
+
+
+def _function(card: Card, home: Path, factory: str) -> Dataset:
+    """Return the dataset of what a distribution's function returns: a path, or a table as of a manifest."""
+    module, _, attribute = factory.partition(":")
+    try:
+        made = getattr(importlib.import_module(module), attribute)()
+    except Exception as error:  # whatever a plugin raises is its own
+        why = " ".join(str(error).split())
+        raise UsageError(f"{card.place}: data set '{card.name}': {type(error).__name__}: {why}") from error
+    if isinstance(made, pd.DataFrame):
+        return from_table(made, card.name)
+    return from_path(Path(made), "class")
 
 
 def _base(card: Card, home: Path) -> Path:
@@ -178,6 +205,7 @@ def _finished(
 
 KINDS: Mapping[str, Callable[..., Dataset]] = {
     "demo": _demo,
+    "function": _function,
     "path": _path,
     "files": _files,
     "mixture": _mixture,

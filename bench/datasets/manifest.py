@@ -35,7 +35,19 @@ def load(path: Path) -> Dataset:
         If the file cannot be parsed, lacks the column `path`, or has a row without a path, with a window that
         is no number, or listed twice: the message names the line.
     """
-    table = read_table(path)
+    return of_table(read_table(path), path, str(path))
+
+
+def of_table(table: pd.DataFrame, path: Path, source: str) -> Dataset:
+    """Return the dataset of a manifest's rows, as `load` does.
+
+    Parameters
+    ----------
+    path : Path
+        What its paths are relative to the folder of, and what it is called after.
+    source : str
+        Where it is described.
+    """
     named = next((name for name in PATHS if name in table), None)
     if named is None:
         raise UsageError(
@@ -55,7 +67,7 @@ def load(path: Path) -> Dataset:
         table["clip"] = _clip_ids(table)
     places = {name: str(path.parent / name) for name in table["path"].unique()}
     table["path"] = table["path"].map(places)
-    return dataset(table, name=path.stem, source=str(path))
+    return dataset(table, name=path.stem, source=source)
 
 
 def _seconds(column: "pd.Series[str]") -> "pd.Series[float]":

@@ -93,7 +93,7 @@ def open_dataset(text: str, declared: Registry, home: Path, label: str = FOLDER_
         raise UsageError(f"--datasets {text}: is a data set and a folder here; write ./{text} for the folder")
     if path.suffix == ".toml":
         return datasets.from_card(registry.card(path), home)
-    if path.exists() or path.suffix or len(path.parts) > 1:
+    if text not in declared.cards and (path.exists() or path.suffix or len(path.parts) > 1):
         return datasets.from_path(path, label)
     return datasets.from_card(registry.find("data set", text, declared.cards), home)
 

@@ -1,0 +1,80 @@
+"""The packages of `bench new`, installed and tested as they come."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from bench import scaffold
+from bench.errors import UsageError
+
+PLUGINS = [("extractor", "my-features"), ("head", "my-head"), ("dataset", "my-clips")]
+
+
+def installed(site: Path, package: Path) -> None:
+    """Install a package into a folder of its own, without what it depends on."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    done = subprocess.run([*pip, "--target", str(site), str(package)], capture_output=True, text=True)
+    if "hatchling" in done.stderr:
+        pytest.skip("needs hatchling to build: pip install hatchling")
+    assert done.returncode == 0, done.stderr
+
+
+def called(site: Path, folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Return what a module does in a process that sees the folder of installed packages."""
+    environment = {**os.environ, "PYTHONPATH": str(site), "BENCH_CACHE": str(folder / "cache"), **more}
+    call = [sys.executable, "-m", *words]
+    return subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(("kind", "name"), PLUGINS)
+def test_a_package_is_installed_listed_checked_and_run_as_it_comes(
+    bench, digits: Path, tmp_path: Path, kind: str, name: str
+):
+    assert bench("new", kind, name).exit_code == 0
+    site, module = tmp_path / "site", name.replace("-", "_")
+    installed(site, tmp_path / name)
+    folder = tmp_path / "elsewhere"
+    for speaker in ("a", "b"):
+        for number in range(6):
+            path = folder / "wavs" / speaker / f"{number}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pitch = 0.05 * (1 + (speaker == "b")) + 0.001 * number
+            soundfile.write(path, 0.5 * np.sin(np.arange(8000) * pitch), 8000)
+    more = {module.upper(): str(folder / "wavs")}
+    own = called(
+        site, folder, "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path / name / "tests"), **more
+    )
+    assert own.returncode == 0, own.stdout
+    listed = called(site, folder, "bench", "list", f"{kind}s", **more)
+    assert f"{name}/{module}" in listed.stdout
+    checked = called(site, folder, "bench", "check", f"{name}/{module}", **more)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    asked = {"dataset": str(digits), "extractor": "mfcc-13", "head": "lda", kind: f"{name}/{module}"}
+    call = ["run", "--tasks", "speaker"]
+    for axis, value in asked.items():
+        call += [f"--{axis}s", value]
+    ran = called(site, folder, "bench", *call, **more)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    shown = f"{name}.{module}" if kind == "dataset" else f"{name}/{module}"
+    assert shown in ran.stdout
+    gone = called(folder, folder, "bench", *call, "--out", "other", **more)
+    assert gone.returncode == 2, "uninstalled, it is unknown"
+    assert f"'{name}/{module}'" in gone.stderr or "does not exist" in gone.stderr
+    assert shown in called(folder, folder, "bench", "report", "bench-out", **more).stdout
+
+
+@pytest.mark.parametrize("name", ["My-Features", "1a", "a b", "-a", "../a", "a_b"])
+def test_a_name_that_is_none_is_refused(name: str, tmp_path: Path):
+    with pytest.raises(UsageError, match="is no name for a distribution"):
+        scaffold.create("extractor", name, tmp_path)
+
+
+def test_nothing_is_overwritten(tmp_path: Path):
+    scaffold.create("extractor", "mine", tmp_path)
+    with pytest.raises(UsageError, match="is there already"):
+        scaffold.create("head", "mine", tmp_path)
