@@ -1,3 +1,19 @@
 """Benchmark audio embeddings and classifiers with splits that cannot leak."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.api import Results, run
+
+__all__ = ["Results", "__version__", "run"]
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Return `run` and `Results`, which load numerical libraries, when they are asked for."""
+    if name in {"Results", "run"}:
+        from bench import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'bench' has no attribute '{name}'")

@@ -32,6 +32,10 @@ def blocks(language: str) -> list[str]:
     )
 
 
+def extractor_blocks() -> list[str]:
+    return [block for block in blocks("python") if "class ZeroCrossings" in block]
+
+
 def options() -> set[str]:
     return {option for parameter in cli.main.commands["run"].params for option in parameter.opts}
 
@@ -39,7 +43,7 @@ def options() -> set[str]:
 def test_the_extractor_of_the_readme_runs_beside_mfcc(bench, home: Path, tmp_path: Path, monkeypatch):
     monkeypatch.setenv("BENCH_CACHE", str(home))
     (tmp_path / "registry").mkdir()
-    [code], [entry] = blocks("python"), [block for block in blocks("toml") if "ZeroCrossings" in block]
+    [code], [entry] = extractor_blocks(), [block for block in blocks("toml") if "ZeroCrossings" in block]
     (tmp_path / "mine.py").write_text(code)
     [command] = [line for block in blocks("bash") for line in block.splitlines() if "ZeroCrossings" in line]
     done = bench(*shlex.split(command)[1:])
@@ -52,13 +56,25 @@ def test_the_extractor_of_the_readme_runs_beside_mfcc(bench, home: Path, tmp_pat
 
 
 def test_the_tests_of_the_docs_pass(tmp_path: Path):
-    [code] = blocks("python")
+    [code] = extractor_blocks()
     [checks] = re.findall(r"^```python\n(.*?)^```", PLUGINS, re.MULTILINE | re.DOTALL)
     (tmp_path / "mine.py").write_text(code)
     (tmp_path / "test_mine.py").write_text(checks)
     call = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"]
     done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True)
     assert "15 passed" in done.stdout, done.stdout
+
+
+def test_the_notebook_runs(home: Path, tmp_path: Path, monkeypatch):
+    client = pytest.importorskip("nbclient", reason="needs nbclient and ipykernel")
+    pytest.importorskip("ipykernel", reason="needs ipykernel")
+    nbformat = pytest.importorskip("nbformat")
+    monkeypatch.setenv("BENCH_CACHE", str(home))
+    book = nbformat.read(ROOT / "docs" / "notebook.ipynb", as_version=4)
+    client.NotebookClient(book, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    shown = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
+    kinds = {kind for output in shown if "data" in output for kind in output["data"]}
+    assert {"text/markdown", "text/html", "image/png"} <= kinds, "leaderboards, tables, a figure"
 
 
 def test_the_head_of_the_docs_runs(bench, digits: Path):

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from bench import places
 from bench.cli import shared
 
 KINDS = ("datasets", "tasks", "extractors", "heads", "reducers", "metrics")
@@ -48,7 +49,7 @@ def fetch(names: tuple[str, ...]) -> None:
             continue
         card = declared.cards[name]
         with progress.observer() as observer:
-            folder = datasets.fetch.fetch(card, shared.home(), observer.downloaded)
+            folder = datasets.fetch.fetch(card, places.home(), observer.downloaded)
         click.echo(f"{card.name}: {folder} ({card.licence})")
         if not all("hash" in file for file in card.files):
             click.echo(f"{card.name}: the card knows no checksum of it, so none was compared", err=True)
@@ -66,7 +67,7 @@ def embed(dataset: str, out: Path, **asked: Any) -> None:
     """Write the embeddings of DATASET themselves, a row per clip, extractor and view, for use elsewhere."""
     from bench import progress, registry, runner
 
-    request = runner.Request(datasets=(dataset,), home=shared.home(), **asked)
+    request = runner.Request(datasets=(dataset,), home=places.home(), **asked)
     with progress.observer() as observer:
         n_rows = runner.export(request, registry.load(), shared.cache(), observer, out)
     click.echo(f"wrote {out}: {n_rows} rows")
@@ -129,7 +130,7 @@ def data_check(dataset: str, as_json: bool) -> None:
     from bench import datacheck, registry, runner
 
     declared = registry.load()
-    found = datacheck.check(runner.open_dataset(dataset, declared, shared.home()), declared.tasks.values())
+    found = datacheck.check(runner.open_dataset(dataset, declared, places.home()), declared.tasks.values())
     click.echo(json.dumps(dataclasses.asdict(found), indent=2) if as_json else datacheck.text(found))
 
 
@@ -152,7 +153,7 @@ def data_split(dataset: str, task: str, split: str, by: str, out: Path) -> None:
     declared = registry.load()
     found = registry.find("task", task, declared.tasks)
     table = runner.split_table(
-        runner.open_dataset(dataset, declared, shared.home(), found.target), found, split, by
+        runner.open_dataset(dataset, declared, places.home(), found.target), found, split, by
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(out, index=False)
@@ -183,7 +184,7 @@ def _entries(kind: str | None) -> Iterator[Mapping[str, str]]:
             if (
                 name == "datasets"
                 and (value.files or value.obtain)
-                and not value.folder(shared.home()).is_dir()
+                and not value.folder(places.home()).is_dir()
             ):
                 missing = f"bench fetch {value.name}"
             about = _scored(value) if name == "metrics" else value.about

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli import shared
+from bench import places
 
 KINDS = ("extractor", "head", "dataset")
 
@@ -48,7 +48,7 @@ def _rules(name: str) -> Sequence["Check"]:
     if name in declared.tasks:
         return testing.check_task(declared.tasks[name])
     if name in declared.cards or Path(name).exists():
-        return testing.check_dataset(lambda: runner.open_dataset(name, declared, shared.home()))
+        return testing.check_dataset(lambda: runner.open_dataset(name, declared, places.home()))
     if name in declared.heads or (name not in declared.extractors and _is_head(name)):
         head = registry.resolve("head", name, declared.heads)
         return testing.check_head(lambda: registry.build(head))

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import click
 
+from bench import places
 from bench.cli import shared
 from bench.errors import UsageError
 
@@ -197,7 +198,7 @@ def run(
     from bench.store import Store
 
     store = Store(out)
-    request = runner.Request(home=shared.home(), command=shared.command(), **asked)
+    request = runner.Request(home=places.home(), command=shared.command(), **asked)
     sent = trackers.opened(track)
     plan = runner.plan(request, registry.load())
     if dry_run:
@@ -222,7 +223,7 @@ def audit(out: Path) -> None:
     from bench import runner
     from bench.store import Store
 
-    _exit_with(out, runner.audit(Store(out), shared.home()), "verified")
+    _exit_with(out, runner.audit(Store(out), places.home()), "verified")
 
 
 @click.command()
@@ -240,7 +241,7 @@ def rerun(run_json: Path, out: Path | None) -> None:
     if now.out == then.out:
         raise UsageError(f"--out {now.out}: holds the run itself; expected another folder")
     described = then.run()
-    request = runner.request_of(described, shared.home())
+    request = runner.request_of(described, places.home())
     with contextlib.chdir(described["folder"]), now.writing(), progress.observer() as observer:
         plan = runner.plan(request, registry.load())
         runner.run(plan, request, now, shared.cache(), observer)

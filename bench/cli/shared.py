@@ -1,12 +1,11 @@
 """What several commands share: errors in one line, lists on the command line, places."""
 
-import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench import places
 from bench.devices import PRECISIONS, RUNTIMES
 from bench.errors import BenchError
 
@@ -106,21 +105,11 @@ def print_report(written: Any) -> None:
         click.echo(f"wrote {path}")
 
 
-def home() -> Path:
-    """Return the folder for corpora that are made here, and for the cache unless that is a URL."""
-    import platformdirs
-
-    asked = os.environ.get("BENCH_CACHE", "")
-    folder = asked if asked and "://" not in asked else platformdirs.user_cache_dir("audio-embedding-bench")
-    return Path(folder).absolute()
-
-
 def cache() -> "Cache":
-    """Return the cache, in the folder or at the URL that BENCH_CACHE says."""
+    """Return the cache."""
     from bench.cache import Cache
 
-    asked = os.environ.get("BENCH_CACHE", "")
-    return Cache(asked if "://" in asked else str(home()))
+    return Cache(places.cache_root())
 
 
 def command() -> str:

@@ -79,7 +79,7 @@ def as_json(tables: Sequence[Table]) -> str:
     return json.dumps(content(tables), indent=2, ensure_ascii=False) + "\n"
 
 
-def as_csv(tables: Sequence[Table]) -> str:
+def frame(tables: Sequence[Table]) -> pd.DataFrame:
     """Return a line per row of every table, and per cell that has none."""
     lines: list[Mapping[str, Any]] = []
     for table in content(tables)["tables"]:
@@ -97,9 +97,12 @@ def as_csv(tables: Sequence[Table]) -> str:
                 | {"metric": table["metric"], **scores, **cost}
             )
         lines += [{**shared, **other, "seeds": other["seed"]} for other in table["others"]]
-    return str(
-        pd.DataFrame(lines).drop(columns="seed", errors="ignore").to_csv(index=False, lineterminator="\n")
-    )
+    return pd.DataFrame(lines).drop(columns="seed", errors="ignore")
+
+
+def as_csv(tables: Sequence[Table]) -> str:
+    """Return the lines of `frame`."""
+    return str(frame(tables).to_csv(index=False, lineterminator="\n"))
 
 
 def as_latex(tables: Sequence[Table]) -> str:
@@ -109,7 +112,7 @@ def as_latex(tables: Sequence[Table]) -> str:
         if not table.rows:
             continue
         names = list(dict.fromkeys(name for row in table.rows for name in row.scores))
-        frame = pd.DataFrame(
+        shown = pd.DataFrame(
             [
                 {
                     "extractor": "any" if row.first.head == BASELINE else row.first.extractor,
@@ -122,7 +125,7 @@ def as_latex(tables: Sequence[Table]) -> str:
         )
         bold = ["font-weight: bold" if row.standing.tied else "" for row in table.rows]
         style = (
-            frame.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis="columns")
+            shown.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis="columns")
         )
         style = style.apply(lambda column, bold=bold: bold, subset=[table.main])
         caption = f"{table.task} on {table.title}".translate(LATEX)
