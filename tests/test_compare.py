@@ -149,7 +149,7 @@ def test_costs_are_gated_as_factors():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("acuracy:0.02", "did you mean 'accuracy'"),
+        ("accurac:0.02", "did you mean 'accuracy'"),
         ("accuracy", "expected accuracy:AMOUNT"),
         ("accuracy:-1", "expected accuracy:AMOUNT"),
         ("extract_s:0.5", "expected extract_s:FACTORx"),
