@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import io
+import sys
+import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,11 +95,14 @@ def run(
 
 def _with(declared: Registry, specs: Sequence[Spec]) -> Registry:
     """Return a registry that has some specs besides."""
-    extractors = {spec.name: spec for spec in specs if spec.kind == "extractor"}
-    heads = {spec.name: spec for spec in specs if spec.kind == "head"}
-    return replace(
-        declared, extractors={**declared.extractors, **extractors}, heads={**declared.heads, **heads}
-    )
+    known: dict[Kind, dict[str, Spec]] = {
+        "extractor": dict(declared.extractors),
+        "head": dict(declared.heads),
+    }
+    for spec in specs:
+        if known[spec.kind].setdefault(spec.name, spec) is not spec:
+            raise UsageError(f"{spec.place}: two are called '{spec.name}'; give one of them another name")
+    return replace(declared, extractors=known["extractor"], heads=known["head"])
 
 
 def _dataset(given: str | Path | pd.DataFrame, out: Path, number: int) -> str:
@@ -121,7 +126,7 @@ def _spec(kind: Kind, given: Any) -> Spec:
         name = " ".join(str(given).split()).replace("+", "")
         factory = f"{made.__module__}:{made.__qualname__}"
         found = registry.undeclared(kind, factory)
-        params = given.get_params(deep=False)
+        params = {name: value for name, value in given.get_params(deep=False).items() if value is not None}
         try:
             digest(params)
         except TypeError as error:
@@ -144,14 +149,20 @@ def _spec(kind: Kind, given: Any) -> Spec:
 
 
 def _outside(function: Any) -> list[str]:
-    """Return what a function uses that neither its own source nor an imported module says."""
+    """Return what a function uses that neither its own source nor an installed module says."""
     used = inspect.getclosurevars(function)
-    own = function.__module__
-    return [
-        name
+    names = {
+        name: value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", "__main__")
         for name, value in {**used.nonlocals, **used.globals}.items()
-        if not inspect.ismodule(value) and getattr(value, "__module__", own) == own
-    ]
+    }
+    return [name for name, module in names.items() if not _is_installed(str(module))]
+
+
+def _is_installed(module: str) -> bool:
+    """Return whether a module is Python's own or an installed one, which its version tells apart."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    places = [sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")]
+    return module in sys.builtin_module_names or any(Path(file or "").is_relative_to(each) for each in places)
 
 
 class Here:

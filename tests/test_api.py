@@ -77,6 +77,8 @@ def test_what_cannot_be_run_is_said(digits: Path, tmp_path: Path, monkeypatch):
 
     with pytest.raises(UsageError, match="louder: uses gain, loudness from outside"):
         bench.run(**{**asked, "extractors": [louder]})
+    with pytest.raises(UsageError, match="extractors: two are called 'loudness'"):
+        bench.run(**{**asked, "extractors": [loudness, loudness]})
     peaks = Peaks()
     peaks.window = np.hanning(9)
     with pytest.raises(UsageError, match="Peaks: its source is not known, or it holds more than numbers"):
