@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,17 @@ def real() -> Path:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a cache that the whole session shares, so that the demo corpus is made once."""
     return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def _plugins_of_one_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget the modules that a test wrote: the next one's may have the same names."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if "/pytest-of-" in (getattr(sys.modules[name], "__file__", None) or ""):
+            del sys.modules[name]
 
 
 @pytest.fixture

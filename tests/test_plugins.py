@@ -27,14 +27,6 @@ class Nearest(KNeighborsClassifier):
 """
 
 
-@pytest.fixture(autouse=True)
-def _forget(monkeypatch):
-    """Import the modules of each test anew."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    for name in ("mine_here", "their_plugin"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-
-
 def test_a_file_and_an_import_path_are_a_name(bench, digits: Path):
     Path("lib").mkdir()
     Path("lib", "mine_here.py").write_text(MINE)
