@@ -78,7 +78,7 @@ def test_every_format_holds_every_row(runs, tmp_path: Path):
     content = json.loads((tmp_path / "leaderboard.json").read_text())
     jsonschema.validate(content, SCHEMA)
     [table] = content["tables"]
-    read = pd.read_csv(tmp_path / "leaderboard.csv")
+    read = pd.read_csv(tmp_path / "leaderboard.csv", float_precision="round_trip")
     assert read["accuracy"].tolist() == [row["scores"]["accuracy"]["value"] for row in table["rows"]]
     assert read["extract_s"].notna().all()
     known = {result.key: result for result in runs["a"].planned()}
