@@ -179,6 +179,15 @@ def test_windows_of_a_file_are_one_recording(tmp_path: Path):
     assert dataset.table["recording"].nunique() == 2
 
 
+def test_recordings_are_called_alike_wherever_they_lie(tmp_path: Path):
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    text = "path,speaker\na/1.wav,x\na/2.wav,x\nb/1.wav,y\n"
+    here, there = (open_(write(tmp_path / name, text)) for name in ("here", "there"))
+    assert here.table["recording"].tolist() == ["a/1.wav", "a/2.wav", "b/1.wav"]
+    assert there.table["recording"].tolist() == here.table["recording"].tolist()
+
+
 def test_windows_late_in_a_long_file_have_names_of_their_own(tmp_path: Path):
     dataset = open_(write(tmp_path, "path,start\na.wav,36000.25\na.wav,36000.26\n"))
     assert dataset.table["clip"].tolist() == ["a.wav#36000.25", "a.wav#36000.26"]

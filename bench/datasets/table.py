@@ -1,5 +1,6 @@
 """From rows of clips to a `Dataset` that keeps every promise of its type."""
 
+import os
 from typing import Any
 
 import pandas as pd
@@ -30,7 +31,10 @@ def dataset(table: pd.DataFrame, name: str, source: str, **more: Any) -> Dataset
     full = table.astype(dict.fromkeys(other, str))
     full[numbers] = full[numbers].astype(float)
     if "recording" not in full:
-        full["recording"] = full["path"]
+        # Without the folder that all are in: a group's name is part of every key, wherever the audio lies.
+        paths = full["path"].unique().tolist()
+        folder = os.path.commonprefix(paths).rpartition("/")[0]  # noqa: RUF071  # cut at a folder
+        full["recording"] = full["path"].str.removeprefix(f"{folder}/")
     made = Dataset(name=name, table=full, source=source, **more)
     for columns in (["path", *kept], ["clip"]):
         _refuse_duplicates(made, columns)
