@@ -159,10 +159,10 @@ def _outside(function: Any) -> list[str]:
 
 
 def _is_installed(module: str) -> bool:
-    """Return whether a module is Python's own or an installed one, which its version tells apart."""
-    file = getattr(sys.modules.get(module), "__file__", None)
-    places = [sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")]
-    return module in sys.builtin_module_names or any(Path(file or "").is_relative_to(each) for each in places)
+    """Return whether a module is Python's own or an installed one."""
+    path = Path(getattr(sys.modules.get(module), "__file__", None) or "")
+    own = module in sys.builtin_module_names or path.is_relative_to(sysconfig.get_path("stdlib"))
+    return own or registry.is_installed(path)
 
 
 class Here:
@@ -277,9 +277,7 @@ class Results:
         for plot, table in zip(plots, shown, strict=False):
             for place, row in enumerate(table.rows):
                 score = row.scores[table.main]
-                low = score.value if score.low is None else score.low
-                high = score.value if score.high is None else score.high
-                plot.plot([low, high], [place, place], color="gray")
+                plot.plot(score.bounds, [place, place], color="gray")
                 plot.plot(score.value, place, "o", color="tab:blue" if row.standing.tied else "gray")
             plot.set_yticks(range(len(table.rows)), [table.name(row) for row in table.rows], parse_math=False)
             plot.invert_yaxis()

@@ -157,6 +157,20 @@ def compare(metric: Metric, a: Predicted, b: Predicted, group: Labels, seed: int
     return Comparison(found, permutation(metric, a, b, group, seed=seed), mcnemar(a, b))
 
 
+def paired(metric: Metric, a: pd.DataFrame, b: pd.DataFrame) -> Comparison | None:
+    """Return how two rows' predictions differ on the clips that both were tested on.
+
+    None of one group, or if one of them lacks what the metric needs.
+    """
+    a, b = a.set_index("clip"), b.set_index("clip")
+    common = a.index.intersection(b.index, sort=False)
+    shared = [name for name in a.columns if name in b.columns]
+    first, second = Predicted.of(a.loc[common, shared]), Predicted.of(b.loc[common, shared])
+    group = a.loc[common, "group"].to_numpy(str)
+    known = metric.needs in first.given and metric.needs in second.given
+    return compare(metric, first, second, group) if known and len(np.unique(group)) > 1 else None
+
+
 def _chances(differences: Floats, samples: Floats, n_groups: int) -> list[float]:
     """Return the two-sided p of differences by the spread of their draws, shape=(n_differences, n_draws).
 

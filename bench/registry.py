@@ -17,8 +17,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import bench
 from bench.errors import PluginError, UnavailableError, UsageError
-from bench.types import Card, Kind, Spec, Task
+from bench.types import Card, Kind, Spec, Task, digest
 
 DISTRIBUTION = "audio-embedding-bench"
 
@@ -132,19 +133,19 @@ def load(user_root: Path | None = None) -> Registry:
             _add(tasks, _value(Task, {"name": name, "place": str(path)}, entry), path)
         for path in sorted((root / "datasets").glob("*.toml")):
             _add(cards, card(path), path)
+    entries = importlib.metadata.entry_points()  # reads every distribution: once
     for kind, declared in specs.items():
-        for found in _installed(f"{kind}s"):
-            requires, about = (found.distribution,), found.about
+        for found in _installed(entries, f"{kind}s"):
             declared[found.name] = Spec(
                 kind,
                 found.name,
                 found.factory,
-                requires=requires,
-                about=about,
+                requires=(found.distribution,),
+                about=found.about,
                 place=found.place,
                 offered=False,
             )
-    for found in _installed("datasets"):
+    for found in _installed(entries, "datasets"):
         params = {"factory": found.factory}
         cards[found.name] = Card(found.name, "function", found.version, found.about, found.place, params)
     return Registry(specs["extractor"], specs["head"], specs["reducer"], tasks, cards)
@@ -165,9 +166,9 @@ class _Installed:
         return f"{self.distribution} {self.version}"
 
 
-def _installed(kinds: str) -> Iterator[_Installed]:
+def _installed(entries: Any, kinds: str) -> Iterator[_Installed]:
     """Yield what installed distributions bring of a kind, as DISTRIBUTION/NAME."""
-    for entry in importlib.metadata.entry_points(group=f"bench.{kinds}"):
+    for entry in entries.select(group=f"bench.{kinds}"):
         if entry.dist is not None:
             own, about = entry.dist.name, entry.dist.metadata["Summary"] or ""
             yield _Installed(f"{own}/{entry.name}", entry.value, own, entry.dist.version, about)
@@ -305,6 +306,11 @@ def identity(spec: Spec) -> Mapping[str, Any]:
     }
 
 
+def key(identity: Mapping[str, Any], version: str = bench.__version__) -> str:
+    """Return the digest of an identity, made by some version of this package."""
+    return digest({**identity, "bench": version})
+
+
 def _code(spec: Spec, module: str) -> list[str]:
     """Return the SHA-256 of a module's file and of those beside it that it imports; none of no Python.
 
@@ -322,12 +328,16 @@ def _code(spec: Spec, module: str) -> list[str]:
         raise PluginError(f"{spec.kind} '{spec.name}': {own} is hidden by {first}; give it another name")
     package = module if first.name == "__init__.py" else module.rpartition(".")[0]
     files = [first] if first.suffix == ".py" else []
-    installed = any(first.is_relative_to(sysconfig.get_path(name)) for name in ("purelib", "platlib"))
-    for path in files if not installed else ():  # it grows as imports are found
+    for path in files if not is_installed(first) else ():  # it grows as imports are found
         beside = (path.with_name(f"{name}.py") for name in _imported(path, package))
         files += [each for each in beside if each.is_file() and each not in files]
     named = sorted(files, key=lambda path: path.name)
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in named]
+
+
+def is_installed(path: Path) -> bool:
+    """Return whether a file is of an installed distribution, which its version tells apart."""
+    return any(path.is_relative_to(sysconfig.get_path(name)) for name in ("purelib", "platlib"))
 
 
 def _imported(path: Path, package: str) -> list[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from sklearn.base import clone
@@ -22,6 +22,8 @@ from bench import audio, views
 from bench.errors import BenchError, UsageError, some
 from bench.metrics import METRICS
 from bench.types import Audio, Dataset, Extractor, Frames, Head, Task
+
+T = TypeVar("T")
 
 Rule = Callable[[Any], None]
 
@@ -80,15 +82,19 @@ def _checks(rules: Sequence[Rule], subject: Any, expected: Mapping[str, str]) ->
     return [replace(check, expected=expected.get(check.name, "")) for check in checks]
 
 
-class _Extracting:
-    """An extractor's factory, one that it made, and clips."""
+class _Making(Generic[T]):
+    """A factory, and one that it made."""
 
-    def __init__(self, factory: Callable[[], Extractor]) -> None:
+    def __init__(self, factory: Callable[[], T]) -> None:
         self.factory = factory
 
     @cached_property
-    def made(self) -> Extractor:
+    def made(self) -> T:
         return self.factory()
+
+
+class _Extracting(_Making[Extractor]):
+    """An extractor's factory, one that it made, and clips."""
 
     def noise(self, seconds: float, seed: int = 0) -> Audio:
         n_samples = round(seconds * self.made.sample_rate)
@@ -378,31 +384,20 @@ def check_head(
     return _checks(HEAD, _Classifying(factory), expected_failures or {})
 
 
-class _Opening:
-    """A dataset's opener, and what it opens."""
-
-    def __init__(self, factory: Callable[[], Dataset]) -> None:
-        self.factory = factory
-
-    @cached_property
-    def made(self) -> Dataset:
-        return self.factory()
-
-
-def _has_clips(on: _Opening) -> None:
+def _has_clips(on: _Making[Dataset]) -> None:
     """It has clips, each with an id of its own."""
     ids = on.made.table["clip"]
     assert len(ids) > 0
     assert not ids.duplicated().any(), f"twice: {some(ids[ids.duplicated()].tolist())}"
 
 
-def _files_are_there(on: _Opening) -> None:
+def _files_are_there(on: _Making[Dataset]) -> None:
     """The file of every clip is there."""
     absent = [clip.id for clip in on.made.clips() if not clip.path.is_file()]
     assert not absent, f"absent: {some(absent)}"
 
 
-def _decodes(on: _Opening) -> None:
+def _decodes(on: _Making[Dataset]) -> None:
     """Every clip can be decoded, and holds finite samples."""
     broken = []
     for clip in on.made.clips():
@@ -413,13 +408,13 @@ def _decodes(on: _Opening) -> None:
     assert not broken, f"not decoded: {some(broken)}"
 
 
-def _labels_are_whole(on: _Opening) -> None:
+def _labels_are_whole(on: _Making[Dataset]) -> None:
     """Every clip has a value in every label column."""
     gaps = [name for name in on.made.labels if (on.made.table[name] == "").any()]
     assert not gaps, f"gaps in {some(gaps)}"
 
 
-def _opens_alike(on: _Opening) -> None:
+def _opens_alike(on: _Making[Dataset]) -> None:
     """Opened again, it is the same."""
     assert on.factory().table.equals(on.made.table)
 
@@ -431,7 +426,7 @@ def check_dataset(
     factory: Callable[[], Dataset], expected_failures: Mapping[str, str] | None = None
 ) -> list[Check]:
     """Return the rules of a dataset; parameters as of `check_extractor`."""
-    return _checks(DATASET, _Opening(factory), expected_failures or {})
+    return _checks(DATASET, _Making(factory), expected_failures or {})
 
 
 def _keeps_groups_apart(task: Task) -> None:

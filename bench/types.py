@@ -469,6 +469,12 @@ class Score:
     high: float | None = None
     folds: tuple[float, ...] = ()
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Return the interval; the value itself where there is none."""
+        low = self.value if self.low is None else self.low
+        return low, self.value if self.high is None else self.high
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:

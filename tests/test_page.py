@@ -162,7 +162,7 @@ def look(tmp_path: Path):
 @pytest.mark.parametrize("width", [400, 1280])
 def test_names_of_any_kind_are_safe_and_the_page_works(look, width: int):
     store, made = table(20, HOSTILE)
-    seen = look(page.text([store], [made], [], None), width)
+    seen = look(page.text([store], [made], {}, None), width)
     assert seen["errors"] == seen["console"] == seen["requests"] == []
     assert seen["title"] == "Leaderboard"
     assert seen["extractors"][: len(HOSTILE)] == HOSTILE
@@ -178,7 +178,7 @@ def test_names_of_any_kind_are_safe_and_the_page_works(look, width: int):
 
 def test_5000_rows_stay_responsive(look):
     store, made = table(5000, [f"extractor {n}" for n in range(4)])
-    seen = look(page.text([store], [made], [], None))
+    seen = look(page.text([store], [made], {}, None))
     assert seen["errors"] == seen["console"] == []
     assert len(seen["extractors"]) == 25, "a page of them at a time"
     assert seen["milliseconds"] < 3000, seen
@@ -186,4 +186,4 @@ def test_5000_rows_stay_responsive(look):
 
 def test_a_page_rendered_twice_is_the_same():
     store, made = table(3, HOSTILE)
-    assert page.text([store], [made], [], None) == page.text([store], [made], [], None)
+    assert page.text([store], [made], {}, None) == page.text([store], [made], {}, None)

@@ -57,8 +57,8 @@ def fetch(names: tuple[str, ...]) -> None:
 
 @click.command()
 @click.argument("dataset")
-@click.option("--extractors", metavar="A,B", required=True, callback=shared.items, help="As of bench run.")
-@click.option("--preprocess", metavar="A,B", default="", callback=shared.items, help="As of bench run.")
+@shared.listed("--extractors", required=True, help="As of bench run.")
+@shared.listed("--preprocess", help="As of bench run.")
 @shared.DEVICE
 @shared.PRECISION
 @shared.RUNTIME
@@ -100,9 +100,7 @@ def cache_info() -> None:
 
 
 @cache_.command("prune")
-@click.option(
-    "--extractors", metavar="A,B", default="", callback=shared.items, help="Of these.  [default: of all]"
-)
+@shared.listed("--extractors", help="Of these.  [default: of all]")
 @click.option("--older-than", "days", metavar="DAYS", type=float, default=0.0, help="Unchanged for so long.")
 def cache_prune(extractors: tuple[str, ...], days: float) -> None:
     """Throw away embeddings that are kept; they are made again when they are needed."""

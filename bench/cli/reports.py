@@ -12,17 +12,13 @@ from bench.cli import shared
 
 @click.command()
 @click.argument("outs", metavar="OUT...", nargs=-1, required=True, type=Path)
-@click.option(
-    "--by", metavar="A,B", default="", callback=shared.items, help="Slice by the values of label columns."
-)
-@click.option("--metrics", metavar="A,B", default="", callback=shared.items, help="Score by these besides.")
-@click.option(
+@shared.listed("--by", help="Slice by the values of label columns.")
+@shared.listed("--metrics", help="Score by these besides.")
+@shared.listed(
     "--format",
     "formats",
-    metavar="A,B",
     default="md",
     show_default=True,
-    callback=shared.items,
     help="md, html, csv, json, latex, model-index, junit.",
 )
 @click.option(
@@ -57,11 +53,9 @@ def report(
 @click.command()
 @click.argument("baseline", type=Path)
 @click.argument("out", type=Path)
-@click.option(
+@shared.listed(
     "--fail-on",
     metavar="A:0.02,B:1.5x",
-    default="",
-    callback=shared.items,
     help="How much worse metrics and costs may get.  [default: 0.02 of what each task ranks by]",
 )
 @click.option("--markdown", "markdown_file", metavar="FILE", type=Path, help="Write the verdict there too.")

@@ -61,9 +61,7 @@ def _suite(ctx: click.Context, param: click.Parameter, value: Path | None) -> No
     expose_value=False,
     help="A file with a table per axis; the other options go before it.",
 )
-@click.option(
-    "--tasks", metavar="A,B", default="", callback=shared.items, help="What to predict.  [default: what fits]"
-)
+@shared.listed("--tasks", help="What to predict.  [default: what fits]")
 @click.option(
     "--task-target",
     "--label-column",
@@ -71,43 +69,29 @@ def _suite(ctx: click.Context, param: click.Parameter, value: Path | None) -> No
     default="",
     help="Predict a label column of your own.",
 )
-@click.option(
+@shared.listed(
     "--task-group",
     "--group-column",
     "task_groups",
-    metavar="A,B",
-    default="",
-    callback=shared.items,
     help="What --task-target keeps apart, from strict to lenient.  [default: recording]",
 )
-@click.option(
+@shared.listed(
     "--datasets",
-    metavar="A,B",
     default="demo",
-    callback=shared.items,
     show_default=True,
     help="Names, folders, CSV, Parquet or JSON Lines files.",
 )
-@click.option(
+@shared.listed(
     "--extractors",
-    metavar="A,B",
-    default="",
-    callback=shared.items,
     help="NAME, hf:ID_OR_FOLDER, fairseq:FILE, hear:MODULE; with @layer=N|last|mean|all@pool=P."
     "  [default: all that are here]",
 )
-@click.option(
+@shared.listed(
     "--preprocess",
-    metavar="A,B",
-    default="",
-    callback=shared.items,
     help="trim=DB, peak=DB, rms=DB, preemphasis=C, resample=QUALITY, for every clip.",
 )
-@click.option(
+@shared.listed(
     "--augment",
-    metavar="A,B",
-    default="",
-    callback=shared.items,
     help="stretch=LOW:HIGH, pitch=LOW:HIGH, noise=LOW:HIGH, for copies of the training clips.",
 )
 @click.option(
@@ -116,11 +100,8 @@ def _suite(ctx: click.Context, param: click.Parameter, value: Path | None) -> No
 @shared.DEVICE
 @shared.PRECISION
 @shared.RUNTIME
-@click.option(
+@shared.listed(
     "--heads",
-    metavar="A,B",
-    default="",
-    callback=shared.items,
     help="Classifiers, also REDUCER+HEAD; dummy is always among them.  [default: those offered]",
 )
 @click.option("--tune", is_flag=True, help="Heads with a grid run with parameters chosen in inner folds too.")
@@ -180,11 +161,8 @@ def _suite(ctx: click.Context, param: click.Parameter, value: Path | None) -> No
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("--plain", is_flag=True, help="Write lines instead of bars.")
 @click.option("--log-json", is_flag=True, help="Write a JSON object per line instead.")
-@click.option(
+@shared.listed(
     "--track",
-    metavar="A,B",
-    default="",
-    callback=shared.items,
     help="Send results to mlflow, tensorboard or wandb too; with :URI, :FOLDER, :PROJECT.",
 )
 def run(

@@ -1,6 +1,7 @@
 """What several commands share: errors in one line, lists on the command line, places."""
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -46,6 +47,13 @@ def items(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, 
     if not all(names):
         raise click.BadParameter(f"'{value}' has an empty item", ctx, param)
     return names
+
+
+def listed(
+    *names: str, metavar: str = "A,B", default: str = "", **more: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option of a comma-separated list."""
+    return click.option(*names, metavar=metavar, default=default, callback=items, **more)
 
 
 def seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:

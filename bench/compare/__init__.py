@@ -8,13 +8,12 @@ from enum import StrEnum
 from typing import Self
 
 import numpy as np
-import pandas as pd
 
 from bench import intervals, registry
 from bench.baseline import Side
 from bench.errors import UsageError
 from bench.intervals import Comparison
-from bench.metrics import METRICS, Metric, Predicted
+from bench.metrics import METRICS
 from bench.types import Cost, Result, Score, Status
 
 __all__ = ["COSTS", "FAILING", "Change", "Judged", "Limit", "Verdict", "compare"]
@@ -239,7 +238,10 @@ def _score(then: Result, now: Result, limit: Limit, before: Side, after: Side) -
     change = Change(limit, old.value, new.value)
     if then.predictions and then.predictions == now.predictions:
         return _Found(replace(change, low=0.0, high=0.0))
-    paired = _paired(METRICS.get(limit.name), before.predictions(then.key), after.predictions(now.key))
+    was, now_is = before.predictions(then.key), after.predictions(now.key)
+    paired = None
+    if limit.name in METRICS and was is not None and now_is is not None:
+        paired = intervals.paired(METRICS[limit.name], now_is, was)
     if paired is None:
         return _Found(replace(change, spread=max(_spread(old), _spread(new))))
     return _Found(replace(change, low=paired.difference.low, high=paired.difference.high), paired)
@@ -247,20 +249,6 @@ def _score(then: Result, now: Result, limit: Limit, before: Side, after: Side) -
 
 def _spread(score: Score) -> float:
     return float(np.std(score.folds)) if score.folds else 0.0
-
-
-def _paired(metric: Metric | None, old: pd.DataFrame | None, new: pd.DataFrame | None) -> Comparison | None:
-    """Return how a metric differs on the clips that both were tested on; None if it cannot be known."""
-    if metric is None or old is None or new is None:
-        return None
-    was, new = old.set_index("clip"), new.set_index("clip")
-    common = new.index.intersection(was.index, sort=False)
-    group = new.loc[common, "group"].to_numpy(str)
-    shared = [name for name in new.columns if name in was.columns]
-    now, then = Predicted.of(new.loc[common, shared]), Predicted.of(was.loc[common, shared])
-    if len(np.unique(group)) < 2 or metric.needs not in now.given or metric.needs not in then.given:
-        return None
-    return intervals.compare(metric, now, then, group)
 
 
 def _verdict(change: Change) -> Verdict:

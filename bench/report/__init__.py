@@ -1,11 +1,12 @@
 """Leaderboards, figures and confusion matrices from the store alone: no audio, no clock."""
 
 import dataclasses
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 import bench
 from bench import baseline, registry
@@ -13,7 +14,7 @@ from bench.cache import Cache
 from bench.errors import UsageError
 from bench.metrics import METRICS, Predicted
 from bench.report import across, confusion, exports, leaderboard, learning, page, protocol, slices
-from bench.report.tables import Table, tables
+from bench.report.tables import UNSAFE, Table, tables
 from bench.store import Store
 from bench.types import Result, digest
 
@@ -29,9 +30,6 @@ FORMATS = {
     "junit": "junit.xml",
 }
 """What a report can be written as, and the name of its file."""
-
-UNSAFE = re.compile(r"[^\w.-]")
-"""What no part of a file's name is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +114,7 @@ def write(
         if name == "md":
             made = text
         elif name == "html":
-            made = page.text(stores, found, by, cache)
+            made = page.text(stores, found, writer.sliced, cache)
         else:
             made = exports.MADE[name](found)
         path = writer.folder / FORMATS[name]
@@ -169,6 +167,8 @@ class _Writer:
         """What a terminal shows: the tables."""
         self.sections: list[str] = []
         self.figures: list[Path] = []
+        self.sliced: dict[str, dict[str, pd.DataFrame]] = {}
+        """The scores by every column asked for, by the stem of their table."""
 
     def say(self, text: str) -> None:
         """Add a section to both."""
@@ -192,6 +192,7 @@ class _Writer:
             self.say(leaderboard.leaks(table))
         for column in columns:
             frame = slices.scores(table, column)
+            self.sliced.setdefault(table.stem, {})[column] = frame
             path = Path("figures") / f"{table.stem}-by-{UNSAFE.sub('_', column)}.png"
             drawn = slices.draw(table, column, frame, self.folder / path)
             self.figures += [self.folder / path] * drawn

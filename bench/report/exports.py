@@ -59,7 +59,7 @@ def _row(row: Row) -> dict[str, Any]:
         "rank": [row.standing.low, row.standing.high],
         "tied_with_best": row.standing.tied,
         "extractor": "" if first.head == BASELINE else first.extractor,
-        "view": "" if first.head == BASELINE else first.view,
+        "view": row.view,
         "preprocess": first.preprocess,
         "head": first.head,
         "seeds": [result.seed for result in row.results],
@@ -111,12 +111,12 @@ def as_latex(tables: Sequence[Table]) -> str:
     for table in tables:
         if not table.rows:
             continue
-        names = list(dict.fromkeys(name for row in table.rows for name in row.scores))
+        names = [table.main, *table.metrics]
         shown = pd.DataFrame(
             [
                 {
-                    "extractor": "any" if row.first.head == BASELINE else row.first.extractor,
-                    "view": "" if row.first.head == BASELINE else row.first.view,
+                    "extractor": row.extractor,
+                    "view": row.view,
                     "head": row.first.head,
                     **{name: number(row.scores[name]) if name in row.scores else "" for name in names},
                 }

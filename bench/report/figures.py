@@ -33,8 +33,8 @@ def lines(scores: Mapping[str, Mapping[float, Score]], axes: Axes, path: Path) -
         xs = [x * np.exp(shift) if axes.log else x + shift for x in sorted(line)]
         values = [line[x] for x in sorted(line)]
         bars = [
-            [max(0.0, s.value - (s.value if s.low is None else s.low)) for s in values],
-            [max(0.0, (s.value if s.high is None else s.high) - s.value) for s in values],
+            [max(0.0, s.value - s.bounds[0]) for s in values],
+            [max(0.0, s.bounds[1] - s.value) for s in values],
         ]
         label = name.replace("$", r"\$").removeprefix("_")
         plot.errorbar(xs, [s.value for s in values], yerr=bars, marker="o", capsize=3, label=label)

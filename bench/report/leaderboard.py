@@ -162,16 +162,12 @@ def against_the_best(table: Table) -> str:
     """Return the Markdown of how the other rows differ from the best one; none where there is one group."""
     best, *others = table.rows
     metric = METRICS[table.main]
-    first = table.predictions(best.first).set_index("clip")
+    first = table.predictions(best.first)
     lines = []
     for row in others:
-        second = table.predictions(row.first).set_index("clip")
-        common = first.index.intersection(second.index, sort=False)
-        worse, better = (Predicted.of(predictions.loc[common]) for predictions in (second, first))
-        group = first.loc[common, "group"].to_numpy(str)
-        if len(np.unique(group)) < 2:
+        found = intervals.paired(metric, table.predictions(row.first), first)
+        if found is None:
             return ""
-        found = intervals.compare(metric, worse, better, group)
         less = found.difference
         lines.append(
             {
@@ -199,17 +195,16 @@ def _chance(p: float) -> str:
 def _cells(table: Table) -> list[dict[str, str]]:
     """Return the rows of the table as column -> text."""
     several_seeds = max(len(row.results) for row in table.rows) > 1
-    names = list(dict.fromkeys(name for row in table.rows for name in row.scores if name != table.main))
     return [
         {
             "rank": ranks(row),
-            "extractor": "any" if row.first.head == BASELINE else escaped(row.first.extractor),
-            "view": "" if row.first.head == BASELINE else row.first.view,
+            "extractor": escaped(row.extractor),
+            "view": row.view,
             "head": escaped(row.first.head) + (" (majority class)" if row.first.head == BASELINE else ""),
             table.main: _main(row, table.main),
             **({"seeds": f"{len(row.results)}, ±{row.spread:.3f}"} if several_seeds else {}),
             "folds": _folds(row.scores[table.main]),
-            **{name: number(row.scores[name]) if name in row.scores else "" for name in names},
+            **{name: number(row.scores[name]) if name in row.scores else "" for name in table.metrics},
             "clips": str(row.first.n_test),
             "groups": str(row.first.n_groups),
             **_costs(row.first),

@@ -10,10 +10,11 @@ from typing import Any
 
 import jinja2
 import numpy as np
+import pandas as pd
 from sklearn.decomposition import PCA
 
 import bench
-from bench import views
+from bench import registry, views
 from bench.cache import Cache
 from bench.errors import UsageError
 from bench.report import confusion, leaderboard, learning, slices
@@ -55,13 +56,18 @@ CONFIG: Mapping[str, Any] = {
 """Of every figure: colours that are readable on light and on dark."""
 
 
-def text(stores: Sequence[Store], tables: Sequence[Table], by: Sequence[str], cache: Cache | None) -> str:
+def text(
+    stores: Sequence[Store],
+    tables: Sequence[Table],
+    sliced: Mapping[str, Mapping[str, pd.DataFrame]],
+    cache: Cache | None,
+) -> str:
     """Return the page.
 
     Parameters
     ----------
-    by : Sequence[str]
-        Label columns of numbers, such as an SNR, over which scores are drawn.
+    sliced : Mapping[str, Mapping[str, pd.DataFrame]]
+        Of a table's stem and a label column: scores as of `slices.scores`, drawn if they are over numbers.
     cache : Cache | None
         What holds the embeddings of the maps.
 
@@ -80,7 +86,9 @@ def text(stores: Sequence[Store], tables: Sequence[Table], by: Sequence[str], ca
     sections = []
     for table in (each for each in tables if each.rows):
         matrices, budget = _matrices(table, budget)
-        sections.append({**_section(table, by), **_map(table, cache), "matrices": matrices})
+        sections.append(
+            {**_section(table, sliced.get(table.stem, {})), **_map(table, cache), "matrices": matrices}
+        )
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bench.report", "."),
         autoescape=True,
@@ -110,19 +118,18 @@ def _inline(script: str) -> str:
     return script.replace("</script", r"<\/script")
 
 
-def _section(table: Table, by: Sequence[str]) -> dict[str, Any]:
+def _section(table: Table, sliced: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """Return what the page shows of a table."""
-    names = list(dict.fromkeys(name for row in table.rows for name in row.scores if name != table.main))
     figures: dict[str, Any] = {"pareto": _pareto(table)}
-    for name, curves, x in _curves(table, by):
+    for name, curves, x in _curves(table, sliced):
         figures[name] = _lines(curves, x, table.main)
     return {
         "id": f"t{digest(table.stem)[:8]}",
         "title": f"{table.task} on {table.title}",
         "facts": [_plain(fact) for fact in leaderboard.facts(table)],
         "main": table.main,
-        "metrics": names,
-        "rows": [_row(table, row, names) for row in table.rows],
+        "metrics": table.metrics,
+        "rows": [_row(table, row) for row in table.rows],
         "figures": {name: spec for name, spec in figures.items() if spec},
     }
 
@@ -133,7 +140,7 @@ def _plain(fact: str) -> str:
     return re.sub(r"\\(.)", r"\1", shown).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
-def _row(table: Table, row: Row, names: Sequence[str]) -> dict[str, Any]:
+def _row(table: Table, row: Row) -> dict[str, Any]:
     first = row.first
     baseline = first.head == BASELINE
     return {
@@ -142,12 +149,12 @@ def _row(table: Table, row: Row, names: Sequence[str]) -> dict[str, Any]:
         "rank": leaderboard.ranks(row),
         "low": row.standing.low,
         "tied": row.standing.tied,
-        "extractor": "any" if baseline else first.extractor,
-        "view": "" if baseline else first.view,
+        "extractor": row.extractor,
+        "view": row.view,
         "head": first.head,
         "scores": [
             (row.scores[name].value, leaderboard.number(row.scores[name])) if name in row.scores else ("", "")
-            for name in (table.main, *names)
+            for name in (table.main, *table.metrics)
         ],
         "clips": first.n_test,
         "groups": first.n_groups,
@@ -210,8 +217,7 @@ def _pareto(table: Table) -> dict[str, Any]:
 
 
 def _bounds(score: Score) -> dict[str, float]:
-    low = score.value if score.low is None else score.low
-    high = score.value if score.high is None else score.high
+    low, high = score.bounds
     return {"score": round(score.value, 4), "low": round(low, 4), "high": round(high, 4)}
 
 
@@ -222,7 +228,7 @@ def _interval(y: Mapping[str, Any]) -> dict[str, Any]:
 Curves = Mapping[str, Mapping[float, Score]]
 
 
-def _curves(table: Table, by: Sequence[str]) -> Iterable[tuple[str, Curves, str]]:
+def _curves(table: Table, sliced: Mapping[str, pd.DataFrame]) -> Iterable[tuple[str, Curves, str]]:
     """Yield the name of every curve of a table, its lines, and what they are over."""
     layers: dict[str, dict[float, Score]] = {}
     for row in table.rows:
@@ -231,10 +237,8 @@ def _curves(table: Table, by: Sequence[str]) -> Iterable[tuple[str, Curves, str]
             layers.setdefault(name, {})[float(found[1])] = row.scores[table.main]
     yield "layers", {name: line for name, line in layers.items() if len(line) > 1}, "layer"
     yield "training", learning.curves(table), "share of the training groups"
-    known = table.labels().columns if by else ()
-    for column in by:
-        if column in known:
-            yield f"by {column}", slices.lines(slices.scores(table, column)), column
+    for column, frame in sliced.items():
+        yield f"by {column}", slices.lines(frame), column
 
 
 def _lines(curves: Curves, x: str, y: str) -> dict[str, Any]:
@@ -284,7 +288,7 @@ def _map(table: Table, cache: Cache | None) -> dict[str, Any]:
         return {}
     best = table.best.first
     run = table.stores[best.key].run()
-    extractor = digest({**run["identities"][best.extractor], "bench": run["env"]["bench"]})
+    extractor = registry.key(run["identities"][best.extractor], run["env"]["bench"])
     clips = table.stores[best.key].split(table.dataset, table.task)
     found = cache.read(extractor, clips["content"].tolist())
     clips = clips[clips["content"].isin(found.keys())]

@@ -24,7 +24,7 @@ PERMUTED = "labels permuted"
 APART = ("split", "split_digest", "metrics", "permuted", "augment")
 """What of two runs' protocols has to be equal for their results to stand in one table."""
 
-UNSAFE = re.compile(r"[^\w.-]+")
+UNSAFE = re.compile(r"[^\w.-]")
 """What no part of a file's name is made of."""
 
 
@@ -53,6 +53,16 @@ class Row:
     def first(self) -> Result:
         """Return the result of the first seed."""
         return self.results[0]
+
+    @property
+    def extractor(self) -> str:
+        """Return the extractor's name; any will do for the baseline."""
+        return "any" if self.first.head == BASELINE else self.first.extractor
+
+    @property
+    def view(self) -> str:
+        """Return the view in words; the baseline has none."""
+        return "" if self.first.head == BASELINE else self.first.view
 
     @property
     def name(self) -> str:
@@ -95,7 +105,9 @@ class Table:
     @property
     def stem(self) -> str:
         """Return what the names of its files begin with."""
-        return "-".join(filter(None, [self.dataset, self.task, UNSAFE.sub("_", self.mark)]))
+        return "-".join(
+            filter(None, [self.dataset, self.task, "_".join(filter(None, UNSAFE.split(self.mark)))])
+        )
 
     @property
     def title(self) -> str:
@@ -127,6 +139,11 @@ class Table:
     def main(self) -> str:
         """Return the metric that ranks."""
         return str(self.protocol["metrics"][0])
+
+    @property
+    def metrics(self) -> list[str]:
+        """Return the names of the rows' other scores."""
+        return list(dict.fromkeys(name for row in self.rows for name in row.scores if name != self.main))
 
 
 def tables(stores: Sequence[Store], metrics: Sequence[str] = ()) -> list[Table]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
-import bench
 from bench import audio, devices, preprocess, registry, weights
 from bench.errors import PluginError, UnavailableError, UsageError
 from bench.registry import Registry
@@ -123,7 +122,7 @@ def _learner(spec: Spec, request: Request) -> Learner:
     if spec.kind == "extractor":
         steps = preprocess.identity(preprocess.parse(spec.preprocess))
         identity = {**identity, "audio": {**audio.identity(), **steps}}
-    return Learner(spec, digest({**identity, "bench": bench.__version__}), identity=identity)
+    return Learner(spec, registry.key(identity), identity=identity)
 
 
 def _running(spec: Spec, wanted: str, device: str) -> Spec:
