@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import functools
 import hashlib
 import importlib
 import importlib.metadata
@@ -268,10 +269,14 @@ def missing(spec: Spec) -> str:
     return f'pip install "{DISTRIBUTION}[{",".join(sorted(extras))}]"'
 
 
+version = functools.cache(importlib.metadata.version)
+"""Distribution -> its version, which is that of the code in this process even if another is installed now."""
+
+
 def _version(distribution: str) -> str | None:
     try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
+        return version(distribution)
+    except importlib.metadata.PackageNotFoundError:  # never kept: it may be installed later
         return None
 
 

@@ -25,7 +25,7 @@ BATCH_SECONDS = 300.0
 """A batch is full at either, padding included, unless the extractor says what it takes."""
 
 CONCURRENT_SECONDS = 1.0
-"""Of clips that are shorter on average, most of the work is Python's own, which threads only slow down."""
+"""Of shorter clips, most of the work on signals is Python's own, which threads only slow down."""
 
 READERS = 8
 """The most threads that decode."""
@@ -102,7 +102,7 @@ def _measured(made: Mapping[str, Embedded], meter: Meter) -> Mapping[str, Embedd
 def _decoded(
     clips: Mapping[str, Clip], spec: Spec, sample_rate: int, changes: Changes
 ) -> Iterator[tuple[str, Audio | str]]:
-    """Yield (content, samples or why there are none), decoded ahead in threads."""
+    """Yield (content, samples or why there are none), decoded ahead in threads if that gains anything."""
     steps = preprocess.parse(spec.preprocess)
 
     def read(content: str) -> Audio | str:
@@ -117,6 +117,10 @@ def _decoded(
             return str(error)
         return steps.apply(augment.apply(changes, y, sample_rate, int(content, 16)))
 
+    middle = list(clips.values())[len(clips) // 2 :][:1]
+    if not spec.weights and middle and audio.seconds(middle[0]) < CONCURRENT_SECONDS:
+        yield from ((content, read(content)) for content in clips)
+        return
     readers = ThreadPoolExecutor(min(READERS, devices.threads()))
     try:
         ahead: deque[tuple[str, Future[Audio | str]]] = deque()

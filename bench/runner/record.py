@@ -5,7 +5,6 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 import bench
+from bench import registry
 from bench.runner.planning import Plan, Problem
 from bench.runner.request import Request
 from bench.runner.sources import Source
@@ -114,5 +114,5 @@ def _fewest_groups(problem: Problem) -> tuple[str, int]:
 
 def versions(distributions: Sequence[str]) -> dict[str, str]:
     """Return the versions of this package, of Python and of the distributions."""
-    named = {name: version(name) for name in sorted(set(distributions))}
+    named = {name: registry.version(name) for name in sorted(set(distributions))}
     return {"bench": bench.__version__, "python": platform.python_version(), **named}
