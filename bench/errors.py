@@ -1,6 +1,8 @@
 """The errors that a user can fix, each one line: what, where, got, expected, how to fix."""
 
+import traceback
 from collections.abc import Collection
+from pathlib import Path
 
 
 class BenchError(Exception):
@@ -41,3 +43,13 @@ def some(names: Collection[str], most: int = 5) -> str:
     """
     shown = ", ".join(sorted(names)[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def cause(error: BaseException) -> str:
+    """Return an error in one line: a user's own as it is, a bug's with where it was raised."""
+    if isinstance(error, BenchError):
+        return str(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"{type(error).__name__}: {' '.join(str(error).split())} ({Path(frame.filename).name}:{frame.lineno})"
+    )

@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import bench
+from bench import plugins
 from bench.errors import PluginError, UnavailableError, UsageError
+from bench.plugins import Plugin
 from bench.types import Card, Kind, Spec, Task, digest
 
 DISTRIBUTION = "audio-embedding-bench"
@@ -46,13 +48,20 @@ Declared = TypeVar("Declared", Spec, Task, Card)
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Everything that is declared, by name."""
+    """Everything that is declared, by name.
+
+    Parameters
+    ----------
+    their_tasks : Mapping[str, Plugin]
+        Those of installed distributions, which `task` imports.
+    """
 
     extractors: Mapping[str, Spec]
     heads: Mapping[str, Spec]
     reducers: Mapping[str, Spec]
     tasks: Mapping[str, Task]
     cards: Mapping[str, Card]
+    their_tasks: Mapping[str, Plugin]
 
 
 def packaged_root() -> Path:
@@ -134,45 +143,38 @@ def load(user_root: Path | None = None) -> Registry:
             _add(tasks, _value(Task, {"name": name, "place": str(path)}, entry), path)
         for path in sorted((root / "datasets").glob("*.toml")):
             _add(cards, card(path), path)
-    entries = importlib.metadata.entry_points()  # reads every distribution: once
+    installed = plugins.installed()
     for kind, declared in specs.items():
-        for found in _installed(entries, f"{kind}s"):
-            declared[found.name] = Spec(
-                kind,
-                found.name,
-                found.factory,
-                requires=(found.distribution,),
-                about=found.about,
-                place=found.place,
-                offered=False,
+        for name, found in installed.get(f"{kind}s", {}).items():
+            needs = (found.distribution,)
+            declared[name] = Spec(
+                kind, name, found.factory, requires=needs, about=found.about, place=found.place, offered=False
             )
-    for found in _installed(entries, "datasets"):
+    for name, found in installed.get("datasets", {}).items():
         params = {"factory": found.factory}
-        cards[found.name] = Card(found.name, "function", found.version, found.about, found.place, params)
-    return Registry(specs["extractor"], specs["head"], specs["reducer"], tasks, cards)
+        cards[name] = Card(name, "function", found.version, found.about, found.place, params)
+    theirs = installed.get("tasks", {})
+    return Registry(specs["extractor"], specs["head"], specs["reducer"], tasks, cards, theirs)
 
 
-@dataclass(frozen=True, slots=True)
-class _Installed:
-    """An entry point of an installed distribution, which nothing imports yet."""
+def task(name: str, declared: Registry) -> Task:
+    """Return the task of a name; that of an installed distribution is imported now.
 
-    name: str
-    factory: str
-    distribution: str
-    version: str
-    about: str
-
-    @property
-    def place(self) -> str:
-        return f"{self.distribution} {self.version}"
-
-
-def _installed(entries: Any, kinds: str) -> Iterator[_Installed]:
-    """Yield what installed distributions bring of a kind, as DISTRIBUTION/NAME."""
-    for entry in entries.select(group=f"bench.{kinds}"):
-        if entry.dist is not None:
-            own, about = entry.dist.name, entry.dist.metadata["Summary"] or ""
-            yield _Installed(f"{own}/{entry.name}", entry.value, own, entry.dist.version, about)
+    Raises
+    ------
+    UsageError
+        If there is none, or its fields are not those of one.
+    PluginError
+        If it cannot be imported.
+    """
+    known: Mapping[str, Task | Plugin] = {**declared.their_tasks, **declared.tasks}
+    found = find("task", name, known)
+    if isinstance(found, Task):
+        return found
+    entry = found.load()
+    if not isinstance(entry, Mapping):
+        raise UsageError(f"{found.place}: task '{name}' is {entry!r}; expected a dict of its fields")
+    return _value(Task, {"name": name, "place": found.place}, entry)
 
 
 def card(path: Path) -> Card:

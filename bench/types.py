@@ -362,6 +362,9 @@ class Spec:
         `precision`.
     offered : bool
         Whether it runs without being asked for.
+    facts : Mapping[str, Any]
+        What is known of an extractor's weights: `licence`, `parameters` (a number), `rate` in Hz, `data` that
+        they were trained on, and `citation`.
     """
 
     kind: Kind
@@ -379,6 +382,7 @@ class Spec:
     preprocess: tuple[str, ...] = ()
     weights: str = ""
     offered: bool = True
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @runtime_checkable

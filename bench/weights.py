@@ -48,6 +48,11 @@ def locate(weights: str) -> Path:
 
 def missing(weights: str) -> bool:
     """Return whether weights are not here."""
+    from huggingface_hub.constants import HF_HUB_CACHE  # the rest of that library takes long to import
+
+    kept = Path(HF_HUB_CACHE) / f"models--{weights.partition('@')[0].replace('/', '--')}"
+    if not (kept.exists() or Path(weights).expanduser().exists()):
+        return True
     try:
         locate(weights)
     except (UnavailableError, UsageError):

@@ -11,7 +11,7 @@ import click
 from bench import places
 from bench.cli import shared
 
-KINDS = ("datasets", "tasks", "extractors", "heads", "reducers", "metrics")
+KINDS = ("datasets", "tasks", "extractors", "heads", "reducers", "metrics", "reports")
 
 
 @click.command("list")
@@ -25,7 +25,9 @@ def list_(kind: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(entries, indent=2))
     else:
-        click.echo(tabulate(entries, headers="keys", tablefmt="simple", maxcolwidths=[None, None, 70, None]))
+        headers = ["kind", "name", "about", "status"]
+        rows = [[entry[name] for name in headers] for entry in entries]
+        click.echo(tabulate(rows, headers, tablefmt="simple", maxcolwidths=[None, None, 70, None]))
 
 
 @click.command()
@@ -149,7 +151,7 @@ def data_split(dataset: str, task: str, split: str, by: str, out: Path) -> None:
     from bench import registry, runner
 
     declared = registry.load()
-    found = registry.find("task", task, declared.tasks)
+    found = registry.task(task, declared)
     table = runner.split_table(
         runner.open_dataset(dataset, declared, places.home(), found.target), found, split, by
     )
@@ -158,35 +160,54 @@ def data_split(dataset: str, task: str, split: str, by: str, out: Path) -> None:
     click.echo(f"wrote {out}: {len(table)} of {by} in {table['fold'].nunique()} folds")
 
 
-def _entries(kind: str | None) -> Iterator[Mapping[str, str]]:
+def _entries(kind: str | None) -> Iterator[Mapping[str, Any]]:
     """Yield what is declared; the metrics, which take scikit-learn to load, only if they are asked for."""
-    from bench import registry, weights
+    from bench import plugins, registry
 
     declared = registry.load()
-    known: Mapping[str, Mapping[str, Any]] = {
+    known: dict[str, Mapping[str, Any]] = {
         "datasets": declared.cards,
-        "tasks": declared.tasks,
+        "tasks": {**declared.tasks, **declared.their_tasks},
         "extractors": declared.extractors,
         "heads": declared.heads,
         "reducers": declared.reducers,
+        "reports": plugins.installed().get("reports", {}),
     }
     if kind == "metrics":
-        from bench.metrics import METRICS
+        from bench.metrics import BUILT_IN
 
-        known = {"metrics": METRICS}
-    for name, values in known.items():
-        for value in values.values() if kind in {None, name} else ():
-            missing = registry.missing(value) if name in {"extractors", "heads", "reducers"} else ""
-            if name == "extractors" and value.weights and not missing:
-                missing = f"bench fetch {value.name}" if weights.missing(value.weights) else ""
-            if (
-                name == "datasets"
-                and (value.files or value.obtain)
-                and not value.folder(places.home()).is_dir()
-            ):
-                missing = f"bench fetch {value.name}"
-            about = _scored(value) if name == "metrics" else value.about
-            yield {"kind": name, "name": value.name, "about": about, "status": missing or "ready"}
+        known["metrics"] = {**BUILT_IN, **plugins.installed().get("metrics", {})}
+    for name in [kind] if kind else known:
+        for value in known[name].values():
+            about = _scored(value) if hasattr(value, "higher_is_better") else value.about
+            entry = {
+                "kind": name,
+                "name": value.name,
+                "about": about,
+                "status": _missing(name, value) or "ready",
+            }
+            yield {**entry, "facts": _facts(value)}
+
+
+def _missing(kind: str, value: Any) -> str:
+    """Return the command that brings what is not here; empty if nothing is."""
+    from bench import registry, weights
+
+    if kind == "datasets":
+        absent = (value.files or value.obtain) and not value.folder(places.home()).is_dir()
+        return f"bench fetch {value.name}" if absent else ""
+    if kind not in {"extractors", "heads", "reducers"}:
+        return ""
+    command = registry.missing(value)
+    if value.weights and not command and weights.missing(value.weights):
+        return f"bench fetch {value.name}"
+    return command
+
+
+def _facts(value: Any) -> Mapping[str, Any]:
+    """Return what else is known: where it comes from and, of data and weights, on which terms."""
+    known = {name: getattr(value, name, "") for name in ("place", "weights", "licence", "citation")}
+    return {**{name: text for name, text in known.items() if text}, **getattr(value, "facts", {})}
 
 
 def _scored(metric: Any) -> str:

@@ -45,8 +45,8 @@ def _rules(name: str) -> Sequence["Check"]:
     from bench import registry, runner, testing, weights
 
     declared = registry.load()
-    if name in declared.tasks:
-        return testing.check_task(declared.tasks[name])
+    if name in declared.tasks or name in declared.their_tasks:
+        return testing.check_task(registry.task(name, declared))
     if name in declared.cards or Path(name).exists():
         return testing.check_dataset(lambda: runner.open_dataset(name, declared, places.home()))
     if name in declared.heads or (name not in declared.extractors and _is_head(name)):

@@ -19,7 +19,7 @@ from bench.cli import shared
     "formats",
     default="md",
     show_default=True,
-    help="md, html, csv, json, latex, model-index, junit.",
+    help="md, html, csv, json, latex, model-index, junit, or DISTRIBUTION/FILE of a plugin.",
 )
 @click.option(
     "--publish",

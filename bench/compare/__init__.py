@@ -81,7 +81,7 @@ class Limit:
             if re.fullmatch(r"\d+(\.\d+)?x", amount) and float(amount[:-1]) >= 1:
                 return cls(name, float(amount[:-1]))
             raise UsageError(f"--fail-on {text}: expected {name}:FACTORx with a factor from 1, such as 1.5x")
-        registry.find("metric or cost", name, {**METRICS, **dict.fromkeys(COSTS)})
+        registry.find("metric or cost", name, dict.fromkeys([*METRICS, *COSTS]))
         if not re.fullmatch(r"\d*\.?\d+", amount):
             raise UsageError(f"--fail-on {text}: expected {name}:AMOUNT, such as {name}:0.02")
         return cls(name, float(amount))

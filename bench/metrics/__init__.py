@@ -5,14 +5,19 @@ shape=(n_draws, n_clips). A score by itself is scikit-learn's where it has one; 
 for many weightings of the clips at once, which is how intervals are made.
 """
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
+from bench import plugins
+from bench.errors import PluginError
 from bench.metrics.clusters import CLUSTERINGS
 from bench.metrics.labels import LABEL_METRICS, per_class
 from bench.metrics.predicted import Floats, Metric, Predicted
 from bench.metrics.scores import SCORE_METRICS, detection_cost, equal_error_rate
 
 __all__ = [
+    "BUILT_IN",
     "CLUSTERINGS",
     "METRICS",
     "Floats",
@@ -23,4 +28,42 @@ __all__ = [
     "per_class",
 ]
 
-METRICS: Mapping[str, Metric] = {metric.name: metric for metric in (*LABEL_METRICS, *SCORE_METRICS)}
+BUILT_IN: Mapping[str, Metric] = {metric.name: metric for metric in (*LABEL_METRICS, *SCORE_METRICS)}
+
+
+class _Metrics(Mapping[str, Metric]):
+    """The metrics by their names; one of an installed distribution is imported when it is looked up."""
+
+    def __getitem__(self, name: str) -> Metric:
+        return BUILT_IN[name] if name in BUILT_IN else _brought(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*BUILT_IN, *plugins.installed().get("metrics", {})])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+@functools.cache
+def _brought(name: str) -> Metric:
+    """Return the metric of an installed distribution: one, or a function of labels and predictions.
+
+    Raises
+    ------
+    KeyError
+        If there is none of that name.
+    PluginError
+        If it cannot be imported, or is neither.
+    """
+    plugin = plugins.find("metrics", name)
+    if plugin is None:
+        raise KeyError(name)
+    made = plugin.load()
+    if callable(made):
+        made = Metric.of(name, made, plugin.about)
+    if not isinstance(made, Metric):
+        raise PluginError(f"{plugin.place}: '{name}' is {made!r}; expected a Metric or a function")
+    return replace(made, name=name, origin=plugin.place)
+
+
+METRICS: Mapping[str, Metric] = _Metrics()

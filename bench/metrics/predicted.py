@@ -1,5 +1,6 @@
 """What metrics are made of: predictions as arrays, and what a metric is."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -102,6 +103,8 @@ class Metric:
     grouped : Callable[[Predicted, np.ndarray, int], Drawn] | None
         The same given the group of every clip, shape=(n_clips,), and the number of groups, where sums over
         groups are all that a draw needs.
+    origin : str
+        The distribution that brings it, and its version; empty for the built-in ones.
     """
 
     name: str
@@ -114,6 +117,27 @@ class Metric:
     higher_is_better: bool = True
     degenerate: str = ""
     grouped: Callable[[Predicted, npt.NDArray[np.intp], int], Drawn] | None = None
+    origin: str = ""
+
+    @classmethod
+    def of(cls, name: str, function: Callable[[Labels, Labels], float], about: str) -> Self:
+        """Return the metric of a function of labels and predictions, as scikit-learn's are called.
+
+        Higher is better, and its interval takes a call for each draw.
+        """
+
+        def resampled(p: Predicted, weights: Floats) -> Floats:
+            rows = (np.repeat(np.arange(len(p.y_true)), draw.astype(int)) for draw in weights)
+            return np.array([function(p.y_true[drawn], p.y_pred[drawn]) for drawn in rows], dtype=np.float64)
+
+        return cls(
+            name,
+            about,
+            lambda p: float(function(p.y_true, p.y_pred)),
+            resampled,
+            low=-math.inf,
+            high=math.inf,
+        )
 
 
 def sums(weights: Floats, codes: npt.NDArray[np.intp], n_classes: int) -> Floats:

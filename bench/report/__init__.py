@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 
 import bench
-from bench import baseline, registry
+from bench import baseline, plugins, registry
 from bench.cache import Cache
-from bench.errors import UsageError
+from bench.errors import PluginError, UsageError, cause
 from bench.metrics import METRICS, Predicted
+from bench.plugins import Plugin
 from bench.report import across, confusion, exports, leaderboard, learning, page, protocol, slices
 from bench.report.tables import UNSAFE, Table, tables
 from bench.store import Store
@@ -76,7 +77,7 @@ def write(
     metrics : Sequence[str]
         Metrics to score the stored predictions by besides the tasks' own.
     formats : Sequence[str]
-        Of `FORMATS`.
+        Of `FORMATS`, or those of installed distributions, whose names are those of their files.
     folder : Path | None
         Where to write; the first run's own folder if None.
     cache : Cache | None
@@ -90,8 +91,9 @@ def write(
     """
     for name in metrics:
         registry.find("metric", name, METRICS)
+    theirs = plugins.installed().get("reports", {})
     for name in formats:
-        registry.find("format", name, FORMATS)
+        registry.find("format", name, {**theirs, **FORMATS})
     found = tables(stores, metrics)
     labels = {table.stem: list(table.labels().columns) for table in found if by}
     for column in by:
@@ -115,12 +117,32 @@ def write(
             made = text
         elif name == "html":
             made = page.text(stores, found, writer.sliced, cache)
-        else:
+        elif name in FORMATS:
             made = exports.MADE[name](found)
-        path = writer.folder / FORMATS[name]
+        else:
+            made = _theirs(theirs[name], found)
+        path = writer.folder / FORMATS.get(name, name.rpartition("/")[2])
         path.write_text(made, encoding="utf-8")
         paths.append(path)
     return Report("\n\n".join(writer.texts), [*paths, *writer.figures])
+
+
+def _theirs(plugin: Plugin, found: Sequence[Table]) -> str:
+    """Return what an installed distribution's format makes of what leaderboard.json holds.
+
+    Raises
+    ------
+    PluginError
+        If it cannot be imported, raises, or makes no text.
+    """
+    make = plugin.load()
+    try:
+        made = make(exports.content(found))
+    except Exception as error:
+        raise PluginError(f"{plugin.place}: '{plugin.name}' raised {cause(error)}") from error
+    if not isinstance(made, str):
+        raise PluginError(f"{plugin.place}: '{plugin.name}' made {type(made).__name__}; expected a text")
+    return made
 
 
 def publish(*stores: Store, folder: Path, formats: Sequence[str] = ("md",), **asked: Any) -> Report:

@@ -19,10 +19,9 @@ from threadpoolctl import threadpool_limits
 
 from bench import models, registry, views
 from bench.cache import Cache, Embedded
-from bench.errors import PluginError
+from bench.errors import PluginError, cause
 from bench.evaluate import Evaluation, evaluate
 from bench.pipeline import Recipe, Shared
-from bench.runner.embedding import cause
 from bench.runner.meter import Meter
 from bench.runner.planning import FRAMED, Problem, layers
 from bench.runner.record import versions

@@ -1,14 +1,12 @@
 """Clips -> embeddings: decoded ahead, in batches of like lengths, long ones in windows."""
 
 import time
-import traceback
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -16,13 +14,16 @@ from threadpoolctl import ThreadpoolController
 from bench import audio, augment, devices, preprocess, views
 from bench.augment import Changes
 from bench.cache import Embedded
-from bench.errors import BenchError, ClipError, PluginError, UsageError
+from bench.errors import ClipError, PluginError, UsageError, cause
 from bench.runner.meter import Meter
 from bench.types import Audio, Clip, Extractor, Frames, Layer, Spec, Statistics, Usage
 
 BATCH_CLIPS = 256
 BATCH_SECONDS = 300.0
 """A batch is full at either, padding included, unless the extractor says what it takes."""
+
+SAME = 0.05
+"""Two answers for one clip may differ by so much of their norm, as half precision does; dropout makes 0.3."""
 
 CONCURRENT_SECONDS = 1.0
 """Of shorter clips, most of the work on signals is Python's own, which threads only slow down."""
@@ -49,6 +50,7 @@ def embed(
     extractor: Extractor,
     changes: Changes = (),
     framed: Collection[Layer] = (),
+    doubted: bool = False,
 ) -> Iterator[Batch]:
     """Yield the embeddings, and the frames of some layers, of clips given by their contents' digests.
 
@@ -62,6 +64,8 @@ def embed(
         What is done to every clip before the extractor's steps, with values drawn by its digest.
     framed : Collection[Layer]
         The layers of which frames are wanted.
+    doubted : bool
+        Whether one clip is embedded twice, alone and in its batch, to see that both are the same.
 
     Raises
     ------
@@ -70,7 +74,7 @@ def embed(
     UsageError
         If a clip's file has gone.
     """
-    engine = _Engine(spec, extractor, framed)
+    engine = _Engine(spec, extractor, framed, doubted)
     made: dict[str, Embedded] = {}
     bad: dict[str, str] = {}
     with Meter() as meter:
@@ -151,11 +155,12 @@ class _Clip:
 class _Engine:
     """An extractor, what it is called with at once, and what becomes of what it returns."""
 
-    def __init__(self, spec: Spec, extractor: Extractor, framed: Collection[Layer]) -> None:
+    def __init__(self, spec: Spec, extractor: Extractor, framed: Collection[Layer], doubted: bool) -> None:
         rate = extractor.sample_rate
         self.spec = spec
         self.extractor = extractor
         self.framed = framed
+        self.doubted = doubted
         self.rate = rate
         self.n_layers: int | None = getattr(extractor, "n_layers", None)
         self.most_samples = round(getattr(extractor, "batch_seconds", BATCH_SECONDS) * rate)
@@ -193,9 +198,15 @@ class _Engine:
 
     def _finished(self, batch: Sequence[tuple[_Clip, Audio]]) -> Iterator[tuple[str, Embedded]]:
         """Yield the embeddings of the clips of which a batch holds the last window."""
-        for (clip, _), frames, seconds in zip(batch, *self._embed([y for _, y in batch]), strict=True):
+        audios = [y for _, y in batch]
+        shortest = audios[-1].copy() if self.doubted and audios else None
+        made, seconds_of = self._embed(audios)
+        if shortest is not None:
+            self.doubted = False
+            self._doubt(shortest, audios[-1], self._layers(made[-1]))
+        for (clip, _), frames, seconds in zip(batch, made, seconds_of, strict=True):
+            layers = self._layers(frames)
             try:
-                layers = views.stacked(frames, self.extractor.dim, self.n_layers)
                 clip.parts.append((layers.shape[1], views.summarise(layers)))
                 clip.frames.append({name: views.layer(layers, name) for name in self.framed})
             except PluginError as error:
@@ -208,6 +219,32 @@ class _Engine:
                 usage = Usage(clip.seconds, cpu_s=0.0, peak_mb=0.0)  # what else it took is known of the batch
                 audio_s, n_params = clip.n_samples / self.rate, getattr(self.extractor, "n_params", None)
                 yield clip.content, Embedded(views.merge(clip.parts), audio_s, usage, n_params, kept)
+
+    def _layers(self, frames: Frames) -> Frames:
+        """Return frames with every axis."""
+        try:
+            return views.stacked(frames, self.extractor.dim, self.n_layers)
+        except PluginError as error:
+            raise PluginError(f"extractor '{self.spec.name}' {error}") from error
+
+    def _doubt(self, y: Audio, given: Audio, among: Frames) -> None:
+        """Raise PluginError if a clip was changed, or has other frames alone than it has among others."""
+        name = f"extractor '{self.spec.name}'"
+        if not np.array_equal(y, given):
+            raise PluginError(f"{name} changed the audio that it was given")
+        among = among.copy()  # an extractor may write into one array again and again
+        [frames], _ = self._embed([y])
+        alone = self._layers(frames)
+        if alone.shape != among.shape:
+            raise PluginError(
+                f"{name} gave one clip {alone.shape} frames alone, and {among.shape} in a batch"
+            )
+        norm = max(np.linalg.norm(alone), np.linalg.norm(among))
+        apart = np.linalg.norm(alone - among)
+        if apart > SAME * norm:
+            raise PluginError(
+                f"{name} gave one clip two answers, alone and in a batch, {apart / norm:.0%} apart"
+            )
 
     def _embed(self, audios: Sequence[Audio]) -> tuple[Sequence[Frames], Sequence[float]]:
         """Return the frames of a batch, halved where it is too large, and its time by the clips' lengths."""
@@ -242,13 +279,3 @@ class _Engine:
         with ThreadPoolExecutor(n_threads) as workers:
             parts = list(workers.map(self.extractor.embed, [audios[i::n_threads] for i in range(n_threads)]))
         return [parts[row % n_threads][row // n_threads] for row in range(len(audios))]
-
-
-def cause(error: BaseException) -> str:
-    """Return an error in one line: a user's own as it is, a bug's with where it was raised."""
-    if isinstance(error, BenchError):
-        return str(error)
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return (
-        f"{type(error).__name__}: {' '.join(str(error).split())} ({Path(frame.filename).name}:{frame.lineno})"
-    )

@@ -164,7 +164,7 @@ def layers(cell: Cell) -> set[Layer]:
 
 def _asked(request: Request, declared: Registry) -> list[Task]:
     """Return the tasks asked for by name, and the one made of a target and its groups."""
-    tasks = [registry.find("task", name, declared.tasks) for name in dict.fromkeys(request.tasks)]
+    tasks = [registry.task(name, declared) for name in dict.fromkeys(request.tasks)]
     target, groups = request.task_target, tuple(request.task_groups)
     if target in request.tasks:
         raise UsageError(f"--task-target {target}: is a task in --tasks too; ask for one of them")
@@ -227,7 +227,7 @@ def _cells(source: Source, problem: Problem, matrix: Sequence[Point], augmented:
     shared = digest(
         {
             "dataset": [dataset.name, dataset.version],
-            "task": [task.name, task.target, task.metrics],
+            "task": [task.name, task.target, [f"{name}{METRICS[name].origin}" for name in task.metrics]],
             "split": problem.protocol,
             "clips": problem.fingerprint,
             "copies": digest(source.copies),

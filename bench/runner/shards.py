@@ -119,12 +119,13 @@ def embed_shard(shard: Shard, tell: Tell | None = None) -> Embedding:
         If the cache cannot be written, or a clip's file has gone.
     """
     cache = Cache(shard.cache)
+    new = shard.digest not in _kept
     extractor = _built(shard)
     rest = dict(shard.clips)
     bad: dict[str, str] = {}
     n_clips, audio_s = 0, 0.0
     start = time.monotonic()
-    for batch in embed(shard.clips, shard.spec, extractor, shard.changes, shard.framed):
+    for batch in embed(shard.clips, shard.spec, extractor, shard.changes, shard.framed, doubted=new):
         if batch.made:
             cache.write(shard.digest, batch.made)
         for content in (*batch.made, *batch.bad):
