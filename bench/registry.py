@@ -374,7 +374,7 @@ def build(spec: Spec, seed: int | None = None, device: str = "auto") -> Any:
     Raises
     ------
     UnavailableError
-        If a distribution that it needs is not installed; the message is the command that installs it.
+        If a distribution or module that it needs is not installed; the message says what to install.
     PluginError
         If the factory cannot be imported or raises.
     """
@@ -393,6 +393,11 @@ def build(spec: Spec, seed: int | None = None, device: str = "auto") -> Any:
     except PluginError as error:
         raise PluginError(f"{spec.kind} '{spec.name}': {error}") from error
     except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and not f"{module}.".startswith(f"{error.name}."):
+            needed = str(error.name).partition(".")[0]
+            raise UnavailableError(
+                f"{spec.kind} '{spec.name}' needs the module '{error.name}'; run: pip install {needed}"
+            ) from error
         why = " ".join(str(error).split())
         raise PluginError(
             f"{spec.place}: {spec.kind} '{spec.name}': {type(error).__name__}: {why}"

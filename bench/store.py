@@ -180,7 +180,7 @@ class Store:
         _replace_table(self._split_path(dataset, task), table)
 
     def _split_path(self, dataset: str, task: str) -> Path:
-        return self.out.absolute() / "splits" / f"{dataset}.{task}.parquet"
+        return self.out.absolute() / "splits" / f"{dataset}.{task.replace('/', '.')}.parquet"
 
     def _labels_path(self, dataset: str) -> Path:
         return self.out.absolute() / "labels" / f"{dataset}.parquet"

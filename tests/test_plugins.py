@@ -1,5 +1,8 @@
 """Extractors and heads from elsewhere: a file, an import path, an installed distribution."""
 
+import dataclasses
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -76,16 +79,36 @@ def test_what_is_no_place(name: str):
     assert registry.undeclared("head", name) is None
 
 
-def test_entry_points_are_listed_without_import_and_run(bench, digits: Path, tmp_path: Path, monkeypatch):
-    site = tmp_path / "site"
-    (site / "their_plugin-2.1.dist-info").mkdir(parents=True)
-    (site / "their_plugin.py").write_text(MINE)
-    (site / "their_plugin-2.1.dist-info" / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: their-plugin\nVersion: 2.1\nSummary: Crossings\n"
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Return a folder of installed distributions."""
+    return tmp_path / "site"
+
+
+def installed(
+    site: Path, distribution: str, modules: dict[str, str], entries: dict[str, dict[str, str]]
+) -> None:
+    """Install a distribution: its modules, and group -> name -> entry point."""
+    info = site / f"{distribution.replace('-', '_')}-2.1.dist-info"
+    info.mkdir(parents=True)
+    for name, code in modules.items():
+        (site / f"{name}.py").write_text(code)
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 2.1\nSummary: Crossings\n"
     )
-    (site / "their_plugin-2.1.dist-info" / "entry_points.txt").write_text(
-        "[bench.extractors]\nzero = their_plugin:ZeroCrossings\n[bench.heads]\nnear = their_plugin:Nearest\n"
+    lines = (
+        f"[bench.{group}]\n" + "".join(f"{name} = {value}\n" for name, value in own.items())
+        for group, own in entries.items()
     )
+    (info / "entry_points.txt").write_text("".join(lines))
+
+
+def test_entry_points_are_listed_without_import_and_run(bench, digits: Path, site: Path, monkeypatch):
+    entries = {
+        "extractors": {"zero": "their_plugin:ZeroCrossings"},
+        "heads": {"near": "their_plugin:Nearest"},
+    }
+    installed(site, "their-plugin", {"their_plugin": MINE}, entries)
     monkeypatch.syspath_prepend(str(site))
     declared = registry.load()
     assert "their_plugin" not in sys.modules
@@ -103,6 +126,196 @@ def test_entry_points_are_listed_without_import_and_run(bench, digits: Path, tmp
     assert gone.exit_code == 2
     assert "unknown extractor 'their-plugin/zero'" in gone.output
     assert "| their-plugin/zero" in bench("report", "bench-out").output, "old results stay readable"
+
+
+SCORING = """
+from sklearn.metrics import zero_one_loss
+from bench.metrics import Metric
+
+def right(y_true, y_pred):
+    return (y_true == y_pred).mean()
+
+def wrong(y_true, y_pred):
+    raise ValueError("no idea")
+
+errors = Metric.of("errors", zero_one_loss, "share of wrong labels")
+who = {"target": "speaker", "groups": ["session"], "metrics": ["scoring/right", "accuracy", "scoring/errors"]}
+bad = {"target": "speaker", "groups": ["session"], "metrics": ["scoring/wrong"]}
+odd = {"target": "speaker", "group": ["session"]}
+none = 3
+
+def wiki(leaderboard):
+    return "".join(f"|| {row['head']} || {row['rank']} ||\\n" for row in leaderboard["tables"][0]["rows"])
+
+def breaks(leaderboard):
+    return leaderboard["rows"]
+"""
+
+SCORED = {
+    "tasks": {name: f"scoring:{name}" for name in ("who", "bad", "odd", "none")},
+    "metrics": {name: f"scoring:{name}" for name in ("right", "wrong", "errors", "none")},
+    "reports": {"page.wiki": "scoring:wiki", "breaks.txt": "scoring:breaks"},
+}
+
+
+def test_tasks_metrics_and_reports_of_a_distribution(bench, digits: Path, site: Path, monkeypatch):
+    installed(site, "scoring", {"scoring": SCORING}, SCORED)
+    monkeypatch.syspath_prepend(str(site))
+    listed = bench("list").output
+    assert {"scoring/who", "scoring/page.wiki"} <= set(listed.split())
+    assert "scoring/right" in bench("list", "metrics").output
+    assert "scoring" not in sys.modules
+    call = ["run", "--datasets", digits, "--split", "cv:2", "--extractors", "mfcc-13"]
+    call += ["--heads", "lda,knn", "--tasks"]
+    assert bench(*call, "scoring/who").exit_code == 0
+    for result in Store(Path("bench-out")).results().values():
+        right, accuracy, errors = (
+            result.scores[name] for name in ("scoring/right", "accuracy", "scoring/errors")
+        )
+        assert (right.value, right.folds) == (accuracy.value, accuracy.folds)
+        assert (right.low, right.high) == pytest.approx((accuracy.low, accuracy.high))
+        assert errors.value == pytest.approx(1 - accuracy.value)
+    assert bench("report", "bench-out", "--format", "md,scoring/page.wiki").exit_code == 0
+    assert Path("bench-out", "page.wiki").read_text().startswith("|| ")
+    assert "keeps every rule" in bench("check", "scoring/who").output
+    compared = bench("compare", "bench-out", "bench-out", "--fail-on", "scoring/right:0.01")
+    assert compared.exit_code == 0, compared.output
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--tasks", "scoring/odd"], 2, "scoring 2.1: 'scoring/odd': unknown field 'group'"),
+        (
+            ["--tasks", "scoring/none"],
+            2,
+            "scoring 2.1: task 'scoring/none' is 3; expected a dict of its fields",
+        ),
+        (["--tasks", "scoring/woh"], 2, "unknown task 'scoring/woh'; did you mean 'scoring/who'?"),
+        (["--tasks", "speaker,scoring/bad"], 1, "ValueError: no idea (scoring.py:9)"),
+    ],
+)
+def test_what_is_wrong_with_a_task_of_a_distribution_is_said(
+    bench, digits: Path, site: Path, monkeypatch, words: list[str], code: int, message: str
+):
+    installed(site, "scoring", {"scoring": SCORING}, SCORED)
+    monkeypatch.syspath_prepend(str(site))
+    call = ["run", "--datasets", digits, "--split", "cv:2", "--extractors", "mfcc-13", "--heads", "lda"]
+    done = bench(*call, *words)
+    assert done.exit_code == code, done.output
+    assert message in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--metrics", "scoring/none"], "scoring 2.1: 'scoring/none' is 3; expected a Metric or a function"),
+        (["--metrics", "scoring/gone"], "unknown metric 'scoring/gone'"),
+        (["--format", "scoring/breaks.txt"], "'scoring/breaks.txt' raised KeyError: 'rows' (scoring.py:"),
+    ],
+)
+def test_what_is_wrong_with_a_metric_or_report_is_said(
+    bench, digits: Path, site: Path, monkeypatch, words: list[str], message: str
+):
+    installed(site, "scoring", {"scoring": SCORING}, SCORED)
+    monkeypatch.syspath_prepend(str(site))
+    call = ["run", "--datasets", digits, "--extractors", "mfcc-13", "--heads", "lda", "--tasks", "speaker"]
+    assert bench(*call).exit_code == 0
+    done = bench("report", "bench-out", *words)
+    assert done.exit_code == 2
+    assert message in done.output
+
+
+FAULTS = """
+import os, signal, time
+import numpy as np
+
+class Good:
+    sample_rate, dim = 8000, 2
+    def embed(self, audio):
+        return [np.stack([y[: y.size // 80 * 80].reshape(-1, 80).std(axis=1)] * 2, axis=1) for y in audio]
+
+class Shape(Good):
+    def embed(self, audio):
+        return [frames[:, :1] for frames in super().embed(audio)]
+
+class NotFinite(Good):
+    def embed(self, audio):
+        return [np.log(frames * 0) for frames in super().embed(audio)]
+
+class Integers(Good):
+    def embed(self, audio):
+        return [(1000 * frames).astype(int) for frames in super().embed(audio)]
+
+class Mutates(Good):
+    def embed(self, audio):
+        for y in audio:
+            y -= y.mean() + 0.1
+        return super().embed(audio)
+
+class Answers(Good):
+    def embed(self, audio):
+        dropped = np.random.default_rng()
+        return [frames * (dropped.random(frames.shape) > 0.1) for frames in super().embed(audio)]
+
+class Hangs(Good):
+    def embed(self, audio):
+        time.sleep(600)
+
+class Kills(Good):
+    def embed(self, audio):
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+TOLD = {
+    "needs": (
+        "skipped",
+        "extractor 'faults/needs' needs the module 'absent_lib'; run: pip install absent_lib",
+    ),
+    "raises": ("failed", "faults 2.1: extractor 'faults/raises': RuntimeError: no licence"),
+    "shape": ("failed", "extractor 'faults/shape' returned frames of shape ("),
+    "notfinite": ("failed", "extractor 'faults/notfinite'"),
+    "integers": ("failed", "extractor 'faults/integers' returned int64 frames; expected floats"),
+    "mutates": ("failed", "extractor 'faults/mutates' changed the audio that it was given"),
+    "answers": ("failed", "extractor 'faults/answers' gave one clip two answers, alone and in a batch,"),
+    "hangs": ("failed", "extractor 'faults/hangs': it took longer than --cell-timeout allows"),
+    "kills": ("failed", "extractor 'faults/kills': its worker died"),
+}
+"""Whatever goes wrong with an extractor -> what becomes of its cells."""
+
+
+def run_outside(site: Path, folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(site), "BENCH_CACHE": str(folder / "cache")}
+    call = [sys.executable, "-m", "bench", "run", *map(str, words)]
+    return subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_the_faults_of_a_plugin_stay_its_own(digits: Path, site: Path, tmp_path: Path):
+    classes = ("Shape", "NotFinite", "Integers", "Mutates", "Answers", "Hangs", "Kills")
+    modules = {
+        "faults": FAULTS,
+        "faults_needs": "import absent_lib.deep\n",
+        "faults_raises": "raise RuntimeError('no licence')\n",
+    }
+    entries = {"needs": "faults_needs:make", "raises": "faults_raises:make"}
+    entries |= {name.lower(): f"faults:{name}" for name in (*classes, "Good")}
+    installed(site, "faults", modules, {"extractors": entries})
+    call = ["--tasks", "speaker", "--datasets", digits, "--heads", "lda,knn"]
+    call += ["--jobs", "2", "--cell-timeout", "5", "--extractors"]
+    assert run_outside(site, tmp_path, *call, "mfcc-13,faults/good", "--out", "alone").returncode == 0
+    all_of_them = ",".join(["mfcc-13", *(f"faults/{name}" for name in TOLD), "faults/good"])
+    done = run_outside(site, tmp_path, *call, all_of_them, "--out", "all")
+    assert done.returncode == 1, done.stderr
+    found = Store(tmp_path / "all").results()
+    for name, (status, reason) in TOLD.items():
+        own = [result for result in found.values() if result.extractor == f"faults/{name}"]
+        assert {result.head for result in own} == {"lda", "knn", "dummy"}
+        for result in own:
+            assert (result.status, result.reason[: len(reason)]) == (status, reason)
+    whole = Store(tmp_path / "alone").results()
+    assert len(whole) == 6
+    for key, result in whole.items():
+        assert dataclasses.replace(found[key], cost=result.cost) == result
 
 
 def test_a_name_that_is_nowhere_names_the_option():

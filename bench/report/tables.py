@@ -105,9 +105,8 @@ class Table:
     @property
     def stem(self) -> str:
         """Return what the names of its files begin with."""
-        return "-".join(
-            filter(None, [self.dataset, self.task, "_".join(filter(None, UNSAFE.split(self.mark)))])
-        )
+        mark = "_".join(filter(None, UNSAFE.split(self.mark)))
+        return "-".join(filter(None, [self.dataset, self.task.replace("/", "."), mark]))
 
     @property
     def title(self) -> str:

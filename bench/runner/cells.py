@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from bench import models, registry, views
 from bench.cache import Cache, Embedded
-from bench.errors import PluginError, cause
+from bench.errors import PluginError, UnavailableError, cause
 from bench.evaluate import Evaluation, evaluate
 from bench.pipeline import Recipe, Shared
 from bench.runner.meter import Meter
@@ -79,6 +79,8 @@ def evaluate_cell(work: Work) -> tuple[Result, pd.DataFrame | None]:
             evaluation = _evaluated(work, gathered)
             usage = meter.read()
         result, predictions = _outcome(work, gathered, evaluation, usage)
+    except UnavailableError as error:
+        return unfinished(cell, Status.SKIPPED, str(error)), None
     except (Exception, SystemExit) as error:  # whatever a head raises is its own cell's failure
         return unfinished(cell, Status.FAILED, cause(error)), None
     return (_with_models(work.models, result, evaluation.models) if work.models else result), predictions
