@@ -1,8 +1,11 @@
-"""The packages of `bench new`, installed and tested as they come."""
+"""Third-party packages, really installed: those of `bench new` as they come, and one by hand."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ import soundfile
 from bench import scaffold
 from bench.errors import UsageError
 
+ROOT = str(Path(__file__).parent.parent)
 PLUGINS = [("extractor", "my-features"), ("head", "my-head"), ("dataset", "my-clips")]
 
 
@@ -66,6 +70,54 @@ def test_a_package_is_installed_listed_checked_and_run_as_it_comes(
     assert gone.returncode == 2, "uninstalled, it is unknown"
     assert f"'{name}/{module}'" in gone.stderr or "does not exist" in gone.stderr
     assert shown in called(folder, folder, "bench", "report", "bench-out", **more).stdout
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Path:
+    """Return Python of an environment of its own, which sees what is installed in this one."""
+    venv.create(tmp_path / "venv", with_pip=True)
+    [site] = (tmp_path / "venv").glob("lib/python*/site-packages")
+    (site / "this.pth").write_text(
+        "\n".join(path for path in sys.path if "site-packages" in path or path == ROOT)
+    )
+    return tmp_path / "venv" / "bin" / "python"
+
+
+def test_a_package_by_hand_from_installation_to_its_end(fresh: Path, real: Path, tmp_path: Path):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+
+    def python(*words: object) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "BENCH_CACHE": str(folder / "cache"), "PYTHONPATH": ""}
+        call = [str(fresh), "-m", *map(str, words)]
+        return subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True)
+
+    source = tmp_path / "crossings"
+    shutil.copytree(Path(ROOT) / "tests" / "third_party", source)
+    assert len((source / "crossings.py").read_text().splitlines()) == 8
+    assert "crossings/rate" not in python("bench", "list", "extractors").stdout
+    done = python("pip", "install", "--quiet", "--no-deps", "--no-build-isolation", source)
+    if "hatchling" in done.stderr:
+        pytest.skip("needs hatchling to build: pip install hatchling")
+    assert done.returncode == 0, done.stderr
+    assert "crossings/rate" in python("bench", "list", "extractors").stdout
+    checked = python("bench", "check", "crossings/rate")
+    assert checked.returncode == 0, checked.stdout
+    call = ["bench", "run", "--tasks", "gender", "--datasets", real / "LibriSpeech" / "train-clean-100"]
+    call += ["--heads", "logreg", "--extractors"]
+    ran = python(*call, "mfcc,crossings/rate")
+    assert ran.returncode == 0, ran.stderr
+    rows = re.findall(r"^\| \S+ +\| (\S+) .*logreg.*?(0\.\d\d)", ran.stdout, re.MULTILINE)
+    scores = {name: float(score) for name, score in rows}
+    assert scores["mfcc"] > scores["crossings/rate"] > 0.5
+    assert python("pip", "uninstall", "--yes", "crossings").returncode == 0
+    assert "crossings/rate" not in python("bench", "list", "extractors").stdout
+    gone = python(*call, "crossings/rate")
+    assert gone.returncode == 2
+    assert "unknown extractor 'crossings/rate'" in gone.stderr
+    assert re.findall(
+        r"^\| \S+ +\| (crossings/rate) ", python("bench", "report", "bench-out").stdout, re.MULTILINE
+    )
 
 
 @pytest.mark.parametrize("name", ["My-Features", "1a", "a b", "-a", "../a", "a_b"])
