@@ -22,13 +22,14 @@ import bench
 from bench import plugins
 from bench.errors import PluginError, UnavailableError, UsageError
 from bench.plugins import Plugin
-from bench.types import Card, Kind, Spec, Task, digest
+from bench.types import Card, Checkpoint, Kind, Spec, Task, digest
 
 DISTRIBUTION = "audio-embedding-bench"
 
 TOML_TYPES: Mapping[str, type] = {
     "str": str,
     "bool": bool,
+    "int": int,
     "tuple[str, ...]": list,
     "tuple[Mapping[str, Any], ...]": list,
     "Mapping[str, Any]": dict,
@@ -43,7 +44,7 @@ UNDECLARED: Mapping[str, str] = {
 """What makes an extractor that has no entry: the prefix of its name -> factory."""
 
 T = TypeVar("T")
-Declared = TypeVar("Declared", Spec, Task, Card)
+Declared = TypeVar("Declared", Spec, Task, Card, Checkpoint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Registry:
     reducers: Mapping[str, Spec]
     tasks: Mapping[str, Task]
     cards: Mapping[str, Card]
+    checkpoints: Mapping[str, Checkpoint]
     their_tasks: Mapping[str, Plugin]
 
 
@@ -130,6 +132,7 @@ def load(user_root: Path | None = None) -> Registry:
     roots = [packaged] if user == packaged else [packaged, user]
     specs: dict[Kind, dict[str, Spec]] = {"extractor": {}, "head": {}, "reducer": {}}
     tasks: dict[str, Task] = {}
+    checkpoints: dict[str, Checkpoint] = {}
     cards: dict[str, Card] = {}
     for root in roots:
         plugin_root = "" if root == packaged else str(root)
@@ -141,6 +144,9 @@ def load(user_root: Path | None = None) -> Registry:
         path = root / "registry" / "tasks.toml"
         for name, entry in _entries(path):
             _add(tasks, _value(Task, {"name": name, "place": str(path)}, entry), path)
+        path = root / "registry" / "weights.toml"
+        for name, entry in _entries(path):
+            _add(checkpoints, _value(Checkpoint, {"name": name, "place": str(path)}, entry), path)
         for path in sorted((root / "datasets").glob("*.toml")):
             _add(cards, card(path), path)
     installed = plugins.installed()
@@ -154,7 +160,7 @@ def load(user_root: Path | None = None) -> Registry:
         params = {"factory": found.factory}
         cards[name] = Card(name, "function", found.version, found.about, found.place, params)
     theirs = installed.get("tasks", {})
-    return Registry(specs["extractor"], specs["head"], specs["reducer"], tasks, cards, theirs)
+    return Registry(specs["extractor"], specs["head"], specs["reducer"], tasks, cards, checkpoints, theirs)
 
 
 def task(name: str, declared: Registry) -> Task:
@@ -240,7 +246,7 @@ def _add(declared: dict[str, Declared], value: Declared, path: Path) -> None:
         )
 
 
-def _said(value: Spec | Task | Card) -> Mapping[str, Any]:
+def _said(value: Spec | Task | Card | Checkpoint) -> Mapping[str, Any]:
     """Return the fields of a declaration without where it stands."""
     return {name: v for name, v in asdict(value).items() if name not in {"place", "root"}}
 

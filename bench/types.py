@@ -333,6 +333,31 @@ Unit = Literal["clip", "frame", "sequence", "layers"]
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What was published with weights.
+
+    Parameters
+    ----------
+    name : str
+        The hub's id.
+    parameters : int
+        Of the whole checkpoint, of which an extractor may use a part.
+    rate : int
+        Of the audio, in Hz.
+    data : str
+        What they were trained on.
+    """
+
+    name: str
+    licence: str
+    parameters: int
+    rate: int
+    data: str
+    citation: str
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """What the registry knows of an extractor, a head or a reducer without importing it.
 
@@ -362,9 +387,6 @@ class Spec:
         `precision`.
     offered : bool
         Whether it runs without being asked for.
-    facts : Mapping[str, Any]
-        What is known of an extractor's weights: `licence`, `parameters` (a number), `rate` in Hz, `data` that
-        they were trained on, and `citation`.
     """
 
     kind: Kind
@@ -382,7 +404,6 @@ class Spec:
     preprocess: tuple[str, ...] = ()
     weights: str = ""
     offered: bool = True
-    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -2,6 +2,7 @@ import json
 import os
 import signal
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,8 @@ from bench.metrics import METRICS
 from bench.registry import packaged_root
 from bench.store import Store
 from bench.types import Result, Status
+
+ROOT = Path(__file__).parent.parent
 
 
 def test_help_and_version(bench):
@@ -45,6 +48,18 @@ def test_each_kind_is_listed_for_people_and_for_machines(bench, kind: str, names
     assert all(entry["about"] and entry["status"] == "ready" for entry in entries)
     text = bench("list", kind).stdout
     assert all(name in text for name in names)
+
+
+@pytest.mark.parametrize("words", [[], ["metrics"]])
+def test_what_is_listed_keeps_its_schema(bench, words: list[str]):
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads((ROOT / "docs" / "list.schema.json").read_text())
+    entries = json.loads(bench("list", *words, "--json").stdout)
+    jsonschema.validate(entries, schema, jsonschema.Draft202012Validator)
+    [whisper] = [entry for entry in entries if entry["name"] == "whisper-tiny"] or [None]
+    if not words:
+        assert whisper["facts"]["licence"] == "Apache-2.0"
+        assert (whisper["facts"]["parameters"], whisper["facts"]["rate"]) == (39_000_000, 16_000)
 
 
 def test_extractors_are_listed_with_what_is_missing(bench, monkeypatch, tmp_path):

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,19 @@ def write(user: Path, file: str, text: str) -> Path:
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def test_of_every_checkpoint_is_known_what_was_published_with_it():
+    declared = registry.load()
+    named = {spec.weights for spec in declared.extractors.values() if spec.weights}
+    assert named == set(declared.checkpoints)
+    for checkpoint in declared.checkpoints.values():
+        assert re.fullmatch(r"[\w-]+/[\w.-]+", checkpoint.name)
+        assert checkpoint.licence in {"Apache-2.0", "BSD-3-Clause", "CC-BY-SA-3.0", "MIT"}, "as SPDX calls it"
+        assert 1e6 < checkpoint.parameters < 1e10
+        assert checkpoint.rate in {16_000, 48_000}
+        assert re.search(r"\d\d\d h|\d k|630K", checkpoint.data), "how much"
+        assert re.search(r'^[A-Z]\w+ et al., ".+", .*\b20\d\d$', checkpoint.citation)
 
 
 def test_the_packaged_names_are_found(tmp_path: Path):

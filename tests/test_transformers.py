@@ -3,9 +3,11 @@
 import json
 import pickle
 import shutil
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,9 +19,11 @@ import transformers  # noqa: E402
 from bench import audio  # noqa: E402
 from bench.errors import PluginError  # noqa: E402
 from bench.extractors.auto import extractor  # noqa: E402
+from bench.extractors.spectrogram import Ast, Clap  # noqa: E402
 from bench.extractors.transformer import Transformer  # noqa: E402
 from bench.extractors.whisper import Whisper  # noqa: E402
 from bench.store import Store  # noqa: E402
+from bench.testing import check_extractor  # noqa: E402
 from bench.types import Audio, Clip  # noqa: E402
 
 TINY = {
@@ -42,6 +46,7 @@ KINDS = {
     "wavlm-group": ("WavLM", {"feat_extract_norm": "group"}),
     "wavlm-layer": ("WavLM", {"feat_extract_norm": "layer", "do_stable_layer_norm": True}),
     "data2vec": ("Data2VecAudio", {}),
+    "unispeech-sat": ("UniSpeechSat", {"feat_extract_norm": "group"}),
 }
 
 
@@ -175,6 +180,80 @@ def test_openvino_gives_the_same_frames(kind: str, checkpoint, clips: list[Audio
     [half] = make(runtime="openvino", precision="bf16").embed(clips[:1])
     [full] = plain.embed(clips[:1])
     assert 0 < np.linalg.norm(half - full) < 0.05 * np.linalg.norm(full)
+
+
+def _ast(folder: Path) -> Any:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    model = transformers.ASTModel(transformers.ASTConfig(**sizes)).eval()
+    model.save_pretrained(folder)
+    with warnings.catch_warnings(action="ignore"):
+        transformers.ASTFeatureExtractor().save_pretrained(folder)
+    return model
+
+
+def _clap(folder: Path) -> Any:
+    torch.manual_seed(0)
+    audio_sizes = {"depths": [1, 1, 1, 1], "num_attention_heads": [1, 2, 2, 4], "hidden_size": 128}
+    text_sizes = {
+        "hidden_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+    }
+    config = transformers.ClapConfig(
+        audio_config={**audio_sizes, "patch_embeds_hidden_size": 16, "num_hidden_layers": 4},
+        text_config={**text_sizes, "intermediate_size": 32, "vocab_size": 50},
+        projection_dim=24,
+    )
+    model = transformers.ClapModel(config).eval()
+    model.save_pretrained(folder)
+    with warnings.catch_warnings(action="ignore"):
+        processor = transformers.ClapFeatureExtractor(truncation="rand_trunc", padding="repeatpad")
+    processor.save_pretrained(folder)
+    return model
+
+
+def test_ast_is_a_plain_call_averaged_over_frequencies(clips: list[Audio], tmp_path: Path):
+    model = _ast(tmp_path)
+    made = extractor(str(tmp_path))
+    assert isinstance(made, Ast)
+    assert (made.sample_rate, made.dim, made.n_layers, made.max_seconds) == (16000, 32, 3, 10.24)
+    whole = np.resize(clips[0], 163_840)
+    for clip, frames in zip([*clips, whole], made.embed([*clips, whole]), strict=True):
+        inputs = made.processor(clip, sampling_rate=16000, return_tensors="pt").input_values
+        with torch.no_grad():
+            told = model(inputs, output_hidden_states=True)
+        embeddings = model.embeddings.patch_embeddings
+        grid = embeddings.projection(inputs.unsqueeze(1).transpose(2, 3)).shape[2:]
+        assert tuple(grid) == (12, 101)
+        states = [state[:, 2:].reshape(*grid, 32).mean(0) for state in (*told.hidden_states, told[0])]
+        n_frames = max(1, (clip.size // 160 - 16) // 10 + 1)
+        assert frames.shape == (4, n_frames, 32)
+        np.testing.assert_allclose(frames, np.array(states)[:, :n_frames], atol=1e-5)
+
+
+def test_clap_is_its_own_audio_features(clips: list[Audio], tmp_path: Path):
+    model = _clap(tmp_path)
+    made = extractor(str(tmp_path))
+    assert isinstance(made, Clap)
+    assert (made.sample_rate, made.dim, made.max_seconds) == (48000, 24, 10.0)
+    for clip, frames in zip(clips, made.embed(clips), strict=True):
+        inputs = made.processor(clip, sampling_rate=48000, return_tensors="pt")
+        with torch.no_grad():
+            told = model.get_audio_features(**inputs)
+        np.testing.assert_allclose(frames, getattr(told, "pooler_output", told).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [_ast, _clap])
+def test_networks_over_spectra_keep_every_rule_and_openvino_agrees(make, clips: list[Audio], tmp_path: Path):
+    make(tmp_path)
+    for check in check_extractor(partial(extractor, str(tmp_path))):
+        check()
+    pytest.importorskip("openvino", reason="needs the extra 'openvino'")
+    plain, converted = extractor(str(tmp_path)), extractor(str(tmp_path), runtime="openvino")
+    for frames, expected in zip(converted.embed(clips), plain.embed(clips), strict=True):
+        np.testing.assert_allclose(frames, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_any_checkpoint_finds_its_class(checkpoint):

@@ -4,12 +4,15 @@ import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bench import places
 from bench.cli import shared
+
+if TYPE_CHECKING:
+    from bench.types import Checkpoint
 
 KINDS = ("datasets", "tasks", "extractors", "heads", "reducers", "metrics", "reports")
 
@@ -186,7 +189,7 @@ def _entries(kind: str | None) -> Iterator[Mapping[str, Any]]:
                 "about": about,
                 "status": _missing(name, value) or "ready",
             }
-            yield {**entry, "facts": _facts(value)}
+            yield {**entry, "facts": _facts(value, declared.checkpoints)}
 
 
 def _missing(kind: str, value: Any) -> str:
@@ -204,10 +207,13 @@ def _missing(kind: str, value: Any) -> str:
     return command
 
 
-def _facts(value: Any) -> Mapping[str, Any]:
+def _facts(value: Any, checkpoints: Mapping[str, "Checkpoint"]) -> Mapping[str, Any]:
     """Return what else is known: where it comes from and, of data and weights, on which terms."""
     known = {name: getattr(value, name, "") for name in ("place", "weights", "licence", "citation")}
-    return {**{name: text for name, text in known.items() if text}, **getattr(value, "facts", {})}
+    checkpoint = checkpoints.get(known["weights"])
+    if checkpoint:
+        known |= {**dataclasses.asdict(checkpoint), "name": "", "place": known["place"]}
+    return {name: fact for name, fact in known.items() if fact}
 
 
 def _scored(metric: Any) -> str:

@@ -1,6 +1,7 @@
 """Loading of checkpoints: whole, without running their code, and with errors of one line."""
 
 import pickle
+import warnings
 from typing import Any
 
 import torch
@@ -19,7 +20,9 @@ def preprocessor(auto: Any, checkpoint: str) -> Any:
         If the folder does not say how.
     """
     try:
-        return auto.from_pretrained(checkpoint, local_files_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of mel filters without a frequency, with which it was trained
+            return auto.from_pretrained(checkpoint, local_files_only=True)
     except (OSError, ValueError) as error:
         expected = "expected a preprocessor_config.json as save_pretrained of its feature extractor writes it"
         raise PluginError(f"{checkpoint}: does not say how clips are normalised; {expected}") from error
