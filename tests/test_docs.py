@@ -1,12 +1,15 @@
 """What the documents promise, as far as a machine can check it."""
 
+import itertools
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -21,7 +24,6 @@ TESTED = ("neural", "opensmile", "openvino", "html", "dask", "mlflow", "tensorbo
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DATA = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
 REPORTS = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
-PLUGINS = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
 NUMBERS = (ROOT / "docs" / "numbers.md").read_text(encoding="utf-8")
 EXTRACTORS = (ROOT / "docs" / "extractors.md").read_text(encoding="utf-8")
 
@@ -55,14 +57,59 @@ def test_the_extractor_of_the_readme_runs_beside_mfcc(bench, home: Path, tmp_pat
     assert "| zero-crossings |" in re.sub(" +", " ", named.stdout)
 
 
-def test_the_tests_of_the_docs_pass(tmp_path: Path):
-    [code] = extractor_blocks()
-    [checks] = re.findall(r"^```python\n(.*?)^```", PLUGINS, re.MULTILINE | re.DOTALL)
-    (tmp_path / "mine.py").write_text(code)
-    (tmp_path / "test_mine.py").write_text(checks)
-    call = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"]
-    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True)
-    assert "15 passed" in done.stdout, done.stdout
+PAGES = ("add-extractor", "add-head", "add-task", "add-dataset", "plugins")
+BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```', re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_of_a_page_runs(page: str, bench, take, home: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("BENCH_CACHE", str(home))
+    (tmp_path / "recordings").mkdir()
+    rows = ["path,speaker,session"]
+    for speaker, session, number in itertools.product(("george", "jackson"), (0, 1), (0, 1, 2)):
+        path = tmp_path / "recordings" / f"{session}_{speaker}_{number}.wav"
+        shutil.copy(take(speaker, session, number), path)
+        rows.append(f"{path},{speaker},{session}")
+    if page == "plugins":  # they are the reader's own
+        (tmp_path / "clips.csv").write_text("\n".join(rows))
+        (tmp_path / "mine.py").write_text(extractor_blocks()[0])
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    for language, title, code in BLOCK.findall((ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")):
+        if title:
+            (tmp_path / title).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / title).write_text(code)
+        else:
+            assert language == "bash", code
+        if title == "pyproject.toml":
+            installed(tmp_path, tomllib.loads(code)["project"])
+            monkeypatch.syspath_prepend(str(tmp_path))
+        for line in code.replace("\\\n", "").splitlines() if language == "bash" else ():
+            program, *words = shlex.split(line, comments=True)
+            if program == "bench":
+                done = bench(*words)
+                assert done.exit_code == 0, done.output
+            else:
+                call = [sys.executable, "-m", program, "-p", "no:cacheprovider", *words]
+                told = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True)
+                assert told.returncode == 0, told.stdout
+
+
+def installed(site: Path, project: dict[str, Any]) -> None:
+    """Declare a distribution as its pyproject.toml does."""
+    info = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    info.mkdir()
+    facts = {"Metadata-Version": "2.1", "Name": project["name"], "Version": project["version"]}
+    (info / "METADATA").write_text("".join(f"{name}: {value}\n" for name, value in facts.items()))
+    groups = (
+        f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in entries.items())
+        for group, entries in project["entry-points"].items()
+    )
+    (info / "entry_points.txt").write_text("".join(groups))
+
+
+@pytest.mark.parametrize("page", PAGES[:-1])
+def test_what_is_to_be_done_is_said_in_less_than_60_lines(page: str):
+    assert len((ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8").splitlines()) < 60
 
 
 def test_the_notebook_runs(home: Path, tmp_path: Path, monkeypatch):
@@ -75,18 +122,6 @@ def test_the_notebook_runs(home: Path, tmp_path: Path, monkeypatch):
     shown = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
     kinds = {kind for output in shown if "data" in output for kind in output["data"]}
     assert {"text/markdown", "text/html", "image/png"} <= kinds, "leaderboards, tables, a figure"
-
-
-def test_the_head_of_the_docs_runs(bench, digits: Path):
-    [entry] = [
-        block for block in re.findall(r"^```toml\n(.*?)^```", PLUGINS, re.M | re.S) if "[nearest]" in block
-    ]
-    Path("registry").mkdir()
-    Path("registry", "heads.toml").write_text(entry)
-    call = ["run", "--datasets", digits, "--tasks", "speaker", "--extractors", "mfcc-13"]
-    done = bench(*call, "--heads", "nearest,sklearn.neighbors:KNeighborsClassifier", "--tune")
-    assert done.exit_code == 0
-    assert "| nearest (tuned) " in done.stdout
 
 
 def test_the_mixture_of_the_docs_is_one(bench, real: Path, tmp_path: Path):
@@ -131,6 +166,15 @@ def test_every_option_of_the_commands_on_reports_exists(command: str):
     assert asked
     words = {word for line in asked for word in shlex.split(line, comments=True) if word.startswith("--")}
     assert words <= known
+
+
+def test_what_is_known_of_every_checkpoint_is_documented():
+    declared = registry.load()
+    for checkpoint in declared.checkpoints.values():
+        names = [f"`{spec.name}`" for spec in declared.extractors.values() if spec.weights == checkpoint.name]
+        size, rate = f"{checkpoint.parameters / 1e6:,.0f} M", f"{checkpoint.rate // 1000} kHz"
+        row = [", ".join(names), f"`{checkpoint.name}`", size, rate, checkpoint.licence, checkpoint.data]
+        assert re.search(r" +\| ".join(map(re.escape, row)), EXTRACTORS), checkpoint.name
 
 
 def test_every_extractor_of_the_registry_is_documented():
