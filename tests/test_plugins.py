@@ -191,7 +191,7 @@ def test_tasks_metrics_and_reports_of_a_distribution(bench, digits: Path, site: 
             2,
             "scoring 2.1: task 'scoring/none' is 3; expected a dict of its fields",
         ),
-        (["--tasks", "scoring/woh"], 2, "unknown task 'scoring/woh'; did you mean 'scoring/who'?"),
+        (["--tasks", "scoring/whom"], 2, "unknown task 'scoring/whom'; did you mean 'scoring/who'?"),
         (["--tasks", "speaker,scoring/bad"], 1, "ValueError: no idea (scoring.py:9)"),
     ],
 )
