@@ -109,10 +109,12 @@ def _dataset(given: str | Path | pd.DataFrame, out: Path, number: int) -> str:
     """Return what names a dataset; a table is kept beside the results, so that they can be audited."""
     if not isinstance(given, pd.DataFrame):
         return str(given)
+    if "path" not in given:
+        raise UsageError(f"datasets: a table with {', '.join(map(str, given))}; expected the column 'path'")
     path = out / "tables" / f"table{number or ''}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     absolute = given.assign(path=[str(Path(each).absolute()) for each in given["path"]])
-    absolute.astype(str).to_parquet(path.absolute(), index=False)
+    absolute.astype(str).where(given.notna(), "").to_parquet(path.absolute(), index=False)
     return str(path)
 
 

@@ -52,6 +52,20 @@ def test_names_functions_and_estimators_are_run_beside_each_other(results, tmp_p
         results.confusion("speaker", "mfcc", "lda")
 
 
+def test_gaps_in_a_table_are_no_labels(digits: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    table = pd.read_csv(digits)
+    asked = {"tasks": ["gender"], "extractors": ["mfcc-13"], "heads": ["lda"]}
+    with pytest.raises(
+        UsageError, match="datasets: a table with file, speaker, gender, session; expected the"
+    ):
+        bench.run(**asked, datasets=[table.rename(columns={"path": "file"})])
+    table.loc[:3, "gender"] = None
+    with pytest.raises(UsageError, match="column 'gender' is empty"):
+        bench.run(**asked, datasets=[table])
+
+
 def test_nothing_is_computed_twice_and_other_parameters_are_another_cell(results, digits: Path):
     again = {"tasks": ["speaker"], "datasets": [pd.read_csv(digits)], "extractors": [loudness]}
     bench.run(**again, heads=[SVC(C=2.0)])
