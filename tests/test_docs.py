@@ -11,6 +11,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -92,6 +94,63 @@ def test_every_block_of_a_page_runs(page: str, bench, take, home: Path, tmp_path
                 call = [sys.executable, "-m", program, "-p", "no:cacheprovider", *words]
                 told = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True)
                 assert told.returncode == 0, told.stdout
+
+
+ELSEWHERE = (
+    *("bench fetch", "dask", "s3://", "mlflow:", "hf:my-checkpoint", "@layer=9"),
+    *("LibriSpeech", "fsdd", "noisy.toml"),
+)
+"""In commands that need a network, a cluster, weights or corpora that are not here."""
+
+
+@pytest.fixture
+def workplace(bench, digits: Path, take, tmp_path: Path, monkeypatch, home: Path) -> Path:
+    """Return a folder with what the documents take for granted."""
+    monkeypatch.setenv("BENCH_CACHE", str(home))
+    table = pd.read_csv(digits)
+    for path, speaker in zip(table["path"], table["speaker"], strict=True):
+        (tmp_path / "recordings" / speaker).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, tmp_path / "recordings" / speaker)
+    table["dialect"] = table["gender"].map({"male": "north", "female": "south"})
+    table["snr_db"] = np.arange(len(table)) % 3 * 10
+    table.to_csv(tmp_path / "clips.csv", index=False)
+    names = r"pattern = '(?P<speaker>[a-z]+)/(?P<session>\w+).*wav'"
+    (tmp_path / "mine.toml").write_text(
+        f'kind = "files"\nversion = "1"\nabout = "Mine"\n[params]\npath = "recordings"\n{names}\n'
+    )
+    (tmp_path / "mine.py").write_text(extractor_blocks()[0])
+    running = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
+    [suite] = [code for language, _, code in BLOCK.findall(running) if language == "toml"]
+    (tmp_path / "suite.toml").write_text(suite)
+    call = [
+        "run",
+        "--datasets",
+        "clips.csv",
+        "--tasks",
+        "gender",
+        "--extractors",
+        "mfcc-13",
+        "--heads",
+        "lda",
+    ]
+    for out in ("bench-out", "other-out"):
+        assert bench(*call, "--out", out).exit_code == 0
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "page", ["README", "docs/extractors", "docs/numbers", "docs/reports", "docs/running"]
+)
+def test_every_command_of_a_page_runs(page: str, bench, workplace: Path):
+    text = (ROOT / f"{page}.md").read_text(encoding="utf-8")
+    lines = [
+        line for language, _, code in BLOCK.findall(text) if language == "bash" for line in code.splitlines()
+    ]
+    asked = [line for line in lines if line.startswith("bench ") and not any(w in line for w in ELSEWHERE)]
+    assert asked
+    for line in asked:
+        done = bench(*shlex.split(line, comments=True)[1:])
+        assert done.exit_code == 0, f"{line}\n{done.output}"
 
 
 def installed(site: Path, project: dict[str, Any]) -> None:
