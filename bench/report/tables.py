@@ -165,7 +165,7 @@ def tables(stores: Sequence[Store], metrics: Sequence[str] = ()) -> list[Table]:
     found: dict[tuple[str, str, str], _Found] = {}
     for store in stores:
         run = store.run()
-        protocols = {(table["dataset"], table["task"]): table for table in run["tables"]}
+        protocols = {(table["dataset"], table["task"]): _rankable(store, table) for table in run["tables"]}
         for result in store.planned():
             protocol = protocols.get((result.dataset, result.task), {})
             apart = digest([protocol.get(name) for name in APART])
@@ -184,6 +184,21 @@ def tables(stores: Sequence[Store], metrics: Sequence[str] = ()) -> list[Table]:
         parts = _ranked(own, [result for result in done if result.train_size < most])
         made.append(Table(dataset, task, own.protocol, own.source, main, parts, others, own.stores, mark))
     return made
+
+
+def _rankable(store: Store, protocol: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a protocol that ranks by the first of its metrics that is still installed.
+
+    Raises
+    ------
+    UsageError
+        If none is.
+    """
+    metrics = protocol["metrics"]
+    known = [name for name in metrics if name in METRICS]
+    if not known:
+        raise UsageError(f"{store.out}: is scored by {', '.join(metrics)}; install what brought that")
+    return {**protocol, "metrics": sorted(metrics, key=lambda name: name != known[0])}
 
 
 @dataclass(frozen=True, slots=True)
