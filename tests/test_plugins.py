@@ -185,6 +185,9 @@ def test_tasks_metrics_and_reports_of_a_distribution(bench, digits: Path, site: 
     gone = bench("report", "bench-out").output
     assert "| rank   | extractor   | view     | head                   | accuracy " in gone, "it ranks now"
     assert "| scoring/right " in gone, "what was found stays readable"
+    audited = bench("audit", "bench-out")
+    assert audited.exit_code == 1
+    assert "scoring/right, scoring/errors cannot be computed again; install what" in audited.output
 
 
 @pytest.mark.parametrize(

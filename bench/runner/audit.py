@@ -11,6 +11,7 @@ import pandas as pd
 
 from bench.datasets import splits
 from bench.errors import BenchError
+from bench.metrics import METRICS
 from bench.registry import load
 from bench.runner.planning import GROUP_PREFIX, Plan, fold_table, plan
 from bench.runner.record import VERSIONED, versions
@@ -97,6 +98,10 @@ def _cell(store: Store, result: Result, folds: pd.DataFrame, protocol: Mapping[s
             yield f"its predictions have another {own} than the split"
     parents = store.labels(result.dataset).set_index("clip").reindex(predictions["clip"])
     parent = parents["parent"].to_numpy(str) if "parent" in parents else None
+    gone = [name for name in protocol["metrics"] if name not in METRICS]
+    if gone:
+        yield f"{', '.join(gone)} cannot be computed again; install what brought that"
+        return
     again = scores(predictions, protocol["metrics"], parent)
     for name in sorted({*again, *result.scores}):
         if not _equal(again.get(name), result.scores.get(name)):
