@@ -144,7 +144,7 @@ def test_another_version_is_found(bench, done, monkeypatch):
 
 
 def test_a_run_is_computed_again_and_is_the_same(bench, done, tmp_path: Path):
-    again = bench("rerun", "out/run.json")
+    again = bench("rerun", "out/run.json", "--jobs", "2")
     assert again.exit_code == 0
     assert again.stdout.endswith("out-rerun: the same, bit for bit\n")
     assert Store(tmp_path / "out-rerun").results().keys() == done.results().keys()

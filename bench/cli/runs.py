@@ -1,5 +1,6 @@
 """Commands that compute: run, rerun, audit."""
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,6 +50,24 @@ def _suite(ctx: click.Context, param: click.Parameter, value: Path | None) -> No
                 raise UsageError(f"{value}: [{axis}] has '{key}'; expected {', '.join(SUITE[axis])}")
             defaults[SUITE[axis][key]] = ",".join(map(str, asked)) if isinstance(asked, list) else asked
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+JOBS = click.option(
+    "--jobs", metavar="N", type=click.IntRange(1), default=1, show_default=True, help="Processes that work."
+)
+EXECUTOR = click.option(
+    "--executor",
+    metavar="NAME",
+    default="local",
+    show_default=True,
+    help="local, dask (a cluster of --jobs workers here) or dask://HOST:PORT.",
+)
+CELL_TIMEOUT = click.option(
+    "--cell-timeout",
+    metavar="S",
+    type=click.FloatRange(0, min_open=True),
+    help="Seconds that a cell may take, or a batch of clips beside its shard's 30 s.",
+)
 
 
 @click.command()
@@ -133,22 +152,9 @@ def _suite(ctx: click.Context, param: click.Parameter, value: Path | None) -> No
     help="Seeds of the heads, not of splits.",
 )
 @click.option("--out", type=Path, default="bench-out", show_default=True, help="Folder of the results.")
-@click.option(
-    "--jobs", metavar="N", type=click.IntRange(1), default=1, show_default=True, help="Processes that work."
-)
-@click.option(
-    "--executor",
-    metavar="NAME",
-    default="local",
-    show_default=True,
-    help="local, dask (a cluster of --jobs workers here) or dask://HOST:PORT.",
-)
-@click.option(
-    "--cell-timeout",
-    metavar="S",
-    type=click.FloatRange(0, min_open=True),
-    help="Seconds that a cell may take, or a batch of clips beside its shard's 30 s.",
-)
+@JOBS
+@EXECUTOR
+@CELL_TIMEOUT
 @click.option(
     "--allow-bad",
     metavar="N%",
@@ -207,7 +213,10 @@ def audit(out: Path) -> None:
 @click.command()
 @click.argument("run_json", type=Path)
 @click.option("--out", type=Path, help="Folder of the new results.  [default: the old one's name, -rerun]")
-def rerun(run_json: Path, out: Path | None) -> None:
+@JOBS
+@EXECUTOR
+@CELL_TIMEOUT
+def rerun(run_json: Path, out: Path | None, **how: Any) -> None:
     """Compute the run that RUN_JSON describes again, and say what moved."""
     import contextlib
 
@@ -219,7 +228,7 @@ def rerun(run_json: Path, out: Path | None) -> None:
     if now.out == then.out:
         raise UsageError(f"--out {now.out}: holds the run itself; expected another folder")
     described = then.run()
-    request = runner.request_of(described, places.home())
+    request = dataclasses.replace(runner.request_of(described, places.home()), **how)
     with contextlib.chdir(described["folder"]), now.writing(), progress.observer() as observer:
         plan = runner.plan(request, registry.load())
         runner.run(plan, request, now, shared.cache(), observer)
