@@ -70,7 +70,7 @@ def installed() -> Mapping[str, Mapping[str, Plugin]]:
 
 def _facts(distribution: importlib.metadata.Distribution) -> tuple[str, str, str]:
     metadata = distribution.metadata
-    return metadata["Name"], metadata["Version"], metadata["Summary"] if "Summary" in metadata else ""
+    return metadata["Name"], metadata["Version"], str(metadata.json.get("summary", ""))
 
 
 def find(kind: str, name: str) -> Plugin | None:
