@@ -76,10 +76,10 @@ Header = Callable[[Path], tuple[int, float] | None]
 def header(path: Path) -> tuple[int, float] | None:
     """Return a file's rate in Hz and its length in s; None if it has no header that can be read."""
     try:
-        info = soundfile.info(str(path))
+        with soundfile.SoundFile(path) as file:
+            return file.samplerate, file.frames / file.samplerate
     except (soundfile.LibsndfileError, OSError):
         return None
-    return info.samplerate, info.duration
 
 
 def seconds(clip: Clip, header: Header = header) -> float:

@@ -27,7 +27,7 @@ from bench.runner.planning import FRAMED, Problem, layers
 from bench.runner.record import versions
 from bench.runner.scoring import scores
 from bench.runner.shards import embedded
-from bench.types import Cell, Cost, Embeddings, Frames, Layer, Result, Status, Usage
+from bench.types import Cell, Cost, Embeddings, Frames, Layer, Result, Samples, Status, Usage
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,6 +141,8 @@ class _Gathered:
         What embedding the clips themselves took.
     shared : dict[object, Shared]
         What reducers made of them, for heads that see the same.
+    seen : dict[object, Sequence[Samples]]
+        Of the view and unit of the last cell: what its head saw of `parts`.
     """
 
     good: npt.NDArray[np.bool_]
@@ -148,6 +150,7 @@ class _Gathered:
     audio_s: float
     usage: Usage
     shared: dict[object, Shared] = field(default_factory=dict)
+    seen: dict[object, Sequence[Samples]] = field(default_factory=dict)
 
 
 _last: dict[object, _Gathered] = {}
@@ -181,7 +184,11 @@ def _read(work: Work, framed: set[Layer]) -> _Gathered:
 def _evaluated(work: Work, gathered: _Gathered) -> Evaluation:
     """Return what a cell's head predicts."""
     cell, problem = work.cell, work.problem
-    X, *copies = [_seen(cell, part) for part in gathered.parts]
+    view = (cell.view, cell.head.unit)
+    if view not in gathered.seen:
+        gathered.seen.clear()  # the cells of a view come one after the other too
+        gathered.seen[view] = [_seen(cell, part) for part in gathered.parts]
+    X, *copies = gathered.seen[view]
     y, split = problem.y[gathered.good], problem.split.take(gathered.good)
     recipe = Recipe(
         head=partial(registry.build, cell.head, cell.seed, work.device),
