@@ -45,11 +45,20 @@ def some(names: Collection[str], most: int = 5) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
+def told(error: BaseException) -> str:
+    """Return the type and the message of an error in one line.
+
+    Examples
+    --------
+    >>> told(ValueError("no  idea"))
+    'ValueError: no idea'
+    """
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
 def cause(error: BaseException) -> str:
     """Return an error in one line: a user's own as it is, a bug's with where it was raised."""
     if isinstance(error, BenchError):
         return str(error)
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    return (
-        f"{type(error).__name__}: {' '.join(str(error).split())} ({Path(frame.filename).name}:{frame.lineno})"
-    )
+    return f"{told(error)} ({Path(frame.filename).name}:{frame.lineno})"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.errors import PluginError
+from bench.errors import PluginError, told
 
 GROUP = "bench."
 """Before the kind, in the name of a group of entry points."""
@@ -49,8 +49,7 @@ class Plugin:
         try:
             return point.load()
         except (Exception, SystemExit) as error:
-            why = " ".join(str(error).split())
-            raise PluginError(f"{self.place}: '{self.name}': {type(error).__name__}: {why}") from error
+            raise PluginError(f"{self.place}: '{self.name}': {told(error)}") from error
 
 
 def installed() -> Mapping[str, Mapping[str, Plugin]]:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import bench
 from bench import plugins
-from bench.errors import PluginError, UnavailableError, UsageError
+from bench.errors import PluginError, UnavailableError, UsageError, told
 from bench.plugins import Plugin
 from bench.types import Card, Checkpoint, Kind, Spec, Task, digest
 
@@ -53,8 +53,8 @@ class Registry:
 
     Parameters
     ----------
-    their_tasks : Mapping[str, Plugin]
-        Those of installed distributions, which `task` imports.
+    plugins : Mapping[str, Mapping[str, Plugin]]
+        All that installed distributions bring, by kind.
     """
 
     extractors: Mapping[str, Spec]
@@ -63,7 +63,7 @@ class Registry:
     tasks: Mapping[str, Task]
     cards: Mapping[str, Card]
     checkpoints: Mapping[str, Checkpoint]
-    their_tasks: Mapping[str, Plugin]
+    plugins: Mapping[str, Mapping[str, Plugin]]
 
 
 def packaged_root() -> Path:
@@ -159,8 +159,8 @@ def load(user_root: Path | None = None) -> Registry:
     for name, found in installed.get("datasets", {}).items():
         params = {"factory": found.factory}
         cards[name] = Card(name, "function", found.version, found.about, found.place, params)
-    theirs = installed.get("tasks", {})
-    return Registry(specs["extractor"], specs["head"], specs["reducer"], tasks, cards, checkpoints, theirs)
+    heads, reducers = specs["head"], specs["reducer"]
+    return Registry(specs["extractor"], heads, reducers, tasks, cards, checkpoints, installed)
 
 
 def task(name: str, declared: Registry) -> Task:
@@ -173,7 +173,7 @@ def task(name: str, declared: Registry) -> Task:
     PluginError
         If it cannot be imported.
     """
-    known: Mapping[str, Task | Plugin] = {**declared.their_tasks, **declared.tasks}
+    known: Mapping[str, Task | Plugin] = {**declared.plugins.get("tasks", {}), **declared.tasks}
     found = find("task", name, known)
     if isinstance(found, Task):
         return found
@@ -404,10 +404,7 @@ def build(spec: Spec, seed: int | None = None, device: str = "auto") -> Any:
             raise UnavailableError(
                 f"{spec.kind} '{spec.name}' needs the module '{error.name}'; run: pip install {needed}"
             ) from error
-        why = " ".join(str(error).split())
-        raise PluginError(
-            f"{spec.place}: {spec.kind} '{spec.name}': {type(error).__name__}: {why}"
-        ) from error
+        raise PluginError(f"{spec.place}: {spec.kind} '{spec.name}': {told(error)}") from error
 
 
 def _factory(spec: Spec) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +51,33 @@ def _plugins_of_one_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in set(sys.modules) - before:
         if "/pytest-of-" in (getattr(sys.modules[name], "__file__", None) or ""):
             del sys.modules[name]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Return a folder for installed distributions, which nothing sees until it is put on the path."""
+    return tmp_path / "site"
+
+
+@pytest.fixture
+def distribution(site: Path) -> Callable[[str, Mapping[str, str], Mapping[str, Mapping[str, str]]], None]:
+    """Return an installer of distributions: name, code by module, entry points by group."""
+
+    def install(name: str, modules: Mapping[str, str], entries: Mapping[str, Mapping[str, str]]) -> None:
+        info = site / f"{name.replace('-', '_')}-2.1.dist-info"
+        info.mkdir(parents=True)
+        for module, code in modules.items():
+            (site / f"{module}.py").write_text(code)
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: 2.1\nSummary: Crossings\n"
+        )
+        groups = (
+            f"[{group}]\n" + "".join(f"{entry} = {value}\n" for entry, value in own.items())
+            for group, own in entries.items()
+        )
+        (info / "entry_points.txt").write_text("".join(groups))
+
+    return install
 
 
 @pytest.fixture

@@ -79,36 +79,14 @@ def test_what_is_no_place(name: str):
     assert registry.undeclared("head", name) is None
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Path:
-    """Return a folder of installed distributions."""
-    return tmp_path / "site"
-
-
-def installed(
-    site: Path, distribution: str, modules: dict[str, str], entries: dict[str, dict[str, str]]
-) -> None:
-    """Install a distribution: its modules, and group -> name -> entry point."""
-    info = site / f"{distribution.replace('-', '_')}-2.1.dist-info"
-    info.mkdir(parents=True)
-    for name, code in modules.items():
-        (site / f"{name}.py").write_text(code)
-    (info / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 2.1\nSummary: Crossings\n"
-    )
-    lines = (
-        f"[bench.{group}]\n" + "".join(f"{name} = {value}\n" for name, value in own.items())
-        for group, own in entries.items()
-    )
-    (info / "entry_points.txt").write_text("".join(lines))
-
-
-def test_entry_points_are_listed_without_import_and_run(bench, digits: Path, site: Path, monkeypatch):
+def test_entry_points_are_listed_without_import_and_run(
+    bench, digits: Path, distribution, site: Path, monkeypatch
+):
     entries = {
-        "extractors": {"zero": "their_plugin:ZeroCrossings"},
-        "heads": {"near": "their_plugin:Nearest"},
+        "bench.extractors": {"zero": "their_plugin:ZeroCrossings"},
+        "bench.heads": {"near": "their_plugin:Nearest"},
     }
-    installed(site, "their-plugin", {"their_plugin": MINE}, entries)
+    distribution("their-plugin", {"their_plugin": MINE}, entries)
     monkeypatch.syspath_prepend(str(site))
     declared = registry.load()
     assert "their_plugin" not in sys.modules
@@ -152,14 +130,16 @@ def breaks(leaderboard):
 """
 
 SCORED = {
-    "tasks": {name: f"scoring:{name}" for name in ("who", "bad", "odd", "none")},
-    "metrics": {name: f"scoring:{name}" for name in ("right", "wrong", "errors", "none")},
-    "reports": {"page.wiki": "scoring:wiki", "breaks.txt": "scoring:breaks"},
+    "bench.tasks": {name: f"scoring:{name}" for name in ("who", "bad", "odd", "none")},
+    "bench.metrics": {name: f"scoring:{name}" for name in ("right", "wrong", "errors", "none")},
+    "bench.reports": {"page.wiki": "scoring:wiki", "breaks.txt": "scoring:breaks"},
 }
 
 
-def test_tasks_metrics_and_reports_of_a_distribution(bench, digits: Path, site: Path, monkeypatch):
-    installed(site, "scoring", {"scoring": SCORING}, SCORED)
+def test_tasks_metrics_and_reports_of_a_distribution(
+    bench, digits: Path, distribution, site: Path, monkeypatch
+):
+    distribution("scoring", {"scoring": SCORING}, SCORED)
     monkeypatch.syspath_prepend(str(site))
     listed = bench("list").output
     assert {"scoring/who", "scoring/page.wiki"} <= set(listed.split())
@@ -204,9 +184,9 @@ def test_tasks_metrics_and_reports_of_a_distribution(bench, digits: Path, site: 
     ],
 )
 def test_what_is_wrong_with_a_task_of_a_distribution_is_said(
-    bench, digits: Path, site: Path, monkeypatch, words: list[str], code: int, message: str
+    bench, digits: Path, distribution, site: Path, monkeypatch, words: list[str], code: int, message: str
 ):
-    installed(site, "scoring", {"scoring": SCORING}, SCORED)
+    distribution("scoring", {"scoring": SCORING}, SCORED)
     monkeypatch.syspath_prepend(str(site))
     call = ["run", "--datasets", digits, "--split", "cv:2", "--extractors", "mfcc-13", "--heads", "lda"]
     done = bench(*call, *words)
@@ -223,9 +203,9 @@ def test_what_is_wrong_with_a_task_of_a_distribution_is_said(
     ],
 )
 def test_what_is_wrong_with_a_metric_or_report_is_said(
-    bench, digits: Path, site: Path, monkeypatch, words: list[str], message: str
+    bench, digits: Path, distribution, site: Path, monkeypatch, words: list[str], message: str
 ):
-    installed(site, "scoring", {"scoring": SCORING}, SCORED)
+    distribution("scoring", {"scoring": SCORING}, SCORED)
     monkeypatch.syspath_prepend(str(site))
     call = ["run", "--datasets", digits, "--extractors", "mfcc-13", "--heads", "lda", "--tasks", "speaker"]
     assert bench(*call).exit_code == 0
@@ -298,7 +278,7 @@ def run_outside(site: Path, folder: Path, *words: object) -> subprocess.Complete
     return subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
 
-def test_the_faults_of_a_plugin_stay_its_own(digits: Path, site: Path, tmp_path: Path):
+def test_the_faults_of_a_plugin_stay_its_own(digits: Path, distribution, site: Path, tmp_path: Path):
     classes = ("Shape", "NotFinite", "Integers", "Mutates", "Answers", "Hangs", "Kills")
     modules = {
         "faults": FAULTS,
@@ -307,7 +287,7 @@ def test_the_faults_of_a_plugin_stay_its_own(digits: Path, site: Path, tmp_path:
     }
     entries = {"needs": "faults_needs:make", "raises": "faults_raises:make"}
     entries |= {name.lower(): f"faults:{name}" for name in (*classes, "Good")}
-    installed(site, "faults", modules, {"extractors": entries})
+    distribution("faults", modules, {"bench.extractors": entries})
     call = ["--tasks", "speaker", "--datasets", digits, "--heads", "lda,knn"]
     call += ["--jobs", "2", "--cell-timeout", "5", "--extractors"]
     assert run_outside(site, tmp_path, *call, "mfcc-13,faults/good", "--out", "alone").returncode == 0

@@ -165,21 +165,22 @@ def data_split(dataset: str, task: str, split: str, by: str, out: Path) -> None:
 
 def _entries(kind: str | None) -> Iterator[Mapping[str, Any]]:
     """Yield what is declared; the metrics, which take scikit-learn to load, only if they are asked for."""
-    from bench import plugins, registry
+    from bench import registry
 
     declared = registry.load()
+    theirs = declared.plugins
     known: dict[str, Mapping[str, Any]] = {
         "datasets": declared.cards,
-        "tasks": {**declared.tasks, **declared.their_tasks},
+        "tasks": {**declared.tasks, **theirs.get("tasks", {})},
         "extractors": declared.extractors,
         "heads": declared.heads,
         "reducers": declared.reducers,
-        "reports": plugins.installed().get("reports", {}),
+        "reports": theirs.get("reports", {}),
     }
     if kind == "metrics":
         from bench.metrics import BUILT_IN
 
-        known["metrics"] = {**BUILT_IN, **plugins.installed().get("metrics", {})}
+        known["metrics"] = {**BUILT_IN, **theirs.get("metrics", {})}
     for name in [kind] if kind else known:
         for value in known[name].values():
             about = _scored(value) if hasattr(value, "higher_is_better") else value.about
@@ -212,7 +213,8 @@ def _facts(value: Any, checkpoints: Mapping[str, "Checkpoint"]) -> Mapping[str, 
     known = {name: getattr(value, name, "") for name in ("place", "weights", "licence", "citation")}
     checkpoint = checkpoints.get(known["weights"])
     if checkpoint:
-        known |= {**dataclasses.asdict(checkpoint), "name": "", "place": known["place"]}
+        known |= {**dataclasses.asdict(checkpoint), "place": known["place"]}
+        del known["name"]
     return {name: fact for name, fact in known.items() if fact}
 
 

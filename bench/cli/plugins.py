@@ -45,7 +45,7 @@ def _rules(name: str) -> Sequence["Check"]:
     from bench import registry, runner, testing, weights
 
     declared = registry.load()
-    if name in declared.tasks or name in declared.their_tasks:
+    if name in declared.tasks or name in declared.plugins.get("tasks", {}):
         return testing.check_task(registry.task(name, declared))
     if name in declared.cards or Path(name).exists():
         return testing.check_dataset(lambda: runner.open_dataset(name, declared, places.home()))

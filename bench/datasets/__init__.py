@@ -12,7 +12,7 @@ import pandas as pd
 from bench.datasets import audiofolder, demo, fetch, files, folder, librispeech, manifest, mixture
 from bench.datasets.join import join
 from bench.datasets.segments import segmented
-from bench.errors import UsageError, some
+from bench.errors import UsageError, some, told
 from bench.types import Card, Dataset
 
 T = TypeVar("T")
@@ -107,8 +107,7 @@ def _function(card: Card, home: Path, factory: str) -> Dataset:
     try:
         made = getattr(importlib.import_module(module), attribute)()
     except Exception as error:  # whatever a plugin raises is its own
-        why = " ".join(str(error).split())
-        raise UsageError(f"{card.place}: data set '{card.name}': {type(error).__name__}: {why}") from error
+        raise UsageError(f"{card.place}: data set '{card.name}': {told(error)}") from error
     if isinstance(made, pd.DataFrame):
         return from_table(made, card.name)
     return from_path(Path(made), "class")

@@ -9,6 +9,7 @@ from transformers import ASTFeatureExtractor, ASTModel, ClapAudioModelWithProjec
 
 from bench.extractors.checkpoint import loaded, preprocessor
 from bench.extractors.runtimes import prepared
+from bench.extractors.transformer import HiddenStates
 from bench.types import Audio, Frames
 
 HOP_SECONDS = 0.01
@@ -51,7 +52,7 @@ class Ast:
         self.patch, self.stride = config.patch_size, config.time_stride
         self.n_bands = (config.num_mel_bins - config.patch_size) // config.frequency_stride + 1
         example = torch.zeros(1, config.max_length, config.num_mel_bins)
-        self.states = prepared(_States(model), example, runtime, precision, device)
+        self.states = prepared(HiddenStates(model), example, runtime, precision, device)
 
     def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
         """Return one array of shape (n_layers + 1, n_frames, dim) per clip of at most 10.24 s."""
@@ -70,18 +71,6 @@ class Ast:
         n_spectra = int(clip.size / self.sample_rate / HOP_SECONDS)
         n_frames: int = (n_spectra - self.patch) // self.stride + 1
         return max(1, n_frames)
-
-
-class _States(torch.nn.Module):  # type: ignore[misc]  # torch counts as untyped
-    """Returns a model's hidden states and the last one, shape=(n_clips, n_layers + 1, n_tokens, dim)."""
-
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, values: Any) -> Any:
-        output = self.model(values, output_hidden_states=True)
-        return torch.stack([*output.hidden_states, output.last_hidden_state], dim=1)
 
 
 class Clap:
@@ -124,7 +113,7 @@ class Clap:
         return features
 
 
-class _Projected(torch.nn.Module):  # type: ignore[misc]
+class _Projected(torch.nn.Module):  # type: ignore[misc]  # torch counts as untyped
     """Returns a model's projected embeddings, shape=(n_clips, dim)."""
 
     def __init__(self, model: Any) -> None:
@@ -132,5 +121,6 @@ class _Projected(torch.nn.Module):  # type: ignore[misc]
         self.model = model
 
     def forward(self, features: Any) -> Any:
-        whole = torch.zeros(len(features), 1, dtype=torch.bool)  # no clip is longer than the window
+        # No clip is longer than the window.
+        whole = torch.zeros(len(features), 1, dtype=torch.bool, device=features.device)
         return torch.nn.functional.normalize(self.model(features, is_longer=whole).audio_embeds, dim=-1)

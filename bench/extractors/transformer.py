@@ -65,7 +65,7 @@ class Transformer:
         self.convolutions = list(zip(config.conv_kernel, config.conv_stride, strict=True))
         self.shortest = _receptive_field(self.convolutions)
         example = torch.zeros(1, max(2 * self.shortest, self.sample_rate))
-        self.states = prepared(_States(model), example, runtime, precision, device)
+        self.states = prepared(HiddenStates(model), example, runtime, precision, device)
 
     def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
         """Return one array of shape (n_layers + 1, n_frames, dim) per clip; zeros pad too short ones."""
@@ -91,7 +91,7 @@ class Transformer:
         return [states[row, :, : _n_frames(self.convolutions, n)] for row, n in enumerate(lengths)]
 
 
-class _States(torch.nn.Module):  # type: ignore[misc]  # torch counts as untyped
+class HiddenStates(torch.nn.Module):  # type: ignore[misc]  # torch counts as untyped
     """Returns a model's hidden states and the last one, shape=(n_clips, n_layers + 1, n_frames, dim)."""
 
     def __init__(self, model: Any) -> None:
@@ -99,7 +99,9 @@ class _States(torch.nn.Module):  # type: ignore[misc]  # torch counts as untyped
         self.model = model
 
     def forward(self, values: Any, mask: Any = None) -> Any:
-        output = self.model(values, attention_mask=mask, output_hidden_states=True)
+        """Return the states of a batch of inputs, under a mask if there is one."""
+        masked = {} if mask is None else {"attention_mask": mask}  # some models know none
+        output = self.model(values, output_hidden_states=True, **masked)
         return torch.stack([*output.hidden_states, output.last_hidden_state], dim=1)
 
 

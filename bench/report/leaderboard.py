@@ -195,6 +195,7 @@ def _chance(p: float) -> str:
 def _cells(table: Table) -> list[dict[str, str]]:
     """Return the rows of the table as column -> text."""
     several_seeds = max(len(row.results) for row in table.rows) > 1
+    names = table.metrics
     return [
         {
             "rank": ranks(row),
@@ -204,7 +205,7 @@ def _cells(table: Table) -> list[dict[str, str]]:
             table.main: _main(row, table.main),
             **({"seeds": f"{len(row.results)}, ±{row.spread:.3f}"} if several_seeds else {}),
             "folds": _folds(row.scores[table.main]),
-            **{name: number(row.scores[name]) if name in row.scores else "" for name in table.metrics},
+            **{name: number(row.scores[name]) if name in row.scores else "" for name in names},
             "clips": str(row.first.n_test),
             "groups": str(row.first.n_groups),
             **_costs(row.first),

@@ -120,6 +120,7 @@ def _inline(script: str) -> str:
 
 def _section(table: Table, sliced: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """Return what the page shows of a table."""
+    names = table.metrics
     figures: dict[str, Any] = {"pareto": _pareto(table)}
     for name, curves, x in _curves(table, sliced):
         figures[name] = _lines(curves, x, table.main)
@@ -128,8 +129,8 @@ def _section(table: Table, sliced: Mapping[str, pd.DataFrame]) -> dict[str, Any]
         "title": f"{table.task} on {table.title}",
         "facts": [_plain(fact) for fact in leaderboard.facts(table)],
         "main": table.main,
-        "metrics": table.metrics,
-        "rows": [_row(table, row) for row in table.rows],
+        "metrics": names,
+        "rows": [_row(table, row, names) for row in table.rows],
         "figures": {name: spec for name, spec in figures.items() if spec},
     }
 
@@ -140,7 +141,7 @@ def _plain(fact: str) -> str:
     return re.sub(r"\\(.)", r"\1", shown).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
-def _row(table: Table, row: Row) -> dict[str, Any]:
+def _row(table: Table, row: Row, names: Sequence[str]) -> dict[str, Any]:
     first = row.first
     baseline = first.head == BASELINE
     return {
@@ -154,7 +155,7 @@ def _row(table: Table, row: Row) -> dict[str, Any]:
         "head": first.head,
         "scores": [
             (row.scores[name].value, leaderboard.number(row.scores[name])) if name in row.scores else ("", "")
-            for name in (table.main, *table.metrics)
+            for name in (table.main, *names)
         ],
         "clips": first.n_test,
         "groups": first.n_groups,

@@ -184,11 +184,7 @@ def _read(work: Work, framed: set[Layer]) -> _Gathered:
 def _evaluated(work: Work, gathered: _Gathered) -> Evaluation:
     """Return what a cell's head predicts."""
     cell, problem = work.cell, work.problem
-    view = (cell.view, cell.head.unit)
-    if view not in gathered.seen:
-        gathered.seen.clear()  # the cells of a view come one after the other too
-        gathered.seen[view] = [_seen(cell, part) for part in gathered.parts]
-    X, *copies = gathered.seen[view]
+    X, *copies = _samples(cell, gathered)
     y, split = problem.y[gathered.good], problem.split.take(gathered.good)
     recipe = Recipe(
         head=partial(registry.build, cell.head, cell.seed, work.device),
@@ -221,7 +217,7 @@ def _outcome(
         fit_s=round(evaluation.fit_s, 4),
         predict_s=round(evaluation.predict_s, 4),
         cpu_s=round(usage.cpu_s, 4),
-        dim=_seen(cell, gathered.parts[0][:1])[0].shape[-1],
+        dim=_samples(cell, gathered)[0][0].shape[-1],
         params=gathered.parts[0][0].params,
         peak_mb=both.peak_mb,
         gpu_mb=both.gpu_mb,
@@ -241,6 +237,15 @@ def _outcome(
         split_digest=problem.fingerprint,
     )
     return result, predictions
+
+
+def _samples(cell: Cell, gathered: _Gathered) -> Sequence[Samples]:
+    """Return what the cell's head sees of the clips and of each of their copies."""
+    view = (cell.view, cell.head.unit)
+    if view not in gathered.seen:
+        gathered.seen.clear()  # the cells of a view come one after the other too
+        gathered.seen[view] = [_seen(cell, part) for part in gathered.parts]
+    return gathered.seen[view]
 
 
 def _seen(cell: Cell, rows: Sequence[Embedded]) -> Embeddings | Sequence[Frames]:

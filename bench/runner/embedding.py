@@ -121,8 +121,8 @@ def _decoded(
             return str(error)
         return steps.apply(augment.apply(changes, y, sample_rate, int(content, 16)))
 
-    middle = list(clips.values())[len(clips) // 2 :][:1]
-    if not spec.weights and middle and audio.seconds(middle[0]) < CONCURRENT_SECONDS:
+    typical = list(clips.values())[len(clips) // 2] if clips and not spec.weights else None
+    if typical and audio.seconds(typical) < CONCURRENT_SECONDS:
         yield from ((content, read(content)) for content in clips)
         return
     readers = ThreadPoolExecutor(min(READERS, devices.threads()))

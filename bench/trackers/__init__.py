@@ -5,7 +5,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol
 
-from bench.errors import UsageError
+from bench.errors import UsageError, told
 from bench.types import Result, Status
 
 KINDS = {"mlflow": "mlflow", "tensorboard": "tensorboardX", "wandb": "wandb"}
@@ -32,7 +32,7 @@ class Trackers:
             try:
                 tracker.finished(result)
             except Exception as error:  # a server that is gone is no reason to lose a run
-                refused[name] = f"--track {name}: is sent no more results ({_told(error)})"
+                refused[name] = f"--track {name}: is sent no more results ({told(error)})"
         for name in refused:
             del self._named[name]
         return list(refused.values())
@@ -57,12 +57,8 @@ def opened(names: Sequence[str]) -> Trackers:
         try:
             trackers[name] = import_module(f"bench.trackers.{kind}").Tracker(place)
         except Exception as error:  # of whatever kind the package raises
-            raise UsageError(f"--track {name}: {_told(error)}") from error
+            raise UsageError(f"--track {name}: {told(error)}") from error
     return Trackers(trackers)
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def title(result: Result) -> str:
