@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
+from bench._version import __version__
+
 if TYPE_CHECKING:
     from bench.api import Results, run
 
 __all__ = ["Results", "__version__", "run"]
-
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
@@ -17,3 +17,8 @@ def __getattr__(name: str) -> Any:
 
         return getattr(api, name)
     raise AttributeError(f"module 'bench' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    """Return the public names, also those that are not imported yet."""
+    return sorted(__all__)

@@ -16,14 +16,17 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from bench import places, progress, registry, report, runner
-from bench.cache import Cache
+from bench import catalog, paths, report, runner
+from bench.catalog import Registry
+from bench.embed.cache import Cache
 from bench.errors import UsageError, some
-from bench.registry import Registry
-from bench.report import confusion, exports, leaderboard
-from bench.report.tables import Row, Table, tables
+from bench.keys import digest
+from bench.report import confusion, leaderboard
+from bench.report.rows import Row, Table, tables
+from bench.report.writers import exports
+from bench.runner import progress
 from bench.store import Store
-from bench.types import Audio, Frames, Kind, Spec, digest
+from bench.types import Audio, Frames, Kind, Spec
 
 SAMPLE_RATE = 16_000
 """Of what a function hears, in Hz."""
@@ -69,7 +72,7 @@ def run(
         If something is unknown or does not fit; the message says how to mend it.
     """
     out = Path(out)
-    declared = registry.load()
+    declared = catalog.load()
     specs = [_spec("extractor", each) for each in extractors if not isinstance(each, str)]
     specs += [_spec("head", each) for each in heads if not isinstance(each, str)]
     if specs and asked.get("jobs", 1) > 1:
@@ -78,7 +81,7 @@ def run(
     names = iter(spec.name for spec in specs)
     request = runner.Request(
         datasets=[_dataset(each, out, number) for number, each in enumerate(datasets)],
-        home=places.home(),
+        home=paths.home(),
         tasks=tasks,
         extractors=[each if isinstance(each, str) else next(names) for each in extractors],
         heads=[each if isinstance(each, str) else next(names) for each in heads],
@@ -88,7 +91,7 @@ def run(
     store = Store(out)
     plan = runner.plan(request, _with(declared, specs))
     with store.writing(), progress.observer() as observer:
-        runner.run(plan, request, store, Cache(places.cache_root()), observer)
+        runner.run(plan, request, store, Cache(paths.cache_root()), observer)
         report.updated(store)
     return Results(store)
 
@@ -127,7 +130,7 @@ def _spec(kind: Kind, given: Any) -> Spec:
             raise UsageError(f"{place}: {given!r}: expected a name, or a classifier that a module defines")
         name = " ".join(str(given).split()).replace("+", "")
         factory = f"{made.__module__}:{made.__qualname__}"
-        found = registry.undeclared(kind, factory)
+        found = catalog.undeclared(kind, factory)
         params = {name: value for name, value in given.get_params(deep=False).items() if value is not None}
         try:
             digest(params)
@@ -164,7 +167,7 @@ def _is_installed(module: str) -> bool:
     """Return whether a module is Python's own or an installed one."""
     path = Path(getattr(sys.modules.get(module), "__file__", None) or "")
     own = module in sys.builtin_module_names or path.is_relative_to(sysconfig.get_path("stdlib"))
-    return own or registry.is_installed(path)
+    return own or catalog.is_installed(path)
 
 
 class Here:

@@ -15,7 +15,8 @@ import soxr
 from scipy.signal import lfilter
 
 from bench.errors import ClipError
-from bench.types import Audio, Clip, digest
+from bench.keys import digest
+from bench.types import Audio, Clip
 
 LOUDEST = 4.0
 """Peaks up to here (12 dB over full scale) are overshoot and clipped; beyond, the scale is wrong."""

@@ -18,7 +18,8 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.datasets import make_blobs
 
-from bench import audio, views
+from bench import audio
+from bench.embed import pooling
 from bench.errors import BenchError, UsageError, some
 from bench.metrics import METRICS
 from bench.types import Audio, Dataset, Extractor, Frames, Head, Task
@@ -109,7 +110,7 @@ class _Extracting(_Making[Extractor]):
         """Return the frames with every axis."""
         made = made or self.made
         n_layers = getattr(made, "n_layers", None)
-        return [views.stacked(each, made.dim, n_layers) for each in made.embed(clips)]
+        return [pooling.stacked(each, made.dim, n_layers) for each in made.embed(clips)]
 
 
 def _same(a: Sequence[Frames], b: Sequence[Frames]) -> None:

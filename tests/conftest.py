@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from hypothesis import settings
 
 from bench import cli
-from bench.datasets import demo
-from bench.datasets.table import dataset
+from bench.datasets.kinds import demo
+from bench.datasets.tables import dataset
 from bench.types import Dataset
 
 # A busy machine is no reason to fail.

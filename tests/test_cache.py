@@ -5,7 +5,7 @@ import fsspec
 import numpy as np
 import pytest
 
-from bench.cache import Cache, Embedded
+from bench.embed.cache import Cache, Embedded
 from bench.errors import UsageError
 from bench.types import Usage
 

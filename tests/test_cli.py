@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import progress
+from bench.catalog import packaged_root
 from bench.metrics import METRICS
-from bench.registry import packaged_root
+from bench.runner import progress
 from bench.store import Store
 from bench.types import Result, Status
 

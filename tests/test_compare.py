@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import baseline
-from bench.baseline import Side
-from bench.compare import Limit, Verdict, compare, telling
 from bench.errors import UsageError
-from bench.store import Store
+from bench.gate import Limit, Verdict, compare, rendering
+from bench.store import Store, baseline
+from bench.store.baseline import Side
 from bench.types import Cost, Result, Score, Status
 
 N_GROUPS, N_CLIPS = 60, 240
@@ -189,14 +188,14 @@ def test_names_of_any_kind_are_told_safely():
     before = side({"h": predictions(24)}, result(HOSTILE, predictions(24)))
     after = side({"h": predictions(90)})
     judged = compare(before, after)
-    text = telling.text(judged)
+    text = rendering.text(judged)
     assert "<script>" not in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.replace(r"\|", "").count("|") for line in rows}) == 1, "as many cells in every row"
-    [suite] = ElementTree.fromstring(telling.as_junit(judged))  # noqa: S314  # made here
+    [suite] = ElementTree.fromstring(rendering.as_junit(judged))  # noqa: S314  # made here
     assert suite.get("tests") == "2"
     assert suite.get("failures") == "2"
-    for line in telling.annotations(judged):
+    for line in rendering.annotations(judged):
         assert line.startswith("::error title=")
         assert "\n" not in line
         assert line.count("::error") == 1 or line.index("::", 2) < line.index("%3A%3Aerror")

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from bench import datasets
-from bench.datasets import demo
+from bench.datasets.kinds import demo
 from bench.errors import UsageError, some
 from bench.types import Card
 

@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from bench import cli, registry, report
-from bench.compare import FAILING, Verdict
+from bench import catalog, cli, report
+from bench.gate import FAILING, Verdict
 
 ROOT = Path(__file__).parent.parent
 
@@ -207,7 +207,7 @@ def test_every_option_of_the_commands_on_reports_exists(command: str):
 
 
 def test_what_is_known_of_every_checkpoint_is_documented():
-    declared = registry.load()
+    declared = catalog.load()
     for checkpoint in declared.checkpoints.values():
         names = [f"`{spec.name}`" for spec in declared.extractors.values() if spec.weights == checkpoint.name]
         size, rate = f"{checkpoint.parameters / 1e6:,.0f} M", f"{checkpoint.rate // 1000} kHz"
@@ -216,14 +216,14 @@ def test_what_is_known_of_every_checkpoint_is_documented():
 
 
 def test_every_extractor_of_the_registry_is_documented():
-    names = [name for name in registry.load().extractors if not name.startswith("whisper-")]
+    names = [name for name in catalog.load().extractors if not name.startswith("whisper-")]
     assert [name for name in names if f"`{name}`" not in EXTRACTORS] == []
 
 
 def test_the_tasks_of_the_docs_are_the_registrys():
     rows = re.findall(r"^\| `([\w-]+)` \| (\w+).*? \| (\w+).*? \| (.*?) ?\|$", DATA, re.MULTILINE)
     told = {name: (target, group, lenient) for name, target, group, lenient in rows}
-    tasks = registry.load(ROOT / "tests").tasks
+    tasks = catalog.load(ROOT / "tests").tasks
     expected = {t.name: (t.target, t.groups[0], ", then ".join(t.groups[1:])) for t in tasks.values()}
     assert told == expected
 

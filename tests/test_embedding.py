@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from bench import audio, registry, views
+from bench import audio, catalog
+from bench.embed import pooling
+from bench.embed.batches import Batch, embed
 from bench.errors import PluginError
-from bench.runner.embedding import Batch, embed
 from bench.types import Audio, Clip, Frames, Layer, Spec
 
 RATE = 8000
@@ -76,12 +77,12 @@ def spec(factory: type, **more: object) -> Spec:
 def run(clips: dict[str, Clip], factory: type, *, framed: Sequence[Layer] = (), **of: object) -> list[Batch]:
     longest_first = dict(sorted(clips.items(), key=lambda item: -audio.seconds(item[1])))
     made = spec(factory, **of)
-    return list(embed(longest_first, made, registry.build(made), framed=framed))
+    return list(embed(longest_first, made, catalog.build(made), framed=framed))
 
 
 def whole(clip: Clip) -> np.ndarray:
     [frames] = Blocks().embed([audio.read(clip, RATE)])
-    return views.summarise(views.stacked(frames, 2))
+    return pooling.summarise(pooling.stacked(frames, 2))
 
 
 @pytest.mark.parametrize("factory", [Blocks, Windowed, Small, PaddedTo])

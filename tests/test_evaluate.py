@@ -14,10 +14,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from bench.datasets.splits import joined
 from bench.errors import PluginError, SplitError
-from bench.evaluate import evaluate, levels, score, thinned
-from bench.pipeline import Recipe
+from bench.learn.folds import evaluate, levels, score, thinned
+from bench.learn.pipeline import Recipe
+from bench.splits import joined
 from bench.types import Split
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import audio, devices
+from bench import audio
+from bench.catalog import devices
 from bench.errors import UsageError
 from bench.extractors.mfcc import Mfcc
 from bench.store import Store

@@ -8,7 +8,7 @@ import pytest
 import scipy.fft
 import scipy.signal
 
-from bench import audio, registry
+from bench import audio, catalog
 from bench.extractors.mfcc import Mfcc
 from bench.extractors.spectral import LogMel, Spectral
 from bench.types import Clip, Extractor
@@ -26,15 +26,15 @@ SIGNAL = ["mfcc", "mfcc-13", "mfcc-cmvn", "logmel", "spectral", "raw", "egemaps"
 @pytest.fixture(params=SIGNAL)
 def extractor(request: pytest.FixtureRequest) -> Extractor:
     """Return each built-in extractor that needs no weights."""
-    spec = registry.load().extractors[request.param]
-    if registry.missing(spec):
-        pytest.skip(f"needs: {registry.missing(spec)}")
-    return registry.build(spec)
+    spec = catalog.load().extractors[request.param]
+    if catalog.missing(spec):
+        pytest.skip(f"needs: {catalog.missing(spec)}")
+    return catalog.build(spec)
 
 
 @pytest.mark.parametrize("name", ["mfcc", "mfcc-13", "mfcc-cmvn", "logmel", "spectral"])
 def test_frames_have_the_declared_width_and_ten_milliseconds(name: str, clips):
-    extractor = registry.build(registry.load().extractors[name])
+    extractor = catalog.build(catalog.load().extractors[name])
     assert isinstance(extractor, Extractor)
     for clip, frames in zip(clips, extractor.embed(clips), strict=True):
         assert frames.shape == (1 + clip.size // 160, extractor.dim)
@@ -117,7 +117,7 @@ def test_spectral_features_of_a_tone_are_what_they_say(hertz: float):
 def test_opensmile_is_a_plain_call(clips):
     opensmile = pytest.importorskip("opensmile", reason="needs the extra 'opensmile'")
     smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
-    [vector] = registry.build(registry.load().extractors["egemaps"]).embed(clips[:1])
+    [vector] = catalog.build(catalog.load().extractors["egemaps"]).embed(clips[:1])
     expected = smile.process_signal(clips[0], 16000).to_numpy()[0]
     np.testing.assert_array_equal(vector, expected.astype(np.float32))
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from bench import datasets, registry
+from bench import catalog, datasets
 from bench.datasets.fetch import fetch
 from bench.errors import UsageError
 from bench.types import Card
@@ -295,7 +295,7 @@ def test_a_server_that_has_it_not_or_is_not_there_is_named(server: Server, tmp_p
 
 def packaged(name: str, server: Server, content: bytes, tmp_path: Path) -> Path:
     """Write the packaged card of a data set, its archive replaced by one of ours, and return it."""
-    text = (registry.packaged_root() / "datasets" / f"{name}.toml").read_text(encoding="utf-8")
+    text = (catalog.packaged_root() / "datasets" / f"{name}.toml").read_text(encoding="utf-8")
     server.archives["small"] = content
     head = text[: text.index("[[files]]")]
     sha256 = hashlib.sha256(content).hexdigest()
@@ -330,7 +330,7 @@ def test_digits_are_fetched_with_the_labels_of_their_names(bench, real: Path, se
     content = tar(
         {f"free-spoken-digit-dataset-1.0.9/recordings/{path.name}": path.read_bytes() for path in files}
     )
-    bench_card = registry.card(packaged("fsdd", server, content, tmp_path))
+    bench_card = catalog.card(packaged("fsdd", server, content, tmp_path))
     fetch(bench_card, tmp_path, quiet)
     table = datasets.from_card(bench_card, tmp_path).table
     assert len(table) == len(files) == 120
@@ -348,7 +348,7 @@ def test_speech_commands_has_the_official_lists_as_folds(real: Path, server: Ser
         "testing_list.txt": b"no/0c_nohash_0.wav\n",
         "LICENSE": b"",
     }
-    made = registry.card(packaged("speech-commands", server, tar(members | lists), tmp_path))
+    made = catalog.card(packaged("speech-commands", server, tar(members | lists), tmp_path))
     fetch(made, tmp_path, quiet)
     table = datasets.from_card(made, tmp_path).table.set_index("clip")
     assert table["fold"].to_dict() == dict(zip(names, ["train", "dev", "test", "train"], strict=True))
@@ -397,7 +397,7 @@ def test_a_packaged_card_reads_its_layout(name: str, take, server: Server, tmp_p
     names, labels = EVERY_LAYOUT[name]
     sound = take("george", 0, 0).read_bytes()
     other = {f"{Path(names[0]).parent}/readme.txt": b"", f"{Path(names[0]).parent}/other.wav": b""}
-    made = registry.card(packaged(name, server, zipped(dict.fromkeys(names, sound) | other), tmp_path))
+    made = catalog.card(packaged(name, server, zipped(dict.fromkeys(names, sound) | other), tmp_path))
     fetch(made, tmp_path, quiet)
     table = datasets.from_card(made, tmp_path).table
     assert {column: table[column].tolist() for column in labels} == labels
@@ -413,7 +413,7 @@ def test_clean_speech_and_noise_of_one_archive_are_mixed(take, server: Server, t
         for kind in ("Babble", "CopyMachine")
         for n in range(3)
     }
-    made = registry.card(packaged("ms-snsd", server, zipped(members), tmp_path))
+    made = catalog.card(packaged("ms-snsd", server, zipped(members), tmp_path))
     fetch(made, tmp_path, quiet)
     table = datasets.from_card(made, tmp_path).table
     assert len(table) == 12, "two segments of 3 s from each clip of 7 s"
@@ -431,7 +431,7 @@ def loud(path: Path, seconds: float) -> bytes:
 
 
 def test_a_copy_of_ones_own_is_read_where_it_was_put(take, tmp_path: Path):
-    made = registry.load().cards["voxceleb1"]
+    made = catalog.load().cards["voxceleb1"]
     names = [
         "id10001/1zcIwhmdeo4/00001.wav",
         "id10001/7gWzIy6yIIk/00001.wav",
@@ -458,7 +458,7 @@ def test_a_copy_of_ones_own_is_read_where_it_was_put(take, tmp_path: Path):
 
 
 def test_every_packaged_card_says_what_and_whose_it_is():
-    cards = registry.load().cards
+    cards = catalog.load().cards
     assert len(cards) >= 15
     for made in cards.values():
         assert made.licence

@@ -22,14 +22,14 @@ from sklearn.preprocessing import LabelEncoder, StandardScaler
 from sklearn.svm import SVC
 from xgboost import XGBClassifier
 
-from bench import registry
+from bench import catalog
 from bench.errors import PluginError
-from bench.evaluate import clustering, evaluate
 from bench.heads import svm
-from bench.pipeline import Recipe
+from bench.learn.folds import clustering, evaluate
+from bench.learn.pipeline import Recipe
 from bench.types import BASELINE, Spec, Split
 
-REGISTRY = registry.load()
+REGISTRY = catalog.load()
 HEADS = REGISTRY.heads
 N_CLIPS, N_CLASSES, DIM = 36, 3, 40
 
@@ -37,8 +37,8 @@ N_CLIPS, N_CLASSES, DIM = 36, 3, 40
 def spec(name: str, **params: Any) -> Spec:
     """Return a head's spec, of few epochs, which is skipped where what it needs is not installed."""
     declared = HEADS[name]
-    if registry.missing(declared):
-        pytest.skip(f"needs {registry.missing(declared)}")
+    if catalog.missing(declared):
+        pytest.skip(f"needs {catalog.missing(declared)}")
     if declared.factory.endswith(":Network"):
         params = {"epochs": 2, **params}
     return dataclasses.replace(declared, params={**declared.params, **params})
@@ -70,7 +70,7 @@ def problem(unit: str, n_clips: int = N_CLIPS) -> tuple[Any, np.ndarray, Split]:
 
 
 def evaluated(head: Spec, X: Any, y: np.ndarray, split: Split) -> Any:
-    recipe = Recipe(lambda: registry.build(head, 0), head.unit, scaled=head.scale)
+    recipe = Recipe(lambda: catalog.build(head, 0), head.unit, scaled=head.scale)
     return evaluate(X, y, split, recipe, itertools.count().__next__)
 
 
@@ -83,7 +83,7 @@ def wine():
 
 @pytest.mark.parametrize("name", HEADS)
 def test_a_head_gives_the_same_again_from_the_same_seed(name: str):
-    head, X, y = registry.build(spec(name), 0), features(HEADS[name].unit), labels()
+    head, X, y = catalog.build(spec(name), 0), features(HEADS[name].unit), labels()
     first = head.fit(X, y).predict(X)
     assert set(first.tolist()) <= set(y.tolist())
     again = clone(head)
@@ -98,7 +98,7 @@ def test_a_head_takes_two_classes(name: str):
     X, y = features(HEADS[name].unit), labels()
     two = np.flatnonzero(y != "c")
     X = X[two] if isinstance(X, np.ndarray) else [X[row] for row in two]
-    assert set(registry.build(spec(name), 0).fit(X, y[two]).predict(X)) <= {"ä b", "b"}
+    assert set(catalog.build(spec(name), 0).fit(X, y[two]).predict(X)) <= {"ä b", "b"}
 
 
 @pytest.mark.parametrize("name", HEADS)
@@ -112,7 +112,7 @@ def test_one_class_alone_is_refused(name: str):
 def test_a_head_taught_three_clips_predicts_or_says_what_is_wrong(name: str):
     X, y = features(HEADS[name].unit, 3), labels(3)
     try:
-        assert set(registry.build(spec(name), 0).fit(X, y).predict(X)) <= set(y)
+        assert set(catalog.build(spec(name), 0).fit(X, y).predict(X)) <= set(y)
     except ValueError as error:
         assert "n_samples" in str(error) or "number of samples" in str(error)  # noqa: PT017
 
@@ -122,7 +122,7 @@ def test_a_head_taught_three_clips_predicts_or_says_what_is_wrong(name: str):
 def test_constant_features_give_finite_scores(name: str):
     X = features(HEADS[name].unit)
     X = np.zeros_like(X) if isinstance(X, np.ndarray) else [np.zeros_like(each) for each in X]
-    head = registry.build(spec(name), 0).fit(X, labels())
+    head = catalog.build(spec(name), 0).fit(X, labels())
     assert len(head.predict(X)) == N_CLIPS
     for method in ("predict_proba", "decision_function"):
         if hasattr(head, method):
@@ -217,15 +217,15 @@ def test_the_svm_ranks_classes_as_it_does_with_probabilities_at_hand():
 def test_a_head_of_scikit_learn_is_that_of_scikit_learn(name: str, reference, wine):
     X, y, unseen = wine
     np.testing.assert_array_equal(
-        registry.build(HEADS[name]).fit(X, y).predict(unseen), reference.fit(X, y).predict(unseen)
+        catalog.build(HEADS[name]).fit(X, y).predict(unseen), reference.fit(X, y).predict(unseen)
     )
 
 
 def test_an_svm_of_many_clips_does_without_the_whole_kernel(wine, monkeypatch):
     X, y, unseen = wine
-    whole = registry.build(HEADS["svm"]).fit(X, y)
+    whole = catalog.build(HEADS["svm"]).fit(X, y)
     monkeypatch.setattr(svm, "MATRIX_ROWS", len(X) - 1)
-    parts = registry.build(HEADS["svm"]).fit(X, y)
+    parts = catalog.build(HEADS["svm"]).fit(X, y)
     assert whole.machine_.kernel != parts.machine_.kernel
     np.testing.assert_allclose(whole.decision_function(unseen), parts.decision_function(unseen))
 
@@ -236,8 +236,8 @@ def test_the_calibrated_svm_is_the_svm_with_probabilities_worth_their_name():
     X = rng.normal(size=(600, 4)) + 1.2 * (y[:, None] == list("abcx"))
     group = rng.integers(60, size=600).astype(str)
     learnt = group.astype(int) < 40
-    plain = registry.build(HEADS["svm"]).fit(X[learnt], y[learnt])
-    head = registry.build(HEADS["svm-calibrated"]).fit(X[learnt], y[learnt], groups=group[learnt])
+    plain = catalog.build(HEADS["svm"]).fit(X[learnt], y[learnt])
+    head = catalog.build(HEADS["svm-calibrated"]).fit(X[learnt], y[learnt], groups=group[learnt])
     np.testing.assert_array_equal(head.predict(X[~learnt]), plain.predict(X[~learnt]))
     reference = CalibratedClassifierCV(SVC(C=10.0), ensemble=False).fit(X[learnt], y[learnt])
     ours, platts, raw = (
@@ -254,7 +254,7 @@ def test_the_calibrated_svm_is_the_svm_with_probabilities_worth_their_name():
 
 def test_gbdt_is_xgboost_with_labels(wine):
     X, y, unseen = wine
-    head = registry.build(HEADS["gbdt"]).fit(X, y)
+    head = catalog.build(HEADS["gbdt"]).fit(X, y)
     encoder = LabelEncoder().fit(y)
     reference = XGBClassifier(tree_method="hist", n_jobs=1, **HEADS["gbdt"].params).fit(
         X, encoder.transform(y)
@@ -266,7 +266,7 @@ def test_gbdt_is_xgboost_with_labels(wine):
 
 def test_gmm_sums_the_log_likelihoods_of_a_clips_frames():
     X, y = features("sequence", shift=0.3), labels()
-    head = registry.build(HEADS["gmm"]).fit(X[:30], y[:30])
+    head = catalog.build(HEADS["gmm"]).fit(X[:30], y[:30])
     options = {"covariance_type": "diag", "n_init": 3, "random_state": 0}
     expected = []
     for name in head.classes_:
@@ -279,7 +279,7 @@ def test_gmm_sums_the_log_likelihoods_of_a_clips_frames():
 
 def test_kmeans_is_that_of_scikit_learn_with_the_label_of_most_of_a_cluster(wine):
     X, y, unseen = wine
-    head = registry.build(HEADS["kmeans"]).fit(X, y)
+    head = catalog.build(HEADS["kmeans"]).fit(X, y)
     reference = KMeans(3, n_init=10, random_state=0).fit(X)
     np.testing.assert_array_equal(head.assign(unseen), reference.predict(unseen))
     for cluster in range(3):
@@ -290,7 +290,7 @@ def test_kmeans_is_that_of_scikit_learn_with_the_label_of_most_of_a_cluster(wine
 def test_the_bic_chooses_the_number_of_gaussians():
     rng = np.random.default_rng(0)
     X = np.concatenate([rng.normal(m, 0.3, size=(40, 2)) for m in (0, 5, 10, 15, 20)])
-    head = registry.build(HEADS["gmm-bic"]).fit(X, np.repeat(list("abcde"), 40))
+    head = catalog.build(HEADS["gmm-bic"]).fit(X, np.repeat(list("abcde"), 40))
     assert head.clusterer_.n_components == 5
     assert (head.predict(X) == np.repeat(list("abcde"), 40)).all()
 
@@ -315,4 +315,4 @@ def test_clusters_are_scored_against_the_labels_in_every_fold():
 
 def test_the_baseline_is_the_majority_class(wine):
     X, y, unseen = wine
-    assert set(registry.build(HEADS[BASELINE]).fit(X, y).predict(unseen)) == {"rosé"}
+    assert set(catalog.build(HEADS[BASELINE]).fit(X, y).predict(unseen)) == {"rosé"}

@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import expit
 
-from bench import intervals
-from bench.intervals import bounds, compare, difference, draws, holm, mcnemar, permutation, standings
 from bench.metrics import METRICS, Predicted
+from bench.stats import bounds, compare, difference, draws, holm, intervals, mcnemar, permutation, standings
 
 ACCURACY = METRICS["accuracy"]
 

@@ -1,61 +1,36 @@
-"""The order of imports, read from the code and held against docs/architecture.md."""
+"""The order of imports, checked by import-linter and held against docs/architecture.md."""
 
-import ast
 import re
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
 
-import bench
-
-PACKAGE = Path(bench.__file__).parent
-ARCHITECTURE = Path(__file__).parent.parent / "docs" / "architecture.md"
-PLUGINS = {"extractors", "heads"}
+ROOT = Path(__file__).parent.parent
 
 
-def levels() -> dict[str, int]:
-    rows = re.findall(r"^\| (\d) \| `(\w+)` \|", ARCHITECTURE.read_text(encoding="utf-8"), re.MULTILINE)
-    return {module: int(level) for level, module in rows}
+def rooms() -> list[set[str]]:
+    """Return the rooms of every level in pyproject.toml, the highest first."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    return [set(level.split(" | ")) for level in settings["contracts"][0]["layers"]]
 
 
-def top(module: str) -> str:
-    return module.split(".")[1] if "." in module else ""
+def test_the_levels_of_the_architecture_page_are_the_tested_ones():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", page, re.MULTILINE)
+    assert [{name for number, name in rows if int(number) == level} for level in range(len(rooms()))] == [
+        *reversed(rooms())
+    ]
 
 
-def imports() -> list[tuple[str, str]]:
-    """Return (importing module, imported module) of this package, wherever in a file the import stands."""
-    found = []
-    for path in sorted(PACKAGE.rglob("*.py")):
-        name = ".".join(("bench", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                found += [(name, alias.name) for alias in node.names if alias.name.startswith("bench.")]
-            elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "bench":
-                parts = [f"{node.module}.{alias.name}" for alias in node.names]
-                found += [(name, part) for part in parts if part.count(".") > 1 or top(part) in levels()]
-    return found
-
-
-def test_every_module_has_a_level():
-    modules = {path.stem for path in PACKAGE.glob("*.py")} | {
-        path.parent.name for path in PACKAGE.glob("*/__init__.py")
-    }
-    assert modules - {"__init__", "__main__"} == set(levels()) | PLUGINS
-
-
-@pytest.mark.parametrize(("importer", "imported"), imports())
-def test_a_module_imports_only_from_lower_levels(importer: str, imported: str):
-    here, there = top(importer), top(imported)
-    if importer in {"bench", "bench.__main__"} or here == there:
-        return
-    assert there not in PLUGINS, "the registry names plugins; nothing imports them"
-    if here in PLUGINS:
-        assert there in {"types", "errors"}
-    else:
-        assert levels()[there] < levels()[here]
+def test_a_room_imports_only_from_the_rooms_below_it():
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize(

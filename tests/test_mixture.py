@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 import soundfile
 
-from bench import audio, datasets, registry
-from bench.datasets import splits
-from bench.datasets.mixture import Recipe, mix
+from bench import audio, catalog, datasets, splits
+from bench.datasets.kinds.mixture import Recipe, mix
 from bench.datasets.segments import segmented
 from bench.errors import ClipError, SplitError, UsageError
 from bench.types import Clip, Dataset, Noise, Task
@@ -241,7 +240,7 @@ def test_a_card_of_a_mixture_is_a_dataset_with_its_scores_by_snr(bench, real: Pa
 )
 def test_a_bad_card_of_a_mixture_names_what_is_wrong(text: str, message: str, tmp_path: Path):
     with pytest.raises(UsageError, match=message):
-        datasets.from_card(registry.card(card(tmp_path, text)), tmp_path)
+        datasets.from_card(catalog.card(card(tmp_path, text)), tmp_path)
 
 
 def test_a_card_of_a_path_cuts_it(tmp_path: Path):
@@ -250,13 +249,13 @@ def test_a_card_of_a_path_cuts_it(tmp_path: Path):
     path.write_text(
         'kind = "path"\nversion = "1"\nabout = ""\n[params]\npath = "clips.csv"\nsegment = { seconds = 1 }\n'
     )
-    cut = datasets.from_card(registry.card(path), tmp_path)
+    cut = datasets.from_card(catalog.card(path), tmp_path)
     assert (cut.name, len(cut.table)) == ("cut", 2)
     path.write_text(path.read_text().replace("seconds", "second"))
     with pytest.raises(UsageError, match=r"cut.toml: params: segment: .*'second'"):
-        datasets.from_card(registry.card(path), tmp_path)
+        datasets.from_card(catalog.card(path), tmp_path)
 
 
 def test_a_card_that_is_not_there_is_refused(tmp_path: Path):
     with pytest.raises(UsageError, match=r"none\.toml: no such file"):
-        registry.card(tmp_path / "none.toml")
+        catalog.card(tmp_path / "none.toml")

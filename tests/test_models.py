@@ -10,8 +10,9 @@ import skops.io
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
-from bench import models, registry
+from bench import catalog
 from bench.errors import PluginError, UsageError
+from bench.learn import bundle
 from bench.store import Store
 from bench.types import Result, Status
 
@@ -22,7 +23,7 @@ def lines(out: Path) -> dict[str, Result]:
 
 def test_a_kept_model_predicts_what_it_predicted(bench, digits: Path, tmp_path: Path):
     heads = ["svm", "gbdt", "umap-svm", "kmeans", "gmm-clip"]
-    if not registry.missing(registry.load().heads["mlp"]):
+    if not catalog.missing(catalog.load().heads["mlp"]):
         heads += ["mlp", "cnn1d"]
     call = ["run", "--datasets", digits, "--tasks", "speaker", "--extractors", "mfcc@pool=mean"]
     done = bench(*call, "--heads", ",".join(heads), "--save-models")
@@ -36,7 +37,7 @@ def test_a_kept_model_predicts_what_it_predicted(bench, digits: Path, tmp_path: 
         folder = store.models_path(result.key)
         predictions = store.predictions(result.key)
         for fold, part in predictions.groupby("fold"):
-            model = models.load(folder, str(fold))
+            model = bundle.load(folder, str(fold))
             X = np.stack([embedded[clip] for clip in part["clip"]])
             assert model.predict(X).tolist() == part["y_pred"].tolist(), head
         card = json.loads((folder / "card.json").read_text())
@@ -67,20 +68,20 @@ def result(head: str) -> Result:
 def test_what_is_not_trusted_is_named_and_not_loaded(tmp_path: Path):
     skops.io.dump(Strange(), tmp_path / "0.skops")
     with pytest.raises(UsageError, match="Strange, which is not trusted"):
-        models.load(tmp_path, "0")
+        bundle.load(tmp_path, "0")
     with pytest.raises(UsageError, match="no such model; folds here: 0"):
-        models.load(tmp_path, "1")
+        bundle.load(tmp_path, "1")
 
 
 def test_a_head_that_no_safe_format_keeps_is_named(tmp_path: Path):
     head = SVC()
     head.secret = (number for number in range(3))
     with pytest.raises(PluginError, match="head 'odd': its models cannot be kept"):
-        models.save(tmp_path / "k", result("odd"), {"0": Pipeline([("head", head)])})
+        bundle.save(tmp_path / "k", result("odd"), {"0": Pipeline([("head", head)])})
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):
-        models.save(tmp_path / "file" / "k", result("svm"), {})
+        bundle.save(tmp_path / "file" / "k", result("svm"), {})

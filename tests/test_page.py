@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.intervals import Standing
-from bench.report import page
-from bench.report.tables import Row, Table
+from bench.report.rows import Row, Table
+from bench.report.writers import html as page
+from bench.stats import Standing
 from bench.types import Cost, Result, Score, Status
 
 pytest.importorskip("itables", reason="the page needs the extra html")

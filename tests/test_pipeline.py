@@ -14,8 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from bench.errors import PluginError
-from bench.evaluate import evaluate
-from bench.pipeline import Flat, Recipe, Shared
+from bench.learn.folds import evaluate
+from bench.learn.pipeline import Flat, Recipe, Shared
 from bench.store import Store
 from bench.types import Split
 

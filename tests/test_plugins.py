@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import metrics, registry
+from bench import catalog, metrics
 from bench.errors import PluginError, UsageError
 from bench.store import Store
 
@@ -71,12 +71,12 @@ def test_a_file_that_an_installed_module_hides_is_refused(tmp_path: Path):
     path = tmp_path / "json.py"
     path.write_text(MINE)
     with pytest.raises(PluginError, match=r"json\.py is hidden by .*; give it another name"):
-        registry.identity(registry.undeclared("extractor", f"{path}:ZeroCrossings"))
+        catalog.identity(catalog.undeclared("extractor", f"{path}:ZeroCrossings"))
 
 
 @pytest.mark.parametrize("name", ["mfcc", "a b:c", "x:1", ":Y", "hf:", "./a:B"])
 def test_what_is_no_place(name: str):
-    assert registry.undeclared("head", name) is None
+    assert catalog.undeclared("head", name) is None
 
 
 def test_entry_points_are_listed_without_import_and_run(
@@ -88,11 +88,11 @@ def test_entry_points_are_listed_without_import_and_run(
     }
     distribution("their-plugin", {"their_plugin": MINE}, entries)
     monkeypatch.syspath_prepend(str(site))
-    declared = registry.load()
+    declared = catalog.load()
     assert "their_plugin" not in sys.modules
     spec = declared.extractors["their-plugin/zero"]
     assert (spec.about, spec.place, spec.offered) == ("Crossings", "their-plugin 2.1", False)
-    assert registry.identity(spec)["versions"] == {"their-plugin": "2.1"}
+    assert catalog.identity(spec)["versions"] == {"their-plugin": "2.1"}
     assert "their-plugin/near" in bench("list", "heads").output
     call = ["run", "--tasks", "speaker", "--datasets", digits]
     call += ["--extractors", "their-plugin/zero,mfcc-13", "--heads", "their-plugin/near,lda"]
@@ -308,4 +308,4 @@ def test_the_faults_of_a_plugin_stay_its_own(digits: Path, distribution, site: P
 
 def test_a_name_that_is_nowhere_names_the_option():
     with pytest.raises(UsageError, match="unknown head 'nothing'"):
-        registry.resolve("head", "nothing", registry.load().heads)
+        catalog.resolve("head", "nothing", catalog.load().heads)

@@ -8,10 +8,10 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
-from bench import progress, trackers
 from bench.errors import UsageError
-from bench.runner.outlook import Forecast
-from bench.trackers import Trackers
+from bench.runner import progress, trackers
+from bench.runner.estimate import Forecast
+from bench.runner.trackers import Trackers
 from bench.types import Cost, Result, Score, Status
 
 NAMES = ("key", "digits", "speaker", "mfcc", "mean+std", "svm", 0, "cv:5")

@@ -13,8 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from bench import audio
+from bench.catalog import packaged_root
 from bench.extractors.mfcc import Mfcc
-from bench.registry import packaged_root
 from bench.store import Store
 from bench.types import Clip, Result
 

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import registry
+from bench import catalog
+from bench.catalog import declarations
 from bench.errors import PluginError, UnavailableError, UsageError
 from bench.types import Spec
 
@@ -25,7 +26,7 @@ def write(user: Path, file: str, text: str) -> Path:
 
 
 def test_of_every_checkpoint_is_known_what_was_published_with_it():
-    declared = registry.load()
+    declared = catalog.load()
     named = {spec.weights for spec in declared.extractors.values() if spec.weights}
     assert named == set(declared.checkpoints)
     for checkpoint in declared.checkpoints.values():
@@ -38,7 +39,7 @@ def test_of_every_checkpoint_is_known_what_was_published_with_it():
 
 
 def test_the_packaged_names_are_found(tmp_path: Path):
-    declared = registry.load(tmp_path)
+    declared = catalog.load(tmp_path)
     assert {"mfcc", "mfcc-13"} <= set(declared.extractors)
     assert {"svm", "gbdt", "logreg", "dummy"} <= set(declared.heads)
     assert {"noise", "gender", "speaker", "class"} <= set(declared.tasks)
@@ -54,7 +55,7 @@ def test_a_users_folder_adds_names(user: Path):
         '[accent]\ntarget = "accent"\ngroups = ["speaker"]\nmetrics = ["accuracy"]\n',
     )
     write(user, "datasets/mine.toml", 'kind = "demo"\nversion = "1"\nabout = "mine"\n')
-    declared = registry.load(user)
+    declared = catalog.load(user)
     assert declared.extractors["loud"].root == str(user)
     assert declared.tasks["accent"].target == "accent"
     assert declared.cards["mine"].kind == "demo"
@@ -72,13 +73,13 @@ def test_a_users_folder_adds_names(user: Path):
 def test_a_name_declared_twice_names_both_places(user: Path, file: str, text: str):
     path = write(user, file, text)
     with pytest.raises(UsageError, match="is declared twice: in ") as caught:
-        registry.load(user)
+        catalog.load(user)
     assert str(path) in str(caught.value)
-    assert str(registry.packaged_root() / file) in str(caught.value)
+    assert str(catalog.packaged_root() / file) in str(caught.value)
 
 
 def test_the_same_declaration_read_twice_is_one(user: Path):
-    packaged = registry.packaged_root()
+    packaged = catalog.packaged_root()
     for file in (
         "registry/extractors.toml",
         "registry/heads.toml",
@@ -86,7 +87,7 @@ def test_the_same_declaration_read_twice_is_one(user: Path):
         "datasets/demo.toml",
     ):
         write(user, file, (packaged / file).read_text(encoding="utf-8"))
-    assert registry.load(user) == registry.load(user / "empty")
+    assert catalog.load(user) == catalog.load(user / "empty")
 
 
 @pytest.mark.parametrize(
@@ -118,40 +119,40 @@ def test_the_same_declaration_read_twice_is_one(user: Path):
 def test_a_bad_entry_names_its_file(user: Path, file: str, text: str, message: str):
     path = write(user, file, text)
     with pytest.raises(UsageError, match=message) as caught:
-        registry.load(user)
+        catalog.load(user)
     assert str(caught.value).startswith(str(path))
 
 
 def test_an_unknown_name_gets_a_suggestion_or_the_list():
     with pytest.raises(UsageError, match="unknown head 'svn'; did you mean 'svm'"):
-        registry.find("head", "svn", {"svm": 1, "gbdt": 2})
+        catalog.find("head", "svn", {"svm": 1, "gbdt": 2})
     with pytest.raises(UsageError, match="unknown head 'q'; known: gbdt, svm"):
-        registry.find("head", "q", {"svm": 1, "gbdt": 2})
+        catalog.find("head", "q", {"svm": 1, "gbdt": 2})
 
 
 def test_what_is_missing_names_the_command_and_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch):
     spec = Spec("head", "a", "m:A", requires=("no-such-distribution", "scikit-learn"))
-    assert registry.missing(spec) == "pip install no-such-distribution"
-    monkeypatch.setattr(registry, "_version", lambda name: None if name in {"torch", "skorch"} else "1")
+    assert catalog.missing(spec) == "pip install no-such-distribution"
+    monkeypatch.setattr(declarations, "_version", lambda name: None if name in {"torch", "skorch"} else "1")
     neural = Spec("head", "a", "m:A", requires=("torch", "skorch", "numpy"))
-    assert registry.missing(neural) == 'pip install "audio-embedding-bench[neural]"'
-    assert registry.missing(Spec("head", "a", "m:A", requires=("numpy",))) == ""
+    assert catalog.missing(neural) == 'pip install "audio-embedding-bench[neural]"'
+    assert catalog.missing(Spec("head", "a", "m:A", requires=("numpy",))) == ""
 
 
 def test_seed_and_device_are_set_where_the_entry_does_not_say_them():
     own = Spec("head", "a", "xgboost:XGBClassifier", {"random_state": 3})
-    made = registry.build(own, 7, "cpu")
+    made = catalog.build(own, 7, "cpu")
     assert (made.random_state, made.device) == (3, "cpu")
-    left = registry.build(own, 7)
+    left = catalog.build(own, 7)
     assert left.device is None
-    assert registry.build(Spec("head", "a", "sklearn.svm:SVC"), 7, "cpu").random_state == 7
+    assert catalog.build(Spec("head", "a", "sklearn.svm:SVC"), 7, "cpu").random_state == 7
 
 
 def test_what_is_not_installed_is_not_built():
     with pytest.raises(
         UnavailableError, match="head 'a' is not installed; run: pip install no-such-distribution"
     ):
-        registry.build(Spec("head", "a", "m:A", requires=("no-such-distribution",)))
+        catalog.build(Spec("head", "a", "m:A", requires=("no-such-distribution",)))
 
 
 def test_a_users_module_is_built_and_its_code_is_part_of_its_identity(user: Path):
@@ -159,18 +160,17 @@ def test_a_users_module_is_built_and_its_code_is_part_of_its_identity(user: Path
         user, "loudness_a.py", "class Loud:\n    def __init__(self, floor=0):\n        self.floor = floor\n"
     )
     spec = Spec("extractor", "loud", "loudness_a:Loud", {"floor": 3}, root=str(user))
-    assert registry.build(spec).floor == 3
-    before = registry.identity(spec)
-    assert registry.identity(spec) == before
+    assert catalog.build(spec).floor == 3
+    before = catalog.identity(spec)
+    assert catalog.identity(spec) == before
     write(
         user,
         "loudness_a.py",
         "class Loud:\n    def __init__(self, floor=0):\n        self.floor = floor + 1\n",
     )
-    assert registry.identity(spec) != before
+    assert catalog.identity(spec) != before
     assert (
-        registry.identity(Spec("extractor", "loud", "loudness_a:Loud", {"floor": 4}, root=str(user)))
-        != before
+        catalog.identity(Spec("extractor", "loud", "loudness_a:Loud", {"floor": 4}, root=str(user))) != before
     )
 
 
@@ -196,15 +196,15 @@ def test_what_a_module_imports_from_beside_it_is_part_of_its_identity(
     for name, text in files.items():
         write(user, name, text)
     spec = Spec("extractor", "mine", factory, root=str(user))
-    before = registry.identity(spec)
+    before = catalog.identity(spec)
     write(user, list(files)[-1], "edited = True")
-    assert registry.identity(spec) != before
+    assert catalog.identity(spec) != before
 
 
 def test_the_identity_holds_versions_and_leaves_out_the_name():
     spec = Spec("head", "svm", "sklearn.svm:SVC", {"C": 1.0}, requires=("scikit-learn",))
-    assert set(registry.identity(spec)["versions"]) == {"scikit-learn"}
-    assert registry.identity(spec) == registry.identity(
+    assert set(catalog.identity(spec)["versions"]) == {"scikit-learn"}
+    assert catalog.identity(spec) == catalog.identity(
         Spec("head", "other", "sklearn.svm:SVC", {"C": 1.0}, requires=("scikit-learn",), about="x", place="y")
     )
 
@@ -219,15 +219,15 @@ def test_the_identity_holds_versions_and_leaves_out_the_name():
 )
 def test_a_plugin_that_cannot_be_built_says_why(factory: str, message: str):
     with pytest.raises(PluginError, match=f"head 'a': {message}"):
-        registry.build(Spec("head", "a", factory, {"nope": 1}))
+        catalog.build(Spec("head", "a", factory, {"nope": 1}))
 
 
 @pytest.mark.parametrize("module", ["no_such_module", "no_such_package.module"])
 def test_a_module_that_is_not_there_has_no_identity(module: str):
     with pytest.raises(PluginError, match=f"there is no module '{module}'"):
-        registry.identity(Spec("head", "a", f"{module}:A"))
+        catalog.identity(Spec("head", "a", f"{module}:A"))
 
 
 def test_a_factory_is_a_module_and_an_attribute():
     with pytest.raises(UsageError, match=r"factory 'sklearn.svm.SVC' of 'a'; expected 'module:attribute'"):
-        registry.build(Spec("head", "a", "sklearn.svm.SVC"))
+        catalog.build(Spec("head", "a", "sklearn.svm.SVC"))

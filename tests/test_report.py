@@ -8,9 +8,9 @@ from sklearn.metrics import confusion_matrix
 
 from bench import report
 from bench.errors import UsageError
-from bench.intervals import Standing
 from bench.report import across, confusion, leaderboard
-from bench.report.tables import Row, Table
+from bench.report.rows import Row, Table
+from bench.stats import Standing
 from bench.store import Store
 from bench.types import Cost, Result, Score, Status
 

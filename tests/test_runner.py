@@ -14,9 +14,9 @@ import pytest
 import soundfile
 
 from bench import runner
-from bench.cache import Cache
+from bench.catalog import load
+from bench.embed.cache import Cache
 from bench.errors import UsageError
-from bench.registry import load
 from bench.store import Store
 from bench.types import Status
 
@@ -453,7 +453,7 @@ def test_a_full_cache_stops_the_run_and_keeps_what_is_finished(
     def full(*args: object) -> None:
         raise UsageError("cache: cannot be written (No space left on device)")
 
-    monkeypatch.setattr("bench.cache.Cache.write", full)
+    monkeypatch.setattr("bench.embed.cache.Cache.write", full)
     done = bench("run", "--tasks", "speaker", "--extractors", "mfcc", "--datasets", digits, "--out", "out")
     assert done.exit_code == 2
     assert "No space left on device" in done.stderr

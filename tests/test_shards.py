@@ -13,20 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import audio
-from bench.cache import Cache
-from bench.registry import load
-from bench.runner import Request, embedding, learners, shards, sources
-from bench.runner.meter import Meter
+from bench.catalog import learners, load
+from bench.datasets import index
+from bench.embed import batches, shards
+from bench.embed.cache import Cache
+from bench.meter import Meter
+from bench.runner import Request
 from bench.types import Usage
 
 
-def source(manifest: Path, home: Path, **more: object) -> sources.Source:
+def source(manifest: Path, home: Path, **more: object) -> index.Source:
     request = Request((str(manifest),), home, **more)
-    [found] = sources.sources_of(request, load()).values()
+    [found] = index.sources_of(request, load()).values()
     return found
 
 
-def asked(manifest: Path, home: Path) -> tuple[sources.Source, learners.Learner, Cache]:
+def asked(manifest: Path, home: Path) -> tuple[index.Source, learners.Learner, Cache]:
     request = Request((str(manifest),), home, extractors=("mfcc-13",))
     [(learner, _)] = learners.extractors(request, load())
     return source(manifest, home), learner, Cache(str(home))
@@ -62,8 +64,8 @@ def test_shards_hold_what_the_cache_lacks_the_longest_first(digits: Path, tmp_pa
 
 def test_a_shard_that_takes_long_is_handed_back_with_the_rest(digits: Path, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(shards, "UNIT_SECONDS", 0.0)
-    monkeypatch.setattr(embedding, "KEEP_SECONDS", 0.0)
-    monkeypatch.setattr(embedding, "BATCH_CLIPS", 10)
+    monkeypatch.setattr(batches, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(batches, "BATCH_CLIPS", 10)
     found, learner, cache = asked(digits, tmp_path / "home")
     [shard], _ = shards.shards(found, learner.spec, learner.digest, cache)
     sizes = []
@@ -78,23 +80,23 @@ def test_a_shard_that_takes_long_is_handed_back_with_the_rest(digits: Path, tmp_
 def test_the_batches_are_the_same_whether_or_not_a_shard_is_handed_back(digits, tmp_path, monkeypatch):
     found, learner, cache = asked(digits, tmp_path / "home")
     [whole], _ = shards.shards(found, learner.spec, learner.digest, cache)
-    batches = []
-    called = embedding._Engine._called
+    sizes = []
+    called = batches._Engine._called
     monkeypatch.setattr(
-        embedding._Engine,
+        batches._Engine,
         "_called",
-        lambda self, audios: batches.append([each.size for each in audios]) or called(self, audios),
+        lambda self, audios: sizes.append([each.size for each in audios]) or called(self, audios),
     )
-    monkeypatch.setattr(embedding, "BATCH_CLIPS", 7)
+    monkeypatch.setattr(batches, "BATCH_CLIPS", 7)
     shards.embed_shard(whole)
-    at_once = batches.copy()
-    batches.clear()
+    at_once = sizes.copy()
+    sizes.clear()
     monkeypatch.setattr(shards, "UNIT_SECONDS", 0.0)
-    monkeypatch.setattr(embedding, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(batches, "KEEP_SECONDS", 0.0)
     shard = whole
     while shard:
         shard = shards.embed_shard(shard).rest
-    assert batches == at_once
+    assert sizes == at_once
 
 
 def test_unchanged_audio_is_not_read_again(digits: Path, tmp_path: Path, monkeypatch):
@@ -140,7 +142,7 @@ METERED = """
 import json, time
 from dataclasses import asdict
 import numpy as np
-from bench.runner.meter import Meter
+from bench.meter import Meter
 
 with Meter() as meter:
     first = meter.read()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.datasets import splits
+from bench import splits
 from bench.errors import LabelError, SplitError, UsageError
 from bench.types import Split, Task
 

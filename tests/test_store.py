@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from bench.errors import UsageError
-from bench.store import Store, fingerprint
+from bench.keys.fingerprints import fingerprint
+from bench.store import Store
 from bench.types import SCHEMA, Cost, Result, Score, Status
 
 RESULT = Result(

@@ -11,8 +11,8 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.neighbors import KNeighborsClassifier
 
-from bench import registry
-from bench.datasets import manifest
+from bench import catalog
+from bench.datasets.kinds import manifest
 from bench.errors import UsageError
 from bench.testing import Check, check_dataset, check_extractor, check_head, check_task
 from bench.types import Task
@@ -163,8 +163,8 @@ def test_a_good_extractor_keeps_every_rule(check: Check):
 
 @pytest.mark.parametrize("name", ["mfcc", "mfcc-13", "mfcc-cmvn", "logmel", "spectral", "raw"])
 def test_the_projects_own_extractors_keep_every_rule(name: str):
-    spec = registry.load().extractors[name]
-    assert broken(check_extractor(lambda: registry.build(spec))) == set()
+    spec = catalog.load().extractors[name]
+    assert broken(check_extractor(lambda: catalog.build(spec))) == set()
 
 
 class Head(KNeighborsClassifier):
@@ -262,8 +262,8 @@ def test_every_rule_of_heads_has_a_bad_one():
 
 @pytest.mark.parametrize("name", ["svm", "svm-linear", "logreg", "lda", "knn", "rf", "gbdt", "gmm-clip"])
 def test_the_projects_own_heads_keep_every_rule(name: str):
-    spec = registry.load().heads[name]
-    assert broken(check_head(lambda: registry.build(spec))) == set()
+    spec = catalog.load().heads[name]
+    assert broken(check_head(lambda: catalog.build(spec))) == set()
 
 
 def test_a_failure_that_is_expected_has_to_be_one():

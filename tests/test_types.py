@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from bench.errors import UsageError
-from bench.types import Split, View, digest
+from bench.keys import digest
+from bench.types import Split, View
 
 
 def test_a_digest_does_not_depend_on_the_process():
-    code = "from bench.types import digest; print(digest({'b': [1, 2.5, None, 'é'], 'a': True}))"
+    code = "from bench.keys import digest; print(digest({'b': [1, 2.5, None, 'é'], 'a': True}))"
     other = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.strip()

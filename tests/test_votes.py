@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import votes
+from bench.learn import aggregation
 
 CLASSES = np.array(["a", "b", "c"])
 drawn = st.lists(st.tuples(st.integers(0, 5), st.sampled_from("abc")), min_size=1, max_size=60)
@@ -19,7 +19,7 @@ def test_frames_vote_as_a_plain_group_by_says(frames: list[tuple[int, str]]):
     scores = pd.DataFrame(
         np.random.default_rng(0).random((len(frames), 3)), columns=[f"score_{c}" for c in CLASSES]
     )
-    table = votes.of_frames(owner, y_pred, scores, CLASSES)
+    table = aggregation.of_frames(owner, y_pred, scores, CLASSES)
     plain = pd.DataFrame({"owner": owner, "y_pred": y_pred})
     expected = plain.groupby("owner")["y_pred"].agg(lambda labels: labels.mode()[0])
     assert table["y_pred"].tolist() == expected.tolist()
@@ -33,7 +33,7 @@ def test_frames_vote_as_a_plain_group_by_says(frames: list[tuple[int, str]]):
 
 def test_the_frames_come_back_from_the_votes():
     known = {"fold": ["0", "1"], "group": ["g", "h"], "y_true": ["a", "b"]}
-    frames = votes.frames(pd.DataFrame({**known, "votes_a": [2, 0], "votes_b": [1, 3]}))
+    frames = aggregation.frames(pd.DataFrame({**known, "votes_a": [2, 0], "votes_b": [1, 3]}))
     expected = [["0", "g", "a", "a"]] * 2 + [["0", "g", "a", "b"]] + [["1", "h", "b", "b"]] * 3
     assert frames.to_numpy().tolist() == expected
 
@@ -50,17 +50,23 @@ def segments():
 
 def test_segments_vote_and_average_over_their_parent(segments):
     table, parent = segments
-    assert votes.by_vote(table, parent).to_numpy().tolist() == [["0", "g", "a", "b"], ["1", "h", "b", "b"]]
-    assert votes.by_mean(table, parent).to_numpy().tolist() == [["0", "g", "a", "a"], ["1", "h", "b", "b"]]
+    assert aggregation.by_vote(table, parent).to_numpy().tolist() == [
+        ["0", "g", "a", "b"],
+        ["1", "h", "b", "b"],
+    ]
+    assert aggregation.by_mean(table, parent).to_numpy().tolist() == [
+        ["0", "g", "a", "a"],
+        ["1", "h", "b", "b"],
+    ]
 
 
 def test_a_tie_goes_to_the_first_label():
     table = pd.DataFrame({"fold": "0", "group": "g", "y_true": "b", "y_pred": ["b", "a"]})
-    assert votes.by_vote(table, np.array(["p", "p"]))["y_pred"].tolist() == ["a"]
+    assert aggregation.by_vote(table, np.array(["p", "p"]))["y_pred"].tolist() == ["a"]
 
 
 def test_a_class_that_a_fold_never_trained_on_wins_no_mean():
     table = pd.DataFrame(
         {"fold": "0", "group": "g", "y_true": "b", "y_pred": ["b"], "score_a": [np.nan], "score_b": [-3.0]}
     )
-    assert votes.by_mean(table, np.array(["p"]))["y_pred"].tolist() == ["b"]
+    assert aggregation.by_mean(table, np.array(["p"]))["y_pred"].tolist() == ["b"]

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import weights
+from bench.catalog import weights
 from bench.errors import UnavailableError, UsageError
 
 

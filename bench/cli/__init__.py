@@ -5,12 +5,12 @@ Each command imports what it calls, so that `bench --help` loads no numerical li
 
 import click
 
-import bench
+from bench._version import __version__
 from bench.cli import data, plugins, reports, runs, shared
 
 
 @click.group(cls=shared.Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(bench.__version__, prog_name="bench")
+@click.version_option(__version__, prog_name="bench")
 def main() -> None:
     """Compare audio embeddings and classifiers, on splits that cannot leak."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench import places
+from bench import paths
 from bench.cli import shared
 
 if TYPE_CHECKING:
@@ -37,24 +37,26 @@ def list_(kind: str | None, as_json: bool) -> None:
 @click.argument("names", nargs=-1, required=True)
 def fetch(names: tuple[str, ...]) -> None:
     """Download data sets and weights, with progress and checksums; a download that broke off goes on."""
-    from bench import datasets, progress, registry, weights
+    from bench import catalog, datasets
+    from bench.catalog import weights
+    from bench.runner import progress
 
-    declared = registry.load()
+    declared = catalog.load()
     checkpoints = {spec.name: spec.weights for spec in declared.extractors.values() if spec.weights}
     checkpoints |= {
         name: spec.weights
         for name in names
-        if (spec := registry.undeclared("extractor", name)) and spec.weights
+        if (spec := catalog.undeclared("extractor", name)) and spec.weights
     }
     for name in names:  # all of them, before hours go into the first
-        registry.find("data set or weights", name, {**declared.cards, **checkpoints})
+        catalog.find("data set or weights", name, {**declared.cards, **checkpoints})
     for name in names:
         if name in checkpoints:
             click.echo(f"{name}: {weights.fetch(checkpoints[name])}")
             continue
         card = declared.cards[name]
         with progress.observer() as observer:
-            folder = datasets.fetch.fetch(card, places.home(), observer.downloaded)
+            folder = datasets.fetch.fetch(card, paths.home(), observer.downloaded)
         click.echo(f"{card.name}: {folder} ({card.licence})")
         if not all("hash" in file for file in card.files):
             click.echo(f"{card.name}: the card knows no checksum of it, so none was compared", err=True)
@@ -70,11 +72,13 @@ def fetch(names: tuple[str, ...]) -> None:
 @click.option("--out", type=Path, required=True, help="A .parquet or .npz file.")
 def embed(dataset: str, out: Path, **asked: Any) -> None:
     """Write the embeddings of DATASET themselves, a row per clip, extractor and view, for use elsewhere."""
-    from bench import progress, registry, runner
+    from bench import catalog, runner
+    from bench.runner import progress
 
-    request = runner.Request(datasets=(dataset,), home=places.home(), **asked)
+    request = runner.Request(datasets=(dataset,), home=paths.home(), **asked)
     with progress.observer() as observer:
-        n_rows = runner.export(request, registry.load(), shared.cache(), observer, out)
+        notice = runner.notices(observer)
+        n_rows = runner.export(request, catalog.load(), shared.cache(), out, notice)
     click.echo(f"wrote {out}: {n_rows} rows")
 
 
@@ -130,11 +134,14 @@ def data() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of tables.")
 def data_check(dataset: str, as_json: bool) -> None:
     """Decode every clip of DATASET; show its audio, labels and groups, and which tasks it allows."""
-    from bench import datacheck, registry, runner
+    from bench import catalog, runner, splits
+    from bench.datasets import check
 
-    declared = registry.load()
-    found = datacheck.check(runner.open_dataset(dataset, declared, places.home()), declared.tasks.values())
-    click.echo(json.dumps(dataclasses.asdict(found), indent=2) if as_json else datacheck.text(found))
+    declared = catalog.load()
+    found = check.check(
+        runner.open_dataset(dataset, declared, paths.home()), declared.tasks.values(), splits.make
+    )
+    click.echo(json.dumps(dataclasses.asdict(found), indent=2) if as_json else check.text(found))
 
 
 @data.command("split")
@@ -151,12 +158,12 @@ def data_check(dataset: str, as_json: bool) -> None:
 @click.option("--out", type=Path, required=True, help="The CSV file to write.")
 def data_split(dataset: str, task: str, split: str, by: str, out: Path) -> None:
     """Write a split of DATASET as a table that --split FILE.csv takes, or datasets/NAME/TASK.csv as fixed."""
-    from bench import registry, runner
+    from bench import catalog, runner
 
-    declared = registry.load()
-    found = registry.task(task, declared)
+    declared = catalog.load()
+    found = catalog.task(task, declared)
     table = runner.split_table(
-        runner.open_dataset(dataset, declared, places.home(), found.target), found, split, by
+        runner.open_dataset(dataset, declared, paths.home(), found.target), found, split, by
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(out, index=False)
@@ -165,9 +172,9 @@ def data_split(dataset: str, task: str, split: str, by: str, out: Path) -> None:
 
 def _entries(kind: str | None) -> Iterator[Mapping[str, Any]]:
     """Yield what is declared; the metrics, which take scikit-learn to load, only if they are asked for."""
-    from bench import registry
+    from bench import catalog
 
-    declared = registry.load()
+    declared = catalog.load()
     theirs = declared.plugins
     known: dict[str, Mapping[str, Any]] = {
         "datasets": declared.cards,
@@ -195,14 +202,15 @@ def _entries(kind: str | None) -> Iterator[Mapping[str, Any]]:
 
 def _missing(kind: str, value: Any) -> str:
     """Return the command that brings what is not here; empty if nothing is."""
-    from bench import registry, weights
+    from bench import catalog
+    from bench.catalog import weights
 
     if kind == "datasets":
-        absent = (value.files or value.obtain) and not value.folder(places.home()).is_dir()
+        absent = (value.files or value.obtain) and not value.folder(paths.home()).is_dir()
         return f"bench fetch {value.name}" if absent else ""
     if kind not in {"extractors", "heads", "reducers"}:
         return ""
-    command = registry.missing(value)
+    command = catalog.missing(value)
     if value.weights and not command and weights.missing(value.weights):
         return f"bench fetch {value.name}"
     return command

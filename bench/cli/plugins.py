@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench import places
+from bench import paths
 
 KINDS = ("extractor", "head", "dataset")
 
@@ -42,34 +42,35 @@ def check(name: str) -> None:
 
 def _rules(name: str) -> Sequence["Check"]:
     """Return the checks of what a name stands for."""
-    from bench import registry, runner, testing, weights
+    from bench import catalog, runner, testing
+    from bench.catalog import weights
 
-    declared = registry.load()
+    declared = catalog.load()
     if name in declared.tasks or name in declared.plugins.get("tasks", {}):
-        return testing.check_task(registry.task(name, declared))
+        return testing.check_task(catalog.task(name, declared))
     if name in declared.cards or Path(name).exists():
-        return testing.check_dataset(lambda: runner.open_dataset(name, declared, places.home()))
+        return testing.check_dataset(lambda: runner.open_dataset(name, declared, paths.home()))
     if name in declared.heads or (name not in declared.extractors and _is_head(name)):
-        head = registry.resolve("head", name, declared.heads)
-        return testing.check_head(lambda: registry.build(head))
-    spec = registry.resolve("extractor", name, declared.extractors)
+        head = catalog.resolve("head", name, declared.heads)
+        return testing.check_head(lambda: catalog.build(head))
+    spec = catalog.resolve("extractor", name, declared.extractors)
     if spec.weights:
         spec = dataclasses.replace(
             spec, params={**spec.params, "checkpoint": str(weights.locate(spec.weights))}
         )
-    return testing.check_extractor(lambda: registry.build(spec))
+    return testing.check_extractor(lambda: catalog.build(spec))
 
 
 def _is_head(name: str) -> bool:
     """Return whether what a file or an import path names has `fit`."""
     import importlib
 
-    from bench import registry
+    from bench import catalog
 
-    spec = registry.undeclared("head", name)
+    spec = catalog.undeclared("head", name)
     if spec is None:
         return False
-    registry.identity(spec)  # makes it importable, or says why it is not
+    catalog.identity(spec)  # makes it importable, or says why it is not
     module, _, attribute = spec.factory.partition(":")
     return hasattr(getattr(importlib.import_module(module), attribute, None), "fit")
 

@@ -73,9 +73,9 @@ def compare(
 
     BASELINE is a .jsonl file as --update and `bench report --publish` write it, or another run's folder.
     """
-    from bench import baseline as baselines
-    from bench import compare as comparing
-    from bench.compare import telling
+    from bench import gate as comparing
+    from bench.gate import rendering
+    from bench.store import baseline as baselines
 
     limits = [comparing.Limit.parse(text) for text in fail_on]
     now = baselines.side(out)
@@ -84,14 +84,14 @@ def compare(
         click.echo(f"wrote {baseline}")
         return
     judged = comparing.compare(baselines.side(baseline), now, limits)
-    text = telling.text(judged)
+    text = rendering.text(judged)
     click.echo(text)
     if markdown_file:
         markdown_file.write_text(text, encoding="utf-8")
     if junit:
-        junit.write_text(telling.as_junit(judged), encoding="utf-8")
+        junit.write_text(rendering.as_junit(judged), encoding="utf-8")
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in telling.annotations(judged):
+        for line in rendering.annotations(judged):
             click.echo(line)
         if shown := os.environ.get("GITHUB_STEP_SUMMARY"):
             with Path(shown).open("a", encoding="utf-8") as file:
@@ -100,7 +100,7 @@ def compare(
         baselines.write(now, baseline)
         click.echo(f"wrote {baseline}")
         return
-    sys.exit(1 if telling.fails(judged) else 0)
+    sys.exit(1 if rendering.fails(judged) else 0)
 
 
 COMMANDS = (report, compare)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from bench import places
+from bench import paths
 from bench.cli import shared
 from bench.errors import UsageError
 
@@ -39,7 +39,7 @@ def _suite(ctx: click.Context, param: click.Parameter, value: Path | None) -> No
     """Make what a suite says the defaults of the other options."""
     if value is None:
         return
-    from bench.registry import toml
+    from bench.catalog import toml
 
     defaults: dict[str, Any] = {}
     for axis, table in toml(value).items():
@@ -178,13 +178,14 @@ def run(
 
     What an earlier run with the same --out has computed is not computed again.
     """
-    from bench import progress, registry, report, runner, trackers
+    from bench import catalog, report, runner
+    from bench.runner import progress, trackers
     from bench.store import Store
 
     store = Store(out)
-    request = runner.Request(home=places.home(), command=shared.command(), **asked)
+    request = runner.Request(home=paths.home(), command=shared.command(), **asked)
     sent = trackers.opened(track)
-    plan = runner.plan(request, registry.load())
+    plan = runner.plan(request, catalog.load())
     if dry_run:
         _print_outlook(runner.outlook(plan, request, store, shared.cache()))
         return
@@ -207,7 +208,7 @@ def audit(out: Path) -> None:
     from bench import runner
     from bench.store import Store
 
-    _exit_with(out, runner.audit(Store(out), places.home()), "verified")
+    _exit_with(out, runner.audit(Store(out), paths.home()), "verified")
 
 
 @click.command()
@@ -220,7 +221,8 @@ def rerun(run_json: Path, out: Path | None, **how: Any) -> None:
     """Compute the run that RUN_JSON describes again, and say what moved."""
     import contextlib
 
-    from bench import progress, registry, runner
+    from bench import catalog, runner
+    from bench.runner import progress
     from bench.store import Store
 
     then = Store(run_json.resolve().parent if run_json.is_file() else run_json.resolve())
@@ -228,9 +230,9 @@ def rerun(run_json: Path, out: Path | None, **how: Any) -> None:
     if now.out == then.out:
         raise UsageError(f"--out {now.out}: holds the run itself; expected another folder")
     described = then.run()
-    request = dataclasses.replace(runner.request_of(described, places.home()), **how)
+    request = dataclasses.replace(runner.request_of(described, paths.home()), **how)
     with contextlib.chdir(described["folder"]), now.writing(), progress.observer() as observer:
-        plan = runner.plan(request, registry.load())
+        plan = runner.plan(request, catalog.load())
         runner.run(plan, request, now, shared.cache(), observer)
     _exit_with(now.out, runner.differences(then, now), "the same, bit for bit")
 
@@ -246,7 +248,7 @@ def _exit_with(out: Path, found: Sequence[str], fine: str) -> NoReturn:
 def _print_outlook(found: Any) -> None:
     from tabulate import tabulate
 
-    from bench import progress
+    from bench.runner import progress
 
     click.echo(tabulate(found.embeddings, headers="keys", disable_numparse=True))
     click.echo()

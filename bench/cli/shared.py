@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench import places
-from bench.devices import PRECISIONS, RUNTIMES
+from bench import paths
 from bench.errors import BenchError
+from bench.request import PRECISIONS, RUNTIMES
 
 if TYPE_CHECKING:
-    from bench.cache import Cache
+    from bench.embed.cache import Cache
 
 
 class Failure(click.ClickException):
@@ -115,9 +115,9 @@ def print_report(written: Any) -> None:
 
 def cache() -> "Cache":
     """Return the cache."""
-    from bench.cache import Cache
+    from bench.embed.cache import Cache
 
-    return Cache(places.cache_root())
+    return Cache(paths.cache_root())
 
 
 def command() -> str:

@@ -15,7 +15,8 @@ import pooch
 import requests
 
 from bench.errors import UsageError
-from bench.types import Card, digest
+from bench.keys import digest
+from bench.types import Card
 
 CHUNK_BYTES = 1 << 14
 TIMEOUT_S = 30

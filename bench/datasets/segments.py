@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import soundfile
 
-from bench.datasets.table import dataset
+from bench.datasets.tables import dataset
 from bench.errors import UsageError
 from bench.types import Dataset
 

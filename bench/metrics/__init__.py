@@ -9,11 +9,11 @@ import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from bench import plugins
+from bench.catalog import entrypoints
 from bench.errors import PluginError
+from bench.metrics.base import Floats, Metric, Predicted
 from bench.metrics.clusters import CLUSTERINGS
 from bench.metrics.labels import LABEL_METRICS, per_class
-from bench.metrics.predicted import Floats, Metric, Predicted
 from bench.metrics.scores import SCORE_METRICS, detection_cost, equal_error_rate
 
 __all__ = [
@@ -38,7 +38,7 @@ class _Metrics(Mapping[str, Metric]):
         return BUILT_IN[name] if name in BUILT_IN else _brought(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter([*BUILT_IN, *plugins.installed().get("metrics", {})])
+        return iter([*BUILT_IN, *entrypoints.installed().get("metrics", {})])
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -55,7 +55,7 @@ def _brought(name: str) -> Metric:
     PluginError
         If it cannot be imported, or is neither.
     """
-    plugin = plugins.find("metrics", name)
+    plugin = entrypoints.find("metrics", name)
     if plugin is None:
         raise KeyError(name)
     made = plugin.load()

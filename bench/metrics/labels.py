@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 from sklearn import metrics as reference
 
-from bench.metrics.predicted import Drawn, Floats, Metric, Predicted, ratio, sums
+from bench.metrics.base import Drawn, Floats, Metric, Predicted, ratio, sums
 from bench.types import Labels
 
 

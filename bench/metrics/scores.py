@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.integrate import trapezoid
 from sklearn import metrics as reference
 
-from bench.metrics.predicted import Floats, Metric, Predicted, ratio, sums
+from bench.metrics.base import Floats, Metric, Predicted, ratio, sums
 
 BINS = 15
 """Of the expected calibration error, as in Guo et al. (2017)."""

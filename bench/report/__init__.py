@@ -8,16 +8,19 @@ from typing import Any
 
 import pandas as pd
 
-import bench
-from bench import baseline, plugins, registry
-from bench.cache import Cache
+from bench import catalog
+from bench._version import __version__
+from bench.catalog import entrypoints
+from bench.catalog.entrypoints import Plugin
+from bench.embed.cache import Cache
 from bench.errors import PluginError, UsageError, cause
+from bench.keys import digest
 from bench.metrics import METRICS, Predicted
-from bench.plugins import Plugin
-from bench.report import across, confusion, exports, leaderboard, learning, page, protocol, slices
-from bench.report.tables import UNSAFE, Table, tables
-from bench.store import Store
-from bench.types import Result, digest
+from bench.report import across, confusion, leaderboard, learning, protocol, slices
+from bench.report.rows import UNSAFE, Table, tables
+from bench.report.writers import exports, html
+from bench.store import Store, baseline
+from bench.types import Result
 
 __all__ = ["FORMATS", "Report", "publish", "updated", "write"]
 
@@ -57,7 +60,7 @@ def _made_of(store: Store) -> str:
     """Return the digest of all that a report shows."""
     run = store.run()
     shown = {name: run[name] for name in ("command", "finished", "env", "datasets", "tables")}
-    return digest([bench.__version__, shown, [dataclasses.asdict(each) for each in store.planned()]])
+    return digest([__version__, shown, [dataclasses.asdict(each) for each in store.planned()]])
 
 
 def write(
@@ -90,10 +93,10 @@ def write(
         one of the columns.
     """
     for name in metrics:
-        registry.find("metric", name, METRICS)
-    theirs = plugins.installed().get("reports", {})
+        catalog.find("metric", name, METRICS)
+    theirs = entrypoints.installed().get("reports", {})
     for name in formats:
-        registry.find("format", name, {**theirs, **FORMATS})
+        catalog.find("format", name, {**theirs, **FORMATS})
     found = tables(stores, metrics)
     labels = {table.stem: list(table.labels().columns) for table in found if by}
     for column in by:
@@ -116,7 +119,7 @@ def write(
         if name == "md":
             made = text
         elif name == "html":
-            made = page.text(stores, found, writer.sliced, cache)
+            made = html.text(stores, found, writer.sliced, cache)
         elif name in FORMATS:
             made = exports.MADE[name](found)
         else:

@@ -15,11 +15,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy import stats
 
-from bench import markdown
-from bench.markdown import escaped
 from bench.metrics import METRICS, Floats
-from bench.report import figures
-from bench.report.tables import Table
+from bench.report import figures, markdown
+from bench.report.markdown import escaped
+from bench.report.rows import Table
 
 ALPHA = 0.05
 

@@ -9,10 +9,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
 
-from bench import markdown
-from bench.markdown import escaped
 from bench.metrics import Predicted, per_class
-from bench.report import figures
+from bench.report import figures, markdown
+from bench.report.markdown import escaped
 
 MOST_IN_TABLE = 12
 """Classes up to which the whole matrix is a table."""

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from bench import intervals, markdown
-from bench.markdown import escaped
+from bench import stats
 from bench.metrics import METRICS, Predicted
-from bench.report.tables import Row, Table
+from bench.report import markdown
+from bench.report.markdown import escaped
+from bench.report.rows import Row, Table
 from bench.store import Store
 from bench.types import BASELINE, Result, Score
 
@@ -149,7 +150,7 @@ def leaks(table: Table) -> str:
     above = []
     for row in table.rows:
         predictions = table.predictions(row.first)
-        found = intervals.bounds(kappa, Predicted.of(predictions), predictions["group"].to_numpy(str))
+        found = stats.bounds(kappa, Predicted.of(predictions), predictions["group"].to_numpy(str))
         if found and found[0] > 0:
             above.append(table.name(row))
     if not above:
@@ -165,7 +166,7 @@ def against_the_best(table: Table) -> str:
     first = table.predictions(best.first)
     lines = []
     for row in others:
-        found = intervals.paired(metric, table.predictions(row.first), first)
+        found = stats.paired(metric, table.predictions(row.first), first)
         if found is None:
             return ""
         less = found.difference

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from bench import markdown
-from bench.markdown import escaped
-from bench.report import figures
+from bench.report import figures, markdown
 from bench.report.leaderboard import number
-from bench.report.tables import Table
+from bench.report.markdown import escaped
+from bench.report.rows import Table
 from bench.types import BASELINE, Score
 
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench import markdown
-from bench.markdown import escaped
+from bench.report import markdown
+from bench.report.markdown import escaped
 from bench.store import Store
 
 UNTOLD = {"code", "audio", "scale"}

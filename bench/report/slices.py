@@ -6,12 +6,12 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from bench import intervals, markdown
-from bench.markdown import escaped
+from bench import stats
 from bench.metrics import METRICS, Predicted
-from bench.report import figures
+from bench.report import figures, markdown
 from bench.report.leaderboard import number
-from bench.report.tables import Table
+from bench.report.markdown import escaped
+from bench.report.rows import Table
 from bench.types import Score
 
 MOST_LINES = 8
@@ -34,7 +34,7 @@ def scores(table: Table, column: str) -> pd.DataFrame:
         for value, clips in predictions.groupby(label.loc[predictions["clip"]].to_numpy()):
             score = Score(metric.score(Predicted.of(clips)))
             part = parts.setdefault(str(value), {"clips": len(clips), "groups": clips["group"].nunique()})
-            part[table.name(row)] = intervals.bounded(clips, {metric.name: score})[metric.name]
+            part[table.name(row)] = stats.bounded(clips, {metric.name: score})[metric.name]
     frame = pd.DataFrame.from_dict(parts, orient="index")
     order = pd.DataFrame({"number": _numbers(frame.index), "text": frame.index})
     return frame.iloc[order.sort_values(["number", "text"]).index]

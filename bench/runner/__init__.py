@@ -1,14 +1,14 @@
 """`plan` -> cells, `run` -> results."""
 
+from bench.datasets.index import open_dataset
+from bench.embed.export import export
+from bench.request import Request
 from bench.runner.audit import audit, differences, request_of
-from bench.runner.execution import run
-from bench.runner.export import export
-from bench.runner.observing import Observer
-from bench.runner.outlook import Outlook, outlook
+from bench.runner.estimate import Outlook, outlook
+from bench.runner.events import Observer, notices
 from bench.runner.planning import Plan, plan, split_table
-from bench.runner.record import Counters
-from bench.runner.request import Request
-from bench.runner.sources import open_dataset
+from bench.runner.provenance import Counters
+from bench.runner.schedule import run
 
 __all__ = [
     "Counters",
@@ -19,6 +19,7 @@ __all__ = [
     "audit",
     "differences",
     "export",
+    "notices",
     "open_dataset",
     "outlook",
     "plan",

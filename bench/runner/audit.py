@@ -9,15 +9,16 @@ from typing import Any
 
 import pandas as pd
 
-from bench.datasets import splits
+from bench import splits
+from bench.catalog import load
 from bench.errors import BenchError
+from bench.keys.fingerprints import fingerprint
+from bench.learn.scoring import scores
 from bench.metrics import METRICS
-from bench.registry import load
+from bench.request import Request
 from bench.runner.planning import GROUP_PREFIX, Plan, fold_table, plan
-from bench.runner.record import VERSIONED, versions
-from bench.runner.request import Request
-from bench.runner.scoring import scores
-from bench.store import Store, fingerprint
+from bench.runner.provenance import VERSIONED, versions
+from bench.store import Store
 from bench.types import Result, Score, Split, Status
 
 TOLERANCE = 1e-12

@@ -17,16 +17,18 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from bench import models, registry, views
-from bench.cache import Cache, Embedded
+from bench import catalog
+from bench.embed import pooling
+from bench.embed.cache import Cache, Embedded
+from bench.embed.shards import embedded
 from bench.errors import PluginError, UnavailableError, cause
-from bench.evaluate import Evaluation, evaluate
-from bench.pipeline import Recipe, Shared
-from bench.runner.meter import Meter
+from bench.learn import bundle
+from bench.learn.folds import Evaluation, evaluate
+from bench.learn.pipeline import Recipe, Shared
+from bench.learn.scoring import scores
+from bench.meter import Meter
 from bench.runner.planning import FRAMED, Problem, layers
-from bench.runner.record import versions
-from bench.runner.scoring import scores
-from bench.runner.shards import embedded
+from bench.runner.provenance import versions
 from bench.types import Cell, Cost, Embeddings, Frames, Layer, Result, Samples, Status, Usage
 
 
@@ -110,7 +112,7 @@ def unfinished(cell: Cell, status: Status, reason: str = "") -> Result:
 def _reproducibly(work: Work) -> Iterator[None]:
     """Compute in one thread, with random numbers that depend on the cell's key alone."""
     cell = work.cell
-    registry.build(cell.head, cell.seed, work.device)  # imports torch, if the head needs it
+    catalog.build(cell.head, cell.seed, work.device)  # imports torch, if the head needs it
     torch = sys.modules.get("torch")
     seed = int(cell.key[:8], 16)
     random.seed(seed)
@@ -187,9 +189,9 @@ def _evaluated(work: Work, gathered: _Gathered) -> Evaluation:
     X, *copies = _samples(cell, gathered)
     y, split = problem.y[gathered.good], problem.split.take(gathered.good)
     recipe = Recipe(
-        head=partial(registry.build, cell.head, cell.seed, work.device),
+        head=partial(catalog.build, cell.head, cell.seed, work.device),
         unit=cell.head.unit,
-        steps=[(spec.name, partial(registry.build, spec, cell.seed)) for spec in cell.steps],
+        steps=[(spec.name, partial(catalog.build, spec, cell.seed)) for spec in cell.steps],
         scaled=cell.head.scale,
         grid=cell.head.grid,
         train_size=cell.train_size,
@@ -253,14 +255,14 @@ def _seen(cell: Cell, rows: Sequence[Embedded]) -> Embeddings | Sequence[Frames]
     if cell.head.unit in FRAMED:
         return [row.frames[cell.view.layer] for row in rows]
     if cell.head.unit == "layers":
-        return views.every_layer([row.statistics for row in rows], cell.view)
-    return views.select([row.statistics for row in rows], cell.view)
+        return pooling.every_layer([row.statistics for row in rows], cell.view)
+    return pooling.select([row.statistics for row in rows], cell.view)
 
 
 def _with_models(folder: Path, result: Result, fitted: Mapping[str, Pipeline]) -> Result:
     """Keep what was fitted, and return the result, with the reason if that could not be kept."""
     try:
-        models.save(folder, result, fitted)
+        bundle.save(folder, result, fitted)
     except PluginError as error:
         return replace(result, reason=str(error))
     return result

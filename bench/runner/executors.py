@@ -19,7 +19,7 @@ from typing import Any
 import fsspec
 from pebble import ProcessExpired, ProcessPool
 
-from bench import devices
+from bench.catalog import devices
 from bench.errors import UsageError
 
 DEATHS = 3

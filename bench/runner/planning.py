@@ -9,30 +9,16 @@ from typing import Any
 
 import pandas as pd
 
-from bench import audio, augment, registry
-from bench.datasets import splits
+from bench import audio, augment, catalog, splits
+from bench.catalog import Registry, learners
+from bench.catalog.learners import Learner
+from bench.datasets.index import FOLDER_LABEL, Source, sources_of
 from bench.errors import LabelError, SplitError, UsageError
+from bench.keys import digest
+from bench.keys.fingerprints import fingerprint
 from bench.metrics import METRICS
-from bench.registry import Registry
-from bench.runner import learners
-from bench.runner.learners import Learner
-from bench.runner.request import Request
-from bench.runner.sources import FOLDER_LABEL, Source, sources_of
-from bench.store import fingerprint
-from bench.types import (
-    UNPOOLED,
-    Cell,
-    Dataset,
-    Labels,
-    Layer,
-    Result,
-    Spec,
-    Split,
-    Status,
-    Task,
-    View,
-    digest,
-)
+from bench.request import Request
+from bench.types import UNPOOLED, Cell, Dataset, Labels, Layer, Result, Spec, Split, Status, Task, View
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,7 +150,7 @@ def layers(cell: Cell) -> set[Layer]:
 
 def _asked(request: Request, declared: Registry) -> list[Task]:
     """Return the tasks asked for by name, and the one made of a target and its groups."""
-    tasks = [registry.task(name, declared) for name in dict.fromkeys(request.tasks)]
+    tasks = [catalog.task(name, declared) for name in dict.fromkeys(request.tasks)]
     target, groups = request.task_target, tuple(request.task_groups)
     if target in request.tasks:
         raise UsageError(f"--task-target {target}: is a task in --tasks too; ask for one of them")
@@ -202,7 +188,7 @@ def _refuse_hopeless(tasks: Sequence[Task], sources: Mapping[str, Source]) -> No
                 f"{task.place}: task '{task.name}' has no metrics or no groups; expected one or more"
             )
         for metric in task.metrics:
-            registry.find("metric", metric, METRICS)
+            catalog.find("metric", metric, METRICS)
         if METRICS[task.metrics[0]].needs != "labels":
             raise UsageError(
                 f"{task.place}: task '{task.name}' ranks by '{task.metrics[0]}', which not every head gives; "

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy.special import expit
 
-from bench import intervals
+from bench import stats
 from bench.metrics import METRICS, Predicted
 
 N_SIMULATED = 2000
@@ -42,7 +42,7 @@ def coverage(n_speakers: int, n_clips: int) -> tuple[float, float]:
     for _ in range(N_SIMULATED):
         p = predicted(rng, MEAN + SPREAD * rng.standard_normal(n_speakers), n_clips)
         for place, group in enumerate((speaker, clip.astype(str))):
-            low, high = intervals.bounds(ACCURACY, p, group)
+            low, high = stats.bounds(ACCURACY, p, group)
             hits[place] += low <= truth <= high
     return tuple(hits / N_SIMULATED)
 
@@ -56,7 +56,7 @@ def false_alarms(n_speakers: int, n_clips: int) -> tuple[float, float, float]:
         shared = MEAN + SPREAD * rng.standard_normal(n_speakers)
         own = [shared + 0.7 * SPREAD * rng.standard_normal(n_speakers) for _ in range(2)]
         a, b = (predicted(rng, logits, n_clips) for logits in own)
-        each = intervals.compare(ACCURACY, a, b, speaker)
+        each = stats.compare(ACCURACY, a, b, speaker)
         found += np.array([each.difference.p, each.permutation, each.mcnemar]) < 0.05
     return tuple(found / N_SIMULATED)
 

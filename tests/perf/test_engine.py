@@ -9,10 +9,11 @@ import pytest
 import soundfile
 from threadpoolctl import threadpool_limits
 
-from bench import registry, views
-from bench.cache import Cache, Embedded
+from bench import catalog
+from bench.embed import pooling
+from bench.embed.batches import embed
+from bench.embed.cache import Cache, Embedded
 from bench.extractors.mfcc import DELTA_WIDTH, HOP, N_FFT, N_MELS, WINDOW
-from bench.runner.embedding import embed
 from bench.types import Clip, Spec, Usage, View
 
 torch = pytest.importorskip("torch", reason="needs the extra 'neural'")
@@ -54,7 +55,7 @@ def spec(folder: Path, precision: str, runtime: str = "torch") -> Spec:
 
 
 def engine(clips: dict[str, Clip], of: Spec) -> Callable[[], object]:
-    return lambda: list(embed(clips, of, registry.build(of)))
+    return lambda: list(embed(clips, of, catalog.build(of)))
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +77,14 @@ def loop(base: Path, chunks: dict[str, Clip]) -> Iterator[Callable[[], object]]:
 def loaded_once(monkeypatch: pytest.MonkeyPatch):
     """Build each extractor once: what loading takes is no part of these ratios."""
     built: dict[str, object] = {}
-    build = registry.build
+    build = catalog.build
 
     def once(of: Spec) -> object:
         if str(of) not in built:
             built[str(of)] = build(of)
         return built[str(of)]
 
-    monkeypatch.setattr(registry, "build", once)
+    monkeypatch.setattr(catalog, "build", once)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_a_sweep_over_layers_costs_one_pass(benchmark, fastest, base, chunks):
     def sweep() -> None:
         run()
         for view in looks:
-            views.select(statistics, view)
+            pooling.select(statistics, view)
 
     one_s, sweep_s = fastest(run, sweep)
     benchmark.extra_info |= {"ratio": sweep_s / one_s}
@@ -181,7 +182,7 @@ def test_a_warm_cache_is_read_in_no_time(benchmark, tmp_path: Path):
     def read() -> np.ndarray:
         names = [f"{row:032x}" for row in range(10_000)]
         kept = cache.read("a", names)
-        return views.select([kept[name].statistics for name in names], View(pool="mean"))
+        return pooling.select([kept[name].statistics for name in names], View(pool="mean"))
 
     assert benchmark(read).shape == (10_000, 768)
     assert benchmark.stats.stats.min < 0.5

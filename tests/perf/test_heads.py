@@ -12,9 +12,9 @@ from sklearn.svm import SVC
 from umap import UMAP
 from xgboost import XGBClassifier
 
-from bench import registry
-from bench.evaluate import evaluate
-from bench.pipeline import Recipe, Shared
+from bench import catalog
+from bench.learn.folds import evaluate
+from bench.learn.pipeline import Recipe, Shared
 from bench.types import Spec, Split
 
 N_CLASSES = 40
@@ -41,7 +41,7 @@ def wide(real: Path) -> tuple[np.ndarray, np.ndarray, Split]:
 
 
 def declared(name: str) -> Spec:
-    return registry.load().heads[name]
+    return catalog.load().heads[name]
 
 
 def folds(split: Split, X: np.ndarray, y: np.ndarray):
@@ -54,7 +54,7 @@ def folds(split: Split, X: np.ndarray, y: np.ndarray):
 @pytest.mark.filterwarnings("ignore:The `probability` parameter:FutureWarning")
 def test_svm_scores_classes_without_platts_inner_folds(benchmark, fastest, wide):
     X, y, split = wide
-    recipe = Recipe(lambda: registry.build(declared("svm")))
+    recipe = Recipe(lambda: catalog.build(declared("svm")))
     kept = {}
 
     def ours() -> None:
@@ -81,7 +81,7 @@ def test_gbdt_takes_what_xgboost_takes(benchmark, fastest, wide):
     few = y <= np.unique(y)[4]
     X, y, split = X[few], y[few], split.take(few)
     spec = declared("gbdt")
-    recipe = Recipe(lambda: registry.build(spec))
+    recipe = Recipe(lambda: catalog.build(spec))
 
     def ours() -> None:
         evaluate(X, y, split, recipe, time.perf_counter)
@@ -110,7 +110,7 @@ def test_gbdt_of_forty_classes_is_faster_than_the_defaults_and_no_worse(benchmar
 
     defaults = XGBClassifier(tree_method="hist", objective="multi:softprob", n_jobs=1, random_state=0)
     default, default_s = accuracy_and_seconds(defaults, codes)
-    ours, ours_s = accuracy_and_seconds(registry.build(declared("gbdt")), y)
+    ours, ours_s = accuracy_and_seconds(catalog.build(declared("gbdt")), y)
     benchmark.extra_info |= {"ratio": default_s / ours_s, "accuracy": ours, "default_accuracy": default}
     benchmark.pedantic(lambda: None, rounds=1)
     assert default_s / ours_s >= 3
@@ -122,14 +122,14 @@ def test_six_heads_share_one_umap_per_fold(benchmark, fastest, wide, monkeypatch
     some = np.arange(len(y)) % 4 == 0
     X, y, split = X[some], y[some], split.take(some)
     names = ("svm", "svm-linear", "logreg", "knn", "lda", "dummy")
-    umap = registry.load().reducers["umap"]
+    umap = catalog.load().reducers["umap"]
     fits = []
     fit = UMAP.fit
     monkeypatch.setattr(UMAP, "fit", lambda self, *rest: fits.append(1) or fit(self, *rest))
 
     def recipe(name: str, *steps: str) -> Recipe:
         return Recipe(
-            lambda: registry.build(declared(name)), steps=[(s, lambda: registry.build(umap)) for s in steps]
+            lambda: catalog.build(declared(name)), steps=[(s, lambda: catalog.build(umap)) for s in steps]
         )
 
     def one() -> None:

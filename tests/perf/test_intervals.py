@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from bench.intervals import N_DRAWS, bounds
 from bench.metrics import METRICS, Predicted
+from bench.stats import N_DRAWS, bounds
 
 LOOPED = 5
 """Draws of the loop, which is slow."""

@@ -14,9 +14,9 @@ import soundfile
 import soxr
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
-from bench import registry, runner
-from bench.cache import Cache
-from bench.registry import load
+from bench import catalog, runner
+from bench.catalog import load
+from bench.embed.cache import Cache
 from bench.store import Store
 
 SPEAKERS = ("jackson", "nicolas", "theo", "george", "lucas", "yweweler")
@@ -77,11 +77,11 @@ def test_little_over_the_libraries(benchmark, manifest: Path, tmp_path: Path):
     """The runner's time over that of the libraries' calls in it, which vary by more than what it adds."""
     declared = load()
     extractors, heads = ("mfcc", "logmel", "spectral", "mfcc-13"), ("gbdt", "rf", "svm-linear", "logreg")
-    built = [registry.build(declared.extractors[name]) for name in extractors]
+    built = [catalog.build(declared.extractors[name]) for name in extractors]
     for extractor in built:  # what a library loads when it is called first is nobody's
         extractor.embed([np.ones(extractor.sample_rate, np.float32)])
     for name in heads:
-        registry.build(declared.heads[name])
+        catalog.build(declared.heads[name])
     request = runner.Request((str(manifest),), tmp_path, ("speaker",), extractors, heads, seeds=(0, 1))
     store = Store(tmp_path / "out")
     store.open()
@@ -157,7 +157,7 @@ def test_a_plan_of_10000_cells_and_a_million_clips(benchmark, tmp_path: Path):
     )
     code = (
         "import re, time; from pathlib import Path\n"
-        "from bench import runner; from bench.registry import load\n"
+        "from bench import runner; from bench.catalog.declarations import load\n"
         "request = runner.Request(('many.parquet',), Path('home'), ('speaker',),\n"
         "    ('mfcc', 'logmel', 'spectral'), ('svm', 'logreg', 'knn'), seeds=range(834))\n"
         "start = time.perf_counter(); plan = runner.plan(request, load())\n"

@@ -1,0 +1,1 @@
+"""The kinds of datasets: one module each."""

@@ -1,0 +1,1 @@
+"""Audio -> frames -> vectors, kept on disk by content."""

@@ -1,0 +1,1 @@
+"""Heads fitted and tested in folds, tuned, kept on disk, and scored."""

@@ -1,0 +1,1 @@
+"""The built-in reducers; the catalog names them, nothing imports them."""

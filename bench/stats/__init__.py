@@ -1,0 +1,41 @@
+"""Uncertainty of scores: intervals, tests and ranks."""
+
+from bench.stats.intervals import (
+    AT_ONCE,
+    LEVEL,
+    MOST,
+    N_DRAWS,
+    Comparison,
+    Difference,
+    Standing,
+    bounded,
+    bounds,
+    compare,
+    difference,
+    draws,
+    holm,
+    mcnemar,
+    paired,
+    permutation,
+    standings,
+)
+
+__all__ = [
+    "AT_ONCE",
+    "LEVEL",
+    "MOST",
+    "N_DRAWS",
+    "Comparison",
+    "Difference",
+    "Standing",
+    "bounded",
+    "bounds",
+    "compare",
+    "difference",
+    "draws",
+    "holm",
+    "mcnemar",
+    "paired",
+    "permutation",
+    "standings",
+]

@@ -1,0 +1,59 @@
+"""The nouns of the project as frozen values, and the protocols of plugins.
+
+Conventions: time is in s, sample rates in Hz. One word per concept: clip, dataset, extractor, frames,
+embedding, head, task, split, fold, cell, result.
+"""
+
+from bench.types.arrays import Audio, Embeddings, Frames, Labels, Samples, Statistics
+from bench.types.components import (
+    BASELINE,
+    LAYERS,
+    POOLS,
+    UNPOOLED,
+    Checkpoint,
+    Kind,
+    Layer,
+    Spec,
+    Unit,
+    View,
+)
+from bench.types.data import AUDIO_COLUMNS, Card, Clip, Dataset, Noise, Split, Task
+from bench.types.protocols import Extractor, Head
+from bench.types.results import SCHEMA, SCORE_PREFIX, VOTES_PREFIX, Cell, Cost, Result, Score, Status, Usage
+
+__all__ = [
+    "AUDIO_COLUMNS",
+    "BASELINE",
+    "LAYERS",
+    "POOLS",
+    "SCHEMA",
+    "SCORE_PREFIX",
+    "UNPOOLED",
+    "VOTES_PREFIX",
+    "Audio",
+    "Card",
+    "Cell",
+    "Checkpoint",
+    "Clip",
+    "Cost",
+    "Dataset",
+    "Embeddings",
+    "Extractor",
+    "Frames",
+    "Head",
+    "Kind",
+    "Labels",
+    "Layer",
+    "Noise",
+    "Result",
+    "Samples",
+    "Score",
+    "Spec",
+    "Split",
+    "Statistics",
+    "Status",
+    "Task",
+    "Unit",
+    "Usage",
+    "View",
+]
