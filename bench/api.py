@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from bench import catalog, paths, report, runner
 from bench.catalog import Registry
 from bench.embed.cache import Cache
-from bench.errors import UsageError, some
+from bench.errors import UsageError, shortlist
 from bench.keys import digest
 from bench.report import confusion, leaderboard
 from bench.report.rows import Row, Table, tables
@@ -76,7 +76,7 @@ def run(
     specs = [_spec("extractor", each) for each in extractors if not isinstance(each, str)]
     specs += [_spec("head", each) for each in heads if not isinstance(each, str)]
     if specs and asked.get("jobs", 1) > 1:
-        named = some([spec.name for spec in specs])
+        named = shortlist([spec.name for spec in specs])
         raise UsageError(f"jobs: {named}: an object, which only this process has; expected 1")
     names = iter(spec.name for spec in specs)
     request = runner.Request(
@@ -104,7 +104,7 @@ def _with(declared: Registry, specs: Sequence[Spec]) -> Registry:
     }
     for spec in specs:
         if known[spec.kind].setdefault(spec.name, spec) is not spec:
-            raise UsageError(f"{spec.place}: two are called '{spec.name}'; give one of them another name")
+            raise UsageError(f"{spec.source}: two are called '{spec.name}'; give one of them another name")
     return replace(declared, extractors=known["extractor"], heads=known["head"])
 
 
@@ -138,7 +138,7 @@ def _spec(kind: Kind, given: Any) -> Spec:
             raise UsageError(
                 f"{place}: {name}: holds more than numbers and text; put it into a file"
             ) from error
-        return replace(found or Spec(kind, name, factory), name=name, params=params, place=place)
+        return replace(found or Spec(kind, name, factory), name=name, params=params, source=place)
     thing = given if inspect.isfunction(given) else type(given)
     try:
         params = {"source": inspect.getsource(thing), "state": {} if thing is given else dict(vars(given))}
@@ -147,10 +147,10 @@ def _spec(kind: Kind, given: Any) -> Spec:
         why = "its source is not known, or it holds more than numbers and text"
         raise UsageError(f"{place}: {thing.__name__}: {why}; put it into a file") from error
     if outside := _outside(given) if thing is given else []:
-        why = f"uses {some(outside)} from outside, which would not be noticed when it changes"
+        why = f"uses {shortlist(outside)} from outside, which would not be noticed when it changes"
         raise UsageError(f"{place}: {thing.__name__}: {why}; put that inside, or all of it into a file")
     _here[key] = given
-    return Spec(kind, thing.__name__, "bench.api:Here", params=params, place=place)
+    return Spec(kind, thing.__name__, "bench.api:Here", params=params, source=place)
 
 
 def _outside(function: Any) -> list[str]:
@@ -264,7 +264,7 @@ class Results:
                 for each in self.tables
                 for row in each.rows
             ]
-            there = some(known, 20)
+            there = shortlist(known, 20)
             raise UsageError(f"{task}, {extractor}, {head}: {len(rows)} rows are that; there are {there}")
         return rows[0]
 

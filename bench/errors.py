@@ -33,32 +33,32 @@ class UnavailableError(BenchError):
     """An optional dependency is absent: the cell is skipped, with the command that fixes it."""
 
 
-def some(names: Collection[str], most: int = 5) -> str:
+def shortlist(names: Collection[str], most: int = 5) -> str:
     """Return the first names as a list, with how many more there are.
 
     Examples
     --------
-    >>> some(["b", "a", "c"], most=2)
+    >>> shortlist(["b", "a", "c"], most=2)
     'a, b and 1 more'
     """
     shown = ", ".join(sorted(names)[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
-def told(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """Return the type and the message of an error in one line.
 
     Examples
     --------
-    >>> told(ValueError("no  idea"))
+    >>> one_line(ValueError("no  idea"))
     'ValueError: no idea'
     """
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def cause(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
     """Return an error in one line: a user's own as it is, a bug's with where it was raised."""
     if isinstance(error, BenchError):
         return str(error)
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{told(error)} ({Path(frame.filename).name}:{frame.lineno})"
+    return f"{one_line(error)} ({Path(frame.filename).name}:{frame.lineno})"

@@ -20,7 +20,7 @@ from sklearn.datasets import make_blobs
 
 from bench import audio
 from bench.embed import pooling
-from bench.errors import BenchError, UsageError, some
+from bench.errors import BenchError, UsageError, shortlist
 from bench.metrics import METRICS
 from bench.types import Audio, Dataset, Extractor, Frames, Head, Task
 
@@ -77,7 +77,7 @@ def _checks(rules: Sequence[Rule], subject: Any, expected: Mapping[str, str]) ->
     unknown = expected.keys() - {check.name for check in checks}
     if unknown:
         raise UsageError(
-            f"expected_failures: no check is called {some(unknown)}; they are "
+            f"expected_failures: no check is called {shortlist(unknown)}; they are "
             f"{', '.join(check.name for check in checks)}"
         )
     return [replace(check, expected=expected.get(check.name, "")) for check in checks]
@@ -293,7 +293,7 @@ def _predicts_labels(on: _Classifying) -> None:
     predicted = np.asarray(on.fitted.predict(on.test))
     assert predicted.shape == (60,), f"shape {predicted.shape}"
     strange = set(predicted.astype(str).tolist()) - set(on.y.tolist())
-    assert not strange, f"labels {some(strange)}"
+    assert not strange, f"labels {shortlist(strange)}"
 
 
 def _learns(on: _Classifying) -> None:
@@ -389,13 +389,13 @@ def _has_clips(on: _Making[Dataset]) -> None:
     """It has clips, each with an id of its own."""
     ids = on.made.table["clip"]
     assert len(ids) > 0
-    assert not ids.duplicated().any(), f"twice: {some(ids[ids.duplicated()].tolist())}"
+    assert not ids.duplicated().any(), f"twice: {shortlist(ids[ids.duplicated()].tolist())}"
 
 
 def _files_are_there(on: _Making[Dataset]) -> None:
     """The file of every clip is there."""
     absent = [clip.id for clip in on.made.clips() if not clip.path.is_file()]
-    assert not absent, f"absent: {some(absent)}"
+    assert not absent, f"absent: {shortlist(absent)}"
 
 
 def _decodes(on: _Making[Dataset]) -> None:
@@ -406,13 +406,13 @@ def _decodes(on: _Making[Dataset]) -> None:
             assert np.isfinite(audio.read(clip, 16000)).all()
         except (BenchError, AssertionError):
             broken.append(clip.id)
-    assert not broken, f"not decoded: {some(broken)}"
+    assert not broken, f"not decoded: {shortlist(broken)}"
 
 
 def _labels_are_whole(on: _Making[Dataset]) -> None:
     """Every clip has a value in every label column."""
     gaps = [name for name in on.made.labels if (on.made.table[name] == "").any()]
-    assert not gaps, f"gaps in {some(gaps)}"
+    assert not gaps, f"gaps in {shortlist(gaps)}"
 
 
 def _opens_alike(on: _Making[Dataset]) -> None:
@@ -441,7 +441,7 @@ def _knows_its_metrics(task: Task) -> None:
     """Its metrics are known."""
     unknown = set(task.metrics) - METRICS.keys()
     assert task.metrics, "no metrics"
-    assert not unknown, f"unknown: {some(unknown)}"
+    assert not unknown, f"unknown: {shortlist(unknown)}"
 
 
 def _ranks_by_labels(task: Task) -> None:

@@ -8,7 +8,7 @@ import soundfile
 
 from bench import datasets
 from bench.datasets.kinds import demo
-from bench.errors import UsageError, some
+from bench.errors import UsageError, shortlist
 from bench.types import Card
 
 
@@ -97,7 +97,7 @@ def test_tables_of_audformat_are_manifests_and_can_be_joined(take, tmp_path: Pat
         ],
         "values": {"gender": {"m": "male"}},
     }
-    card = Card("mine", "path", "1", "", place=str(tmp_path / "mine.toml"), params=params)
+    card = Card("mine", "path", "1", "", source=str(tmp_path / "mine.toml"), params=params)
     table = datasets.from_card(card, tmp_path).table
     assert table["speaker"].tolist() == ["theo", "lucas"]
     assert table["gender"].tolist() == ["male", "male"]
@@ -122,7 +122,7 @@ def test_a_table_that_cannot_be_joined_is_named(table: str, more: dict, message:
     (tmp_path / "more.csv").write_text(table)
     values = {"values": more.pop("values")} if "values" in more else {}
     params = {"path": "clips.csv", "tables": [{"file": "more.csv", "on": "speaker", **more}], **values}
-    card = Card("mine", "path", "1", "", place=str(tmp_path / "mine.toml"), params=params)
+    card = Card("mine", "path", "1", "", source=str(tmp_path / "mine.toml"), params=params)
     with pytest.raises(UsageError, match=message):
         datasets.from_card(card, tmp_path)
 
@@ -131,10 +131,12 @@ def test_a_card_may_rename_columns_and_leave_out_labels(take, tmp_path: Path):
     rows = [f"{take('theo', n, 0)},{kind}" for n, kind in enumerate(("wind", "rain", "crowd"))]
     (tmp_path / "clips.csv").write_text("\n".join(["path,kind", *rows]))
     changes = {"rename": {"kind": "noise_kind"}, "drop": {"noise_kind": ["rain", "wind"]}}
-    card = Card("m", "path", "1", "", place=str(tmp_path / "m.toml"), params={"path": "clips.csv", **changes})
+    card = Card(
+        "m", "path", "1", "", source=str(tmp_path / "m.toml"), params={"path": "clips.csv", **changes}
+    )
     made = datasets.from_card(card, tmp_path)
     assert made.table["noise_kind"].tolist() == ["crowd"]
-    assert made.place(0).endswith("clips.csv:4")
+    assert made.location(0).endswith("clips.csv:4")
     assert made.notes == ("Clips left out: 2 with the noise_kind rain, wind.",)
 
 
@@ -160,7 +162,7 @@ def test_a_manifest_keeps_labels_as_they_are_written(tmp_path: Path):
     assert dataset.table["clip"].tolist() == ["a.wav", "b.wav#0.5-2", "sub/b.wav#1"]
     assert [(clip.start, clip.end) for clip in dataset.clips()] == [(None, None), (0.5, 2.0), (1.0, None)]
     assert dataset.clips()[2].path == tmp_path / "sub/b.wav"
-    assert dataset.place(1).endswith("clips.csv:4")
+    assert dataset.location(1).endswith("clips.csv:4")
 
 
 def test_a_parquet_manifest_is_read_as_a_csv_is(tmp_path: Path):
@@ -354,6 +356,6 @@ def test_a_home_that_cannot_be_written_says_how_to_choose_another(tmp_path: Path
 
 
 def test_long_lists_are_cut():
-    assert some([]) == ""
-    assert some(["b", "a"]) == "a, b"
-    assert some(set("gfedcba")) == "a, b, c, d, e and 2 more"
+    assert shortlist([]) == ""
+    assert shortlist(["b", "a"]) == "a, b"
+    assert shortlist(set("gfedcba")) == "a, b, c, d, e and 2 more"

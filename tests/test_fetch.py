@@ -223,7 +223,7 @@ def test_an_interrupt_while_unpacking_leaves_nothing_half_done(server: Server, t
 
 
 def test_a_card_with_an_unknown_field_of_a_file_is_refused(server: Server, tmp_path: Path):
-    made = dataclasses.replace(card(server, b"x", file={"sha256": "x"}), place="mine.toml")
+    made = dataclasses.replace(card(server, b"x", file={"sha256": "x"}), source="mine.toml")
     expected = r"mine\.toml: files: url, bytes, hash, sha256; expected url, hash, bytes, unpacked of each"
     with pytest.raises(UsageError, match=expected):
         fetch(made, tmp_path, quiet)
@@ -479,7 +479,7 @@ def named(tmp_path: Path) -> Path:
 
 
 def files_card(named: Path, **params: object) -> Card:
-    return Card("mine", "files", "1", "", place=str(named / "mine.toml"), params={"path": ".", **params})
+    return Card("mine", "files", "1", "", source=str(named / "mine.toml"), params={"path": ".", **params})
 
 
 def test_labels_in_names_may_be_spelled_out(named: Path):

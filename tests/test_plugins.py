@@ -91,7 +91,7 @@ def test_entry_points_are_listed_without_import_and_run(
     declared = catalog.load()
     assert "their_plugin" not in sys.modules
     spec = declared.extractors["their-plugin/zero"]
-    assert (spec.about, spec.place, spec.offered) == ("Crossings", "their-plugin 2.1", False)
+    assert (spec.about, spec.source, spec.offered) == ("Crossings", "their-plugin 2.1", False)
     assert catalog.identity(spec)["versions"] == {"their-plugin": "2.1"}
     assert "their-plugin/near" in bench("list", "heads").output
     call = ["run", "--tasks", "speaker", "--datasets", digits]

@@ -205,7 +205,9 @@ def test_the_identity_holds_versions_and_leaves_out_the_name():
     spec = Spec("head", "svm", "sklearn.svm:SVC", {"C": 1.0}, requires=("scikit-learn",))
     assert set(catalog.identity(spec)["versions"]) == {"scikit-learn"}
     assert catalog.identity(spec) == catalog.identity(
-        Spec("head", "other", "sklearn.svm:SVC", {"C": 1.0}, requires=("scikit-learn",), about="x", place="y")
+        Spec(
+            "head", "other", "sklearn.svm:SVC", {"C": 1.0}, requires=("scikit-learn",), about="x", source="y"
+        )
     )
 
 

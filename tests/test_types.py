@@ -87,5 +87,5 @@ def test_a_dataset_gives_its_clips_and_says_where_they_are_described(made):
     clip = dataset.clips()[1]
     assert (clip.id, str(clip.path), clip.start, clip.end) == ("c1", "c1.wav", None, None)
     assert dataset.labels == ["gender", "recording"]
-    assert dataset.place(1) == "made.csv: c1"
+    assert dataset.location(1) == "made.csv: c1"
     assert json.dumps(dataset.table["recording"].tolist()) == '["c0.wav", "c1.wav"]'

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from bench._version import __version__
 from bench.catalog import entrypoints
 from bench.catalog.entrypoints import Plugin
-from bench.errors import PluginError, UnavailableError, UsageError, told
+from bench.errors import PluginError, UnavailableError, UsageError, one_line
 from bench.keys import digest
 from bench.types import Card, Checkpoint, Kind, Spec, Task
 
@@ -89,7 +89,7 @@ def undeclared(kind: Kind, name: str) -> Spec | None:
     """
     prefix, _, rest = name.partition(":")
     if kind == "extractor" and prefix in UNDECLARED and rest:
-        made = Spec(kind, name, UNDECLARED[prefix], about=f"{rest}, without an entry.", place="--extractors")
+        made = Spec(kind, name, UNDECLARED[prefix], about=f"{rest}, without an entry.", source="--extractors")
         if prefix == "hear":
             return replace(made, params={"module": rest}, requires=("torch",), root=str(Path.cwd()))
         return replace(made, params={"runtime": "auto"}, weights=rest, requires=("torch", "transformers"))
@@ -101,11 +101,11 @@ def undeclared(kind: Kind, name: str) -> Spec | None:
         path = Path(module).resolve()
         if not path.is_file():
             raise UsageError(f"{place} {name}: there is no file {module}")
-        return Spec(kind, name, f"{path.stem}:{attribute}", place=place, root=str(path.parent))
+        return Spec(kind, name, f"{path.stem}:{attribute}", source=place, root=str(path.parent))
     if not all(part.isidentifier() for part in module.split(".")):
         return None
     provided = importlib.metadata.packages_distributions().get(module.partition(".")[0], [])
-    return Spec(kind, name, name, requires=tuple(provided[:1]), place=place, root=str(Path.cwd()))
+    return Spec(kind, name, name, requires=tuple(provided[:1]), source=place, root=str(Path.cwd()))
 
 
 def resolve(kind: Kind, name: str, declared: Mapping[str, Spec]) -> Spec:
@@ -140,14 +140,14 @@ def load(user_root: Path | None = None) -> Registry:
         for kind, declared in specs.items():
             path = root / "registry" / f"{kind}s.toml"
             for name, entry in _entries(path):
-                own = {"kind": kind, "name": name, "place": str(path), "root": plugin_root}
+                own = {"kind": kind, "name": name, "source": str(path), "root": plugin_root}
                 _add(declared, _value(Spec, own, entry), path)
         path = root / "registry" / "tasks.toml"
         for name, entry in _entries(path):
-            _add(tasks, _value(Task, {"name": name, "place": str(path)}, entry), path)
+            _add(tasks, _value(Task, {"name": name, "source": str(path)}, entry), path)
         path = root / "registry" / "weights.toml"
         for name, entry in _entries(path):
-            _add(checkpoints, _value(Checkpoint, {"name": name, "place": str(path)}, entry), path)
+            _add(checkpoints, _value(Checkpoint, {"name": name, "source": str(path)}, entry), path)
         for path in sorted((root / "datasets").glob("*.toml")):
             _add(cards, card(path), path)
     installed = entrypoints.installed()
@@ -155,11 +155,17 @@ def load(user_root: Path | None = None) -> Registry:
         for name, found in installed.get(f"{kind}s", {}).items():
             needs = (found.distribution,)
             declared[name] = Spec(
-                kind, name, found.factory, requires=needs, about=found.about, place=found.place, offered=False
+                kind,
+                name,
+                found.factory,
+                requires=needs,
+                about=found.about,
+                source=found.source,
+                offered=False,
             )
     for name, found in installed.get("datasets", {}).items():
         params = {"factory": found.factory}
-        cards[name] = Card(name, "function", found.version, found.about, found.place, params)
+        cards[name] = Card(name, "function", found.version, found.about, found.source, params)
     heads, reducers = specs["head"], specs["reducer"]
     return Registry(specs["extractor"], heads, reducers, tasks, cards, checkpoints, installed)
 
@@ -180,8 +186,8 @@ def task(name: str, declared: Registry) -> Task:
         return found
     entry = found.load()
     if not isinstance(entry, Mapping):
-        raise UsageError(f"{found.place}: task '{name}' is {entry!r}; expected a dict of its fields")
-    return _value(Task, {"name": name, "place": found.place}, entry)
+        raise UsageError(f"{found.source}: task '{name}' is {entry!r}; expected a dict of its fields")
+    return _value(Task, {"name": name, "source": found.source}, entry)
 
 
 def card(path: Path) -> Card:
@@ -192,7 +198,7 @@ def card(path: Path) -> Card:
     UsageError
         If it is no valid TOML, or lacks or adds a field.
     """
-    return _value(Card, {"name": path.stem, "place": str(path)}, toml(path))
+    return _value(Card, {"name": path.stem, "source": str(path)}, toml(path))
 
 
 def _entries(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -225,7 +231,7 @@ def toml(path: Path) -> dict[str, Any]:
 
 def _value(noun: type[T], own: Mapping[str, Any], entry: Mapping[str, Any]) -> T:
     """Return the dataclass of an entry's fields and of the registry's own; lists become tuples."""
-    where = f"{own['place']}: '{own['name']}'"
+    where = f"{own['source']}: '{own['name']}'"
     expected = {f.name: str(f.type) for f in fields(noun) if f.name not in own}  # type: ignore[arg-type]
     for name, value in entry.items():
         if name not in expected:
@@ -243,13 +249,13 @@ def _add(declared: dict[str, Declared], value: Declared, path: Path) -> None:
     known = declared.setdefault(value.name, value)
     if _said(known) != _said(value):
         raise UsageError(
-            f"'{value.name}' is declared twice: in {known.place} and in {path}; rename one of them"
+            f"'{value.name}' is declared twice: in {known.source} and in {path}; rename one of them"
         )
 
 
 def _said(value: Spec | Task | Card | Checkpoint) -> Mapping[str, Any]:
     """Return the fields of a declaration without where it stands."""
-    return {name: v for name, v in asdict(value).items() if name not in {"place", "root"}}
+    return {name: v for name, v in asdict(value).items() if name not in {"source", "root"}}
 
 
 def find(kind: str, name: str, declared: Mapping[str, T]) -> T:
@@ -335,7 +341,7 @@ def _code(spec: Spec, module: str) -> list[str]:
     except ModuleNotFoundError:
         found = None
     if found is None:
-        raise PluginError(f"{spec.place}: {spec.kind} '{spec.name}': there is no module '{module}'")
+        raise PluginError(f"{spec.source}: {spec.kind} '{spec.name}': there is no module '{module}'")
     first = Path(found.origin or "")
     own = Path(spec.root) / f"{module}.py"
     if spec.root and own.is_file() and not first.samefile(own):
@@ -405,7 +411,7 @@ def build(spec: Spec, seed: int | None = None, device: str = "auto") -> Any:
             raise UnavailableError(
                 f"{spec.kind} '{spec.name}' needs the module '{error.name}'; run: pip install {needed}"
             ) from error
-        raise PluginError(f"{spec.place}: {spec.kind} '{spec.name}': {told(error)}") from error
+        raise PluginError(f"{spec.source}: {spec.kind} '{spec.name}': {one_line(error)}") from error
 
 
 def _factory(spec: Spec) -> tuple[str, str]:
@@ -413,7 +419,7 @@ def _factory(spec: Spec) -> tuple[str, str]:
     module, colon, attribute = spec.factory.partition(":")
     if not (module and colon and attribute):
         raise UsageError(
-            f"{spec.place}: factory '{spec.factory}' of '{spec.name}'; expected 'module:attribute'"
+            f"{spec.source}: factory '{spec.factory}' of '{spec.name}'; expected 'module:attribute'"
         )
     if spec.root and spec.root not in sys.path:
         sys.path.append(spec.root)  # last, so that a user's file cannot stand in for an installed module

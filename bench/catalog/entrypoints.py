@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.errors import PluginError, told
+from bench.errors import PluginError, one_line
 
 GROUP = "bench."
 """Before the kind, in the name of a group of entry points."""
@@ -33,7 +33,7 @@ class Plugin:
     about: str
 
     @property
-    def place(self) -> str:
+    def source(self) -> str:
         """Return where it comes from, for messages."""
         return f"{self.distribution} {self.version}"
 
@@ -49,7 +49,7 @@ class Plugin:
         try:
             return point.load()
         except (Exception, SystemExit) as error:
-            raise PluginError(f"{self.place}: '{self.name}': {told(error)}") from error
+            raise PluginError(f"{self.source}: '{self.name}': {one_line(error)}") from error
 
 
 def installed() -> Mapping[str, Mapping[str, Plugin]]:

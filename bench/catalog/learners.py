@@ -67,12 +67,12 @@ def heads(request: Request, declared: Registry) -> list[Learner]:
     found = [_head(name, declared) for name in names]
     for head in found:
         if head.preprocess:
-            raise UsageError(f"{head.place}: head '{head.name}' has preprocess; only extractors hear audio")
+            raise UsageError(f"{head.source}: head '{head.name}' has preprocess; only extractors hear audio")
         if head.unit not in UNITS:
             units = " or ".join(UNITS)
-            raise UsageError(f"{head.place}: head '{head.name}' has unit '{head.unit}'; expected {units}")
+            raise UsageError(f"{head.source}: head '{head.name}' has unit '{head.unit}'; expected {units}")
         if head.steps and head.unit == "layers":
-            raise UsageError(f"{head.place}: head '{head.name}' sees layers, which no reducer takes")
+            raise UsageError(f"{head.source}: head '{head.name}' sees layers, which no reducer takes")
     plain = [replace(head, grid={}) for head in found]
     tuned = [replace(head, name=f"{head.name} (tuned)") for head in found if head.grid and request.tune]
     return [_with_steps(head, request, declared) for head in (*plain, *tuned)]

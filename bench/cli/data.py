@@ -218,10 +218,10 @@ def _missing(kind: str, value: Any) -> str:
 
 def _facts(value: Any, checkpoints: Mapping[str, "Checkpoint"]) -> Mapping[str, Any]:
     """Return what else is known: where it comes from and, of data and weights, on which terms."""
-    known = {name: getattr(value, name, "") for name in ("place", "weights", "licence", "citation")}
+    known = {name: getattr(value, name, "") for name in ("source", "weights", "licence", "citation")}
     checkpoint = checkpoints.get(known["weights"])
     if checkpoint:
-        known |= {**dataclasses.asdict(checkpoint), "place": known["place"]}
+        known |= {**dataclasses.asdict(checkpoint), "source": known["source"]}
         del known["name"]
     return {name: fact for name, fact in known.items() if fact}
 

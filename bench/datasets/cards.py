@@ -13,7 +13,7 @@ from bench.datasets import fetch
 from bench.datasets.joins import join
 from bench.datasets.kinds import audiofolder, demo, files, folder, librispeech, manifest, mixture
 from bench.datasets.segments import segmented
-from bench.errors import UsageError, some, told
+from bench.errors import UsageError, one_line, shortlist
 from bench.types import Card, Dataset
 
 T = TypeVar("T")
@@ -33,14 +33,14 @@ def from_card(card: Card, home: Path) -> Dataset:
         If the card's kind is unknown or does not take its params, or `home` cannot be written.
     """
     if card.kind not in KINDS:
-        raise UsageError(f"{card.place}: kind '{card.kind}' is unknown; expected one of {some(KINDS)}")
+        raise UsageError(f"{card.source}: kind '{card.kind}' is unknown; expected one of {shortlist(KINDS)}")
     made = _call(card, "params", KINDS[card.kind], card, home, **card.params)
     return dataclasses.replace(
         made,
         name=card.name.replace("/", "."),  # files are called after it
         version=card.version,
         synthetic=card.synthetic or made.synthetic,
-        fixed={path.stem: path for path in sorted(Path(card.place).with_suffix("").glob("*.csv"))},
+        fixed={path.stem: path for path in sorted(Path(card.source).with_suffix("").glob("*.csv"))},
     )
 
 
@@ -74,7 +74,7 @@ def from_path(path: Path, label: str) -> Dataset:
         if librispeech.recognises(path):
             return librispeech.load(path)
         if (path / "db.yaml").is_file():
-            tables = some([file.name for file in path.glob("db.*") if file.suffix in manifest.SUFFIXES])
+            tables = shortlist([file.name for file in path.glob("db.*") if file.suffix in manifest.SUFFIXES])
             raise UsageError(f"{path}: is an audformat database; give a table of it ({tables}), or a card")
         return audiofolder.load(path, label) if audiofolder.recognises(path) else folder.load(path, label)
     what = "is no folder and no manifest" if path.exists() else "does not exist"
@@ -90,7 +90,7 @@ def _call(card: Card, where: str, function: Callable[..., T], *values: object, *
         signature.bind_partial(*values, **params)  # names a misspelt one before what is missing for it
         signature.bind(*values, **params)
     except TypeError as error:
-        raise UsageError(f"{card.place}: {where}: {error}") from error
+        raise UsageError(f"{card.source}: {where}: {error}") from error
     return function(*values, **params)
 
 
@@ -108,7 +108,7 @@ def _function(card: Card, home: Path, factory: str) -> Dataset:
     try:
         made = getattr(importlib.import_module(module), attribute)()
     except Exception as error:  # whatever a plugin raises is its own
-        raise UsageError(f"{card.place}: data set '{card.name}': {told(error)}") from error
+        raise UsageError(f"{card.source}: data set '{card.name}': {one_line(error)}") from error
     if isinstance(made, pd.DataFrame):
         return from_table(made, card.name)
     return from_path(Path(made), "class")
@@ -117,7 +117,7 @@ def _function(card: Card, home: Path, factory: str) -> Dataset:
 def _base(card: Card, home: Path) -> Path:
     """Return what a card's paths are relative to: what was downloaded for it, or else where it stands."""
     if not (card.files or card.obtain):
-        return Path(card.place).parent
+        return Path(card.source).parent
     if not card.folder(home).is_dir():
         size = fetch.size(card)
         raise UsageError(f"data set '{card.name}' is not here; run: bench fetch {card.name}{size}")
@@ -192,7 +192,7 @@ def _finished(
     made = dataclasses.replace(made, table=made.table.rename(columns=dict(rename or {})))
     for column in {**(values or {}), **(drop or {})}:
         if column not in made.labels:
-            raise UsageError(f"{card.place}: params: there is no column '{column}'")
+            raise UsageError(f"{card.source}: params: there is no column '{column}'")
     for column, renamed in (values or {}).items():
         named = made.table[column].replace(dict(renamed))
         made = dataclasses.replace(made, table=made.table.assign(**{column: named}))

@@ -11,7 +11,7 @@ import soundfile
 from tabulate import tabulate
 
 from bench import audio
-from bench.errors import BenchError, ClipError, some
+from bench.errors import BenchError, ClipError, shortlist
 from bench.types import Clip, Dataset, Split, Task
 
 FULL_SCALE = 0.999
@@ -184,4 +184,4 @@ def text(found: Check) -> str:
 
 
 def _counted(names: Sequence[str]) -> str:
-    return f"{len(names)} ({some(names)})" if names else "0"
+    return f"{len(names)} ({shortlist(names)})" if names else "0"

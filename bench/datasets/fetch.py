@@ -51,7 +51,7 @@ def fetch(card: Card, home: Path, notify: Notify) -> Path:
     for file in card.files:
         if "url" not in file or not set(file) <= {"url", "hash", "bytes", "unpacked"}:
             named = ", ".join(file)
-            raise UsageError(f"{card.place}: files: {named}; expected url, hash, bytes, unpacked of each")
+            raise UsageError(f"{card.source}: files: {named}; expected url, hash, bytes, unpacked of each")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         archives = [_download(file, home / "downloads", notify) for file in card.files]

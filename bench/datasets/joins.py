@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.datasets.kinds.manifest import read_table
-from bench.errors import UsageError, some
+from bench.errors import UsageError, shortlist
 from bench.types import Dataset
 
 
@@ -49,7 +49,7 @@ def join(
     both = set(own.columns) & set(made.table.columns)
     twice = own.index[own.index.duplicated()]
     if both or len(twice):
-        what = f"the data have {some(both)} already" if both else f"{key} '{twice[0]}' stands twice"
+        what = f"the data have {shortlist(both)} already" if both else f"{key} '{twice[0]}' stands twice"
         raise UsageError(f"{path}: {what}; expected one line of each {key}, and columns that are new")
     unknown = ~made.table[on].isin(own.index)
     if unknown.any():

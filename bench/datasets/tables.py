@@ -52,8 +52,8 @@ def _refuse_duplicates(made: Dataset, columns: list[str]) -> None:
     if again.any():
         row = int(again.argmax())
         values = made.table[columns].fillna(-1)
-        first = made.place(int((values == values.iloc[row]).all(axis=1).to_numpy().argmax()))
+        first = made.location(int((values == values.iloc[row]).all(axis=1).to_numpy().argmax()))
         what = made.table[columns[0]].iloc[row]
         raise UsageError(
-            f"{made.place(row)}: {columns[0]} '{what}' stands twice, first at {first}; keep one of them"
+            f"{made.location(row)}: {columns[0]} '{what}' stands twice, first at {first}; keep one of them"
         )

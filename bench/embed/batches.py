@@ -16,7 +16,7 @@ from bench.augment import Changes
 from bench.catalog import devices
 from bench.embed import pooling
 from bench.embed.cache import Embedded
-from bench.errors import ClipError, PluginError, UsageError, cause
+from bench.errors import ClipError, PluginError, UsageError, describe
 from bench.meter import Meter
 from bench.types import Audio, Clip, Extractor, Frames, Layer, Spec, Statistics, Usage
 
@@ -263,7 +263,7 @@ class _Engine:
             halves = [self._embed(half) for half in (audios[: len(audios) // 2], audios[len(audios) // 2 :])]
             return [f for half, _ in halves for f in half], [s for _, half in halves for s in half]
         except (Exception, SystemExit) as error:  # whatever a plugin raises fails its own cells
-            raise PluginError(f"extractor '{self.spec.name}' raised {cause(error)}") from error
+            raise PluginError(f"extractor '{self.spec.name}' raised {describe(error)}") from error
         seconds = time.perf_counter() - start
         if len(frames) != len(audios):
             raise PluginError(

@@ -62,8 +62,8 @@ def _brought(name: str) -> Metric:
     if callable(made):
         made = Metric.of(name, made, plugin.about)
     if not isinstance(made, Metric):
-        raise PluginError(f"{plugin.place}: '{name}' is {made!r}; expected a Metric or a function")
-    return replace(made, name=name, origin=plugin.place)
+        raise PluginError(f"{plugin.source}: '{name}' is {made!r}; expected a Metric or a function")
+    return replace(made, name=name, origin=plugin.source)
 
 
 METRICS: Mapping[str, Metric] = _Metrics()

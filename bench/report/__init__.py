@@ -13,7 +13,7 @@ from bench._version import __version__
 from bench.catalog import entrypoints
 from bench.catalog.entrypoints import Plugin
 from bench.embed.cache import Cache
-from bench.errors import PluginError, UsageError, cause
+from bench.errors import PluginError, UsageError, describe
 from bench.keys import digest
 from bench.metrics import METRICS, Predicted
 from bench.report import across, confusion, leaderboard, learning, protocol, slices
@@ -142,9 +142,9 @@ def _theirs(plugin: Plugin, found: Sequence[Table]) -> str:
     try:
         made = make(exports.content(found))
     except Exception as error:
-        raise PluginError(f"{plugin.place}: '{plugin.name}' raised {cause(error)}") from error
+        raise PluginError(f"{plugin.source}: '{plugin.name}' raised {describe(error)}") from error
     if not isinstance(made, str):
-        raise PluginError(f"{plugin.place}: '{plugin.name}' made {type(made).__name__}; expected a text")
+        raise PluginError(f"{plugin.source}: '{plugin.name}' made {type(made).__name__}; expected a text")
     return made
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench import stats
-from bench.errors import UsageError, some
+from bench.errors import UsageError, shortlist
 from bench.keys import digest
 from bench.learn.folds import score
 from bench.metrics import METRICS, Floats, Predicted
@@ -224,7 +224,7 @@ def _refuse_other_meanings(stores: Sequence[Store]) -> None:
                 continue
             first, same = known.setdefault(name, (store, identity))
             if identity != same:
-                differs = some([key for key in {*identity, *same} if identity.get(key) != same.get(key)])
+                differs = shortlist([key for key in {*identity, *same} if identity.get(key) != same.get(key)])
                 raise UsageError(
                     f"{first.out} and {store.out}: '{name}' is not the same in both ({differs}); report them "
                     "apart, or run one of them again"

@@ -21,7 +21,7 @@ from bench import catalog
 from bench.embed import pooling
 from bench.embed.cache import Cache, Embedded
 from bench.embed.shards import embedded
-from bench.errors import PluginError, UnavailableError, cause
+from bench.errors import PluginError, UnavailableError, describe
 from bench.learn import bundle
 from bench.learn.folds import Evaluation, evaluate
 from bench.learn.pipeline import Recipe, Shared
@@ -84,7 +84,7 @@ def evaluate_cell(work: Work) -> tuple[Result, pd.DataFrame | None]:
     except UnavailableError as error:
         return unfinished(cell, Status.SKIPPED, str(error)), None
     except (Exception, SystemExit) as error:  # whatever a head raises is its own cell's failure
-        return unfinished(cell, Status.FAILED, cause(error)), None
+        return unfinished(cell, Status.FAILED, describe(error)), None
     return (_with_models(work.models, result, evaluation.models) if work.models else result), predictions
 
 

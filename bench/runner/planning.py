@@ -185,13 +185,13 @@ def _refuse_hopeless(tasks: Sequence[Task], sources: Mapping[str, Source]) -> No
     for task in tasks:
         if not (task.metrics and task.groups):
             raise UsageError(
-                f"{task.place}: task '{task.name}' has no metrics or no groups; expected one or more"
+                f"{task.source}: task '{task.name}' has no metrics or no groups; expected one or more"
             )
         for metric in task.metrics:
             catalog.find("metric", metric, METRICS)
         if METRICS[task.metrics[0]].needs != "labels":
             raise UsageError(
-                f"{task.place}: task '{task.name}' ranks by '{task.metrics[0]}', which not every head gives; "
+                f"{task.source}: task '{task.name}' ranks by '{task.metrics[0]}', which not every head gives; "
                 "put a metric of labels first, such as accuracy"
             )
         if not any(task.target in source.dataset.labels for source in sources.values()):

@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from bench.datasets.kinds.manifest import read_table
-from bench.errors import LabelError, SplitError, UsageError, some
+from bench.errors import LabelError, SplitError, UsageError, shortlist
 from bench.types import Dataset, Labels, Split, Task
 
 FOLDS = 5
@@ -179,13 +179,13 @@ def check(split: Split, y: Labels) -> None:
             both = set(names[sides.all(axis=0)].tolist())
             if both:
                 raise SplitError(
-                    f"split '{split.name}' leaks: {column} {some(both)} on both sides of fold '{fold}'; "
+                    f"split '{split.name}' leaks: {column} {shortlist(both)} on both sides of fold '{fold}'; "
                     f"put every {column} into one fold"
                 )
         unseen = set(np.unique(y[test]).tolist()) - set(np.unique(y[train]).tolist())
         if unseen:
             raise SplitError(
-                f"split '{split.name}' tests classes in fold '{fold}' that it never trains on: {some(unseen)}"
+                f"split '{split.name}' tests classes in fold '{fold}' that it never trains on: {shortlist(unseen)}"
             )
 
 
@@ -197,7 +197,7 @@ def _obstacle(column: str, group: Labels, y: Labels, protocol: _Protocol) -> str
     per_class = pd.Series(group).groupby(y).nunique()
     alone = per_class[per_class < 2]
     if len(alone):
-        return f"{len(alone)} of {len(per_class)} classes have a single {column} ({some(alone.index)})"
+        return f"{len(alone)} of {len(per_class)} classes have a single {column} ({shortlist(alone.index)})"
     most = int(pd.Series(y).value_counts().max())
     return (
         f"no class has more than {most} clips, fewer than {protocol.n_clips} folds"
@@ -290,8 +290,8 @@ def _listed_folds(dataset: Dataset, path: Path) -> Labels:
     if unlisted or unknown or len(folds) < len(table):
         raise UsageError(
             f"{path}: expected every {column} of {dataset.source} once; {len(table) - len(folds)} stand "
-            f"twice, {len(unlisted)} are not listed ({some(unlisted)}), {len(unknown)} are unknown "
-            f"({some(unknown)})"
+            f"twice, {len(unlisted)} are not listed ({shortlist(unlisted)}), {len(unknown)} are unknown "
+            f"({shortlist(unknown)})"
         )
     return np.array([folds[value] for value in values])
 
@@ -310,11 +310,13 @@ def listed(split: Split, dataset: Dataset, column: str) -> pd.DataFrame:
         If there is no such column, or one of its labels is in several folds.
     """
     if column not in {"clip", *dataset.labels}:
-        raise UsageError(f"{dataset.source}: has no column '{column}' (columns: {some(dataset.labels)})")
+        raise UsageError(f"{dataset.source}: has no column '{column}' (columns: {shortlist(dataset.labels)})")
     table = pd.DataFrame({column: dataset.table[column].to_numpy(), "fold": split.fold}).drop_duplicates()
     several = table.loc[table[column].duplicated(), column].unique().tolist()
     if several:
-        raise UsageError(f"{dataset.source}: {column} {some(several)} is in several folds; list them by clip")
+        raise UsageError(
+            f"{dataset.source}: {column} {shortlist(several)} is in several folds; list them by clip"
+        )
     return table.sort_values(column, ignore_index=True)
 
 
@@ -330,7 +332,7 @@ def _whole(dataset: Dataset, name: str) -> "pd.Series[str]":
     column = dataset.table[name]
     empty = (column == "").to_numpy()
     if empty.any():
-        others = some(set(column[~empty].tolist()))
+        others = shortlist(set(column[~empty].tolist()))
         expected = f"; expected one of {others}" if others else ""
-        raise LabelError(f"{dataset.place(int(empty.argmax()))}: column '{name}' is empty{expected}")
+        raise LabelError(f"{dataset.location(int(empty.argmax()))}: column '{name}' is empty{expected}")
     return column

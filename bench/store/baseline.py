@@ -24,13 +24,13 @@ class Side:
 
     Parameters
     ----------
-    place : Path
+    source : Path
         The file or folder that they are of.
     predictions : Callable[[str], pd.DataFrame | None]
         Key -> predictions; None where they are not kept.
     """
 
-    place: Path
+    source: Path
     results: Sequence[Result]
     predictions: Callable[[str], pd.DataFrame | None]
 
@@ -60,7 +60,7 @@ def joined(sides: Sequence[Side]) -> Side:
         for result in side.results:
             found.setdefault(result.key, (result, side))
     results = [result for result, _ in found.values()]
-    return Side(sides[0].place, results, lambda key: found[key][1].predictions(key))
+    return Side(sides[0].source, results, lambda key: found[key][1].predictions(key))
 
 
 def write(run: Side, path: Path) -> None:
@@ -75,7 +75,7 @@ def write(run: Side, path: Path) -> None:
         raise UsageError(f"{path}: expected the name of a {SUFFIX} file for the baseline")
     done = [result for result in run.results if result.status == Status.OK]
     if not done:
-        raise UsageError(f"{run.place}: has no computed cell; a baseline needs one")
+        raise UsageError(f"{run.source}: has no computed cell; a baseline needs one")
     path.parent.mkdir(parents=True, exist_ok=True)
     tables = [
         predictions[KEPT].assign(key=result.key)

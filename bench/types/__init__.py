@@ -18,7 +18,7 @@ from bench.types.components import (
     View,
 )
 from bench.types.data import AUDIO_COLUMNS, Card, Clip, Dataset, Noise, Split, Task
-from bench.types.protocols import Extractor, Head
+from bench.types.protocols import Extractor, Head, Traits
 from bench.types.results import SCHEMA, SCORE_PREFIX, VOTES_PREFIX, Cell, Cost, Result, Score, Status, Usage
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "Statistics",
     "Status",
     "Task",
+    "Traits",
     "Unit",
     "Usage",
     "View",

@@ -93,7 +93,7 @@ class Checkpoint:
     rate: int
     data: str
     citation: str
-    place: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Spec:
         ``module:attribute``; called with `params`.
     requires : tuple[str, ...]
         Distributions that it needs; their versions are part of its identity.
-    place : str
+    source : str
         The file that declares it.
     root : str
         The folder whose modules `factory` may name besides the installed ones; empty for none.
@@ -134,7 +134,7 @@ class Spec:
     params: Mapping[str, Any] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
     about: str = ""
-    place: str = ""
+    source: str = ""
     root: str = ""
     unit: Unit = "clip"
     steps: tuple[str, ...] = ()

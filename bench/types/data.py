@@ -95,7 +95,7 @@ class Dataset:
             clips.append(Clip(clip, Path(path), start, end, seconds, mixed))
         return clips
 
-    def place(self, row: int) -> str:
+    def location(self, row: int) -> str:
         """Return where the clip of a row is described, as ``file:line`` if it is a line of a file."""
         if self.table.index.name == "line":
             return f"{self.source}:{self.table.index[row]}"
@@ -123,7 +123,7 @@ class Card:
     kind: str
     version: str
     about: str
-    place: str = ""
+    source: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
     licence: str = ""
     citation: str = ""
@@ -157,7 +157,7 @@ class Task:
     groups: tuple[str, ...]
     metrics: tuple[str, ...]
     about: str = ""
-    place: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,7 +5,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol
 
-from bench.errors import UsageError, told
+from bench.errors import UsageError, one_line
 from bench.types import Result, Status
 
 KINDS = {"mlflow": "mlflow", "tensorboard": "tensorboardX", "wandb": "wandb"}
@@ -32,7 +32,7 @@ class Trackers:
             try:
                 tracker.finished(result)
             except Exception as error:  # a server that is gone is no reason to lose a run
-                refused[name] = f"--track {name}: is sent no more results ({told(error)})"
+                refused[name] = f"--track {name}: is sent no more results ({one_line(error)})"
         for name in refused:
             del self._named[name]
         return list(refused.values())
@@ -57,7 +57,7 @@ def opened(names: Sequence[str]) -> Trackers:
         try:
             trackers[name] = import_module(f"bench.runner.trackers.{kind}").Tracker(place)
         except Exception as error:  # of whatever kind the package raises
-            raise UsageError(f"--track {name}: {told(error)}") from error
+            raise UsageError(f"--track {name}: {one_line(error)}") from error
     return Trackers(trackers)
 
 
