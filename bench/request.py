@@ -1,11 +1,63 @@
-"""What a user asks for."""
+"""What a user asks of a run: one declaration for the command line, suites and the record of the run.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+Every field says once how it is written: the flags of `bench run`, the table and key of a suite, its help.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any, Literal
 
 PRECISIONS = ("fp32", "bf16", "auto")
 RUNTIMES = ("auto", "torch", "openvino")
+
+Form = Literal["text", "list", "flag", "count", "seconds", "seeds", "shares", "percent", "choice", "folder"]
+"""How a value is written on the command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """How a field is written.
+
+    Parameters
+    ----------
+    name : str
+        Name of the field.
+    form : Form
+        How its value is written on the command line.
+    flags : tuple[str, ...]
+        Flags of `bench run`, the first one for messages.
+    table, key : str
+        Table and key of a suite; empty for an option that no suite has.
+    default : str
+        Default as it is written on the command line.
+    choices : tuple[str, ...]
+        Values of a choice.
+    maximum : int | None
+        Largest count.
+    recorded : bool
+        Whether the record of a run holds it; False for what only says where it is computed.
+    """
+
+    name: str
+    form: Form
+    about: str
+    flags: tuple[str, ...]
+    table: str = ""
+    key: str = ""
+    metavar: str = ""
+    default: str = ""
+    choices: tuple[str, ...] = ()
+    maximum: int | None = None
+    recorded: bool = True
+
+
+def _option(value: Any, form: Form, about: str, *flags: str, suite: str = "", **more: Any) -> Any:
+    """Return a field with its option; `suite` is ``TABLE.KEY``, `more` are further fields of `Option`."""
+    table, _, key = suite.partition(".")
+    option = {"form": form, "about": about, "flags": flags, "table": table, "key": key}
+    return field(default=value, metadata=option | more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,66 +66,237 @@ class Request:
 
     Parameters
     ----------
+    datasets : tuple[str, ...]
+        Names, folders or tables.
     home : Path
-        The folder for corpora that are made or downloaded, and for the cache.
-    allow_bad : float
-        The share of a dataset's clips that may be undecodable, in [0, 1].
+        Folder for corpora that are made or downloaded, and for the cache.
     command : str
-        The command line, for run.json.
+        Command line, for the record.
     task_target : str
-        A label column to predict besides, as a task of its name.
-    task_groups : Sequence[str]
-        The columns that this task keeps apart, from strict to lenient; the recording if there are none.
-    preprocess : Sequence[str]
-        What `bench.preprocess` does to every clip, after what an extractor's own entry asks for.
-    tune : bool
-        Whether heads that declare a grid run with chosen parameters too.
-    save_models : bool
-        Whether fitted models are kept.
-    augment : Sequence[str]
-        What `bench.augment` does to copies of the training clips.
-    copies : int
-        Of each training clip, if they are augmented.
-    permute_labels : bool
-        Whether groups exchange their labels, so that what still scores above chance has leaked.
-    train_sizes : Sequence[float]
+        Label column to predict besides, as a task of its name.
+    task_groups : tuple[str, ...]
+        Columns that this task keeps apart, from strict to lenient; the recording by default.
+    train_sizes : tuple[float, ...]
         Shares of the training groups to learn from, in (0, 1].
-    look_again : bool
-        Whether files that seem unchanged since they were read are read again all the same.
-    executor, jobs, cell_timeout : str, int, float | None
-        As `executors.opened` takes them.
-    device, precision, runtime : str
-        As `devices.resolve` and `devices.runtime` take them.
+    allow_bad : float
+        Maximum share of undecodable clips of a dataset, in [0, 1].
+    reread : bool
+        Read files again that have not changed since they were indexed.
     """
 
-    datasets: Sequence[str]
-    home: Path
-    tasks: Sequence[str] = ()
-    extractors: Sequence[str] = ()
-    heads: Sequence[str] = ()
-    split: str = ""
-    seeds: Sequence[int] = (0,)
-    allow_bad: float = 0.05
-    command: str = ""
-    task_target: str = ""
-    task_groups: Sequence[str] = ()
-    preprocess: Sequence[str] = ()
-    augment: Sequence[str] = ()
-    copies: int = 1
-    device: str = "auto"
-    tune: bool = False
-    save_models: bool = False
-    precision: str = "fp32"
-    runtime: str = "auto"
-    permute_labels: bool = False
-    train_sizes: Sequence[float] = (1.0,)
-    executor: str = "local"
-    jobs: int = 1
-    cell_timeout: float | None = None
-    look_again: bool = False
+    datasets: tuple[str, ...] = _option(
+        ("demo",),
+        "list",
+        "Names, folders, CSV, Parquet or JSON Lines files.",
+        "--datasets",
+        suite="datasets.names",
+        default="demo",
+    )
+    allow_bad: float = _option(
+        0.05,
+        "percent",
+        "Maximum share of undecodable clips.",
+        "--allow-bad",
+        suite="datasets.allow-bad",
+        metavar="N%",
+        default="5%",
+    )
+    tasks: tuple[str, ...] = _option(
+        (), "list", "Names of tasks.  [default: those that fit the data]", "--tasks", suite="tasks.names"
+    )
+    task_target: str = _option(
+        "",
+        "text",
+        "Predict this label column.",
+        "--task-target",
+        "--label-column",
+        suite="tasks.target",
+        metavar="COLUMN",
+    )
+    task_groups: tuple[str, ...] = _option(
+        (),
+        "list",
+        "Columns that --task-target keeps apart, from strict to lenient.  [default: recording]",
+        "--task-group",
+        "--group-column",
+        suite="tasks.groups",
+    )
+    split: str = _option(
+        "",
+        "text",
+        "fixed, cv:K, loso, holdout:F, FILE.csv, or random, which leaks.  [default: fixed, else cv:5]",
+        "--split",
+        suite="tasks.split",
+    )
+    permute_labels: bool = _option(
+        False,
+        "flag",
+        "Exchange labels between groups: scores should be at chance, above it the split leaks.",
+        "--permute-labels",
+        suite="tasks.permute-labels",
+    )
+    train_sizes: tuple[float, ...] = _option(
+        (1.0,),
+        "shares",
+        "Shares of the training groups to learn from, such as 0.1,0.3,1.",
+        "--train-sizes",
+        suite="tasks.train-sizes",
+        metavar="F,F",
+        default="1",
+    )
+    extractors: tuple[str, ...] = _option(
+        (),
+        "list",
+        "NAME, hf:ID_OR_FOLDER, fairseq:FILE, hear:MODULE; with @layer=N|last|mean|all@pool=P."
+        "  [default: those that can run here]",
+        "--extractors",
+        suite="extractors.names",
+    )
+    preprocess: tuple[str, ...] = _option(
+        (),
+        "list",
+        "Steps for every clip: trim=DB, peak=DB, rms=DB, preemphasis=C, resample=QUALITY.",
+        "--preprocess",
+        suite="extractors.preprocess",
+    )
+    augment: tuple[str, ...] = _option(
+        (),
+        "list",
+        "Changes of copies of the training clips: stretch=LOW:HIGH, pitch=LOW:HIGH, noise=LOW:HIGH.",
+        "--augment",
+        suite="extractors.augment",
+    )
+    copies: int = _option(
+        1,
+        "count",
+        "Copies of every training clip, with --augment; at most 100.",
+        "--copies",
+        suite="extractors.copies",
+        metavar="N",
+        default="1",
+        maximum=100,
+    )
+    device: str = _option(
+        "auto",
+        "text",
+        "Device of networks: auto, cpu or cuda.",
+        "--device",
+        suite="extractors.device",
+        default="auto",
+    )
+    precision: str = _option(
+        "fp32",
+        "choice",
+        "Precision of networks; auto is bf16 where the device supports it.",
+        "--precision",
+        suite="extractors.precision",
+        default="fp32",
+        choices=PRECISIONS,
+    )
+    runtime: str = _option(
+        "auto",
+        "choice",
+        "Library that runs networks; auto is OpenVINO on a CPU where it is installed.",
+        "--runtime",
+        suite="extractors.runtime",
+        default="auto",
+        choices=RUNTIMES,
+    )
+    heads: tuple[str, ...] = _option(
+        (),
+        "list",
+        "Classifiers, also REDUCER+HEAD; dummy is always added.  [default: those offered]",
+        "--heads",
+        suite="heads.names",
+    )
+    tune: bool = _option(
+        False,
+        "flag",
+        "Also run heads that have a grid with parameters chosen in inner folds.",
+        "--tune",
+        suite="heads.tune",
+    )
+    seeds: tuple[int, ...] = _option(
+        (0,),
+        "seeds",
+        "Seeds of the heads, not of the splits.",
+        "--seeds",
+        suite="heads.seeds",
+        metavar="0,1",
+        default="0",
+    )
+    save_models: bool = _option(
+        False, "flag", "Save the fitted models in OUT/models.", "--save-models", suite="heads.save-models"
+    )
+    jobs: int = _option(
+        1,
+        "count",
+        "Number of worker processes.",
+        "--jobs",
+        suite="run.jobs",
+        metavar="N",
+        default="1",
+        recorded=False,
+    )
+    executor: str = _option(
+        "local",
+        "text",
+        "local, dask (a cluster of --jobs workers here) or dask://HOST:PORT.",
+        "--executor",
+        suite="run.executor",
+        metavar="NAME",
+        default="local",
+        recorded=False,
+    )
+    cell_timeout: float | None = _option(
+        None,
+        "seconds",
+        "Maximum time of a cell, or of a batch of clips beside its shard's 30 s, in s.",
+        "--cell-timeout",
+        suite="run.cell-timeout",
+        metavar="S",
+        recorded=False,
+    )
+    home: Path = field(default=Path(), metadata={"recorded": False})
+    command: str = field(default="", metadata={"recorded": False})
+    reread: bool = field(default=False, metadata={"recorded": False})
 
-    @property
-    def augmented(self) -> str:
-        """Return in words what is done to copies of the training clips; empty if there are none."""
-        times = f"{self.copies} copies" if self.copies > 1 else "1 copy"
-        return f"{times} of each: {', '.join(self.augment)}" if self.augment else ""
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where the results of a run go, and what its exit code says."""
+
+    out: Path = _option(
+        Path("bench-out"), "folder", "Folder of the results.", "--out", suite="run.out", default="bench-out"
+    )
+    strict: bool = _option(False, "flag", "Exit with 1 if a cell is skipped.", "--strict", suite="run.strict")
+    track: tuple[str, ...] = _option(
+        (),
+        "list",
+        "Send results to mlflow, tensorboard or wandb too; with :URI, :FOLDER, :PROJECT.",
+        "--track",
+        suite="run.track",
+    )
+
+
+def options(noun: type[Request] | type[Output]) -> dict[str, Option]:
+    """Return the options of a class by their fields' names."""
+    return {
+        item.name: Option(name=item.name, **item.metadata) for item in fields(noun) if "form" in item.metadata
+    }
+
+
+def recorded(request: Request) -> dict[str, Any]:
+    """Return the fields of a request that its record holds: all but where it is computed."""
+    names = (item.name for item in fields(request) if item.metadata.get("recorded", True))
+    return {name: getattr(request, name) for name in names}
+
+
+def suite_keys() -> dict[str, dict[str, Option]]:
+    """Return table -> key -> option of a suite."""
+    tables: dict[str, dict[str, Option]] = {}
+    for noun in (Request, Output):
+        for option in options(noun).values():
+            if option.table:
+                tables.setdefault(option.table, {})[option.key] = option
+    return tables

@@ -109,7 +109,7 @@ def test_unchanged_audio_is_not_read_again(digits: Path, tmp_path: Path, monkeyp
         patch.setattr(audio, "sha256", read)
         again = source(digits, tmp_path / "home")
         with pytest.raises(AssertionError, match="was read"):
-            source(digits, tmp_path / "home", look_again=True)
+            source(digits, tmp_path / "home", reread=True)
     assert (again.contents, again.heard) == (first.contents, first.heard)
     np.testing.assert_array_equal(again.seconds, first.seconds)
 

@@ -102,7 +102,7 @@ def open_dataset(text: str, declared: Registry, home: Path, label: str = FOLDER_
 def _source(dataset: Dataset, request: Request) -> Source:
     """Return a dataset with what its audio holds, as it was found before if no file has changed since."""
     path = _remembered(dataset, request.home)
-    if request.look_again or path is None or not path.is_file():
+    if request.reread or path is None or not path.is_file():
         known, unreadable = _looked(dataset)
         if path and not unreadable:
             with suppress(OSError):  # what cannot be kept is looked for again

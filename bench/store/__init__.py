@@ -1,5 +1,14 @@
 """Results and predictions on disk: append-only, versioned, whole after any kill."""
 
 from bench.store.folder import Store, read_results, write_results
+from bench.store.record import Counters, DatasetRecord, RunRecord, TableProtocol
 
-__all__ = ["Store", "read_results", "write_results"]
+__all__ = [
+    "Counters",
+    "DatasetRecord",
+    "RunRecord",
+    "Store",
+    "TableProtocol",
+    "read_results",
+    "write_results",
+]

@@ -6,11 +6,11 @@ its leaderboard was made of; OUT/bad_clips.csv the clips that could not be decod
 the labels of every clip; and OUT/splits/DATASET.TASK.parquet each clip's content, label, fold and groups.
 """
 
-import dataclasses
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,11 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from bench.errors import UsageError
-from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
-from bench.types import SCHEMA, Cost, Result, Score, Status
+from bench.request import recorded
+from bench.store import schema
+from bench.store.record import RunRecord
+from bench.types import Result
 
 BAD_CLIP_COLUMNS = ["dataset", "clip", "reason"]
 
@@ -91,16 +93,16 @@ class Store:
     def broken_seals(self) -> list[int]:
         """Return the numbers of the lines of results.jsonl that are not as they were written."""
         lines = self.results_path.read_text(encoding="utf-8").split("\n")[:-1]
-        return [number for number, line in enumerate(lines, 1) if line != _line(_unsealed(line))]
+        return [number for number, line in enumerate(lines, 1) if line != schema.seal(schema.unseal(line))]
 
     def append(self, result: Result, predictions: pd.DataFrame | None = None) -> None:
         """Keep a result, its predictions first: a line never names predictions that are not there."""
         try:
             if predictions is not None:
                 _replace_table(self.predictions_path(result.key), predictions)
-                result = dataclasses.replace(result, predictions=fingerprint(predictions))
+                result = replace(result, predictions=fingerprint(predictions))
             with self.results_path.open("a", encoding="utf-8") as file:
-                file.write(_line(dataclasses.asdict(result)) + "\n")
+                file.write(schema.line(result) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
@@ -121,32 +123,34 @@ class Store:
         """Return a cell's predictions: clip, fold, y_true, y_pred and a column of scores per class."""
         return pd.read_parquet(self.predictions_path(key))
 
-    def run(self) -> Mapping[str, Any]:
-        """Return what run.json says of the newest run.
+    def run(self) -> RunRecord:
+        """Return the record of the newest run.
 
         Raises
         ------
         UsageError
-            If the folder holds no run, or one of an older version.
+            If the folder holds no run, or a damaged record.
         """
-        if not self.run_path.is_file():
+        try:
+            content = json.loads(self.run_path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
             raise UsageError(
                 f"{self.out}: holds no run.json; expected the folder that `bench run --out` wrote"
-            )
-        run: Mapping[str, Any] = json.loads(self.run_path.read_text(encoding="utf-8"))
-        if "request" not in run:
-            raise UsageError(f"{self.run_path}: is of an older version; run the same command again")
-        return run
+            ) from error
+        except ValueError as error:
+            raise UsageError(f"{self.run_path}: no JSON ({error}); run the same command again") from error
+        return schema.run_record(content, str(self.run_path))
 
     def planned(self) -> list[Result]:
         """Return what is known of the newest run's cells, in the order of its plan."""
         known = self.results()
-        return [known[key] for key in self.run()["cells"] if key in known]
+        return [known[key] for key in self.run().cells if key in known]
 
-    def write_run(self, run: Mapping[str, Any]) -> None:
-        """Replace run.json."""
+    def write_run(self, run: RunRecord) -> None:
+        """Replace the record of the newest run."""
+        content = {**asdict(run), "request": recorded(run.request)}
         with _replacing(self.run_path) as part:
-            part.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
+            part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
     def report(self) -> Mapping[str, Any] | None:
         """Return what the newest report is made of, its text and its paths; None if there is none."""
@@ -202,48 +206,18 @@ def read_results(path: Path) -> dict[str, Result]:
     Raises
     ------
     UsageError
-        If a line is damaged, or of a newer schema than this version reads.
+        If a line is damaged, or of a newer schema.
     """
-    found: dict[str, Result] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n")[:-1], start=1):
-        where = f"{path}:{number}"
-        try:
-            fields = _unsealed(line)
-            newer = fields["schema"] > SCHEMA
-            result = None if newer else _result(fields)
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{where}: is no result ({error}); remove the line") from error
-        if result is None:
-            raise UsageError(
-                f"{where}: has schema {fields['schema']}; this version reads up to {SCHEMA}, upgrade it"
-            )
-        found[result.key] = result
-    return found
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+    results = (schema.result(line, f"{path}:{number}") for number, line in enumerate(lines, start=1))
+    return {result.key: result for result in results}
 
 
 def write_results(path: Path, results: Sequence[Result]) -> None:
     """Write results as `read_results` reads them."""
     with _replacing(path) as part:
-        lines = [_line(dataclasses.asdict(result)) + "\n" for result in results]
+        lines = [schema.line(result) + "\n" for result in results]
         part.write_text("".join(lines), encoding="utf-8")
-
-
-def _line(fields: Mapping[str, Any]) -> str:
-    """Return a line of results.jsonl: a result's fields with a seal on them, and another one on the cost.
-
-    The cost is sealed by itself, so that lines of equal runs differ in nothing else.
-    """
-    rest = {name: value for name, value in fields.items() if name != "cost"}
-    cost = {**fields["cost"], "seal": digest(fields["cost"])}
-    return json.dumps({**fields, "cost": cost, "seal": digest(rest)}, allow_nan=False)
-
-
-def _unsealed(line: str) -> dict[str, Any]:
-    """Return the fields of a line without its seals."""
-    fields: dict[str, Any] = json.loads(line)
-    fields.pop("seal", None)
-    fields.get("cost", {}).pop("seal", None)
-    return fields
 
 
 @contextmanager
@@ -259,17 +233,3 @@ def _replace_table(path: Path, table: pd.DataFrame) -> None:
     path.parent.mkdir(exist_ok=True)
     with _replacing(path) as part:
         table.to_parquet(part, index=False)
-
-
-def _result(line: Mapping[str, Any]) -> Result:
-    """Return the result of a parsed line, also of one of schema 1, whose costs were fewer."""
-    scores = {
-        name: Score(**{**score, "folds": tuple(score["folds"])}) for name, score in line["scores"].items()
-    }
-    made = {
-        "status": Status(line["status"]),
-        "scores": scores,
-        "cost": Cost(**line["cost"]),
-        "tuned": tuple(line.get("tuned", ())),
-    }
-    return Result(**{**line, **made, "schema": SCHEMA})

@@ -19,7 +19,23 @@ from bench.types.components import (
 )
 from bench.types.data import AUDIO_COLUMNS, Card, Clip, Dataset, Noise, Split, Task
 from bench.types.protocols import Extractor, Head, Traits
-from bench.types.results import SCHEMA, SCORE_PREFIX, VOTES_PREFIX, Cell, Cost, Result, Score, Status, Usage
+from bench.types.results import (
+    SCHEMA,
+    SCORE_PREFIX,
+    VOTES_PREFIX,
+    Augmentation,
+    Cell,
+    Change,
+    Cost,
+    Level,
+    Result,
+    Score,
+    SplitId,
+    Status,
+    Step,
+    TaskId,
+    Usage,
+)
 
 __all__ = [
     "AUDIO_COLUMNS",
@@ -31,8 +47,10 @@ __all__ = [
     "UNPOOLED",
     "VOTES_PREFIX",
     "Audio",
+    "Augmentation",
     "Card",
     "Cell",
+    "Change",
     "Checkpoint",
     "Clip",
     "Cost",
@@ -44,15 +62,19 @@ __all__ = [
     "Kind",
     "Labels",
     "Layer",
+    "Level",
     "Noise",
     "Result",
     "Samples",
     "Score",
     "Spec",
     "Split",
+    "SplitId",
     "Statistics",
     "Status",
+    "Step",
     "Task",
+    "TaskId",
     "Traits",
     "Unit",
     "Usage",

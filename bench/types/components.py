@@ -31,8 +31,6 @@ class View:
     --------
     >>> View.parse("layer=9@pool=max")
     View(layer=9, pool='max')
-    >>> str(View())
-    'mean+std'
     """
 
     layer: Layer = "last"
@@ -54,11 +52,6 @@ class View:
                 layers, pools = "|".join(LAYERS), "|".join((*POOLS, UNPOOLED))
                 raise UsageError(f"view '@{part}' is unknown; expected @layer=N|{layers} or @pool={pools}")
         return view
-
-    def __str__(self) -> str:
-        """Return the pooling, preceded by the layer unless that is the last one."""
-        pool = "frames" if self.pool == UNPOOLED else self.pool
-        return pool if self.layer == "last" else f"layer {self.layer}, {pool}"
 
 
 BASELINE = "dummy"

@@ -6,13 +6,68 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from bench.types.components import Spec, View
 from bench.types.data import Task
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of a line in results.jsonl."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskId:
+    """A task's name, and the kind of its target."""
+
+    name: str
+    kind: str = "classes"
+
+
+@dataclass(frozen=True, slots=True)
+class SplitId:
+    """How clips were split.
+
+    Parameters
+    ----------
+    protocol : str
+        Name of the protocol, such as ``cv:5`` or ``fixed``.
+    group : str
+        Label column that no fold shares with another.
+    leaky : bool
+        Whether the folds ignore the groups, to show the effect of a leak.
+    permuted : bool
+        Whether the groups exchanged their labels.
+    """
+
+    protocol: str
+    group: str
+    leaky: bool = False
+    permuted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A preprocessing step with its value, such as ``trim`` with 40.0; None for a step without a value."""
+
+    name: str
+    value: float | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of training clips, with the range that its value is drawn from."""
+
+    name: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """Changed copies of the training clips: the changes, and the number of copies of every clip."""
+
+    changes: tuple[Change, ...]
+    copies: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +76,17 @@ class Cell:
 
     Parameters
     ----------
-    split : str
-        The split in words: what it is and which column it keeps apart.
     key : str
-        The digest of everything that changes the result.
+        Digest of everything that changes the result.
     steps : tuple[Spec, ...]
-        The reducers before the head.
-    augment : str
-        What is done to copies of the training clips; empty if there are none.
+        Reducers before the head.
+    preprocess : tuple[Step, ...]
+        Steps before the extractor.
     train_size : float
-        The share of the groups of every class that is trained on, in (0, 1].
+        Share of the groups of every class that the head is trained on, in (0, 1].
     """
 
+    key: str
     dataset: str
     synthetic: bool
     task: Task
@@ -40,18 +94,18 @@ class Cell:
     view: View
     head: Spec
     seed: int
-    split: str
-    key: str
+    split: SplitId
     steps: tuple[Spec, ...] = ()
-    augment: str = ""
+    preprocess: tuple[Step, ...] = ()
+    augmentation: Augmentation | None = None
     train_size: float = 1.0
 
 
 SCORE_PREFIX = "score_"
-
+"""Prefix of the columns of predictions that hold the score of a class."""
 
 VOTES_PREFIX = "votes_"
-"""Of the columns of predictions that hold a class's score, or how many of a clip's frames are for it."""
+"""Prefix of the columns of predictions that count the frames of a clip that vote for a class."""
 
 
 class Status(StrEnum):
@@ -62,11 +116,30 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+Level = Literal["clip", "frame", "frame-mean", "parent-vote", "parent-mean", "cluster"]
+"""What a score is over: the dataset's clips, their frames, the mean scores of their frames, the clips that
+segments are parts of (by vote or by mean score), or clusters."""
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One metric's value over all tested clips, its interval if computed, and its value per fold."""
+    """A metric's value over all tested clips.
 
+    Parameters
+    ----------
+    metric : str
+        Name of the metric.
+    level : Level
+        What the metric is over.
+    low, high : float | None
+        Bounds of the 95 % interval; None without one.
+    folds : tuple[float, ...]
+        Value in every fold.
+    """
+
+    metric: str
     value: float
+    level: Level = "clip"
     low: float | None = None
     high: float | None = None
     folds: tuple[float, ...] = ()
@@ -158,34 +231,42 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One cell's outcome: a line of results.jsonl.
+    """The outcome of one cell: a line of results.jsonl.
 
     Parameters
     ----------
+    split : SplitId | None
+        None for a cell whose split is impossible.
+    reason : str
+        Why the cell failed or was skipped.
+    scores : tuple[Score, ...]
+        The first one ranks.
     n_groups : int
-        Groups of the tested clips, which the intervals are drawn from.
+        Number of groups of the tested clips; intervals are drawn from them.
+    n_bad : int
+        Number of clips that cannot be decoded.
     tuned : tuple[Mapping[str, Any], ...]
-        The parameters chosen in every fold.
+        Chosen parameters of every fold.
     predictions : str
-        The digest of the predictions that the scores are of.
+        Digest of the predictions that the scores come from.
     split_digest : str
-        Of every clip's content, label, fold and groups: only results that share it can be compared.
+        Digest of every clip's content, label, fold and groups: only results that share it are comparable.
     """
 
     key: str
     dataset: str
-    task: str
+    task: TaskId
     extractor: str
-    view: str
+    view: View
     head: str
     seed: int
-    split: str
+    split: SplitId | None
     status: Status
     synthetic: bool = False
-    preprocess: str = ""
-    augment: str = ""
+    preprocess: tuple[Step, ...] = ()
+    augmentation: Augmentation | None = None
     reason: str = ""
-    scores: Mapping[str, Score] = field(default_factory=dict)
+    scores: tuple[Score, ...] = ()
     n_train: int = 0
     n_test: int = 0
     n_classes: int = 0
@@ -198,3 +279,8 @@ class Result:
     predictions: str = ""
     split_digest: str = ""
     schema: int = SCHEMA
+
+    def score(self, metric: str, level: Level = "clip") -> Score | None:
+        """Return the score of a metric at a level; None if the cell has none."""
+        scores = (score for score in self.scores if (score.metric, score.level) == (metric, level))
+        return next(scores, None)

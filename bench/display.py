@@ -1,0 +1,101 @@
+"""Texts for people, made of values: never stored, compared, or part of a key."""
+
+from collections.abc import Sequence
+
+from bench.types import UNPOOLED, Augmentation, Result, Score, SplitId, Step, View
+
+
+def view(view: View) -> str:
+    """Return the pooling, behind the layer unless that is the last one.
+
+    Examples
+    --------
+    >>> view(View(9, "mean")), view(View())
+    ('layer 9, mean', 'mean+std')
+    """
+    pool = "frames" if view.pool == UNPOOLED else view.pool
+    return pool if view.layer == "last" else f"layer {view.layer}, {pool}"
+
+
+def split(split: SplitId | None) -> str:
+    """Return a split's protocol and group; empty for None.
+
+    Examples
+    --------
+    >>> split(SplitId("cv:5", "speaker"))
+    'cv:5, grouped by speaker'
+    """
+    if split is None:
+        return ""
+    grouping = "LEAKY, ignores" if split.leaky else "grouped by"
+    return f"{split.protocol}, {grouping} {split.group}" + (", labels permuted" if split.permuted else "")
+
+
+def steps(steps: Sequence[Step]) -> str:
+    """Return preprocessing steps as they are written on the command line.
+
+    Examples
+    --------
+    >>> steps([Step("trim", 40.0), Step("peak", -1.0)])
+    'trim=40, peak=-1'
+    """
+    return ", ".join(map(_step, steps))
+
+
+def _step(step: Step) -> str:
+    if step.value is None:
+        return step.name
+    return f"{step.name}={step.value}" if isinstance(step.value, str) else f"{step.name}={step.value:g}"
+
+
+def augmentation(augmentation: Augmentation | None) -> str:
+    """Return the number of copies and their changes; empty for None.
+
+    Examples
+    --------
+    >>> from bench.types import Change
+    >>> augmentation(Augmentation((Change("pitch", -2.0, 2.0),), copies=2))
+    '2 copies of each: pitch=-2:2'
+    """
+    if augmentation is None:
+        return ""
+    n_copies = f"{augmentation.copies} copies" if augmentation.copies > 1 else "1 copy"
+    changes = (f"{change.name}={change.low:g}:{change.high:g}" for change in augmentation.changes)
+    return f"{n_copies} of each: {', '.join(changes)}"
+
+
+def metric(score: Score) -> str:
+    """Return a metric with its level, unless that is the clip or the cluster.
+
+    Examples
+    --------
+    >>> metric(Score("accuracy", 0.9)), metric(Score("accuracy", 0.9, "parent-vote"))
+    ('accuracy', 'accuracy[clip vote]')
+    """
+    level = LEVELS.get(score.level)
+    return f"{score.metric}[{level}]" if level else score.metric
+
+
+LEVELS = {"frame": "frame", "frame-mean": "mean", "parent-vote": "clip vote", "parent-mean": "clip mean"}
+"""Levels that stand beside a metric's name."""
+
+
+def table(dataset: str, task: str) -> str:
+    """Return the name of a table of results."""
+    return f"{task} on {dataset}"
+
+
+def system(result: Result) -> str:
+    """Return the name of a result within its table: extractor, view, head, and other settings."""
+    parts = [f"{result.extractor} ({view(result.view)})", result.head, steps(result.preprocess)]
+    parts.append(augmentation(result.augmentation))
+    if result.train_size < 1:
+        parts.append(f"{result.train_size:g} of the training groups")
+    if result.seed:
+        parts.append(f"seed {result.seed}")
+    return ", ".join(filter(None, parts))
+
+
+def cell(result: Result) -> str:
+    """Return the name of a cell."""
+    return f"{table(result.dataset, result.task.name)}, {system(result)}"

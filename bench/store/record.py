@@ -1,0 +1,117 @@
+"""The record of a run: everything that a report needs beside results and predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.request import Request
+from bench.types import Augmentation, SplitId, TaskId
+
+RUN_SCHEMA = 2
+"""Version of run.json."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a run did: cells and clips, and its time in s."""
+
+    cells_planned: int = 0
+    cells_computed: int = 0
+    cells_reused: int = 0
+    cells_failed: int = 0
+    cells_skipped: int = 0
+    clips_decoded: int = 0
+    clips_embedded: int = 0
+    clips_cached: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRecord:
+    """A dataset of a run.
+
+    Parameters
+    ----------
+    source : str
+        Where its clips are described.
+    notes : tuple[str, ...]
+        What every table of it has to say.
+    content : str
+        Digest of the contents of its clips.
+    """
+
+    source: str
+    version: str
+    synthetic: bool
+    notes: tuple[str, ...]
+    n_clips: int
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableProtocol:
+    """How a task was tested on a dataset.
+
+    Parameters
+    ----------
+    metrics : tuple[str, ...]
+        The first one ranks.
+    split_digest : str
+        Digest of every clip's content, label, fold and groups.
+    note : str
+        Why no stricter group was possible; empty if the strictest one was.
+    apart : tuple[str, ...]
+        Columns that no fold shares with another.
+    fewest_groups : tuple[str, int]
+        The class with the fewest groups, and their number.
+    """
+
+    dataset: str
+    task: TaskId
+    about: str
+    metrics: tuple[str, ...]
+    split: SplitId
+    split_digest: str
+    group: str
+    note: str
+    apart: tuple[str, ...]
+    n_groups: int
+    n_folds: int
+    n_classes: int
+    fewest_groups: tuple[str, int]
+    augmentation: Augmentation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """The content of run.json.
+
+    Parameters
+    ----------
+    request : Request
+        What was asked for, without what only says where it is computed.
+    folder : str
+        Working folder of the run; paths of the request are relative to it.
+    env : Mapping[str, Any]
+        Versions, machine and cores.
+    tables : tuple[TableProtocol, ...]
+        One per dataset and task that could be split.
+    identities : Mapping[str, Mapping[str, Any]]
+        Name of an extractor or head -> everything that changes what it computes.
+    cells : tuple[str, ...]
+        Keys of the plan, in its order.
+    """
+
+    command: str
+    request: Request
+    folder: str
+    finished: bool
+    env: Mapping[str, Any]
+    counters: Counters
+    datasets: Mapping[str, DatasetRecord]
+    tables: tuple[TableProtocol, ...]
+    identities: Mapping[str, Mapping[str, Any]]
+    cells: tuple[str, ...]
+    schema: int = RUN_SCHEMA

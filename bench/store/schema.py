@@ -1,0 +1,186 @@
+"""Lines of results.jsonl and the content of run.json, of this schema and of earlier ones.
+
+Schema 4 of a line holds values; schemas 1 to 3 hold texts, which are parsed here and nowhere else. Schema 2
+of run.json is a `RunRecord`; schema 1 holds the same texts.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from bench.errors import UsageError
+from bench.keys import digest
+from bench.store.record import RUN_SCHEMA, RunRecord
+from bench.types import SCHEMA, UNPOOLED, Result
+
+LEVELS = {"frame": "frame", "mean": "frame-mean", "clip vote": "parent-vote", "clip mean": "parent-mean"}
+"""Level in a text of schema 3 -> level."""
+
+CLUSTER_METRICS = {"ari", "nmi", "v_measure", "purity", "silhouette"}
+"""Metrics that schema 3 gave to clusters."""
+
+RANGES = {"stretch": (0.8, 1.25), "pitch": (-2.0, 2.0), "noise": (5.0, 30.0)}
+"""Range of a change that a text of schema 3 leaves out."""
+
+PERMUTED = ", labels permuted"
+LEAKY, GROUPED = ", LEAKY, ignores ", ", grouped by "
+
+
+def line(result: Result) -> str:
+    """Return a line of results.jsonl: a result with a seal on it, and another one on its cost.
+
+    The cost has a seal of its own, so that the lines of equal runs differ in nothing else.
+    """
+    return seal(dataclasses.asdict(result))
+
+
+def seal(fields: Mapping[str, Any]) -> str:
+    """Return the fields of a line as JSON with both seals."""
+    rest = {name: value for name, value in fields.items() if name != "cost"}
+    cost = {**fields["cost"], "seal": digest(fields["cost"])}
+    return json.dumps({**fields, "cost": cost, "seal": digest(rest)}, allow_nan=False)
+
+
+def unseal(line: str) -> dict[str, Any]:
+    """Return the fields of a line without its seals.
+
+    Raises
+    ------
+    ValueError
+        If the line is no JSON object.
+    """
+    fields = json.loads(line)
+    if not isinstance(fields, dict) or not isinstance(fields.get("cost", {}), dict):
+        raise ValueError("not a JSON object")
+    fields.pop("seal", None)
+    fields.get("cost", {}).pop("seal", None)
+    return fields
+
+
+def result(line: str, source: str) -> Result:
+    """Return the result of a line of schema 1 to 4.
+
+    Raises
+    ------
+    UsageError
+        If the line is damaged, or of a newer schema.
+    """
+    try:
+        fields = unseal(line)
+        schema = fields["schema"]
+        if schema > SCHEMA:
+            raise UsageError(f"{source}: schema {schema}, newer than {SCHEMA}; upgrade this package")
+        fields = {**(fields if schema == SCHEMA else _migrated(fields)), "schema": SCHEMA}
+        return msgspec.convert(fields, Result, strict=False)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{source}: not a result ({error}); remove the line") from error
+
+
+def _migrated(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of schema 4, of a line of an earlier one."""
+    rest = {name: value for name, value in fields.items() if name != "augment"}
+    return {
+        **rest,
+        "task": {"name": fields["task"]},
+        "view": view_of(fields["view"]),
+        "split": split_of(fields["split"]),
+        "preprocess": [_step(text) for text in filter(None, fields.get("preprocess", "").split(", "))],
+        "augmentation": augmentation_of(fields.get("augment", "")),
+        "scores": [_score(name, score) for name, score in fields["scores"].items()],
+    }
+
+
+def view_of(text: str) -> dict[str, Any]:
+    """Return the view of a text such as ``layer 9, mean``.
+
+    Examples
+    --------
+    >>> view_of("layer 9, mean"), view_of("frames")
+    ({'layer': 9, 'pool': 'mean'}, {'layer': 'last', 'pool': 'none'})
+    """
+    layer, _, pool = text.rpartition(", ")
+    name = layer.removeprefix("layer ") or "last"
+    return {"layer": int(name) if name.isdecimal() else name, "pool": UNPOOLED if pool == "frames" else pool}
+
+
+def split_of(text: str) -> dict[str, Any] | None:
+    """Return the split of a text such as ``cv:5, grouped by speaker``; None for an empty one.
+
+    Examples
+    --------
+    >>> split_of("random, LEAKY, ignores speaker, labels permuted")
+    {'protocol': 'random', 'group': 'speaker', 'leaky': True, 'permuted': True}
+    """
+    if not text:
+        return None
+    permuted = text.endswith(PERMUTED)
+    text = text.removesuffix(PERMUTED)
+    leaky = LEAKY in text
+    protocol, _, group = text.rpartition(LEAKY if leaky else GROUPED)
+    return {"protocol": protocol, "group": group, "leaky": leaky, "permuted": permuted}
+
+
+def _step(text: str) -> dict[str, Any]:
+    name, _, value = text.partition("=")
+    try:
+        return {"name": name, "value": float(value) if value else None}
+    except ValueError:  # the quality of resampling is a word
+        return {"name": name, "value": value}
+
+
+def augmentation_of(text: str) -> dict[str, Any] | None:
+    """Return the augmentation of a text such as ``2 copies of each: pitch=-2:2``; None for an empty one.
+
+    A change without a range has that of `RANGES`.
+    """
+    if not text:
+        return None
+    copies, _, changes = text.partition(" of each: ")
+    return {
+        "copies": int(copies.split()[0]),
+        "changes": [_change(change) for change in changes.split(", ")],
+    }
+
+
+def _change(text: str) -> dict[str, Any]:
+    name, _, value = text.partition("=")
+    low, high = map(float, value.split(":")) if value else RANGES[name]
+    return {"name": name, "low": low, "high": high}
+
+
+def _score(name: str, score: Mapping[str, Any]) -> dict[str, Any]:
+    metric, _, level = name.removesuffix("]").partition("[")
+    known = LEVELS[level] if level else "cluster" if metric in CLUSTER_METRICS else "clip"
+    return {**score, "metric": metric, "level": known}
+
+
+def run_record(fields: Any, source: str) -> RunRecord:
+    """Return the record in a run.json of schema 1 or 2.
+
+    Raises
+    ------
+    UsageError
+        If it is damaged, of a version before 0.1, or of a newer schema.
+    """
+    try:
+        schema = fields["schema"]
+        if schema > RUN_SCHEMA:
+            raise UsageError(f"{source}: schema {schema}, newer than {RUN_SCHEMA}; upgrade this package")
+        if schema < RUN_SCHEMA:
+            fields = {**fields, "schema": RUN_SCHEMA, "tables": [_table(table) for table in fields["tables"]]}
+        return msgspec.convert(fields, RunRecord, strict=False)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{source}: no run record ({error}); run the same command again") from error
+
+
+def _table(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table's protocol of schema 2, of one of schema 1."""
+    return {
+        **table,
+        "task": {"name": table["task"]},
+        "split": split_of(table["split"]),
+        "augmentation": augmentation_of(table.get("augment", "")),
+    }
