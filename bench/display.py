@@ -1,6 +1,6 @@
 """Texts for people, made of values: never stored, compared, or part of a key."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.types import UNPOOLED, Augmentation, Result, Score, SplitId, Step, View
 
@@ -76,8 +76,27 @@ def metric(score: Score) -> str:
     return f"{score.metric}[{level}]" if level else score.metric
 
 
-LEVELS = {"frame": "frame", "frame-mean": "mean", "parent-vote": "clip vote", "parent-mean": "clip mean"}
-"""Levels that stand beside a metric's name."""
+LEVELS: Mapping[str, str] = {
+    "frame": "frame",
+    "frame-mean": "mean",
+    "parent-vote": "clip vote",
+    "parent-mean": "clip mean",
+}
+"""Text of a level that stands beside a metric's name."""
+
+
+def score(score: Score | None) -> str:
+    """Return a score with its interval in six decimals, for comparisons; "missing" for None.
+
+    Examples
+    --------
+    >>> score(Score("accuracy", 0.9, low=0.8, high=0.95))
+    '0.900000 [0.800000, 0.950000]'
+    """
+    if score is None:
+        return "missing"
+    bounds = "" if score.low is None else f" [{score.low:.6f}, {score.high:.6f}]"
+    return f"{score.value:.6f}{bounds}"
 
 
 def table(dataset: str, task: str) -> str:

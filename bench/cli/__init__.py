@@ -1,19 +1,21 @@
 """The command line: parse, one call, print, exit code.
 
-Each command imports what it calls, so that `bench --help` loads no numerical library.
+Every verb has a file of its own and imports what it calls, so that `bench --help` loads no numerical library.
 """
 
 import click
 
 from bench._version import __version__
-from bench.cli import data, plugins, reports, runs, shared
+from bench.cli import audit, cache, check, compare, data, embed, fetch, new, report, rerun, run
+from bench.cli import list as list_
+from bench.cli.errors import Group
 
 
-@click.group(cls=shared.Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="bench")
 def main() -> None:
     """Compare audio embeddings and classifiers, on splits that cannot leak."""
 
 
-for command in (*runs.COMMANDS, *reports.COMMANDS, *data.COMMANDS, *plugins.COMMANDS):
-    main.add_command(command)
+for module in (run, rerun, audit, report, compare, list_, fetch, embed, cache, data, check, new):
+    main.add_command(module.command)

@@ -1,14 +1,15 @@
-"""`plan` -> cells, `run` -> results."""
+"""Request -> plan -> results, and their audit."""
 
 from bench.datasets.index import open_dataset
 from bench.embed.export import export
 from bench.request import Request
-from bench.runner.audit import audit, differences, request_of
+from bench.runner.audit import audit
 from bench.runner.estimate import Outlook, outlook
 from bench.runner.events import Observer, notices
 from bench.runner.planning import Plan, plan, split_table
-from bench.runner.provenance import Counters
+from bench.runner.rerun import differences
 from bench.runner.schedule import run
+from bench.store import Counters
 
 __all__ = [
     "Counters",
@@ -23,7 +24,6 @@ __all__ = [
     "open_dataset",
     "outlook",
     "plan",
-    "request_of",
     "run",
     "split_table",
 ]

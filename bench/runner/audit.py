@@ -1,211 +1,171 @@
-"""Whether what a folder says is what its predictions, splits and data say."""
+"""Verify a folder: its lines, scores, splits, data, extractors and heads."""
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from bench import splits
-from bench.catalog import load
+from bench import catalog, display, splits
 from bench.errors import BenchError
 from bench.keys.fingerprints import fingerprint
 from bench.learn.scoring import scores
 from bench.metrics import METRICS
-from bench.request import Request
 from bench.runner.planning import GROUP_PREFIX, Plan, fold_table, plan
 from bench.runner.provenance import VERSIONED, versions
-from bench.store import Store
-from bench.types import Result, Score, Split, Status
+from bench.store import RunRecord, Store, TableProtocol
+from bench.types import Labels, Result, Score, Split, Status
 
 TOLERANCE = 1e-12
-"""Of a score that is computed again on the same machine."""
+"""Largest difference of a score that is computed again on the same machine."""
 
-NAMED = 5
-"""So many clips of a difference are named."""
-
-
-def request_of(run: Mapping[str, Any], home: Path) -> Request:
-    """Return the request that run.json holds."""
-    lists = {name: tuple(value) for name, value in run["request"].items() if isinstance(value, list)}
-    return Request(**{**run["request"], **lists}, home=home, command=run["command"])
+MAX_CLIPS = 5
+"""Number of clips that a difference names."""
 
 
 def audit(store: Store, home: Path) -> list[str]:
-    """Return what differs, a line each; nothing if all is verified.
+    """Return the differences, one line each; empty if everything is verified.
 
-    Lines of results.jsonl are compared with their seals, scores with the predictions that they are of,
-    predictions with the split, the split with its groups; and data, splits, extractors and heads with what is
-    here now.
+    Compare the lines of results.jsonl with their seals, scores with predictions, predictions with the split,
+    the split with its groups, and data, splits, extractors and heads with those present now.
 
     Raises
     ------
     UsageError
-        If the folder holds no run, or a line of results.jsonl is none.
+        If the folder holds no run, or a line of results.jsonl is damaged.
     """
-    run, known = store.run(), store.results()
-    found = [f"{store.results_path}:{n}: is not as it was written" for n in store.broken_seals()]
-    tables = {(table["dataset"], table["task"]): table for table in run["tables"]}
+    record, results = store.run(), store.results()
+    lines = [f"{store.results_path}:{number}: seal does not match" for number in store.broken_seals()]
+    protocols = {(table.dataset, table.task): table for table in record.tables}
     folds = {}
-    for (dataset, task), table in tables.items():
-        folds[dataset, task] = store.split(dataset, task)
-        found += _split(f"{dataset}, {task}", folds[dataset, task], table)
-    for key in run["cells"]:
-        result = known.get(key)
+    for (dataset, task), protocol in protocols.items():
+        folds[dataset, task] = store.split(dataset, task.name)
+        name = display.table(dataset, task.name)
+        lines += [f"{name}: {line}" for line in _check_split(folds[dataset, task], protocol)]
+    for key in record.cells:
+        result = results.get(key)
         if result is None:
-            found.append(f"{store.results_path}: lacks the cell {key}, which run.json names")
+            lines.append(f"{store.results_path}: cell {key} of run.json is missing")
         elif result.status == Status.OK:
-            pair = result.dataset, result.task
-            found += [f"{_name(result)}: {each}" for each in _cell(store, result, folds[pair], tables[pair])]
-    return found + list(_world(store, run, home))
+            table = result.dataset, result.task
+            differences = _check_cell(store, result, folds[table], protocols[table])
+            lines += [f"{display.cell(result)}: {line}" for line in differences]
+    return lines + list(_check_world(store, record, home))
 
 
-def _name(result: Result) -> str:
-    where = f"{result.task} on {result.dataset}"
-    return f"{where}, {result.extractor} ({result.view}) x {result.head}, seed {result.seed}"
-
-
-def _split(name: str, table: pd.DataFrame, protocol: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with a stored split."""
-    if fingerprint(table) != protocol["split_digest"]:
-        yield f"{name}: the stored split is not the one that run.json names"
-    split = Split(protocol["split"], table["fold"].to_numpy(str), _groups(table), leaky=protocol["leaky"])
+def _check_split(table: pd.DataFrame, protocol: TableProtocol) -> Iterator[str]:
+    """Yield the faults of a stored split."""
+    if fingerprint(table) != protocol.split_digest:
+        yield "the stored split differs from the one in run.json"
+    split = Split(
+        protocol.split.protocol, table["fold"].to_numpy(str), _groups(table), leaky=protocol.split.leaky
+    )
     try:
         splits.check(split, table["y"].to_numpy(str))
     except BenchError as error:
-        yield f"{name}: {error}"
+        yield str(error)
 
 
-def _groups(table: pd.DataFrame) -> dict[str, Any]:
+def _groups(table: pd.DataFrame) -> dict[str, Labels]:
     columns = [str(name) for name in table.columns if str(name).startswith(GROUP_PREFIX)]
     return {name.removeprefix(GROUP_PREFIX): table[name].to_numpy(str) for name in columns}
 
 
-def _cell(store: Store, result: Result, folds: pd.DataFrame, protocol: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with a cell's predictions and scores."""
+def _check_cell(store: Store, result: Result, folds: pd.DataFrame, protocol: TableProtocol) -> Iterator[str]:
+    """Yield the faults of a cell's predictions and scores."""
     if not store.predictions_path(result.key).is_file():
-        yield "its predictions are gone"
+        yield "predictions are missing"
         return
     predictions = store.predictions(result.key)
     if fingerprint(predictions) != result.predictions:
-        yield "its predictions are not the ones that were scored"
-    said = folds.set_index("clip").reindex(predictions["clip"])
-    group = f"{GROUP_PREFIX}{protocol['group']}"
-    for column, own in (("fold", "fold"), ("y", "y_true"), (group, "group")):
-        if (said[column].to_numpy(str) != predictions[own].to_numpy(str)).any():
-            yield f"its predictions have another {own} than the split"
+        yield "predictions differ from the scored ones"
+    expected = folds.set_index("clip").reindex(predictions["clip"])
+    group = f"{GROUP_PREFIX}{protocol.split.group}"
+    for of_split, of_predictions in (("fold", "fold"), ("y", "y_true"), (group, "group")):
+        if (expected[of_split].to_numpy(str) != predictions[of_predictions].to_numpy(str)).any():
+            yield f"{of_predictions} of the predictions differs from the split"
+    uninstalled = [name for name in protocol.metrics if name not in METRICS]
+    if uninstalled:
+        yield f"metrics {', '.join(uninstalled)} are not installed; install their distribution"
+        return
     parents = store.labels(result.dataset).set_index("clip").reindex(predictions["clip"])
     parent = parents["parent"].to_numpy(str) if "parent" in parents else None
-    gone = [name for name in protocol["metrics"] if name not in METRICS]
-    if gone:
-        yield f"{', '.join(gone)} cannot be computed again; install what brought that"
-        return
-    again = scores(predictions, protocol["metrics"], parent)
-    for name in sorted({*again, *result.scores}):
-        if not _equal(again.get(name), result.scores.get(name)):
-            yield f"{name} is {_told(result.scores.get(name))}; its predictions give {_told(again.get(name))}"
+    yield from _check_scores(result.scores, scores(predictions, protocol.metrics, parent))
 
 
-def _equal(a: Score | None, b: Score | None) -> bool:
-    if a is None or b is None:
-        return False
+def _check_scores(stored: Sequence[Score], computed: Sequence[Score]) -> Iterator[str]:
+    """Yield the stored scores that their predictions do not give."""
+    before, now = ({(score.metric, score.level): score for score in side} for side in (stored, computed))
+    for name in dict.fromkeys([*before, *now]):
+        a, b = before.get(name), now.get(name)
+        if a is None or b is None or not _equal(a, b):
+            yield f"{' at '.join(name)} is {display.score(a)}; predictions give {display.score(b)}"
+
+
+def _equal(a: Score, b: Score) -> bool:
     pairs = zip((a.value, a.low, a.high, *a.folds), (b.value, b.low, b.high, *b.folds), strict=False)
-    same = all(
+    return len(a.folds) == len(b.folds) and all(
         x == y or (x is not None and y is not None and math.isclose(x, y, rel_tol=0, abs_tol=TOLERANCE))
         for x, y in pairs
     )
-    return same and len(a.folds) == len(b.folds)
 
 
-def _told(score: Score | None) -> str:
-    if score is None:
-        return "missing"
-    return f"{score.value:.6f}" + ("" if score.low is None else f" [{score.low:.6f}, {score.high:.6f}]")
-
-
-def _world(store: Store, run: Mapping[str, Any], home: Path) -> Iterator[str]:
-    """Yield what is no longer as it was: data, splits, extractors, heads."""
+def _check_world(store: Store, record: RunRecord, home: Path) -> Iterator[str]:
+    """Yield what changed since the run: data, splits, extractors, heads, versions."""
     try:
-        with contextlib.chdir(run["folder"]):
-            now = plan(replace(request_of(run, home), look_again=True), load())
+        with contextlib.chdir(record.folder):
+            now = plan(replace(record.request, home=home, reread=True), catalog.load())
     except (BenchError, OSError) as error:
         yield f"the run cannot be planned again: {error}"
         return
-    yield from _moved(store, run, now)
-
-
-def _moved(store: Store, run: Mapping[str, Any], now: Plan) -> Iterator[str]:
-    """Yield how a plan made now differs from the one that was run."""
-    tables = {(table["dataset"], table["task"]): table for table in run["tables"]}
-    for pair, problem in now.problems.items():
-        if pair not in tables:
-            yield f"{', '.join(pair)}: can be split now, which it could not be"
-        elif problem.fingerprint != tables[pair]["split_digest"]:
-            made = fold_table(now.sources[pair[0]], problem.y, problem.split)
-            yield from (f"{', '.join(pair)}: {each}" for each in _clips_moved(store.split(*pair), made))
-    for pair in tables.keys() - now.problems.keys():
-        yield f"{', '.join(pair)}: cannot be split now"
-    for name, is_ in versions(VERSIONED).items():
-        if run["env"].get(name) != is_:
-            yield f"{name} was {run['env'].get(name)}, is {is_}"
+    protocols = {(table.dataset, table.task.name): table for table in record.tables}
+    yield from _changed_splits(store, protocols, now)
+    for name, version in versions(VERSIONED).items():
+        if record.env.get(name) != version:
+            yield f"{name} {record.env.get(name)} -> {version}"
     for name, identity in now.identities.items():
-        was = run["identities"].get(name)
-        if was and was != identity:
-            parts = [part for part in sorted({*was, *identity}) if was.get(part) != identity.get(part)]
-            yield f"{name}: {', '.join(parts)} changed since"
+        before = record.identities.get(name)
+        if before and before != identity:
+            parts = [part for part in sorted({*before, *identity}) if before.get(part) != identity.get(part)]
+            yield f"{name}: changed {', '.join(parts)}"
 
 
-def _clips_moved(then: pd.DataFrame, now: pd.DataFrame) -> Iterator[str]:
+def _changed_splits(
+    store: Store, protocols: dict[tuple[str, str], TableProtocol], now: Plan
+) -> Iterator[str]:
+    """Yield how the splits of a plan differ from the stored ones."""
+    for table, problem in now.problems.items():
+        name = display.table(*table)
+        if table not in protocols:
+            yield f"{name}: has a split now"
+        elif problem.fingerprint != protocols[table].split_digest:
+            folds = fold_table(now.sources[table[0]], problem.y, problem.split)
+            yield from (f"{name}: {line}" for line in _changed_clips(store.split(*table), folds))
+    for table in protocols.keys() - now.problems.keys():
+        yield f"{display.table(*table)}: has no split now"
+
+
+def _changed_clips(before: pd.DataFrame, now: pd.DataFrame) -> Iterator[str]:
     """Yield how the clips of a split differ."""
-    then, now = then.set_index("clip"), now.set_index("clip")
-    gone, new = then.index.difference(now.index), now.index.difference(then.index)
-    if len(gone):
-        yield f"{len(gone)} clips are gone: {_some(gone)}"
-    if len(new):
-        yield f"{len(new)} clips are new: {_some(new)}"
-    common = then.index.intersection(now.index)
-    for column in then.columns.union(now.columns, sort=False):
-        if column not in then or column not in now:
-            yield f"{column} is not a column of both"
+    before, now = before.set_index("clip"), now.set_index("clip")
+    for title, clips in (
+        ("removed", before.index.difference(now.index)),
+        ("added", now.index.difference(before.index)),
+    ):
+        if len(clips):
+            yield f"{len(clips)} clips {title}: {_listing(clips)}"
+    common = before.index.intersection(now.index)
+    for column in before.columns.union(now.columns, sort=False):
+        if column not in before or column not in now:
+            yield f"column {column} is on one side only"
             continue
-        other = common[(then.loc[common, column] != now.loc[common, column]).to_numpy()]
-        if len(other):
-            what = {"content": "audio", "y": "label"}.get(str(column), str(column))
-            yield f"{len(other)} clips have another {what}: {_some(other)}"
+        clips = common[(before.loc[common, column] != now.loc[common, column]).to_numpy()]
+        if len(clips):
+            yield f"{column} of {len(clips)} clips changed: {_listing(clips)}"
 
 
-def _some(clips: Any) -> str:
-    more = f" and {len(clips) - NAMED} more" if len(clips) > NAMED else ""
-    return f"{', '.join(map(str, clips[:NAMED]))}{more}"
-
-
-def differences(then: Store, now: Store) -> list[str]:
-    """Return how the results of the plan in `then` differ from those in `now`, but for cost; a line each.
-
-    Cells are matched by what they are called, since a changed machine or version changes their keys.
-    """
-    old, new = _called(then), _called(now)
-    found = [f"{name}: is only in {then.out}" for name in old.keys() - new.keys()]
-    found += [f"{name}: is only in {now.out}" for name in new.keys() - old.keys()]
-    for name in old.keys() & new.keys():
-        a, b = old[name], new[name]
-        if a.status != b.status:
-            found.append(f"{name}: was {a.status}, is {b.status}")
-        for metric in sorted({*a.scores, *b.scores}):
-            x, y = a.scores.get(metric), b.scores.get(metric)
-            if x != y:
-                found.append(f"{name}: {metric} was {_told(x)}, is {_told(y)}")
-        if a.status == b.status == Status.OK and a.predictions != b.predictions:
-            found.append(f"{name}: predictions differ")
-        for each in sorted({*a.env, *b.env}):
-            if a.env.get(each) != b.env.get(each):
-                found.append(f"{name}: {each} was {a.env.get(each)}, is {b.env.get(each)}")
-    return sorted(found)
-
-
-def _called(store: Store) -> dict[str, Result]:
-    results = store.planned()
-    return {f"{_name(each)}, {each.split}, {each.train_size:g} of the groups": each for each in results}
+def _listing(clips: "pd.Index[str]") -> str:
+    more = f" and {len(clips) - MAX_CLIPS} more" if len(clips) > MAX_CLIPS else ""
+    return f"{', '.join(map(str, clips[:MAX_CLIPS]))}{more}"

@@ -29,7 +29,7 @@ from bench.learn.scoring import scores
 from bench.meter import Meter
 from bench.runner.planning import FRAMED, Problem, layers
 from bench.runner.provenance import versions
-from bench.types import Cell, Cost, Embeddings, Frames, Layer, Result, Samples, Status, Usage
+from bench.types import Cell, Cost, Embeddings, Frames, Layer, Result, Samples, Status, TaskId, Usage
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,16 +93,16 @@ def unfinished(cell: Cell, status: Status, reason: str = "") -> Result:
     return Result(
         key=cell.key,
         dataset=cell.dataset,
-        task=cell.task.name,
+        task=TaskId(cell.task.name),
         extractor=cell.extractor.name,
-        view=str(cell.view),
+        view=cell.view,
         head=cell.head.name,
         seed=cell.seed,
         split=cell.split,
         status=status,
         synthetic=cell.synthetic,
-        preprocess=", ".join(cell.extractor.preprocess),
-        augment=cell.augment,
+        preprocess=cell.preprocess,
+        augmentation=cell.augmentation,
         train_size=cell.train_size,
         reason=reason,
     )

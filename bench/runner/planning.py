@@ -1,15 +1,15 @@
-"""What was asked -> the cells of the matrix, each with the key of everything that changes its result."""
+"""Request -> the cells of the matrix, each with the digest of everything that changes its result."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
-from bench import audio, augment, catalog, splits
+from bench import audio, augment, catalog, preprocess, splits
 from bench.catalog import Registry, learners
 from bench.catalog.learners import Learner
 from bench.datasets.index import FOLDER_LABEL, Source, sources_of
@@ -18,58 +18,86 @@ from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
 from bench.metrics import METRICS
 from bench.request import Request
-from bench.types import UNPOOLED, Cell, Dataset, Labels, Layer, Result, Spec, Split, Status, Task, View
+from bench.types import (
+    UNPOOLED,
+    Augmentation,
+    Cell,
+    Change,
+    Dataset,
+    Labels,
+    Layer,
+    Result,
+    Spec,
+    Split,
+    SplitId,
+    Status,
+    Step,
+    Task,
+    TaskId,
+    View,
+)
+
+GROUP_PREFIX = "group "
+"""Prefix of the columns of a split's table that hold groups."""
+
+FRAMED = ("frame", "sequence")
+"""Units of heads that see frames."""
+
+TARGET_METRICS = ("accuracy", "balanced_accuracy", "f1_macro")
+"""Metrics of a task made of a label column."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Problem:
-    """A task over a dataset: the labels, the split, and for segments the clips that they are of.
+    """A task over a dataset: labels and split.
 
     Parameters
     ----------
-    protocol : str
-        The split in words, and whether groups have exchanged their labels.
+    parent : Labels | None
+        The clip that each segment is a part of; None where clips are no segments.
     fingerprint : str
-        Of every clip's content, label, fold and groups.
+        Digest of every clip's content, label, fold and groups.
     """
 
     task: Task
     y: Labels
     split: Split
+    split_id: SplitId
     parent: Labels | None
-    protocol: str
     fingerprint: str
 
 
-GROUP_PREFIX = "group "
-"""Of the columns of a split's table that hold groups."""
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why cells cannot be computed."""
 
-FRAMED = ("frame", "sequence")
-"""The units that see frames."""
-
-TARGET_METRICS = ("accuracy", "balanced_accuracy", "f1_macro")
-"""Of a task that is made of a label column."""
+    status: Status
+    reason: str
 
 
-def fold_table(source: Source, y: Labels, split: Split) -> pd.DataFrame:
-    """Return the content, label, fold and groups of every clip."""
-    columns = {
-        "clip": source.dataset.table["clip"].to_numpy(),
-        "content": source.contents,
-        "y": y,
-        "fold": split.fold,
-    }
-    groups = {f"{GROUP_PREFIX}{name}": group for name, group in split.groups.items()}
-    return pd.DataFrame({**columns, **groups}, dtype=object)
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What a cell adds to a dataset and a task."""
 
+    extractor: Learner
+    view: View
+    head: Learner
+    seed: int
+    train_size: float
 
-Point = tuple[tuple[Learner, View], Learner, int, float]
-"""What a cell adds to a dataset and a task: extractor with view, head, seed, share of the training groups."""
+    @property
+    def rejection(self) -> Rejection | None:
+        """Return why the point cannot be computed on any data; None if it can."""
+        if self.view.pool == UNPOOLED and self.head.spec.unit in {"clip", "layers"}:
+            head = self.head.spec.name
+            return Rejection(Status.SKIPPED, f"head '{head}' needs pooled vectors; remove @pool={UNPOOLED}")
+        obstacle = self.extractor.obstacle or self.head.obstacle
+        return Rejection(*obstacle) if obstacle else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """The cells to compute, and the results that are known without computing: skipped and failed ones.
+    """The cells to compute, and the results of those that cannot be computed.
 
     Parameters
     ----------
@@ -78,9 +106,9 @@ class Plan:
     problems : Mapping[tuple[str, str], Problem]
         By the names of dataset and task.
     digests : Mapping[str, str]
-        By the extractor's name: what the cache keeps its embeddings under.
+        Extractor's name -> the digest that the cache keeps its embeddings under.
     identities : Mapping[str, Mapping[str, Any]]
-        By the names of extractors and heads: all that changes what they make.
+        Name of an extractor or head -> everything that changes what it computes.
     """
 
     sources: Mapping[str, Source]
@@ -99,66 +127,79 @@ def plan(request: Request, declared: Registry) -> Plan:
     UsageError
         If a name is unknown, a dataset cannot be opened, or a task fits none of the datasets.
     """
-    augment.parse(request.augment)
+    augmentation = augmentation_of(request)
     extractors = learners.extractors(request, declared)
     heads = learners.heads(request, declared)
-    asked = _asked(request, declared)
-    label = asked[0].target if len(asked) == 1 else FOLDER_LABEL
+    requested = _requested_tasks(request, declared)
+    label = requested[0].target if len(requested) == 1 else FOLDER_LABEL
     sources = sources_of(request, declared, label)
-    tasks = asked or _offered(sources, declared)
-    _refuse_hopeless(tasks, sources)
+    tasks = requested or _offered_tasks(sources, declared)
+    _check_tasks(tasks, sources)
 
-    matrix = list(itertools.product(extractors, heads, request.seeds, request.train_sizes))
+    axes = itertools.product(extractors, heads, request.seeds, request.train_sizes)
+    points = [
+        Point(extractor, view, head, seed, train_size) for (extractor, view), head, seed, train_size in axes
+    ]
     problems: dict[tuple[str, str], Problem] = {}
     cells: list[Cell] = []
     rejected: list[Result] = []
     for source, task in itertools.product(sources.values(), tasks):
-        dataset = source.dataset
-        if task.target not in dataset.labels:
-            reason = f"{dataset.source} has no column '{task.target}'"
-            rejected += [_reject(dataset, task, point, Status.SKIPPED, reason) for point in matrix]
+        problem = _problem(source, task, request, is_requested=bool(requested))
+        if isinstance(problem, Rejection):
+            rejected += [_rejected(source.dataset, task, point, problem) for point in points]
             continue
-        try:
-            split = splits.make(dataset, task, request.split, source.heard)
-        except (SplitError, LabelError) as error:
-            if asked and isinstance(error, LabelError):
-                raise
-            status = Status.FAILED if asked else Status.SKIPPED  # nobody asked for what the data merely offer
-            rejected += [_reject(dataset, task, point, status, str(error)) for point in matrix]
-            continue
-        parent = dataset.table["parent"].to_numpy(str) if "parent" in dataset.labels else None
-        y, protocol = splits.target(dataset, task), split.label
-        if request.permute_labels:
-            y, protocol = splits.permuted(y, split), f"{protocol}, labels permuted"
-        folds = fingerprint(fold_table(source, y, split))
-        problem = Problem(task, y, split, parent, protocol, folds)
-        problems[dataset.name, task.name] = problem
-        points = [point for point in matrix if not _obstacle(point)]
-        cells += _cells(source, problem, points, request.augmented)
-        rejected += [_reject(dataset, task, point, *o) for point in matrix if (o := _obstacle(point))]
-    cells = list({cell.key: cell for cell in cells}.values())  # frames have no pooling, and so on
-    digests = {extractor.spec.name: extractor.digest for extractor, _ in extractors}
-    learnt = [*(extractor for extractor, _ in extractors), *heads]
-    identities = {learner.spec.name: learner.identity for learner in learnt}
-    return Plan(sources, problems, digests, identities, cells, rejected)
+        problems[source.dataset.name, task.name] = problem
+        cells += _cells(source, problem, points, augmentation)
+        rejected += [
+            _rejected(source.dataset, task, point, point.rejection) for point in points if point.rejection
+        ]
+    everything = [*(extractor for extractor, _ in extractors), *heads]
+    return Plan(
+        sources=sources,
+        problems=problems,
+        digests={extractor.spec.name: extractor.digest for extractor, _ in extractors},
+        identities={learner.spec.name: learner.identity for learner in everything},
+        cells=list({cell.key: cell for cell in cells}.values()),  # views that differ in pooling share frames
+        rejected=rejected,
+    )
+
+
+def augmentation_of(request: Request) -> Augmentation | None:
+    """Return the changed copies of training clips that a request asks for.
+
+    Raises
+    ------
+    UsageError
+        If a change is unknown or beyond its range.
+    """
+    changes = augment.parse(request.augment)
+    return Augmentation(tuple(Change(*change) for change in changes), request.copies) if changes else None
+
+
+def steps_of(spec: Spec) -> tuple[Step, ...]:
+    """Return the preprocessing steps of an extractor."""
+    steps = preprocess.parse(spec.preprocess)
+    quality = (
+        (Step(preprocess.RESAMPLE, steps.quality),) if steps.quality != preprocess.parse(()).quality else ()
+    )
+    return (*(Step(name, value) for name, value in steps.named), *quality)
+
+
+def fold_table(source: Source, y: Labels, split: Split) -> pd.DataFrame:
+    """Return the content, label, fold and groups of every clip."""
+    columns = {
+        "clip": source.dataset.table["clip"].to_numpy(),
+        "content": source.contents,
+        "y": y,
+        "fold": split.fold,
+    }
+    groups = {f"{GROUP_PREFIX}{name}": group for name, group in split.groups.items()}
+    return pd.DataFrame({**columns, **groups}, dtype=object)
 
 
 def layers(cell: Cell) -> set[Layer]:
-    """Return the layers of which a cell sees frames."""
+    """Return the layers whose frames a cell's head sees."""
     return {cell.view.layer} if cell.head.unit in FRAMED else set()
-
-
-def _asked(request: Request, declared: Registry) -> list[Task]:
-    """Return the tasks asked for by name, and the one made of a target and its groups."""
-    tasks = [catalog.task(name, declared) for name in dict.fromkeys(request.tasks)]
-    target, groups = request.task_target, tuple(request.task_groups)
-    if target in request.tasks:
-        raise UsageError(f"--task-target {target}: is a task in --tasks too; ask for one of them")
-    if groups and not target:
-        raise UsageError(f"--task-group {','.join(groups)}: of which task? give --task-target too")
-    if target:
-        tasks.append(Task(target, target, groups or ("recording",), TARGET_METRICS))
-    return tasks
 
 
 def split_table(dataset: Dataset, task: Task, how: str, column: str) -> pd.DataFrame:
@@ -173,72 +214,135 @@ def split_table(dataset: Dataset, task: Task, how: str, column: str) -> pd.DataF
     return splits.listed(split, dataset, column)
 
 
-def _offered(sources: Mapping[str, Source], declared: Registry) -> list[Task]:
-    """Return the tasks whose target some dataset has."""
+def _requested_tasks(request: Request, declared: Registry) -> list[Task]:
+    """Return the tasks named in a request, and the one made of its target and groups."""
+    tasks = [catalog.task(name, declared) for name in dict.fromkeys(request.tasks)]
+    target, groups = request.task_target, tuple(request.task_groups)
+    if target in request.tasks:
+        raise UsageError(f"--task-target {target}: is also in --tasks; give one of them")
+    if groups and not target:
+        raise UsageError(f"--task-group {','.join(groups)}: needs --task-target")
+    if target:
+        tasks.append(Task(target, target, groups or ("recording",), TARGET_METRICS))
+    return tasks
+
+
+def _offered_tasks(sources: Mapping[str, Source], declared: Registry) -> list[Task]:
+    """Return the declared tasks whose target is a label of some dataset."""
     targets = {label for source in sources.values() for label in source.dataset.labels}
     return [task for task in declared.tasks.values() if task.target in targets]
 
 
-def _refuse_hopeless(tasks: Sequence[Task], sources: Mapping[str, Source]) -> None:
-    """Raise UsageError for a task that is incomplete or fits no dataset, and if there is no task at all."""
-    described = "; ".join(f"{s.dataset.source} has {', '.join(s.dataset.labels)}" for s in sources.values())
+def _check_tasks(tasks: Sequence[Task], sources: Mapping[str, Source]) -> None:
+    """Raise UsageError for a task that is incomplete or fits no dataset, and for no task at all."""
+    columns = "; ".join(f"{s.dataset.source} has {', '.join(s.dataset.labels)}" for s in sources.values())
     for task in tasks:
+        where = f"{task.source}: task '{task.name}'"
         if not (task.metrics and task.groups):
-            raise UsageError(
-                f"{task.source}: task '{task.name}' has no metrics or no groups; expected one or more"
-            )
+            raise UsageError(f"{where}: expected one metric or more, and one group or more")
         for metric in task.metrics:
             catalog.find("metric", metric, METRICS)
         if METRICS[task.metrics[0]].needs != "labels":
             raise UsageError(
-                f"{task.source}: task '{task.name}' ranks by '{task.metrics[0]}', which not every head gives; "
-                "put a metric of labels first, such as accuracy"
+                f"{where}: '{task.metrics[0]}' cannot rank, since some heads do not give it; put a metric of "
+                "labels first, such as accuracy"
             )
         if not any(task.target in source.dataset.labels for source in sources.values()):
-            raise UsageError(f"task '{task.name}' predicts the column '{task.target}', but {described}")
+            raise UsageError(f"task '{task.name}': no column '{task.target}'; {columns}")
     if not tasks:
-        raise UsageError(f"no task fits the data: {described}; add one to registry/tasks.toml")
+        raise UsageError(f"no task fits the data: {columns}; add one to registry/tasks.toml")
 
 
-def _obstacle(point: Point) -> tuple[Status, str] | None:
-    (extractor, view), head, *_ = point
-    if view.pool == UNPOOLED and head.spec.unit in {"clip", "layers"}:
-        return Status.SKIPPED, f"head '{head.spec.name}' sees pooled vectors, and @pool=none makes none"
-    return extractor.obstacle or head.obstacle
+def _problem(source: Source, task: Task, request: Request, *, is_requested: bool) -> Problem | Rejection:
+    """Return a task over a dataset, or why there is none.
+
+    Raises
+    ------
+    LabelError
+        If the labels do not allow a task that was requested by name.
+    """
+    dataset = source.dataset
+    if task.target not in dataset.labels:
+        return Rejection(Status.SKIPPED, f"{dataset.source} has no column '{task.target}'")
+    try:
+        split = splits.make(dataset, task, request.split, source.heard)
+    except LabelError as error:
+        if is_requested:
+            raise
+        return Rejection(Status.SKIPPED, str(error))
+    except SplitError as error:
+        return Rejection(Status.FAILED if is_requested else Status.SKIPPED, str(error))
+    y = splits.target(dataset, task)
+    if request.permute_labels:
+        y = splits.permuted(y, split)
+    return Problem(
+        task=task,
+        y=y,
+        split=split,
+        split_id=SplitId(split.name, split.group, split.leaky, request.permute_labels),
+        parent=dataset.table["parent"].to_numpy(str) if "parent" in dataset.labels else None,
+        fingerprint=fingerprint(fold_table(source, y, split)),
+    )
 
 
-def _cells(source: Source, problem: Problem, matrix: Sequence[Point], augmented: str) -> list[Cell]:
-    """Return the cell of every point."""
-    dataset, task = source.dataset, problem.task
+def _cells(
+    source: Source, problem: Problem, points: Sequence[Point], augmentation: Augmentation | None
+) -> Iterator[Cell]:
+    """Yield the cell of every point that can be computed."""
+    dataset, task, split = source.dataset, problem.task, problem.split_id
     shared = digest(
         {
             "dataset": [dataset.name, dataset.version],
-            "task": [task.name, task.target, [f"{name}{METRICS[name].origin}" for name in task.metrics]],
-            "split": problem.protocol,
+            "task": [task.name, task.target, [[name, METRICS[name].origin] for name in task.metrics]],
+            "split": [split.protocol, split.group, split.leaky, split.permuted],
             "clips": problem.fingerprint,
             "copies": digest(source.copies),
         }
     )
-    cells = []
-    for (extractor, asked), head, seed, train_size in matrix:
-        view = _seen(asked, head.spec)
-        key = digest([shared, extractor.digest, view.layer, view.pool, head.digest, seed, train_size])
-        specs = (extractor.spec, view, head.spec)
-        names = (dataset.name, dataset.synthetic, task)
-        cells.append(Cell(*names, *specs, seed, problem.protocol, key, head.steps, augmented, train_size))
-    return cells
+    for point in points:
+        if point.rejection:
+            continue
+        view = _view_of_unit(point.view, point.head.spec)
+        digests = [shared, point.extractor.digest, view.layer, view.pool, point.head.digest]
+        yield Cell(
+            key=digest([*digests, point.seed, point.train_size]),
+            dataset=dataset.name,
+            synthetic=dataset.synthetic,
+            task=task,
+            extractor=point.extractor.spec,
+            view=view,
+            head=point.head.spec,
+            seed=point.seed,
+            split=split,
+            steps=point.head.steps,
+            preprocess=steps_of(point.extractor.spec),
+            augmentation=augmentation,
+            train_size=point.train_size,
+        )
 
 
-def _seen(view: View, head: Spec) -> View:
-    """Return the view that a head of some unit sees of the one asked for."""
+def _view_of_unit(view: View, head: Spec) -> View:
+    """Return the part of a view that a head's unit depends on."""
     if head.unit in FRAMED:
         return replace(view, pool=UNPOOLED)
     return replace(view, layer="all") if head.unit == "layers" else view
 
 
-def _reject(dataset: Dataset, task: Task, point: Point, status: Status, reason: str) -> Result:
-    """Return the result of a point that cannot be computed; its key is that of no cell."""
-    (extractor, view), head, seed, train_size = point
-    names = (dataset.name, task.name, extractor.spec.name, str(view), head.spec.name)
-    key = digest(["not computed", *names, seed, train_size])
-    return Result(key, *names, seed, "", status, dataset.synthetic, reason=reason, train_size=train_size)
+def _rejected(dataset: Dataset, task: Task, point: Point, rejection: Rejection) -> Result:
+    """Return the result of a point that cannot be computed; no cell shares its key."""
+    extractor, head, view = point.extractor.spec, point.head.spec, point.view
+    names = [dataset.name, task.name, extractor.name, [view.layer, view.pool], head.name]
+    return Result(
+        key=digest(["not computed", names, point.seed, point.train_size]),
+        dataset=dataset.name,
+        task=TaskId(task.name),
+        extractor=extractor.name,
+        view=view,
+        head=head.name,
+        seed=point.seed,
+        split=None,
+        status=rejection.status,
+        synthetic=dataset.synthetic,
+        reason=rejection.reason,
+        train_size=point.train_size,
+    )

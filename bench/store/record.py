@@ -74,7 +74,6 @@ class TableProtocol:
     metrics: tuple[str, ...]
     split: SplitId
     split_digest: str
-    group: str
     note: str
     apart: tuple[str, ...]
     n_groups: int

@@ -1,59 +1,18 @@
-"""Commands over what runs have found: report, compare."""
+"""`bench compare`: hold a run against its baseline."""
 
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
-from bench.cli import shared
+from bench.cli.options import listed
 
 
-@click.command()
-@click.argument("outs", metavar="OUT...", nargs=-1, required=True, type=Path)
-@shared.listed("--by", help="Slice by the values of label columns.")
-@shared.listed("--metrics", help="Score by these besides.")
-@shared.listed(
-    "--format",
-    "formats",
-    default="md",
-    show_default=True,
-    help="md, html, csv, json, latex, model-index, junit, or DISTRIBUTION/FILE of a plugin.",
-)
-@click.option(
-    "--publish",
-    metavar="FOLDER",
-    type=Path,
-    help="Write it there as README.md, with a baseline for bench compare if there is none.",
-)
-def report(
-    outs: tuple[Path, ...],
-    by: tuple[str, ...],
-    metrics: tuple[str, ...],
-    formats: tuple[str, ...],
-    publish: Path | None,
-) -> None:
-    """Write the leaderboard of the runs in OUT again, and print it.
-
-    Several runs stand in one table where they were tested on the same clips with the same split, else apart.
-    """
-    from bench import report as reports
-    from bench.store import Store
-
-    stores = [Store(out) for out in dict.fromkeys(outs)]
-    cache = shared.cache() if "html" in formats else None
-    asked: dict[str, Any] = {"by": by, "metrics": metrics, "formats": formats, "cache": cache}
-    if publish:
-        shared.print_report(reports.publish(*stores, folder=publish, **asked))
-    else:
-        shared.print_report(reports.write(*stores, **asked))
-
-
-@click.command()
+@click.command("compare")
 @click.argument("baseline", type=Path)
 @click.argument("out", type=Path)
-@shared.listed(
+@listed(
     "--fail-on",
     metavar="A:0.02,B:1.5x",
     help="How much worse metrics and costs may get.  [default: 0.02 of what each task ranks by]",
@@ -61,7 +20,7 @@ def report(
 @click.option("--markdown", "markdown_file", metavar="FILE", type=Path, help="Write the verdict there too.")
 @click.option("--junit", metavar="FILE", type=Path, help="Write it as JUnit XML.")
 @click.option("--update", is_flag=True, help="Make OUT the new baseline, and exit with 0.")
-def compare(
+def command(
     baseline: Path,
     out: Path,
     fail_on: tuple[str, ...],
@@ -101,6 +60,3 @@ def compare(
         click.echo(f"wrote {baseline}")
         return
     sys.exit(1 if rendering.fails(judged) else 0)
-
-
-COMMANDS = (report, compare)

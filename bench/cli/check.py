@@ -1,4 +1,4 @@
-"""Commands for authors of plugins: check, new."""
+"""`bench check`: conformance of a plugin."""
 
 import dataclasses
 import sys
@@ -10,15 +10,13 @@ import click
 
 from bench import paths
 
-KINDS = ("extractor", "head", "dataset")
-
 if TYPE_CHECKING:
     from bench.testing import Check
 
 
-@click.command()
+@click.command("check")
 @click.argument("name")
-def check(name: str) -> None:
+def command(name: str) -> None:
     """Check that the extractor, head, data set or task NAME keeps the rules of its kind."""
     import time
 
@@ -73,18 +71,3 @@ def _is_head(name: str) -> bool:
     catalog.identity(spec)  # makes it importable, or says why it is not
     module, _, attribute = spec.factory.partition(":")
     return hasattr(getattr(importlib.import_module(module), attribute, None), "fit")
-
-
-@click.command()
-@click.argument("kind", type=click.Choice(KINDS))
-@click.argument("name")
-def new(kind: str, name: str) -> None:
-    """Write the package of a plugin, NAME, ready to install and to publish: with an entry point and tests."""
-    from bench import scaffold
-
-    for path in scaffold.create(kind, name, Path()):
-        click.echo(f"wrote {path}")
-    click.echo(f"now: pip install -e './{name}[test]' && bench check {name}/{name.replace('-', '_')}")
-
-
-COMMANDS = (check, new)

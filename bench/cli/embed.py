@@ -1,0 +1,29 @@
+"""`bench embed`: write embeddings for use elsewhere."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench import paths
+from bench.cli import options
+from bench.request import Request
+from bench.request import options as declared
+
+NAMES = ("extractors", "preprocess", "device", "precision", "runtime")
+"""Options that it shares with `bench run`."""
+
+
+@click.command("embed")
+@click.argument("dataset")
+@options.declared(declared(Request)[name] for name in NAMES)
+@click.option("--out", type=Path, required=True, help="A .parquet or .npz file.")
+@click.option("--plain", is_flag=True, help="Write lines instead of bars.")
+def command(dataset: str, out: Path, plain: bool, **fields: Any) -> None:
+    """Write the embeddings of DATASET, one row per clip, extractor and view."""
+    from bench import catalog
+    from bench.compute import export
+
+    request = Request(datasets=(dataset,), home=paths.home(), **fields)
+    n_rows = export(request, catalog.load(), out, plain=plain)
+    click.echo(f"wrote {out}: {n_rows} rows")

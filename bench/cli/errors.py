@@ -1,0 +1,34 @@
+"""Errors of the command line: one line on stderr, and an exit code."""
+
+from typing import Any
+
+import click
+
+from bench.errors import BenchError
+
+
+class Failure(click.ClickException):
+    """One line on stderr, and an exit code."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]  # click declares it on the class
+
+
+class Group(click.Group):
+    """Commands whose errors end in one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except BenchError as error:
+            raise Failure(str(error), 2) from error
+        except BrokenPipeError:
+            raise  # click ends quietly where the reader has gone
+        except OSError as error:
+            raise Failure(f"{error.filename or 'bench'}: {error.strerror}", 2) from error
+        except KeyboardInterrupt as error:
+            raise Failure(
+                "stopped; results are saved; run the same command to continue", 1
+            ) from error

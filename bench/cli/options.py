@@ -1,0 +1,146 @@
+"""Options that verbs share, made of the declaration in `bench.request`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from bench.errors import UsageError
+from bench.request import Option, suite_keys
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def items(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
+    """Return the items of a comma-separated list; none for an empty text."""
+    names = tuple(name.strip() for name in value.split(",")) if value else ()
+    if not all(names):
+        raise click.BadParameter(f"'{value}' has an empty item", ctx, param)
+    return names
+
+
+def listed(*flags: str, metavar: str = "A,B", default: str = "", **more: Any) -> Callable[[Command], Command]:
+    """Return the option of a comma-separated list."""
+    return click.option(*flags, metavar=metavar, default=default, callback=items, **more)
+
+
+def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+    names = items(ctx, param, value)
+    if not names or not all(name.isdecimal() for name in names):
+        raise click.BadParameter(f"'{value}' is not a list of whole numbers from 0", ctx, param)
+    return tuple(int(name) for name in names)
+
+
+def _shares(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, ...]:
+    try:
+        shares = tuple(float(name) for name in items(ctx, param, value))
+    except ValueError:
+        shares = ()
+    if not shares or not all(0 < share <= 1 for share in shares):
+        raise click.BadParameter(f"'{value}' is not a list of shares above 0 and up to 1", ctx, param)
+    return tuple(dict.fromkeys(shares))
+
+
+def _percent(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    try:
+        percent = float(value.removesuffix("%"))
+    except ValueError:
+        percent = -1.0
+    if not 0 <= percent <= 100:
+        raise click.BadParameter(f"'{value}' is not a percentage from 0 to 100", ctx, param)
+    return percent / 100
+
+
+LISTS = {"list": items, "seeds": _seeds, "shares": _shares, "percent": _percent}
+"""Form of an option -> what makes its value of a text."""
+
+
+def declared(options: Iterable[Option]) -> Callable[[Command], Command]:
+    """Return a decorator that adds options to a command, in their order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(list(options)):
+            command = _click(option)(command)
+        return command
+
+    return decorate
+
+
+def _click(option: Option) -> Callable[[Command], Command]:
+    """Return the option as click takes it."""
+    shared: dict[str, Any] = {"help": option.about, "show_default": bool(option.default)}
+    if option.form == "flag":
+        return click.option(*option.flags, option.name, is_flag=True, help=option.about)
+    if option.form == "count":
+        shared["type"] = click.IntRange(1, option.maximum)
+    elif option.form == "seconds":
+        shared["type"] = click.FloatRange(0, min_open=True)
+    elif option.form == "choice":
+        shared["type"] = click.Choice(option.choices)
+    elif option.form == "folder":
+        shared["type"] = Path
+    if option.form != "choice":
+        shared["metavar"] = option.metavar or {"list": "A,B"}.get(option.form)
+    if option.form in LISTS:
+        shared["callback"] = LISTS[option.form]
+    default = None if option.form == "seconds" else option.default
+    return click.option(*option.flags, option.name, default=default, **shared)
+
+
+def suite(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
+    """Make the values of a suite the defaults of the other options."""
+    if value is None:
+        return
+    from bench.catalog import toml
+
+    keys = suite_keys()
+    defaults: dict[str, Any] = {}
+    for table, entries in toml(value).items():
+        if table not in keys or not isinstance(entries, Mapping):
+            raise UsageError(f"{value}: [{table}] is unknown; expected the tables {', '.join(keys)}")
+        for key, entry in entries.items():
+            if key not in keys[table]:
+                raise UsageError(f"{value}: [{table}] has '{key}'; expected {', '.join(keys[table])}")
+            defaults[keys[table][key].name] = _written(entry, keys[table][key], f"{value}: [{table}] {key}")
+    ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+def _written(entry: Any, option: Option, where: str) -> Any:
+    """Return a suite's value as the command line takes it.
+
+    Raises
+    ------
+    UsageError
+        If its type is not the option's.
+    """
+    from bench.validation import convert
+
+    forms: Mapping[str, Any] = {
+        "list": list[str] | str,
+        "seeds": list[int] | int,
+        "shares": list[float] | float,
+        "percent": str | float,
+        "flag": bool,
+        "count": int,
+        "seconds": float,
+    }
+    convert(entry, forms.get(option.form, str), where)
+    return ",".join(map(str, entry)) if isinstance(entry, list) else entry
+
+
+def command_line() -> str:
+    """Return the command line of this process."""
+    return shlex.join(["bench", *sys.argv[1:]])
+
+
+def print_report(report: Any) -> None:
+    """Print the tables of a report, and the paths of its files."""
+    click.echo(report.text)
+    click.echo()
+    for path in report.paths:
+        click.echo(f"wrote {path}")

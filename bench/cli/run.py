@@ -1,0 +1,67 @@
+"""`bench run`: compute the matrix."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench import paths
+from bench.cli import options
+from bench.request import Output, Request
+from bench.request import options as declared
+
+if TYPE_CHECKING:
+    from bench.runner import Outlook
+
+
+@click.command("run")
+@click.option(
+    "--suite",
+    metavar="FILE.toml",
+    type=Path,
+    callback=options.suite,
+    is_eager=True,
+    expose_value=False,
+    help="Read the options from a file with a table per axis; options on the command line win.",
+)
+@options.declared([*declared(Request).values(), *declared(Output).values()])
+@click.option("--dry-run", is_flag=True, help="Show the plan and an estimate of its time; compute nothing.")
+@click.option("--plain", is_flag=True, help="Write lines instead of bars.")
+@click.option("--log-json", is_flag=True, help="Write one JSON object per line instead of bars.")
+def command(
+    out: Path, strict: bool, track: tuple[str, ...], dry_run: bool, plain: bool, log_json: bool, **fields: Any
+) -> None:
+    """Compute the matrix datasets x tasks x extractors x heads, and its leaderboard.
+
+    Results that an earlier run with the same --out computed are used again.
+    """
+    from bench import catalog, runner
+    from bench.compute import cache, compute
+    from bench.store import Store
+
+    store = Store(out)
+    request = Request(home=paths.home(), command=options.command_line(), **fields)
+    if dry_run:
+        _print_plan(runner.outlook(runner.plan(request, catalog.load()), request, store, cache()))
+        return
+    outcome = compute(request, catalog.load(), store, track=track, plain=plain, log_json=log_json)
+    options.print_report(outcome.report)
+    counters = outcome.counters
+    counts = {"computed": counters.cells_computed, "reused": counters.cells_reused}
+    counts |= {"failed": counters.cells_failed, "skipped": counters.cells_skipped}
+    summary = ", ".join(f"{number} {name}" for name, number in counts.items())
+    click.echo(f"cells: {summary}; {counters.seconds:.1f} s", err=True)
+    sys.exit(1 if counters.cells_failed or (strict and counters.cells_skipped) else 0)
+
+
+def _print_plan(outlook: "Outlook") -> None:
+    from tabulate import tabulate
+
+    from bench.runner import progress
+
+    click.echo(tabulate(outlook.embeddings, headers="keys", disable_numparse=True))
+    click.echo()
+    for reason in sorted({f"{result.status}: {result.reason}" for result in outlook.rejected}):
+        click.echo(reason)
+    click.echo(progress.summary(outlook.told())[0])

@@ -1,0 +1,67 @@
+"""One way to compute a run, for the command line, `bench rerun` and `bench.run`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import paths, report, runner
+from bench.catalog import Registry
+from bench.embed.cache import Cache
+from bench.report import Report
+from bench.request import Request
+from bench.runner import progress, trackers
+from bench.store import Counters, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run did, and its report."""
+
+    counters: Counters
+    report: Report
+
+
+def compute(
+    request: Request,
+    declared: Registry,
+    store: Store,
+    *,
+    track: Sequence[str] = (),
+    plain: bool = False,
+    log_json: bool = False,
+) -> Outcome:
+    """Compute the cells that a store lacks, with progress, trackers and a soft stop, and write its report.
+
+    The first Ctrl-C ends the run after the current units, the second one at once.
+
+    Raises
+    ------
+    UsageError
+        If something is unknown or does not fit, or the store or the cache cannot be written.
+    """
+    services = trackers.opened(track)
+    plan = runner.plan(request, declared)
+    watching = progress.observer(plain=plain, log_json=log_json, trackers=services)
+    with store.writing():
+        with watching as events, progress.stoppable(events):
+            counters = runner.run(plan, request, store, cache(), events)
+        return Outcome(counters, report.updated(store))
+
+
+def export(request: Request, declared: Registry, path: Path, *, plain: bool = False) -> int:
+    """Write the embeddings of a data set with progress and a soft stop, and return the number of rows.
+
+    Raises
+    ------
+    UsageError, ClipError
+        See `embed.export`.
+    """
+    with progress.observer(plain=plain) as events, progress.stoppable(events):
+        return runner.export(request, declared, cache(), path, runner.notices(events))
+
+
+def cache() -> Cache:
+    """Return the cache of this user."""
+    return Cache(paths.cache_root())
