@@ -1,8 +1,8 @@
 """Texts for people, made of values: never stored, compared, or part of a key."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from bench.types import UNPOOLED, Augmentation, Result, Score, SplitId, Step, View
+from bench.types import BASELINE, UNPOOLED, Augmentation, Result, Score, SplitId, Step, System, View
 
 
 def view(view: View) -> str:
@@ -104,17 +104,50 @@ def table(dataset: str, task: str) -> str:
     return f"{task} on {dataset}"
 
 
-def system(result: Result) -> str:
-    """Return the name of a result within its table: extractor, view, head, and other settings."""
-    parts = [f"{result.extractor} ({view(result.view)})", result.head, steps(result.preprocess)]
-    parts.append(augmentation(result.augmentation))
-    if result.train_size < 1:
-        parts.append(f"{result.train_size:g} of the training groups")
-    if result.seed:
-        parts.append(f"seed {result.seed}")
-    return ", ".join(filter(None, parts))
+def system(system: System, seed: int = 0) -> str:
+    """Return the full name of a system: extractor, view, head, and the settings that are not the default.
+
+    Examples
+    --------
+    >>> system(System("mfcc", View(), "svm", train_size=0.5), seed=1)
+    'mfcc (mean+std), svm, 0.5 of the training groups, seed 1'
+    """
+    parts = [f"{system.extractor} ({view(system.view)})", system.head, *_settings(system)]
+    if seed:
+        parts.append(f"seed {seed}")
+    return ", ".join(parts)
+
+
+def names(systems: Iterable[System]) -> dict[System, str]:
+    """Return the shortest names that tell systems apart, with views and settings only if they differ.
+
+    A baseline has its head's name, since it ignores the extractor.
+
+    Examples
+    --------
+    >>> list(names([System("mfcc", View(), "svm"), System("mfcc", View(pool="max"), "svm")]).values())
+    ['mfcc mean+std svm', 'mfcc max svm']
+    """
+    unique = list(dict.fromkeys(systems))
+    learners = [system for system in unique if system.head != BASELINE]
+    views = len({system.view for system in learners}) > 1
+    settings = len({(system.preprocess, system.augmentation, system.train_size) for system in learners}) > 1
+    return {system: _name(system, views=views, settings=settings) for system in unique}
+
+
+def _name(system: System, *, views: bool, settings: bool) -> str:
+    if system.head == BASELINE:
+        return system.head
+    parts = [system.extractor, view(system.view) if views else "", system.head]
+    return ", ".join([" ".join(filter(None, parts)), *(_settings(system) if settings else [])])
+
+
+def _settings(system: System) -> list[str]:
+    """Return the preprocessing, the augmentation and the training share, without those of the default."""
+    share = f"{system.train_size:g} of the training groups" if system.train_size < 1 else ""
+    return [*filter(None, [steps(system.preprocess), augmentation(system.augmentation), share])]
 
 
 def cell(result: Result) -> str:
     """Return the name of a cell."""
-    return f"{table(result.dataset, result.task.name)}, {system(result)}"
+    return f"{table(result.dataset, result.task.name)}, {system(result.system, result.seed)}"
