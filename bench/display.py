@@ -1,6 +1,6 @@
 """Texts for people, made of values: never stored, compared, or part of a key."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from bench.types import BASELINE, UNPOOLED, Augmentation, Result, Score, SplitId, Step, System, View
 
@@ -112,10 +112,30 @@ def system(system: System, seed: int = 0) -> str:
     >>> system(System("mfcc", View(), "svm", train_size=0.5), seed=1)
     'mfcc (mean+std), svm, 0.5 of the training groups, seed 1'
     """
-    parts = [f"{system.extractor} ({view(system.view)})", system.head, *_settings(system)]
+    parts = [
+        f"{system.extractor} ({view(system.view)})",
+        system.head,
+        *(text(system) for text in SETTINGS.values()),
+    ]
     if seed:
         parts.append(f"seed {seed}")
-    return ", ".join(parts)
+    return ", ".join(filter(None, parts))
+
+
+def extractor(name: str, view_: View) -> str:
+    """Return an extractor with its view.
+
+    Examples
+    --------
+    >>> extractor("mfcc", View(pool="max"))
+    'mfcc @ max'
+    """
+    return f"{name} @ {view(view_)}"
+
+
+def source(system: System) -> str:
+    """Return the part of a system before the head: extractor, view and preprocessing."""
+    return " ".join(filter(None, [extractor(system.extractor, system.view), steps(system.preprocess)]))
 
 
 def names(systems: Iterable[System]) -> dict[System, str]:
@@ -130,22 +150,34 @@ def names(systems: Iterable[System]) -> dict[System, str]:
     """
     unique = list(dict.fromkeys(systems))
     learners = [system for system in unique if system.head != BASELINE]
-    views = len({system.view for system in learners}) > 1
-    settings = len({(system.preprocess, system.augmentation, system.train_size) for system in learners}) > 1
-    return {system: _name(system, views=views, settings=settings) for system in unique}
+    varied = {part for part in ("view", *SETTINGS) if len({getattr(system, part) for system in learners}) > 1}
+    return {system: _name(system, varied) for system in unique}
 
 
-def _name(system: System, *, views: bool, settings: bool) -> str:
+def model(system: System) -> str:
+    """Return a short name that tells a system from those of other reports: with its view and its settings."""
+    return _name(system, {"view", *SETTINGS})
+
+
+def _name(system: System, parts: Set[str]) -> str:
+    """Return a system's extractor and head, and some of the other parts."""
     if system.head == BASELINE:
         return system.head
-    parts = [system.extractor, view(system.view) if views else "", system.head]
-    return ", ".join([" ".join(filter(None, parts)), *(_settings(system) if settings else [])])
+    name = [system.extractor, view(system.view) if "view" in parts else "", system.head]
+    settings = [text(system) for part, text in SETTINGS.items() if part in parts]
+    return ", ".join(filter(None, [" ".join(filter(None, name)), *settings]))
 
 
-def _settings(system: System) -> list[str]:
-    """Return the preprocessing, the augmentation and the training share, without those of the default."""
-    share = f"{system.train_size:g} of the training groups" if system.train_size < 1 else ""
-    return [*filter(None, [steps(system.preprocess), augmentation(system.augmentation), share])]
+def _share(system: System) -> str:
+    return f"{system.train_size:g} of the training groups" if system.train_size < 1 else ""
+
+
+SETTINGS: Mapping[str, Callable[[System], str]] = {
+    "preprocess": lambda system: steps(system.preprocess),
+    "augmentation": lambda system: augmentation(system.augmentation),
+    "train_size": _share,
+}
+"""Part of a system besides extractor, view and head -> its text; empty for the default."""
 
 
 def cell(result: Result) -> str:
