@@ -15,10 +15,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy import stats
 
+from bench import display
 from bench.metrics import METRICS, Floats
 from bench.report import figures, markdown
 from bench.report.markdown import escaped
-from bench.report.rows import Table
+from bench.report.rows import System, Table
 
 ALPHA = 0.05
 
@@ -45,29 +46,36 @@ class Ranking:
 
 
 def ranking(tables: Sequence[Table]) -> Ranking | None:
-    """Return the ranking of the systems that are in all tables; None of fewer than two tables or systems."""
-    shown = [table for table in tables if table.rows]
-    ranked = [{table.name(row): row for row in table.rows} for table in shown]
-    if len(ranked) < 2:
+    """Return the ranking of the systems in all tables; None for fewer than two tables or systems."""
+    ranked = [table for table in tables if table.rows]
+    rows = [{row.system: row for row in table.rows} for table in ranked]
+    if len(rows) < 2:
         return None
-    names = [name for name in ranked[0] if all(name in rows for rows in ranked)]
-    if len(names) < 2:
+    systems = [system for system in rows[0] if all(system in others for others in rows)]
+    if len(systems) < 2:
         return None
+    several = len({system.view for system in systems if system.view}) > 1
     merits = []
-    for table, rows in zip(shown, ranked, strict=True):
+    for table, by_system in zip(ranked, rows, strict=True):
         sign = 1 if METRICS[table.main].higher_is_better else -1
-        merits.append([sign * rows[name].scores[table.main].value for name in names])
+        merits.append([sign * table.ranking(by_system[system]).value for system in systems])
     ranks = stats.rankdata(-np.array(merits), axis=1)
-    systems = pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "rank": ranks.mean(axis=0),
             "wins": (ranks == ranks.min(axis=1, keepdims=True)).sum(axis=0),
-            "among_best": [sum(rows[name].standing.tied for rows in ranked) for name in names],
+            "among_best": [sum(by_system[system].standing.tied for by_system in rows) for system in systems],
         },
-        index=names,
+        index=[_name(system, several) for system in systems],
     ).sort_values("rank", kind="stable")
-    p = float(stats.friedmanchisquare(*ranks.T).pvalue) if len(names) > 2 else np.nan
-    return Ranking(systems, len(ranked), p, critical_difference(len(names), len(ranked)))
+    p = float(stats.friedmanchisquare(*ranks.T).pvalue) if len(systems) > 2 else np.nan
+    return Ranking(frame, len(rows), p, critical_difference(len(systems), len(rows)))
+
+
+def _name(system: System, several_views: bool) -> str:
+    """Return the name of a system, with its view where there are several."""
+    view = display.view(system.view) if several_views and system.view else ""
+    return " ".join(filter(None, [system.extractor, view, system.head]))
 
 
 def critical_difference(n_systems: int, n_tables: int) -> float:
@@ -76,28 +84,28 @@ def critical_difference(n_systems: int, n_tables: int) -> float:
     return float(q * np.sqrt(n_systems * (n_systems + 1) / (6 * n_tables)))
 
 
-def section(found: Ranking, figure: Path) -> str:
+def section(ranking: Ranking, figure: Path) -> str:
     """Return the Markdown of a ranking."""
     rows = [
         [escaped(str(name)), f"{row['rank']:.2f}", int(row["wins"]), int(row["among_best"])]
-        for name, row in found.systems.iterrows()
+        for name, row in ranking.systems.iterrows()
     ]
     headers = ["row", "mean rank", "wins", "among the best"]
     table = markdown.table(rows, headers)
-    told = "" if np.isnan(found.p) else f" Friedman's test that all rank alike: p = {found.p:.4f}."
+    friedman = "" if np.isnan(ranking.p) else f" Friedman's test that all rank alike: p = {ranking.p:.4f}."
     note = (
-        f"Over {found.n_tables} tables. Mean ranks that are less than {found.critical:.2f} apart cannot\n"
-        f"be told from each other (Nemenyi, 5 %).{told}"
+        f"Over {ranking.n_tables} tables. Mean ranks that are less than {ranking.critical:.2f} apart cannot\n"
+        f"be told from each other (Nemenyi, 5 %).{friedman}"
     )
     return f"## Across tables\n\n{note}\n\n{table}\n\n![mean ranks]({figure.as_posix()})"
 
 
-def draw(found: Ranking, path: Path) -> None:
+def draw(ranking: Ranking, path: Path) -> None:
     """Write a critical-difference diagram: mean ranks, and bars over systems that cannot be told apart."""
-    ranks = found.systems["rank"].to_numpy()
-    names = [str(name) for name in found.systems.index]
+    ranks = ranking.systems["rank"].to_numpy()
+    names = [str(name) for name in ranking.systems.index]
     half = -(-len(names) // 2)
-    bars = _cliques(ranks, found.critical)
+    bars = _cliques(ranks, ranking.critical)
     figure = Figure(figsize=(10, 1.6 + 0.3 * half + 0.15 * len(bars)), layout="constrained")
     FigureCanvasAgg(figure)
     plot = figure.add_subplot()
@@ -111,20 +119,20 @@ def draw(found: Ranking, path: Path) -> None:
     for tick in np.arange(low, high + 1):
         plot.plot([tick, tick], [0, 0.2], color="black", linewidth=1)
         plot.text(tick, 0.3, f"{tick:g}", ha="center", va="bottom", fontsize=9)
-    plot.plot([low, low + found.critical], [1.5, 1.5], color="black", linewidth=2)
-    plot.text(low, 1.6, f"critical difference {found.critical:.2f}", va="bottom", fontsize=9)
-    for place, (first, last) in enumerate(bars):
-        y = -0.4 - 0.5 * place
+    plot.plot([low, low + ranking.critical], [1.5, 1.5], color="black", linewidth=2)
+    plot.text(low, 1.6, f"critical difference {ranking.critical:.2f}", va="bottom", fontsize=9)
+    for bar, (first, last) in enumerate(bars):
+        y = -0.4 - 0.5 * bar
         plot.plot([ranks[first] - 0.03, ranks[last] + 0.03], [y, y], color="tab:red", linewidth=3)
-    for place, (name, rank) in enumerate(zip(names, ranks, strict=True)):
-        left = place < half
-        row = place if left else len(names) - 1 - place
+    for position, (name, rank) in enumerate(zip(names, ranks, strict=True)):
+        left = position < half
+        row = position if left else len(names) - 1 - position
         y = -0.9 - 0.5 * len(bars) - 0.9 * row
         end = low - 0.05 * margin if left else high + 0.05 * margin
         plot.plot([rank, rank, end], [0, y, y], color="gray", linewidth=0.8)
-        words = f"{name} ({rank:.2f})"
+        label = f"{name} ({rank:.2f})"
         side = "right" if left else "left"
-        plot.text(end, y, words, ha=side, va="center", fontsize=9, parse_math=False)
+        plot.text(end, y, label, ha=side, va="center", fontsize=9, parse_math=False)
     figures.save(figure, path)
 
 
@@ -135,6 +143,6 @@ def _cliques(ranks: Floats, critical: float) -> list[tuple[int, int]]:
     ]
     return [
         (first, last)
-        for place, (first, last) in enumerate(runs)
-        if last > first and (place == 0 or last > runs[place - 1][1])
+        for position, (first, last) in enumerate(runs)
+        if last > first and (position == 0 or last > runs[position - 1][1])
     ]

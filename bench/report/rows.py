@@ -1,52 +1,63 @@
-"""What runs have found as tables: one per dataset and task, the best row first, with how sure that is."""
+"""Results as tables: one per dataset and task, the best row first, with the uncertainty of its rank."""
+
+from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
-from bench import stats
+from bench import display, stats
 from bench.errors import UsageError, shortlist
 from bench.keys import digest
-from bench.learn.folds import score
+from bench.learn.scoring import score
 from bench.metrics import METRICS, Floats, Predicted
 from bench.stats import Standing
-from bench.store import Store
-from bench.types import BASELINE, Result, Score, Status
-
-SYNTHETIC = "synthetic"
-LEAKY = "leaky split"
-PERMUTED = "labels permuted"
-
-APART = ("split", "split_digest", "metrics", "permuted", "augment")
-"""What of two runs' protocols has to be equal for their results to stand in one table."""
+from bench.store import DatasetRecord, Store, TableProtocol
+from bench.types import BASELINE, Level, Result, Score, Status, Step, View
 
 UNSAFE = re.compile(r"[^\w.-]")
-"""What no part of a file's name is made of."""
+"""Characters that no file name holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """What a row compares; the baseline is the same for every extractor and view."""
+
+    extractor: str
+    view: View | None
+    head: str
+    preprocess: tuple[Step, ...] = ()
+
+    @classmethod
+    def of(cls, result: Result) -> System:
+        """Return the system of a result."""
+        if result.head == BASELINE:
+            return cls("", None, BASELINE)
+        return cls(result.extractor, result.view, result.head, result.preprocess)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:
-    """One extractor, view and head, over all seeds.
+    """One system over all seeds.
 
     Parameters
     ----------
     results : Sequence[Result]
         One per seed.
-    scores : Mapping[str, Score]
-        Means over the seeds; their intervals are of the data alone.
+    scores : Sequence[Score]
+        Means over the seeds; their intervals cover the data alone.
     spread : float
-        The standard deviation of the ranking metric over the seeds; 0 of one seed.
+        Standard deviation of the ranking metric over the seeds; 0 for one seed.
     standing : Standing
-        The ranks that it may have.
+        Range of its rank.
     """
 
     results: Sequence[Result]
-    scores: Mapping[str, Score]
+    scores: Sequence[Score]
     spread: float
     standing: Standing
 
@@ -56,19 +67,19 @@ class Row:
         return self.results[0]
 
     @property
-    def extractor(self) -> str:
-        """Return the extractor's name; any will do for the baseline."""
-        return "any" if self.first.head == BASELINE else self.first.extractor
+    def system(self) -> System:
+        """Return what the row compares."""
+        return System.of(self.first)
 
     @property
-    def view(self) -> str:
-        """Return the view in words; the baseline has none."""
-        return "" if self.first.head == BASELINE else self.first.view
+    def is_baseline(self) -> bool:
+        """Return whether the row is the majority class."""
+        return self.first.head == BASELINE
 
-    @property
-    def name(self) -> str:
-        """Return what it is called where its view does not matter."""
-        return BASELINE if self.first.head == BASELINE else f"{self.first.extractor} {self.first.head}"
+    def score(self, metric: str, level: Level = "clip") -> Score | None:
+        """Return the score of a metric at a level; None without one."""
+        scores = (value for value in self.scores if (value.metric, value.level) == (metric, level))
+        return next(scores, None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,73 +88,97 @@ class Table:
 
     Parameters
     ----------
-    protocol : Mapping[str, Any]
-        What run.json says of the split and the metrics; empty if the split was impossible.
-    source : Mapping[str, Any]
-        What run.json says of the dataset.
+    protocol : TableProtocol | None
+        How the task was tested; None if its split was impossible.
+    source : DatasetRecord
+        The dataset.
     rows : Sequence[Row]
-        Of the cells that learnt from most training clips, by default from all of them; best first.
+        Rows that learnt from most training clips, the best first.
     smaller : Sequence[Row]
-        Of cells that learnt from fewer.
+        Rows that learnt from fewer.
     others : Sequence[Result]
-        The failed and skipped ones.
+        Failed and skipped results.
     stores : Mapping[str, Store]
-        By the results' keys.
-    mark : str
-        What tells it from other tables of the same task and dataset; empty if there are none.
+        Key of a result -> its store.
+    digest : str
+        Digest of what keeps it apart from other tables of the same task and dataset; empty for a single one.
     """
 
     dataset: str
     task: str
-    protocol: Mapping[str, Any]
-    source: Mapping[str, Any]
+    protocol: TableProtocol | None
+    source: DatasetRecord
     rows: Sequence[Row]
     smaller: Sequence[Row]
     others: Sequence[Result]
     stores: Mapping[str, Store]
-    mark: str = ""
+    digest: str = ""
+
+    @property
+    def mark(self) -> str:
+        """Return what tells it from other tables of its task and dataset; empty for a single one."""
+        split = display.split(self.protocol.split) if self.protocol else "no split"
+        return f"{split} {self.digest}" if self.digest else ""
 
     @property
     def stem(self) -> str:
-        """Return what the names of its files begin with."""
+        """Return the beginning of the names of its files."""
         mark = "_".join(filter(None, UNSAFE.split(self.mark)))
         return "-".join(filter(None, [self.dataset, self.task.replace("/", "."), mark]))
 
     @property
     def title(self) -> str:
-        """Return the dataset's name, marked if its numbers are not to be believed as they are."""
-        said = {self.mark: self.mark, SYNTHETIC: self.source["synthetic"], LEAKY: self.protocol.get("leaky")}
-        said[PERMUTED] = self.protocol.get("permuted")
-        marks = [mark for mark, holds in said.items() if holds]
-        return f"{self.dataset} ({', '.join(marks)})" if marks else self.dataset
+        """Return the dataset's name, with marks on numbers that say less than they seem to."""
+        split = self.protocol.split if self.protocol else None
+        marks = [
+            self.mark,
+            "synthetic" if self.source.synthetic else "",
+            "leaky split" if split and split.leaky else "",
+            "labels permuted" if split and split.permuted else "",
+        ]
+        text = ", ".join(filter(None, marks))
+        return f"{self.dataset} ({text})" if text else self.dataset
 
     @property
     def best(self) -> Row | None:
         """Return the best row that is not the baseline."""
-        return next((row for row in self.rows if row.first.head != BASELINE), None)
+        return next((row for row in self.rows if not row.is_baseline), None)
 
     def name(self, row: Row) -> str:
-        """Return what a row is called in other tables of the report."""
-        several = len({each.first.view for each in self.rows}) > 1 and row.first.head != BASELINE
-        return f"{row.first.extractor} {row.first.view} {row.first.head}" if several else row.name
+        """Return the name of a row, with its view where the table has several."""
+        if row.is_baseline:
+            return BASELINE
+        several = len({other.first.view for other in self.rows}) > 1
+        view = display.view(row.first.view) if several else ""
+        return " ".join(filter(None, [row.first.extractor, view, row.first.head]))
 
     def predictions(self, result: Result) -> pd.DataFrame:
-        """Return what a result's cell predicted."""
+        """Return the predictions of a result."""
         return self.stores[result.key].predictions(result.key)
 
     def labels(self) -> pd.DataFrame:
-        """Return `clip` and the label columns of its dataset."""
+        """Return `clip` and the label columns of the dataset."""
         return next(iter(self.stores.values())).labels(self.dataset)
 
     @property
     def main(self) -> str:
         """Return the metric that ranks."""
-        return str(self.protocol["metrics"][0])
+        if self.protocol is None:
+            raise ValueError(f"{self.task} on {self.dataset} has no rows")
+        return self.protocol.metrics[0]
+
+    def ranking(self, row: Row) -> Score:
+        """Return the score that ranks a row."""
+        value = row.score(self.main)
+        if value is None:
+            raise ValueError(f"{self.name(row)} has no {self.main}")
+        return value
 
     @property
-    def metrics(self) -> list[str]:
-        """Return the names of the rows' other scores."""
-        return list(dict.fromkeys(name for row in self.rows for name in row.scores if name != self.main))
+    def metrics(self) -> list[tuple[str, Level]]:
+        """Return metric and level of the rows' scores, without the one that ranks."""
+        names = [(value.metric, value.level) for row in self.rows for value in row.scores]
+        return [name for name in dict.fromkeys(names) if name != (self.main, "clip")]
 
 
 def tables(stores: Sequence[Store], metrics: Sequence[str] = ()) -> list[Table]:
@@ -162,52 +197,70 @@ def tables(stores: Sequence[Store], metrics: Sequence[str] = ()) -> list[Table]:
     UsageError
         If a store holds no run, or two runs mean different things by one name.
     """
-    _refuse_other_meanings(stores)
-    found: dict[tuple[str, str, str], _Found] = {}
+    _check_identities(stores)
+    groups: dict[tuple[str, str, str], _Group] = {}
     for store in stores:
-        run = store.run()
-        protocols = {(table["dataset"], table["task"]): _rankable(store, table) for table in run["tables"]}
+        record = store.run()
+        protocols = {(table.dataset, table.task.name): _rankable(store, table) for table in record.tables}
         for result in store.planned():
-            protocol = protocols.get((result.dataset, result.task), {})
-            apart = digest([protocol.get(name) for name in APART])
-            place = (result.dataset, result.task, apart)
-            own = found.setdefault(place, _Found(protocol, run["datasets"][result.dataset]))
-            own.results.setdefault(result.key, result)
-            own.stores.setdefault(result.key, store)
-    named = Counter((dataset, task) for dataset, task, _ in found)
-    made = []
-    for (dataset, task, apart), own in found.items():
-        mark = f"{own.protocol.get('split', 'no split')} {apart[:6]}" if named[dataset, task] > 1 else ""
-        done = [_with(own, each, metrics) for each in own.results.values() if each.status == Status.OK]
-        others = [each for each in own.results.values() if each.status != Status.OK]
-        most = max((result.train_size for result in done), default=1.0)
-        main = _ranked(own, [result for result in done if result.train_size == most])
-        parts = _ranked(own, [result for result in done if result.train_size < most])
-        made.append(Table(dataset, task, own.protocol, own.source, main, parts, others, own.stores, mark))
-    return made
+            protocol = protocols.get((result.dataset, result.task.name))
+            key = (result.dataset, result.task.name, _comparable(protocol))
+            group = groups.setdefault(key, _Group(protocol, record.datasets[result.dataset]))
+            group.results.setdefault(result.key, result)
+            group.stores.setdefault(result.key, store)
+    n_tables = Counter((dataset, task) for dataset, task, _ in groups)
+    return [
+        _table(group, dataset, task, apart[:6] if n_tables[dataset, task] > 1 else "", metrics)
+        for (dataset, task, apart), group in groups.items()
+    ]
 
 
-def _rankable(store: Store, protocol: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a protocol that ranks by the first of its metrics that is still installed.
+def _table(group: _Group, dataset: str, task: str, apart: str, metrics: Sequence[str]) -> Table:
+    """Return the table of the results of one group."""
+    done = [_with_metrics(group, r, metrics) for r in group.results.values() if r.status == Status.OK]
+    largest = max((result.train_size for result in done), default=1.0)
+    return Table(
+        dataset=dataset,
+        task=task,
+        protocol=group.protocol,
+        source=group.source,
+        rows=_ranked(group, [result for result in done if result.train_size == largest]),
+        smaller=_ranked(group, [result for result in done if result.train_size < largest]),
+        others=[result for result in group.results.values() if result.status != Status.OK],
+        stores=group.stores,
+        digest=apart,
+    )
+
+
+def _comparable(protocol: TableProtocol | None) -> str:
+    """Return the digest of what two results must share to stand in one table."""
+    if protocol is None:
+        return digest(None)
+    augmentation = asdict(protocol.augmentation) if protocol.augmentation else None
+    return digest([asdict(protocol.split), protocol.split_digest, protocol.metrics, augmentation])
+
+
+def _rankable(store: Store, protocol: TableProtocol) -> TableProtocol:
+    """Return a protocol that ranks by the first of its metrics that is installed.
 
     Raises
     ------
     UsageError
         If none is.
     """
-    metrics = protocol["metrics"]
-    known = [name for name in metrics if name in METRICS]
-    if not known:
-        raise UsageError(f"{store.out}: is scored by {', '.join(metrics)}; install what brought that")
-    return {**protocol, "metrics": sorted(metrics, key=lambda name: name != known[0])}
+    installed = [name for name in protocol.metrics if name in METRICS]
+    if not installed:
+        metrics = ", ".join(protocol.metrics)
+        raise UsageError(f"{store.out}: metrics {metrics} are not installed; install their distribution")
+    return replace(protocol, metrics=tuple(sorted(protocol.metrics, key=lambda name: name != installed[0])))
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """What becomes a table; results and their stores by key."""
+class _Group:
+    """The results of one table and their stores, by key."""
 
-    protocol: Mapping[str, Any]
-    source: Mapping[str, Any]
+    protocol: TableProtocol | None
+    source: DatasetRecord
     results: dict[str, Result] = field(default_factory=dict)
     stores: dict[str, Store] = field(default_factory=dict)
 
@@ -215,104 +268,123 @@ class _Found:
         return self.stores[result.key].predictions(result.key)
 
 
-def _refuse_other_meanings(stores: Sequence[Store]) -> None:
-    """Raise UsageError if two runs call different extractors or heads by one name."""
-    known: dict[str, tuple[Store, Any]] = {}
+def _check_identities(stores: Sequence[Store]) -> None:
+    """Raise UsageError if two runs give one name to different extractors or heads."""
+    identities: dict[str, tuple[Store, Mapping[str, object]]] = {}
     for store in stores:
-        for name, identity in store.run()["identities"].items():
-            if not identity:  # it could not run, so that nothing here is of it
+        for name, identity in store.run().identities.items():
+            if not identity:  # it could not run, so that no result depends on it
                 continue
-            first, same = known.setdefault(name, (store, identity))
-            if identity != same:
-                differs = shortlist([key for key in {*identity, *same} if identity.get(key) != same.get(key)])
+            first, other = identities.setdefault(name, (store, identity))
+            if identity != other:
+                keys = {*identity, *other}
+                differences = shortlist([key for key in keys if identity.get(key) != other.get(key)])
                 raise UsageError(
-                    f"{first.out} and {store.out}: '{name}' is not the same in both ({differs}); report them "
-                    "apart, or run one of them again"
+                    f"{first.out} and {store.out}: '{name}' differs ({differences}); report them one by one, "
+                    "or run one of them again"
                 )
 
 
-def _with(found: _Found, result: Result, metrics: Sequence[str]) -> Result:
+def _with_metrics(group: _Group, result: Result, metrics: Sequence[str]) -> Result:
     """Return a result with scores by further metrics."""
     if not metrics:
         return result
-    predictions = found.predictions(result)
+    predictions = group.predictions(result)
     more = stats.bounded(predictions, score(predictions, metrics))
-    return replace(result, scores={**result.scores, **more})
+    names = {(value.metric, value.level) for value in more}
+    others = [value for value in result.scores if (value.metric, value.level) not in names]
+    return replace(result, scores=(*others, *more))
 
 
-def _ranked(found: _Found, results: Sequence[Result]) -> list[Row]:
-    """Return the rows best first, ties by name; of the baseline's equal rows only one."""
-    if not results:
+def _ranked(group: _Group, results: Sequence[Result]) -> list[Row]:
+    """Return the rows, the best first, equal ones by name; equal rows of the baseline are one."""
+    if not results or group.protocol is None:
         return []
-    main = found.protocol["metrics"][0]
+    main = group.protocol.metrics[0]
     metric = METRICS[main]
-    merit = -1 if metric.higher_is_better else 1
+    sign = -1 if metric.higher_is_better else 1
     seeds: dict[object, list[Result]] = {}
     for result in results:
-        seeds.setdefault((result.extractor, result.view, result.head, result.train_size), []).append(result)
-    grouped = sorted(
-        _distinct(seeds.values()),
-        key=lambda own: (merit * _mean(own, main), own[0].extractor, own[0].view, own[0].head),
-    )
-    samples, n_groups = _samples(found, grouped, main)
-    values = np.array([_mean(own, main) for own in grouped])
+        key = (result.extractor, result.view, result.head, result.preprocess, result.train_size)
+        seeds.setdefault(key, []).append(result)
+    rows = sorted(_distinct(seeds.values()), key=lambda row: (sign * _mean(row, main), *_order(row[0])))
+    samples, n_groups = _samples(group, rows, main)
+    values = np.array([_mean(row, main) for row in rows])
     standings = stats.standings(values, samples, n_groups, metric.higher_is_better)
     return [
         Row(
-            own,
-            {name: _over_seeds(own, name) for name in own[0].scores},
-            float(np.std([result.scores[main].value for result in own])),
-            standing,
+            results=row,
+            scores=[_over_seeds(row, value.metric, value.level) for value in row[0].scores],
+            spread=float(np.std([_value(result, main).value for result in row])),
+            standing=standing,
         )
-        for own, standing in zip(grouped, standings, strict=True)
+        for row, standing in zip(rows, standings, strict=True)
     ]
 
 
-def _distinct(groups: Iterable[list[Result]]) -> list[list[Result]]:
-    """Return groups of seeds, of the baseline's only one of those that say the same."""
+def _order(result: Result) -> tuple[object, ...]:
+    """Return what orders rows of equal scores: names, and layers by their number."""
+    layer = result.view.layer
+    number = layer if isinstance(layer, int) else -1
+    return (result.extractor, str(layer) if number < 0 else "", number, result.view.pool, result.head)
+
+
+def _distinct(rows: Iterable[list[Result]]) -> list[list[Result]]:
+    """Return rows of seeds, of equal ones of the baseline only the first."""
     baselines: set[object] = set()
-    kept = []
-    for own in groups:
-        said = (own[0].train_size, own[0].n_test, tuple((name, s.value) for name, s in own[0].scores.items()))
-        if own[0].head != BASELINE or said not in baselines:
-            kept.append(own)
-        if own[0].head == BASELINE:
-            baselines.add(said)
-    return kept
+    distinct = []
+    for row in rows:
+        first = row[0]
+        values = tuple((value.metric, value.level, value.value) for value in first.scores)
+        scores = (first.train_size, first.n_test, values)
+        if first.head != BASELINE or scores not in baselines:
+            distinct.append(row)
+        if first.head == BASELINE:
+            baselines.add(scores)
+    return distinct
+
+
+def _value(result: Result, metric: str, level: Level = "clip") -> Score:
+    value = result.score(metric, level)
+    if value is None:
+        raise UsageError(f"result {result.key} of {result.head} has no {metric}; run the same command again")
+    return value
 
 
 def _mean(results: Sequence[Result], metric: str) -> float:
-    return float(np.mean([result.scores[metric].value for result in results]))
+    return float(np.mean([_value(result, metric).value for result in results]))
 
 
-def _over_seeds(results: Sequence[Result], metric: str) -> Score:
-    """Return the mean of a score and of its bounds and folds over the seeds."""
-    scores = [result.scores[metric] for result in results]
-    lows = [score.low for score in scores if score.low is not None]
-    highs = [score.high for score in scores if score.high is not None]
-    folds = np.mean([score.folds for score in scores], axis=0)
+def _over_seeds(results: Sequence[Result], metric: str, level: Level) -> Score:
+    """Return the mean of a score, of its bounds and of its folds over the seeds."""
+    scores = [_value(result, metric, level) for result in results]
+    lows = [value.low for value in scores if value.low is not None]
+    highs = [value.high for value in scores if value.high is not None]
+    folds = np.mean([value.folds for value in scores], axis=0)
     return Score(
-        float(np.mean([score.value for score in scores])),
-        float(np.mean(lows)) if lows else None,
-        float(np.mean(highs)) if highs else None,
-        tuple(folds.tolist()),
+        metric=metric,
+        value=float(np.mean([value.value for value in scores])),
+        level=level,
+        low=float(np.mean(lows)) if lows else None,
+        high=float(np.mean(highs)) if highs else None,
+        folds=tuple(folds.tolist()),
     )
 
 
-def _samples(found: _Found, rows: Sequence[Sequence[Result]], main: str) -> tuple[Floats, int]:
-    """Return the draws of every row for the clips that all of them were tested on, and those clips' groups.
+def _samples(group: _Group, rows: Sequence[Sequence[Result]], main: str) -> tuple[Floats, int]:
+    """Return the draws of every row for the clips that all rows tested, and the number of their groups.
 
     The same groups are drawn for every row, so that rows can be compared draw by draw.
     """
-    predictions = [[found.predictions(result).set_index("clip") for result in own] for own in rows]
+    predictions = [[group.predictions(result).set_index("clip") for result in row] for row in rows]
     common = predictions[0][0].index
-    for own in predictions:
-        for table in own:
+    for row in predictions:
+        for table in row:
             common = common.intersection(table.index, sort=False)
-    group = predictions[0][0].loc[common, "group"].to_numpy(str)
-    samples = [np.mean([_drawn(table.loc[common], main) for table in own], axis=0) for own in predictions]
-    return np.array(samples), len(np.unique(group))
+    groups = predictions[0][0].loc[common, "group"].to_numpy(str)
+    samples = [np.mean([_draws(table.loc[common], main) for table in row], axis=0) for row in predictions]
+    return np.array(samples), len(np.unique(groups))
 
 
-def _drawn(table: pd.DataFrame, main: str) -> Floats:
+def _draws(table: pd.DataFrame, main: str) -> Floats:
     return stats.draws(METRICS[main], Predicted.of(table), table["group"].to_numpy(str))
