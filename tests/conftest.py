@@ -46,6 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _plugins_of_one_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Forget the modules that a test wrote: the next one's may have the same names."""
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:

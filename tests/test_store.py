@@ -7,20 +7,21 @@ import pytest
 
 from bench.errors import UsageError
 from bench.keys.fingerprints import fingerprint
-from bench.store import Store
-from bench.types import SCHEMA, Cost, Result, Score, Status
+from bench.request import Request
+from bench.store import Counters, RunRecord, Store
+from bench.types import SCHEMA, Cost, Result, Score, SplitId, Status, TaskId, View
 
 RESULT = Result(
     key="k1",
     dataset="demo",
-    task="gender",
+    task=TaskId("gender"),
     extractor="mfcc",
-    view="mean+std",
+    view=View(),
     head="svm",
     seed=0,
-    split="cv:5, grouped by speaker",
+    split=SplitId("cv:5", "speaker"),
     status=Status.OK,
-    scores={"accuracy": Score(0.5, folds=(0.25, 0.75))},
+    scores=(Score("accuracy", 0.5, folds=(0.25, 0.75)),),
     cost=Cost(audio_s=1.5, dim=80),
     env={"bench": "1"},
 )
@@ -31,9 +32,9 @@ PREDICTIONS = pd.DataFrame(
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    made = Store(tmp_path / "out" / "deep")
-    made.open()
-    return made
+    store = Store(tmp_path / "out" / "deep")
+    store.open()
+    return store
 
 
 def test_a_result_and_its_predictions_come_back_as_they_were(store: Store):
@@ -75,26 +76,19 @@ def test_a_line_has_the_fields_of_the_schema(store: Store):
     documented = (
         "schema key dataset task extractor view head seed split status reason scores n_train n_test n_classes"
     )
-    more = {"synthetic", "preprocess", "augment", "n_bad", "tuned", "cost", "env"}
+    more = {"synthetic", "preprocess", "augmentation", "n_bad", "tuned", "cost", "env"}
     more |= {"n_groups", "train_size", "predictions", "split_digest", "seal"}
     assert set(documented.split()) | more == set(line)
     assert line["schema"] == SCHEMA
     cost = "audio_s extract_s extract_cpu_s fit_s predict_s cpu_s dim params peak_mb gpu_mb energy_wh seal"
     assert set(line["cost"]) == set(cost.split())
-    assert set(line["scores"]["accuracy"]) == {"value", "low", "high", "folds"}
+    assert set(line["scores"][0]) == {"metric", "level", "value", "low", "high", "folds"}
+    assert line["view"] == {"layer": "last", "pool": "mean+std"}
+    assert line["split"] == {"protocol": "cv:5", "group": "speaker", "leaky": False, "permuted": False}
+    assert line["task"] == {"name": "gender", "kind": "classes"}
 
 
-def test_a_line_of_schema_1_is_read_as_far_as_it_goes(store: Store):
-    store.append(RESULT)
-    line = json.loads(store.results_path.read_text())
-    for name in ("extract_cpu_s", "cpu_s", "gpu_mb", "energy_wh"):
-        del line["cost"][name]
-    store.results_path.write_text(json.dumps({**line, "schema": 1}) + "\n")
-    cost = dataclasses.replace(RESULT.cost, extract_cpu_s=None, cpu_s=None, gpu_mb=None, energy_wh=None)
-    assert store.results() == {"k1": dataclasses.replace(RESULT, cost=cost)}
-
-
-def test_of_equal_keys_the_last_line_counts(store: Store):
+def test_the_last_line_of_a_key_counts(store: Store):
     store.append(dataclasses.replace(RESULT, status=Status.FAILED, reason="x"))
     store.append(RESULT)
     assert store.results() == {"k1": RESULT}
@@ -114,13 +108,13 @@ def test_a_torn_last_line_is_left_out_and_cut_off(store: Store):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("hello", "results.jsonl:2: is no result .*; remove the line"),
-        ("{}", "results.jsonl:2: is no result .'schema'.; remove the line"),
-        ('{"schema": 1}', "results.jsonl:2: is no result"),
-        (
-            json.dumps({"schema": SCHEMA + 1}),
-            f"results.jsonl:2: has schema {SCHEMA + 1}; this version reads up to {SCHEMA}",
-        ),
+        ("hello", "results.jsonl:2: .*remove the line"),
+        ("null", "results.jsonl:2: .*remove the line"),
+        ("3", "results.jsonl:2: .*remove the line"),
+        ("{}", "results.jsonl:2: .*'schema'.*remove the line"),
+        ('{"schema": "4"}', "results.jsonl:2: .*remove the line"),
+        ('{"schema": 1}', "results.jsonl:2: .*remove the line"),
+        (json.dumps({"schema": SCHEMA + 1}), f"results.jsonl:2: schema {SCHEMA + 1}, newer than {SCHEMA}"),
     ],
 )
 def test_a_damaged_or_newer_line_is_named(store: Store, line: str, message: str):
@@ -157,9 +151,22 @@ def test_a_folder_without_a_run_says_what_is_expected(tmp_path: Path):
 
 
 def test_run_json_is_replaced(store: Store):
-    store.write_run({"finished": False, "request": {}})
-    store.write_run({"finished": True, "request": {}})
-    assert store.run() == {"finished": True, "request": {}}
+    record = RunRecord(
+        command="bench run",
+        request=Request(datasets=("a.csv",), seeds=(0, 1), jobs=4),
+        folder="/somewhere",
+        finished=False,
+        env={"bench": "1", "cores": 2},
+        counters=Counters(cells_planned=3),
+        datasets={},
+        tables=(),
+        identities={"mfcc": {"params": {"n_mfcc": 13}}},
+        cells=("k1",),
+    )
+    store.write_run(record)
+    store.write_run(dataclasses.replace(record, finished=True))
+    request = dataclasses.replace(record.request, jobs=1)
+    assert store.run() == dataclasses.replace(record, finished=True, request=request)
 
 
 def test_bad_clips_are_listed_per_dataset_until_they_are_good(store: Store):

@@ -10,16 +10,16 @@ import importlib
 import importlib.metadata
 import importlib.util
 import re
-import sys
 import sysconfig
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from bench._version import __version__
-from bench.catalog import entrypoints
+from bench.catalog import entrypoints, imports
 from bench.catalog.entrypoints import Plugin
 from bench.errors import PluginError, UnavailableError, UsageError, one_line
 from bench.keys import digest
@@ -396,7 +396,8 @@ def build(spec: Spec, seed: int | None = None, device: str = "auto") -> Any:
         raise UnavailableError(f"{spec.kind} '{spec.name}' is not installed; run: {command}")
     module, attribute = _factory(spec)
     try:
-        made = getattr(importlib.import_module(module), attribute)(**spec.params)
+        with nullcontext() if spec.root else imports.libraries_only(packaged_root()):
+            made = getattr(importlib.import_module(module), attribute)(**spec.params)
         if not hasattr(made, "get_params"):
             return made
         wanted = {"random_state": seed, "device": None if device == "auto" else device}
@@ -421,6 +422,6 @@ def _factory(spec: Spec) -> tuple[str, str]:
         raise UsageError(
             f"{spec.source}: factory '{spec.factory}' of '{spec.name}'; expected 'module:attribute'"
         )
-    if spec.root and spec.root not in sys.path:
-        sys.path.append(spec.root)  # last, so that a user's file cannot stand in for an installed module
+    if spec.root:
+        imports.allow(spec.root)
     return module, attribute

@@ -29,6 +29,4 @@ class Group(click.Group):
         except OSError as error:
             raise Failure(f"{error.filename or 'bench'}: {error.strerror}", 2) from error
         except KeyboardInterrupt as error:
-            raise Failure(
-                "stopped; results are saved; run the same command to continue", 1
-            ) from error
+            raise Failure("stopped; results are saved; run the same command to continue", 1) from error

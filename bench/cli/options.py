@@ -12,6 +12,7 @@ import click
 
 from bench.errors import UsageError
 from bench.request import Option, suite_keys
+from bench.validation import convert
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -118,8 +119,6 @@ def _written(entry: Any, option: Option, where: str) -> Any:
     UsageError
         If its type is not the option's.
     """
-    from bench.validation import convert
-
     forms: Mapping[str, Any] = {
         "list": list[str] | str,
         "seeds": list[int] | int,

@@ -17,9 +17,7 @@ from bench.request import options as declared
 
 @click.command("rerun")
 @click.argument("run_json", type=Path)
-@click.option(
-    "--out", type=Path, help="Folder of the new results.  [default: NAME-rerun]"
-)
+@click.option("--out", type=Path, help="Folder of the new results.  [default: NAME-rerun]")
 @options.declared(declared(Request)[name] for name in ("jobs", "executor", "cell_timeout"))
 @click.option("--plain", is_flag=True, help="Write lines instead of bars.")
 def command(run_json: Path, out: Path | None, plain: bool, **execution: Any) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn import config_context
 from sklearn.metrics import silhouette_samples
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
@@ -18,8 +17,7 @@ from bench import splits
 from bench.errors import PluginError
 from bench.learn import aggregation
 from bench.learn.pipeline import Recipe, Shared, taken
-from bench.metrics import CLUSTERINGS, METRICS, Predicted
-from bench.types import SCORE_PREFIX, VOTES_PREFIX, Head, Labels, Samples, Score, Split
+from bench.types import SCORE_PREFIX, Head, Labels, Samples, Split
 
 SCORED_AT_ONCE = 2**26
 """Comparisons of two classes, in all rows."""
@@ -231,75 +229,3 @@ def _class_scores(head: Any, X: Samples, classes: Labels) -> pd.DataFrame:
         values = np.column_stack([-values, values])
     known = pd.DataFrame(values, columns=[str(c) for c in head.classes_])
     return known.reindex(columns=[str(c) for c in classes]).add_prefix(SCORE_PREFIX)
-
-
-def score(predictions: pd.DataFrame, metrics: Sequence[str]) -> Mapping[str, Score]:
-    """Return each metric over all tested clips, and over those of each fold.
-
-    A metric of scores or probabilities is left out where the head gives none.
-
-    Parameters
-    ----------
-    predictions : pd.DataFrame
-        With the columns `fold`, `y_true` and `y_pred`, and perhaps ``score_CLASS``.
-    """
-    predicted = Predicted.of(predictions)
-    fold = predictions["fold"].to_numpy(dtype=str)
-    parts = [predicted.take(fold == name) for name in np.unique(fold)]
-    known = [METRICS[name] for name in metrics if METRICS[name].needs in predicted.given]
-    with config_context(assume_finite=True, skip_parameter_validation=True):  # most of a small score's time
-        return {
-            metric.name: Score(metric.score(predicted), folds=tuple(metric.score(part) for part in parts))
-            for metric in known
-        }
-
-
-def levels(predictions: pd.DataFrame, parent: Labels | None) -> Mapping[str, pd.DataFrame]:
-    """Return the predictions at every level besides that of the dataset's clips.
-
-    ``frame`` and ``mean`` are there for a head that sees frames, whose own predictions are by their vote;
-    ``clip vote`` and ``clip mean`` for segments: the same of the clips that they are of. Means are there if
-    the head gives scores per class. Where segments of one clip differ in their label, as under a mixture's
-    noise, the clip has none, and no prediction.
-
-    Parameters
-    ----------
-    predictions : pd.DataFrame
-        As in `Evaluation`, with the column `group`.
-    parent : Labels | None
-        The clip that each row is a segment of.
-    """
-    scored = any(str(name).startswith(SCORE_PREFIX) for name in predictions.columns)
-    tables = {}
-    if any(str(name).startswith(VOTES_PREFIX) for name in predictions.columns):
-        tables["frame"] = aggregation.frames(predictions)
-        if scored:
-            tables["mean"] = aggregation.by_mean(predictions, np.arange(len(predictions)).astype(str))
-    if parent is not None and predictions.groupby(parent)["y_true"].nunique().max() == 1:
-        tables["clip vote"] = aggregation.by_vote(predictions, parent)
-        if scored:
-            tables["clip mean"] = aggregation.by_mean(predictions, parent)
-    return tables
-
-
-def clustering(predictions: pd.DataFrame) -> Mapping[str, Score]:
-    """Return the scores of clusters, for a head that clusters: means over the folds by their clips.
-
-    They are those of `metrics.CLUSTERINGS` and the silhouette, in [-1, 1], higher is better. Clusters of two
-    folds have nothing to do with each other.
-
-    Parameters
-    ----------
-    predictions : pd.DataFrame
-        As in `Evaluation`.
-    """
-    if "cluster" not in predictions.columns:
-        return {}
-    groups = predictions.groupby("fold")
-    weights = groups.size().to_numpy()
-    found = {}
-    for name, measure in CLUSTERINGS.items():
-        folds = [float(measure(part["y_true"].to_numpy(), part["cluster"].to_numpy())) for _, part in groups]
-        found[name] = Score(float(np.average(folds, weights=weights)), folds=tuple(folds))
-    widths = tuple(groups["silhouette"].mean().tolist())
-    return {**found, "silhouette": Score(float(np.average(widths, weights=weights)), folds=widths)}

@@ -11,9 +11,9 @@ import pandas as pd
 from bench import stats
 from bench.errors import UsageError, shortlist
 from bench.keys import digest
+from bench.learn.scoring import score
 from bench.metrics import METRICS, Floats, Predicted
 from bench.report.rows import Row, Table
-from bench.report.scoring import with_metrics
 from bench.store import DatasetRecord, RunRecord, Store, TableProtocol
 from bench.types import BASELINE, UNPOOLED, Result, Score, Status, System, TaskId, View
 
@@ -120,7 +120,7 @@ def _refuse_ambiguous_names(stores: Sequence[Store]) -> None:
 def _table(pool: _Pool, metrics: Sequence[str], variant: str) -> Table:
     """Return the table of a pool: the largest training share apart from the smaller ones."""
     computed = [
-        _scored(pool, result, metrics) for result in pool.results.values() if result.status == Status.OK
+        _with_metrics(pool, result, metrics) for result in pool.results.values() if result.status == Status.OK
     ]
     largest = max((result.train_size for result in computed), default=1.0)
     return Table(
@@ -136,9 +136,14 @@ def _table(pool: _Pool, metrics: Sequence[str], variant: str) -> Table:
     )
 
 
-def _scored(pool: _Pool, result: Result, metrics: Sequence[str]) -> Result:
+def _with_metrics(pool: _Pool, result: Result, metrics: Sequence[str]) -> Result:
+    """Return a result with scores by further metrics, as far as its predictions have what they need."""
     missing = [metric for metric in metrics if result.score(metric) is None]
-    return with_metrics(result, pool.predictions(result), missing) if missing else result
+    if not missing:
+        return result
+    predictions = pool.predictions(result)
+    further = stats.bounded(predictions, score(predictions, missing))
+    return replace(result, scores=(*result.scores, *further))
 
 
 def _ranked(pool: _Pool, results: Sequence[Result]) -> tuple[Row, ...]:
@@ -198,7 +203,7 @@ def _without_equal_baselines(groups: Iterable[Seeds]) -> list[Seeds]:
 
 def _values(seeds: Seeds, metric: str) -> list[float]:
     """Return the value of a metric for every seed."""
-    return [score.value for result in seeds if (score := result.score(metric)) is not None]
+    return [value.value for result in seeds if (value := result.score(metric)) is not None]
 
 
 def _mean(seeds: Seeds, metric: str) -> float:
@@ -207,7 +212,7 @@ def _mean(seeds: Seeds, metric: str) -> float:
 
 def _over_seeds(seeds: Seeds, first: Score) -> Score:
     """Return the means over the seeds of a score's value, bounds and folds."""
-    scores = [score for result in seeds if (score := result.score(first.metric, first.level)) is not None]
+    scores = [value for result in seeds if (value := result.score(first.metric, first.level)) is not None]
     lows = [score.low for score in scores if score.low is not None]
     highs = [score.high for score in scores if score.high is not None]
     return replace(

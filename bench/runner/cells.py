@@ -1,4 +1,4 @@
-"""Work on a cell: embeddings from the cache, evaluated where the cell is sent."""
+"""One cell: embeddings from the cache -> predictions and scores, in the process that the cell is sent to."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ from bench.types import Cell, Cost, Embeddings, Frames, Layer, Result, Samples, 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Work:
-    """A cell with all that its evaluation needs.
+    """A cell with everything that its evaluation needs.
 
     Parameters
     ----------
     run : str
-        What is the same of the units of one run.
+        A token that the units of one run share.
     cache : str
-        The root of the cache.
+        Root of the cache.
     digest : str
-        What the cache keeps the extractor's embeddings under.
+        Digest that the cache keeps the extractor's embeddings under.
     clips : np.ndarray, shape=(n_clips,)
-        The names of the dataset's clips.
+        Names of the dataset's clips.
     contents, copies
-        As in `Source`.
+        See `Source`.
     device : str
-        Where heads that are networks run.
+        Device of heads that are networks.
     models : Path | None
-        The folder for the fitted models; None if they are not kept.
+        Folder for the fitted models; None if they are not saved.
     """
 
     run: str
@@ -67,23 +67,23 @@ class Work:
 
 
 def evaluate_cell(work: Work) -> tuple[Result, pd.DataFrame | None]:
-    """Return a cell's result, and its predictions if it did not fail.
+    """Return a cell's result, and its predictions unless it failed.
 
-    One thread computes what several would add up in another order, so that results are the same wherever
-    they are computed. Whoever draws from the generators that numpy, torch or Python share draws by the key;
-    but on Dask, whose own threads draw from Python's.
+    A single thread computes, since several threads would add up in another order: results are the same on
+    every executor. The random generators that numpy, torch and Python share are seeded by the cell's key; on
+    Dask, whose threads draw from Python's generator, that one is not reproducible.
     """
     cell = work.cell
     try:
         with Meter() as meter, _reproducibly(work):
-            gathered = _gathered(work)
+            extraction = _extraction(work)
             meter.read()
-            evaluation = _evaluated(work, gathered)
+            evaluation = _evaluation(work, extraction)
             usage = meter.read()
-        result, predictions = _outcome(work, gathered, evaluation, usage)
+        result, predictions = _outcome(work, extraction, evaluation, usage)
     except UnavailableError as error:
         return unfinished(cell, Status.SKIPPED, str(error)), None
-    except (Exception, SystemExit) as error:  # whatever a head raises is its own cell's failure
+    except (Exception, SystemExit) as error:  # whatever a head raises is the failure of its own cell
         return unfinished(cell, Status.FAILED, describe(error)), None
     return (_with_models(work.models, result, evaluation.models) if work.models else result), predictions
 
@@ -130,37 +130,37 @@ def _reproducibly(work: Work) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Gathered:
-    """What one extractor made of one dataset.
+class _Extraction:
+    """Embeddings of one dataset by one extractor.
 
     Parameters
     ----------
-    good : np.ndarray, shape=(n_clips,), dtype=bool
-        Which of the dataset's clips could be decoded; `parts` holds these alone.
-    parts : Sequence[Sequence[Embedded]]
-        The clips themselves, and their augmented copies.
+    decodable : np.ndarray, shape=(n_clips,), dtype=bool
+        Clips of the dataset that can be decoded; `passes` holds these alone.
+    passes : Sequence[Sequence[Embedded]]
+        Embeddings of the clips, then of each set of augmented copies.
     usage : Usage
-        What embedding the clips themselves took.
-    shared : dict[object, Shared]
-        What reducers made of them, for heads that see the same.
-    seen : dict[object, Sequence[Samples]]
-        Of the view and unit of the last cell: what its head saw of `parts`.
+        Cost of embedding the clips.
+    reducers : dict[object, Shared]
+        Fitted reducers for heads that see the same samples.
+    samples : dict[object, Sequence[Samples]]
+        What the head of the last cell sees of `passes`, by its view and unit.
     """
 
-    good: npt.NDArray[np.bool_]
-    parts: Sequence[Sequence[Embedded]]
+    decodable: npt.NDArray[np.bool_]
+    passes: Sequence[Sequence[Embedded]]
     audio_s: float
     usage: Usage
-    shared: dict[object, Shared] = field(default_factory=dict)
-    seen: dict[object, Sequence[Samples]] = field(default_factory=dict)
+    reducers: dict[object, Shared] = field(default_factory=dict)
+    samples: dict[object, Sequence[Samples]] = field(default_factory=dict)
 
 
-_last: dict[object, _Gathered] = {}
-"""What this process gathered last: the cells of an extractor come one after the other."""
+_last: dict[object, _Extraction] = {}
+"""The last extraction of this process: the cells of an extractor follow each other."""
 
 
-def _gathered(work: Work) -> _Gathered:
-    """Return the embeddings in the dataset's order."""
+def _extraction(work: Work) -> _Extraction:
+    """Return the embeddings in the order of the dataset."""
     framed = layers(work.cell)
     key = (work.run, work.cell.dataset, work.digest, frozenset(framed))
     if key not in _last:
@@ -169,25 +169,31 @@ def _gathered(work: Work) -> _Gathered:
     return _last[key]
 
 
-def _read(work: Work, framed: set[Layer]) -> _Gathered:
-    """Return the embeddings that the cache has."""
+def _read(work: Work, framed: set[Layer]) -> _Extraction:
+    """Return the embeddings in the cache."""
     passes = [work.contents, *work.copies]
-    wanted = {content for contents in passes for content in contents if content}
-    found = embedded(Cache(work.cache), work.digest, wanted, framed)
-    good = np.array([all(content in found for content in of_clip) for of_clip in zip(*passes, strict=True)])
-    parts = [
-        [found[content] for content, known in zip(contents, good, strict=True) if known]
-        for contents in passes
+    contents = {content for one_pass in passes for content in one_pass if content}
+    by_content = embedded(Cache(work.cache), work.digest, contents, framed)
+    decodable = np.array(
+        [all(content in by_content for content in clip) for clip in zip(*passes, strict=True)]
+    )
+    embeddings = [
+        [by_content[content] for content, is_there in zip(one_pass, decodable, strict=True) if is_there]
+        for one_pass in passes
     ]
-    usage = Usage.total([row.usage for row in parts[0]])
-    return _Gathered(good, parts, sum(row.audio_s for row in parts[0]), usage)
+    return _Extraction(
+        decodable=decodable,
+        passes=embeddings,
+        audio_s=sum(row.audio_s for row in embeddings[0]),
+        usage=Usage.total([row.usage for row in embeddings[0]]),
+    )
 
 
-def _evaluated(work: Work, gathered: _Gathered) -> Evaluation:
-    """Return what a cell's head predicts."""
+def _evaluation(work: Work, extraction: _Extraction) -> Evaluation:
+    """Return the predictions of a cell's head."""
     cell, problem = work.cell, work.problem
-    X, *copies = _samples(cell, gathered)
-    y, split = problem.y[gathered.good], problem.split.take(gathered.good)
+    X, *copies = _samples(cell, extraction)
+    y, split = problem.y[extraction.decodable], problem.split.take(extraction.decodable)
     recipe = Recipe(
         head=partial(catalog.build, cell.head, cell.seed, work.device),
         unit=cell.head.unit,
@@ -196,35 +202,22 @@ def _evaluated(work: Work, gathered: _Gathered) -> Evaluation:
         grid=cell.head.grid,
         train_size=cell.train_size,
     )
-    seen = (cell.task.name, cell.view, cell.head.unit, cell.seed, cell.train_size)
-    shared = gathered.shared.setdefault(seen, Shared())
+    key = (cell.task.name, cell.view, cell.head.unit, cell.seed, cell.train_size)
+    shared = extraction.reducers.setdefault(key, Shared())
     return evaluate(X, y, split, recipe, time.perf_counter, copies, shared)
 
 
 def _outcome(
-    work: Work, gathered: _Gathered, evaluation: Evaluation, usage: Usage
+    work: Work, extraction: _Extraction, evaluation: Evaluation, usage: Usage
 ) -> tuple[Result, pd.DataFrame]:
     """Return a cell's result and its predictions."""
     cell, problem = work.cell, work.problem
     predictions = evaluation.predictions.rename(columns={"row": "clip"})
     rows = predictions["clip"].to_numpy()
-    parent = None if problem.parent is None else problem.parent[gathered.good][rows]
-    predictions["clip"] = work.clips[gathered.good][rows]
-    predictions.insert(2, "group", problem.split.groups[problem.split.group][gathered.good][rows])
-    both = Usage.total([gathered.usage, usage])
-    cost = Cost(
-        audio_s=round(gathered.audio_s, 3),
-        extract_s=round(gathered.usage.seconds, 4),
-        extract_cpu_s=round(gathered.usage.cpu_s, 4),
-        fit_s=round(evaluation.fit_s, 4),
-        predict_s=round(evaluation.predict_s, 4),
-        cpu_s=round(usage.cpu_s, 4),
-        dim=_samples(cell, gathered)[0][0].shape[-1],
-        params=gathered.parts[0][0].params,
-        peak_mb=both.peak_mb,
-        gpu_mb=both.gpu_mb,
-        energy_wh=both.energy_wh,
-    )
+    parent = None if problem.parent is None else problem.parent[extraction.decodable][rows]
+    predictions["clip"] = work.clips[extraction.decodable][rows]
+    group = problem.split.groups[problem.split.group]
+    predictions.insert(2, "group", group[extraction.decodable][rows])
     result = replace(
         unfinished(cell, Status.OK),
         scores=scores(predictions, cell.task.metrics, parent),
@@ -232,8 +225,8 @@ def _outcome(
         n_test=len(predictions),
         n_classes=predictions["y_true"].nunique(),
         n_groups=predictions["group"].nunique(),
-        n_bad=int((~gathered.good).sum()),
-        cost=cost,
+        n_bad=int((~extraction.decodable).sum()),
+        cost=_cost(cell, extraction, evaluation, usage),
         env=versions(["scikit-learn", *cell.extractor.requires, *cell.head.requires]),
         tuned=tuple(evaluation.chosen),
         split_digest=problem.fingerprint,
@@ -241,28 +234,46 @@ def _outcome(
     return result, predictions
 
 
-def _samples(cell: Cell, gathered: _Gathered) -> Sequence[Samples]:
-    """Return what the cell's head sees of the clips and of each of their copies."""
-    view = (cell.view, cell.head.unit)
-    if view not in gathered.seen:
-        gathered.seen.clear()  # the cells of a view come one after the other too
-        gathered.seen[view] = [_seen(cell, part) for part in gathered.parts]
-    return gathered.seen[view]
+def _cost(cell: Cell, extraction: _Extraction, evaluation: Evaluation, usage: Usage) -> Cost:
+    both = Usage.total([extraction.usage, usage])
+    return Cost(
+        audio_s=round(extraction.audio_s, 3),
+        extract_s=round(extraction.usage.seconds, 4),
+        extract_cpu_s=round(extraction.usage.cpu_s, 4),
+        fit_s=round(evaluation.fit_s, 4),
+        predict_s=round(evaluation.predict_s, 4),
+        cpu_s=round(usage.cpu_s, 4),
+        dim=_samples(cell, extraction)[0][0].shape[-1],
+        params=extraction.passes[0][0].params,
+        peak_mb=both.peak_mb,
+        gpu_mb=both.gpu_mb,
+        energy_wh=both.energy_wh,
+    )
 
 
-def _seen(cell: Cell, rows: Sequence[Embedded]) -> Embeddings | Sequence[Frames]:
-    """Return what the cell's head sees of clips."""
+def _samples(cell: Cell, extraction: _Extraction) -> Sequence[Samples]:
+    """Return what the cell's head sees of the clips and of each set of copies."""
+    key = (cell.view, cell.head.unit)
+    if key not in extraction.samples:
+        extraction.samples.clear()  # the cells of a view follow each other too
+        extraction.samples[key] = [_samples_of(cell, rows) for rows in extraction.passes]
+    return extraction.samples[key]
+
+
+def _samples_of(cell: Cell, rows: Sequence[Embedded]) -> Embeddings | Sequence[Frames]:
+    """Return what the cell's head sees of some clips."""
     if cell.head.unit in FRAMED:
         return [row.frames[cell.view.layer] for row in rows]
+    statistics = [row.statistics for row in rows]
     if cell.head.unit == "layers":
-        return pooling.every_layer([row.statistics for row in rows], cell.view)
-    return pooling.select([row.statistics for row in rows], cell.view)
+        return pooling.every_layer(statistics, cell.view)
+    return pooling.select(statistics, cell.view)
 
 
-def _with_models(folder: Path, result: Result, fitted: Mapping[str, Pipeline]) -> Result:
-    """Keep what was fitted, and return the result, with the reason if that could not be kept."""
+def _with_models(folder: Path, result: Result, models: Mapping[str, Pipeline]) -> Result:
+    """Save the fitted models, and return the result, with the reason if they cannot be saved."""
     try:
-        bundle.save(folder, result, fitted)
+        bundle.save(folder, result, models)
     except PluginError as error:
         return replace(result, reason=str(error))
     return result

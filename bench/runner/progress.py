@@ -9,12 +9,14 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from bench import display
 from bench.runner.trackers import Trackers
 from bench.types import Result, Status
 
@@ -89,7 +91,7 @@ class Bars(Watcher):
         self._move("cells", done, total, f"{failed}{self._left}")
         if result.reason and result.reason not in self._told:
             self._told.add(result.reason)
-            self.say(f"{result.status}: {_name(result)}: {result.reason}")
+            self.say(f"{result.status}: {display.cell(result)}: {result.reason}")
 
     def expected(self, seconds: float | None) -> None:
         """Keep what is shown beside the bar of the cells."""
@@ -123,9 +125,9 @@ class Lines(Watcher):
 
     def show(self, result: Result, done: int, total: int) -> None:
         """Say what became of a cell."""
-        main = next(iter(result.scores.items()), None)
-        told = f"{main[0]} {main[1].value:.3f}" if main else result.reason
-        self.say(f"[{done}/{total}] {result.status}: {_name(result)}: {told}{self._left}")
+        main = next(iter(result.scores), None)
+        told = f"{display.metric(main)} {main.value:.3f}" if main else result.reason
+        self.say(f"[{done}/{total}] {result.status}: {display.cell(result)}: {told}{self._left}")
 
     def expected(self, seconds: float | None) -> None:
         """Keep what the next line ends with."""
@@ -159,10 +161,22 @@ class Events(Watcher):
 
     def show(self, result: Result, done: int, total: int) -> None:
         """Write what became of a cell."""
-        names = ("key", "dataset", "task", "extractor", "view", "head", "seed", "split", "status", "reason")
-        told = {name: getattr(result, name) for name in names}
-        scores = {name: score.value for name, score in result.scores.items()}
-        self._write("finished", **told, scores=scores, done=done, total=total)
+        names = ("key", "dataset", "extractor", "head", "seed", "status", "reason")
+        fields = {name: getattr(result, name) for name in names}
+        split = asdict(result.split) if result.split else None
+        scores = [
+            {"metric": score.metric, "level": score.level, "value": score.value} for score in result.scores
+        ]
+        self._write(
+            "finished",
+            **fields,
+            task=asdict(result.task),
+            view=asdict(result.view),
+            split=split,
+            scores=scores,
+            done=done,
+            total=total,
+        )
 
     def expected(self, seconds: float | None) -> None:
         """Write how long the rest takes, in s."""
@@ -200,10 +214,6 @@ def duration(seconds: float) -> str:
     if seconds < 60:
         return "less than a minute"
     return f"about {seconds / 60:.0f} min" if seconds < 7200 else f"about {seconds / 3600:.1f} h"
-
-
-def _name(result: Result) -> str:
-    return f"{result.dataset}, {result.task}, {result.extractor}, {result.head}"
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -24,8 +24,8 @@ from bench.runner.estimate import outlook
 from bench.runner.events import Observer, Speedometer
 from bench.runner.executors import Workers
 from bench.runner.planning import Plan, fold_table, layers
-from bench.runner.provenance import Counters, record
-from bench.store import Store
+from bench.runner.provenance import record
+from bench.store import Counters, Store
 from bench.types import Cell, Result, Status
 
 
@@ -116,7 +116,7 @@ class _Execution:
             with executors.opened(*asked, self.cache.root) as workers:
                 self._work(workers, groups.values())
         self.counters.seconds = round(time.perf_counter() - start, 3)
-        self.store.write_run({**started, "finished": True, "counters": asdict(self.counters)})
+        self.store.write_run(replace(started, finished=True))
         return self.counters
 
     def _work(self, workers: Workers, groups: Iterable[Sequence[Cell]]) -> None:

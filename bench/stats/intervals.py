@@ -4,7 +4,7 @@ Conventions: clips of one group, such as a speaker's, are alike, so groups are d
 and number of draws are `LEVEL` and `N_DRAWS`; the same seed draws the same groups for every row of a table.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -72,22 +72,20 @@ def bounds(metric: Metric, p: Predicted, group: Labels) -> tuple[float, float] |
     return _quantiles(sample, n_groups)
 
 
-def bounded(table: pd.DataFrame, scores: Mapping[str, Score]) -> Mapping[str, Score]:
-    """Return scores of a table of predictions with their intervals, where they have one.
+def bounded(table: pd.DataFrame, scores: Sequence[Score]) -> list[Score]:
+    """Return scores of a table of predictions with their intervals; a score without one stays as it is.
 
     Parameters
     ----------
     table : pd.DataFrame
         With the columns `group`, `y_true` and `y_pred`, and perhaps ``score_CLASS``.
-    scores : Mapping[str, Score]
-        By the names of metrics.
     """
     predicted, group = Predicted.of(table), table["group"].to_numpy(str)
-    found = {name: bounds(METRICS[name], predicted, group) for name in scores}
-    return {
-        name: replace(score, low=pair[0], high=pair[1]) if (pair := found[name]) else score
-        for name, score in scores.items()
-    }
+    bounded_scores = []
+    for score in scores:
+        interval = bounds(METRICS[score.metric], predicted, group)
+        bounded_scores.append(replace(score, low=interval[0], high=interval[1]) if interval else score)
+    return bounded_scores
 
 
 def _quantiles(sample: Floats, n_groups: int) -> tuple[float, float]:

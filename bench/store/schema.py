@@ -53,8 +53,10 @@ def unseal(line: str) -> dict[str, Any]:
         If the line is no JSON object.
     """
     fields = json.loads(line)
-    if not isinstance(fields, dict) or not isinstance(fields.get("cost", {}), dict):
-        raise ValueError("not a JSON object")
+    if not isinstance(fields, dict):
+        raise ValueError("no JSON object")
+    if not isinstance(fields.get("cost", {}), dict):
+        raise ValueError("cost is no JSON object")
     fields.pop("seal", None)
     fields.get("cost", {}).pop("seal", None)
     return fields
@@ -74,7 +76,7 @@ def result(line: str, source: str) -> Result:
         if schema > SCHEMA:
             raise UsageError(f"{source}: schema {schema}, newer than {SCHEMA}; upgrade this package")
         fields = {**(fields if schema == SCHEMA else _migrated(fields)), "schema": SCHEMA}
-        return msgspec.convert(fields, Result, strict=False)
+        return msgspec.convert(fields, Result)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{source}: not a result ({error}); remove the line") from error
 
@@ -171,7 +173,7 @@ def run_record(fields: Any, source: str) -> RunRecord:
             raise UsageError(f"{source}: schema {schema}, newer than {RUN_SCHEMA}; upgrade this package")
         if schema < RUN_SCHEMA:
             fields = {**fields, "schema": RUN_SCHEMA, "tables": [_table(table) for table in fields["tables"]]}
-        return msgspec.convert(fields, RunRecord, strict=False)
+        return msgspec.convert(fields, RunRecord)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{source}: no run record ({error}); run the same command again") from error
 

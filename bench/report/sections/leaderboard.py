@@ -57,7 +57,7 @@ def notes(table: Table) -> tuple[Text, ...]:
     texts += [text(f"Preprocessing of {name}: {display.steps(steps)}.") for name, steps in systems if steps]
     n_bad = max((row.first.n_bad for row in table.rows), default=0)
     if n_bad:
-        texts.append(text(f"{n_bad} clips could not be decoded and are left out; bad_clips.csv lists them."))
+        texts.append(text(f"{n_bad} clips cannot be decoded and are left out; bad_clips.csv lists them."))
     return (*texts, *map(text, source.notes))
 
 
@@ -67,7 +67,7 @@ def _split(protocol: TableProtocol) -> list[Text]:
     folds = f"{protocol.n_folds} tested fold{'s' if protocol.n_folds > 1 else ''}"
     texts = [text(f"Split: {split} ({protocol.n_groups} groups), {folds}, {protocol.n_classes} classes.")]
     if protocol.apart:
-        texts.append(text(f"No two folds share a value of: {', '.join(protocol.apart)}."))
+        texts.append(text(f"Kept apart in every fold: {', '.join(protocol.apart)}."))
     if protocol.split.leaky:
         warning = ": for demonstration only; these numbers are higher than honest ones."
         texts.append(text(strong("Leaky split"), warning))
@@ -75,7 +75,7 @@ def _split(protocol: TableProtocol) -> list[Text]:
         texts.append(text(f"No stricter split was possible: {protocol.note}."))
     if protocol.augmentation:
         copies = display.augmentation(protocol.augmentation)
-        texts.append(text(f"Changed copies of the training clips, which are never tested: {copies}."))
+        texts.append(text(f"Changed copies of the training clips, never tested: {copies}."))
     return texts
 
 

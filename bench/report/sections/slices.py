@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from bench.metrics import METRICS
+from bench import stats
+from bench.metrics import METRICS, Predicted
 from bench.report import words
 from bench.report.document import EMPTY, Block, Cell, Grid, Picture, Section, cell, strong, text
 from bench.report.figures import Axis, Lines
 from bench.report.rows import Table
-from bench.report.scoring import score
 from bench.types import Score, System
 
 UNSAFE = re.compile(r"[^\w.-]")
@@ -44,10 +44,10 @@ def slices(table: Table, column: str) -> list[Slice]:
     for row in table.rows:
         predictions = table.predictions(row.first)
         for label, clips in predictions.groupby(labels.loc[predictions["clip"]].to_numpy()):
-            value = str(label)
-            part = parts.setdefault(value, Slice(value, len(clips), clips["group"].nunique()))
-            if (total := score(clips, table.metric)) is not None:
-                part.scores[row.system] = total
+            name = str(label)
+            part = parts.setdefault(name, Slice(name, len(clips), clips["group"].nunique()))
+            value = METRICS[table.metric].score(Predicted.of(clips))
+            [part.scores[row.system]] = stats.bounded(clips, [Score(table.metric, value)])
     return sorted(parts.values(), key=lambda part: (math.isnan(part.number), _finite(part), part.value))
 
 

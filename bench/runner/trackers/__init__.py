@@ -1,10 +1,12 @@
 """Where results are sent besides the folder of the run: MLflow, TensorBoard, Weights & Biases."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol
 
+from bench import display
 from bench.errors import UsageError, one_line
 from bench.types import Result, Status
 
@@ -61,28 +63,24 @@ def opened(names: Sequence[str]) -> Trackers:
     return Trackers(trackers)
 
 
-def title(result: Result) -> str:
-    """Return what a cell is called."""
-    return f"{result.dataset} {result.task} {result.extractor} {result.head}"
-
-
 def params(result: Result) -> dict[str, Any]:
-    """Return what a cell is."""
-    names = ("dataset", "task", "extractor", "view", "head", "seed", "split", "train_size", "key")
-    return {name: getattr(result, name) for name in names}
+    """Return the fields that identify a cell, in one level."""
+    facts: dict[str, Any] = {"dataset": result.dataset, "task": result.task.name}
+    facts |= {"extractor": result.extractor, "layer": result.view.layer, "pool": result.view.pool}
+    facts |= {"head": result.head, "seed": result.seed, "train_size": result.train_size, "key": result.key}
+    if result.split:
+        facts |= {"split": result.split.protocol, "group": result.split.group}
+    return facts
 
 
 def values(result: Result) -> dict[str, float]:
     """Return a cell's scores with the bounds of their intervals, and its costs; none unless it is ok."""
     if result.status != Status.OK:
         return {}
-    found: dict[str, float] = {}
-    for name, score in result.scores.items():
+    numbers: dict[str, float] = {}
+    for score in result.scores:
         bounds = {"": score.value, "_low": score.low, "_high": score.high}
-        found |= {f"{name}{end}": value for end, value in bounds.items() if value is not None}
-    cost = result.cost
-    for name in cost.__dataclass_fields__:
-        value = getattr(cost, name)
-        if value is not None:
-            found[f"cost_{name}"] = float(value)
-    return found
+        name = display.metric(score)
+        numbers |= {f"{name}{end}": value for end, value in bounds.items() if value is not None}
+    costs = {field.name: getattr(result.cost, field.name) for field in fields(result.cost)}
+    return numbers | {f"cost_{name}": float(value) for name, value in costs.items() if value is not None}

@@ -4,7 +4,8 @@ import re
 
 from mlflow import MlflowClient
 
-from bench.runner.trackers import params, title, values
+from bench import display
+from bench.runner.trackers import params, values
 from bench.types import Result, Status
 
 EXPERIMENT = "audio-embedding-bench"
@@ -29,7 +30,7 @@ class Tracker:
 
     def finished(self, result: Result) -> None:
         """Send a result."""
-        run = self._client.create_run(self._experiment, run_name=title(result)).info.run_id
+        run = self._client.create_run(self._experiment, run_name=display.cell(result)).info.run_id
         for key, value in params(result).items():
             self._client.log_param(run, key, value)
         if result.reason:

@@ -1,6 +1,7 @@
 """A run of Weights & Biases per cell."""
 
-from bench.runner.trackers import params, title, values
+from bench import display
+from bench.runner.trackers import params, values
 from bench.types import Result
 
 DEFAULT = "audio-embedding-bench"
@@ -23,5 +24,5 @@ class Tracker:
 
     def finished(self, result: Result) -> None:
         """Send a result."""
-        with self._init(project=self._project, name=title(result), config=params(result)) as run:
+        with self._init(project=self._project, name=display.cell(result), config=params(result)) as run:
             run.summary.update({"status": str(result.status), "reason": result.reason, **values(result)})

@@ -67,6 +67,9 @@ def run(
     if specs and options.get("jobs", 1) > 1:
         names = shortlist([spec.name for spec in specs.values()])
         raise UsageError(f"jobs: {names}: an object exists in this process only; expected jobs=1")
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
+    }
     request = Request(
         datasets=tuple(_dataset(dataset, out, number) for number, dataset in enumerate(datasets)),
         home=paths.home(),
@@ -74,7 +77,7 @@ def run(
         extractors=tuple(thing if isinstance(thing, str) else specs[id(thing)].name for thing in extractors),
         heads=tuple(thing if isinstance(thing, str) else specs[id(thing)].name for thing in heads),
         command="bench.run(...)",
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in options.items()},
+        **fields,
     )
     store = Store(out)
     compute(request, _with(catalog.load(), list(specs.values())), store, track=track)
@@ -89,9 +92,7 @@ def _with(declared: Registry, specs: Sequence[Spec]) -> Registry:
     }
     for spec in specs:
         if kinds[spec.kind].setdefault(spec.name, spec) is not spec:
-            raise UsageError(
-                f"{spec.source}: name '{spec.name}' is used twice; give one of them another name"
-            )
+            raise UsageError(f"{spec.source}: two are called '{spec.name}'; rename one")
     return replace(declared, extractors=kinds["extractor"], heads=kinds["head"])
 
 
