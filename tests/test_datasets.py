@@ -328,7 +328,7 @@ def test_women_of_the_demo_corpus_have_higher_voices(corpus):
 
 def card(**fields: object) -> Card:
     return Card(
-        **{"name": "mine", "kind": "demo", "version": "1", "about": "", "place": "mine.toml", **fields}
+        **{"name": "mine", "kind": "demo", "version": "1", "about": "", "source": "mine.toml", **fields}
     )
 
 

@@ -367,3 +367,66 @@ def test_labels_within_a_group_are_exchanged_set_by_set():
     sets = pd.DataFrame({"group": group, "y": y, "new": exchanged}).groupby(["group", "y"])["new"]
     assert sets.agg(lambda labels: len(set(labels)) == 1).all()
     assert sorted(sets.first()) == sorted(list("abcd") * 3)
+
+
+LETTERS = {"train": "r", "test": "t", "dev": "d", **{f"group s{i}": "abcdefghijkl"[i] for i in range(12)}}
+
+
+@pytest.fixture
+def table(made, tmp_path: Path):
+    """Return 36 clips of 12 speakers, in crossed sessions and recordings; lists of folds lie beside it."""
+    dataset = made(
+        [
+            {
+                "gender": "mf"[i // 3 % 2],
+                "speaker": f"s{i // 3 * 5 % 12}",
+                "session": f"n{i * 7 % 24 // 2}",
+                "recording": f"r{i * 5 % 18}",
+                "fold": ("train", "train", "test", "validation")[i // 3 % 4],
+            }
+            for i in range(36)
+        ]
+    )
+    by_clip = dataset.table[["clip"]].assign(fold=[str(i // 3 % 3) for i in range(36)])
+    by_clip.to_csv(tmp_path / "clips.csv", index=False)
+    by_speaker = pd.DataFrame({"speaker": [f"s{i}" for i in range(12)], "fold": list("012301230123")})
+    by_speaker.to_csv(tmp_path / "speakers.csv", index=False)
+    return dataset
+
+
+@pytest.mark.parametrize(
+    ("task", "how", "same_audio", "folds"),
+    [
+        (GENDER, "cv:2", False, "111111111000000000000111000111111000"),
+        (GENDER, "cv:2", True, "000000000000111000111111111111000000"),
+        (GENDER, "cv:5", False, "000222444111333000111444000111222333"),
+        (GENDER, "cv:5", True, "000111222444111000333222444333000000"),
+        (GENDER, "loso", False, "aaafffkkkdddiiibbbgggllleeejjjccchhh"),
+        (GENDER, "loso", True, "aaafffkkkdddiiibbbgggllleeejjjcccaaa"),
+        (GENDER, "holdout:0.1", False, "rrrrrrrrrtttrrrrrrrrrrrrtttrrrrrrrrr"),
+        (GENDER, "holdout:0.1", True, "tttrrrrrrrrrrrrrrrrrrrrrrrrrrrtttttt"),
+        (GENDER, "holdout:0.2", False, "tttrrrrrrrrrrrrtttrrrrrrtttrrrrrrrrr"),
+        (GENDER, "holdout:0.2", True, "tttrrrrrrrrrrrrtttrrrrrrrrrrrrtttttt"),
+        (GENDER, "random", False, "012333231044044001213321200424143210"),
+        (GENDER, "random", True, "012333231044044001213321200424143210"),
+        (GENDER, "fixed", False, "rrrrrrtttdddrrrrrrtttdddrrrrrrtttddd"),
+        (GENDER, "fixed", True, "rrrrrrtttdddrrrrrrtttdddrrrrrrtttddd"),
+        (GENDER, "clips.csv", False, "000111222000111222000111222000111222"),
+        (GENDER, "speakers.csv", False, "000111222333000111222333000111222333"),
+        (SPEAKER, "cv:2", False, "101010011010110100101010011010110100"),
+        (SPEAKER, "cv:2", True, "110011110011110011110011110011110011"),
+    ],
+)
+def test_every_protocol_gives_the_folds_of_earlier_releases(
+    table, tmp_path: Path, task: Task, how: str, same_audio: bool, folds: str
+):
+    fingerprints = ["same" if same_audio and i in {1, 34} else "" for i in range(36)]
+    how = str(tmp_path / how) if how.endswith(".csv") else how
+    split = splits.make(table, task, how, fingerprints)
+    assert "".join(LETTERS.get(fold, fold) for fold in split.fold) == folds
+
+
+def test_permuted_labels_are_those_of_earlier_releases(table):
+    split = splits.make(table, GENDER, "cv:5")
+    exchanged = splits.permuted(splits.target(table, GENDER), split)
+    assert "".join(exchanged) == "ffffffffffffmmmmmmmmmmmmmmmffffffmmm"
