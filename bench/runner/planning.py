@@ -119,7 +119,7 @@ def plan(request: Request, declared: Registry) -> Plan:
             rejected += [_reject(dataset, task, point, Status.SKIPPED, reason) for point in matrix]
             continue
         try:
-            split = splits.make(dataset, task, request.split, source.heard)
+            split = splits.make(dataset, task, request.split, source.fingerprints)
         except (SplitError, LabelError) as error:
             if asked and isinstance(error, LabelError):
                 raise
@@ -129,7 +129,7 @@ def plan(request: Request, declared: Registry) -> Plan:
         parent = dataset.table["parent"].to_numpy(str) if "parent" in dataset.labels else None
         y, protocol = splits.target(dataset, task), split.label
         if request.permute_labels:
-            y, protocol = splits.permuted(y, split), f"{protocol}, labels permuted"
+            y, protocol = splits.permute_labels(y, split), f"{protocol}, labels permuted"
         folds = fingerprint(fold_table(source, y, split))
         problem = Problem(task, y, split, parent, protocol, folds)
         problems[dataset.name, task.name] = problem
@@ -162,15 +162,15 @@ def _asked(request: Request, declared: Registry) -> list[Task]:
 
 
 def split_table(dataset: Dataset, task: Task, how: str, column: str) -> pd.DataFrame:
-    """Return the split that a run would use, as `splits.listed` lists it.
+    """Return the split that a run would use, as `splits.listing` lists it.
 
     Raises
     ------
     UsageError
         If the split or the column does not fit the dataset.
     """
-    split = splits.make(dataset, task, how, audio.heard(dataset.clips()))
-    return splits.listed(split, dataset, column)
+    split = splits.make(dataset, task, how, audio.duplicate_fingerprints(dataset.clips()))
+    return splits.listing(split, dataset, column)
 
 
 def _offered(sources: Mapping[str, Source], declared: Registry) -> list[Task]:
