@@ -41,7 +41,7 @@ def check(split: Split, y: Labels) -> None:
         if unseen:
             raise SplitError(
                 f"split '{split.name}' tests classes in fold '{fold}' that it never trains on: "
-                f"{shortlist(unseen)}; move some of their clips to other folds"
+                f"{shortlist(unseen)}"
             )
 
 
