@@ -79,13 +79,13 @@ def test_nothing_is_computed_twice_and_other_parameters_are_another_cell(results
 def test_what_cannot_be_run_is_said(digits: Path, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     asked = {"tasks": ["speaker"], "datasets": [digits], "extractors": [loudness], "heads": ["lda"]}
-    with pytest.raises(UsageError, match="jobs: loudness: .*jobs=1"):
+    with pytest.raises(UsageError, match=r"jobs: loudness: .*jobs=1"):
         bench.run(**asked, jobs=2)
     with pytest.raises(UsageError, match=r"unknown option sed; expected .*, seeds, "):
         bench.run(**asked, sed=(0,))
     with pytest.raises(UsageError, match="expected a name, or a classifier"):
         bench.run(**{**asked, "heads": [object()]})
-    with pytest.raises(UsageError, match="<lambda>: .*put it into a file"):
+    with pytest.raises(UsageError, match=r"<lambda>: .*put it into a file"):
         bench.run(**{**asked, "extractors": [eval("lambda y, rate: y[:1]")]})  # noqa: S307  # has no source
     gain = 2.0
 
@@ -98,9 +98,9 @@ def test_what_cannot_be_run_is_said(digits: Path, tmp_path: Path, monkeypatch):
         bench.run(**{**asked, "extractors": [loudness, loudness]})
     peaks = Peaks()
     peaks.window = np.hanning(9)
-    with pytest.raises(UsageError, match="Peaks: .*put it into a file"):
+    with pytest.raises(UsageError, match=r"Peaks: .*put it into a file"):
         bench.run(**{**asked, "extractors": [peaks]})
-    with pytest.raises(UsageError, match="heads: SVC.*put it into a file"):
+    with pytest.raises(UsageError, match=r"heads: SVC.*put it into a file"):
         bench.run(**{**asked, "heads": [SVC(class_weight={"a": np.float64(1)}, kernel=np.dot)]})
 
 
