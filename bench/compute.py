@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench import paths, report, runner
@@ -41,11 +42,10 @@ def compute(
     UsageError
         If something is unknown or does not fit, or the store or the cache cannot be written.
     """
-    services = trackers.opened(track)
+    services = trackers.connect(track)
     plan = runner.plan(request, declared)
-    watching = progress.observer(plain=plain, log_json=log_json, trackers=services)
     with store.writing():
-        with watching as events, progress.stoppable(events):
+        with progress.watching(plain=plain, log_json=log_json, trackers=services) as events:
             counters = runner.run(plan, request, store, cache(), events)
         return Outcome(counters, report.updated(store))
 
@@ -58,8 +58,8 @@ def export(request: Request, declared: Registry, path: Path, *, plain: bool = Fa
     UsageError, ClipError
         See `embed.export`.
     """
-    with progress.observer(plain=plain) as events, progress.stoppable(events):
-        return runner.export(request, declared, cache(), path, runner.notices(events))
+    with progress.watching(plain=plain) as events:
+        return runner.export(request, declared, cache(), path, partial(runner.EmbeddingProgress, events))
 
 
 def cache() -> Cache:

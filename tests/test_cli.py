@@ -155,12 +155,12 @@ def test_a_dry_run_says_what_is_to_be_done_and_does_nothing(bench, digits, tmp_p
     call = ["run", "--tasks", "speaker", "--datasets", digits, "--extractors", "mfcc-13", "--heads"]
     first = bench(*call, "svm", "--dry-run")
     assert first.stdout.splitlines()[2].split() == ["digits", "mfcc-13", "48", "0.01", "0"]
-    assert "cells: 2 to compute, 0 there, 0 impossible" in first.stdout
+    assert "cells: 2 to compute, 0 cached, 0 not possible" in first.stdout
     assert not (tmp_path / "bench-out").exists()
     bench(*call, "svm")
     second = bench(*call, "svm,knn", "--dry-run")
     assert second.stdout.splitlines()[2].split() == ["digits", "mfcc-13", "48", "0.01", "48"]
-    assert "cells: 1 to compute, 2 there, 0 impossible" in second.stdout
+    assert "cells: 1 to compute, 2 cached, 0 not possible" in second.stdout
 
 
 def test_the_first_interrupt_finishes_what_is_in_hand(bench, digits, tmp_path, monkeypatch):
@@ -242,10 +242,10 @@ def test_without_a_terminal_there_are_no_bars_but_each_reason_once(capsys):
         status=Status.FAILED,
         reason="[bold]why[/bold] " + "long " * 50,
     )
-    with progress.observer() as observer:
-        observer.embedded("demo", "mfcc", 1, 2, 80.0)
-        observer.finished(failed, 1, 2)
-        observer.finished(failed, 2, 2)
+    with progress.rendering() as events:
+        events.embedded("demo", "mfcc", 1, 2, 80.0)
+        events.finished(failed, 1, 2)
+        events.finished(failed, 2, 2)
     assert capsys.readouterr().err.strip() == f"failed: {display.cell(failed)}: {failed.reason.strip()}"
 
 

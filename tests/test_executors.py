@@ -1,4 +1,4 @@
-"""The same run here, in processes and on Dask, beside plugins that hang, die and leave."""
+"""The same run in this process, in processes and on Dask, beside plugins that hang, die and exit."""
 
 import importlib
 import json
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import Future
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +17,17 @@ import pytest
 
 from bench.embed.cache import Cache
 from bench.errors import UsageError
-from bench.runner import executors
+from bench.runner import execution, executors
+from bench.runner.executors import dask
 from bench.store import Store
 
 EXECUTORS = {"processes": ["--jobs", "2"], "dask": ["--jobs", "2", "--executor", "dask"]}
-needs = {"dask": pytest.mark.skipif(not executors.find_spec("distributed"), reason="needs the extra 'dask'")}
+needs = {"dask": pytest.mark.skipif(not find_spec("distributed"), reason="needs the extra 'dask'")}
 everywhere = pytest.mark.parametrize(
     "executor", [pytest.param(name, marks=needs.get(name, ())) for name in EXECUTORS]
 )
 
-HEADS = "svm,lda,gmm,guesses," + ("mlp" if executors.find_spec("skorch") else "logreg")
+HEADS = "svm,lda,gmm,guesses," + ("mlp" if find_spec("skorch") else "logreg")
 
 PLUGINS = '''
 import os, signal, time
@@ -63,7 +65,7 @@ class HeadLeaves(DummyClassifier):
         raise SystemExit("bye")
 
 class Guesses(ClassifierMixin, BaseEstimator):
-    """Draws from the generator that everybody shares."""
+    """Draws from the global generator."""
     def fit(self, X, y):
         self.classes_ = np.unique(y)
         return self
@@ -87,14 +89,14 @@ def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def comparable(out: Path) -> dict[str, dict]:
-    """Return key -> everything of a result but its cost, where every key stands once."""
+    """Return key -> fields of a result without its cost; every key must be unique."""
     lines = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
     assert len({line["key"] for line in lines}) == len(lines)
     return {line["key"]: {name: v for name, v in line.items() if name != "cost"} for line in lines}
 
 
-def outside(folder: Path, *words: object, cache: str = "cache") -> subprocess.CompletedProcess[str]:
-    """Return what came of the command line in a process of its own."""
+def in_own_process(folder: Path, *words: object, cache: str = "cache") -> subprocess.CompletedProcess[str]:
+    """Return the ended process of a command line."""
     command = [sys.executable, "-m", "bench", *map(str, words)]
     environment = {**os.environ, "BENCH_CACHE": str(folder / cache)}
     return subprocess.run(
@@ -107,7 +109,7 @@ def test_the_same_whatever_computes_it(executor, bench, plugins, digits: Path, t
     call = ["run", "--tasks", "speaker,gender", "--split", "cv:2", "--datasets", digits, "--seeds", "0,1"]
     call += ["--extractors", "mfcc-13,spectral,levels", "--heads", HEADS]
     assert bench(*call, "--out", "here").exit_code == 0
-    done = outside(tmp_path, *call, *EXECUTORS[executor], "--out", "there", cache="other")
+    done = in_own_process(tmp_path, *call, *EXECUTORS[executor], "--out", "there", cache="other")
     assert done.returncode == 0, done.stderr
     assert comparable(tmp_path / "here") == comparable(tmp_path / "there")
     assert len(comparable(tmp_path / "here")) == 72
@@ -117,16 +119,17 @@ def test_the_same_whatever_computes_it(executor, bench, plugins, digits: Path, t
 
 
 @everywhere
-def test_what_a_plugin_does_to_its_process_is_its_own_affair(
+def test_a_plugin_that_hangs_or_dies_fails_its_cells_alone(
     executor, bench, plugins, digits: Path, tmp_path: Path
 ):
     call = ["run", "--tasks", "speaker", "--datasets", digits, "--heads", "lda"]
     assert bench(*call, "--extractors", "levels,mfcc-13", "--out", "alone").exit_code == 0
     call = [*call[:-1], "lda,headhangs,headdies,headleaves", "--cell-timeout", "3"]
     call = [*call, "--extractors", "hangs,dies,levels,leaves,mfcc-13", *EXECUTORS[executor]]
-    assert outside(tmp_path, *call, "--out", "all").returncode == 1
+    assert in_own_process(tmp_path, *call, "--out", "all").returncode == 1
     reasons = {
-        (each.extractor, each.head): each.reason for each in Store(tmp_path / "all").results().values()
+        (result.extractor, result.head): result.reason
+        for result in Store(tmp_path / "all").results().values()
     }
     assert reasons["hangs", "lda"] == "extractor 'hangs': it took longer than --cell-timeout allows"
     assert "extractor 'dies': its worker died" in reasons["dies", "lda"]
@@ -135,12 +138,12 @@ def test_what_a_plugin_does_to_its_process_is_its_own_affair(
         assert reasons[extractor, "headhangs"] == "it took longer than --cell-timeout allows"
         assert "its worker died" in reasons[extractor, "headdies"]
         assert reasons[extractor, "headleaves"].startswith("SystemExit: bye (odd_plugins.py")
-    whole, found = comparable(tmp_path / "alone"), comparable(tmp_path / "all")
-    assert {key: found[key] for key in whole} == whole
+    alone, beside = comparable(tmp_path / "alone"), comparable(tmp_path / "all")
+    assert {key: beside[key] for key in alone} == alone
     assert not list((tmp_path / "cache").glob("late-*"))
 
 
-def test_what_two_data_sets_share_is_embedded_once(bench, digits: Path, tmp_path: Path):
+def test_clips_that_two_datasets_share_are_embedded_once(bench, digits: Path, tmp_path: Path):
     (tmp_path / "again.csv").write_text(digits.read_text())
     call = [
         "run",
@@ -171,24 +174,24 @@ def test_a_unit_whose_process_is_killed_once_is_done_by_another(tmp_path: Path, 
     (tmp_path / "unit_under_test.py").write_text(UNIT)
     monkeypatch.syspath_prepend(str(tmp_path))  # a process that is started looks there too
     unit = importlib.import_module("unit_under_test")
-    with executors.opened("local", 2, None, str(tmp_path)) as workers:
-        assert workers.executor.submit(unit.killed_the_first_time, tmp_path / "mark").result() == "done"
-        future = workers.executor.submit(os._exit, 7)
-        assert executors.lost(executors.error_of(future)) == "its worker died 3 times (exit code 7)"
-        assert executors.lost(workers.executor.submit(int, "x").exception()) == ""
+    with executors.start("local", 2, None, str(tmp_path)) as workers:
+        assert workers.submit(unit.killed_the_first_time, tmp_path / "mark").result() == "done"
+        future = workers.submit(os._exit, 7)
+        assert executors.loss(executors.error_of(future)) == "its worker died 3 times (exit code 7)"
+        assert executors.loss(workers.submit(int, "x").exception()) == ""
 
 
 def test_processes_share_the_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
-    with executors.opened("local", 4, None, str(tmp_path)) as workers:
-        assert workers.executor.submit(os.getenv, "OMP_NUM_THREADS").result() == "2"
+    with executors.start("local", 4, None, str(tmp_path)) as workers:
+        assert workers.submit(os.getenv, "OMP_NUM_THREADS").result() == "2"
     assert os.environ["OMP_NUM_THREADS"] == "8"
 
 
-def test_a_cluster_that_has_gone_is_no_ones_fault():
+def test_a_lost_cluster_says_how_to_continue():
     future: Future[None] = Future()
     future.cancel()
-    with pytest.raises(UsageError, match="the cluster has gone; what is finished is kept"):
+    with pytest.raises(UsageError, match=r"--executor: the cluster is lost.*run the same command again"):
         executors.error_of(future)
 
 
@@ -199,23 +202,25 @@ def test_a_cluster_that_has_gone_is_no_ones_fault():
         pytest.param("dask://127.0.0.1:1", "does not answer", marks=needs["dask"]),
     ],
 )
-def test_an_executor_that_is_not_there_is_named(name: str, message: str, bench, digits: Path, monkeypatch):
-    monkeypatch.setattr(executors, "CONNECT_SECONDS", 1)
+def test_an_executor_that_is_unknown_or_does_not_answer_is_named(
+    name: str, message: str, bench, digits: Path, monkeypatch
+):
+    monkeypatch.setattr(dask, "CONNECT_SECONDS", 1)
     call = ["run", "--tasks", "speaker", "--datasets", digits, "--extractors", "mfcc-13", "--heads", "lda"]
     refused = bench(*call, "--executor", name)
     assert refused.exit_code == 2
     assert message in refused.stderr
 
 
-def test_without_dask_the_command_that_installs_it_is_told(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(executors, "find_spec", lambda name: None)
+def test_without_dask_the_error_names_the_command_that_installs_it(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(dask, "find_spec", lambda name: None)
     message = r'--executor dask: run: pip install "audio-embedding-bench\[dask\]"'
-    with pytest.raises(UsageError, match=message), executors.opened("dask", 1, None, str(tmp_path)):
+    with pytest.raises(UsageError, match=message), executors.start("dask", 1, None, str(tmp_path)):
         pass
 
 
 @pytest.mark.parametrize("words", [[], ["--jobs", "2"]], ids=["here", "processes"])
-def test_a_batch_systems_warning_finishes_what_is_in_hand(words: list[str], digits: Path, tmp_path: Path):
+def test_a_batch_systems_warning_finishes_the_current_units(words: list[str], digits: Path, tmp_path: Path):
     command = [sys.executable, "-m", "bench", "run", "--tasks", "speaker", "--datasets", str(digits)]
     command += [
         "--extractors",
@@ -236,17 +241,17 @@ def test_a_batch_systems_warning_finishes_what_is_in_hand(words: list[str], digi
     while not list(tmp_path.glob("bench-out/predictions/*.parquet")) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
-    _, told = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "stopping after what is in hand" in told
-    assert "the same command goes on from there" in told
-    found = Store(tmp_path / "bench-out").results()
-    assert 0 < len(found) < 45
-    assert all(each.status == "ok" for each in found.values())
+    assert "stopping after the current units" in stderr
+    assert "the same command" in stderr
+    results = Store(tmp_path / "bench-out").results()
+    assert 0 < len(results) < 45
+    assert all(result.status == "ok" for result in results.values())
 
 
 @everywhere
-def test_killed_runs_end_with_the_results_of_one_that_nobody_killed(executor, real: Path, tmp_path: Path):
+def test_killed_runs_end_with_the_results_of_an_undisturbed_run(executor, real: Path, tmp_path: Path):
     sys.path.insert(0, str(Path(__file__).parent))
     try:
         import campaign
@@ -275,7 +280,7 @@ def small_disk(tmp_path: Path):
 
 @pytest.mark.parametrize("words", [[], ["--jobs", "2"]], ids=["here", "processes"])
 @pytest.mark.parametrize("full", ["results", "cache"])
-def test_a_full_disk_ends_the_run_in_one_line_and_nothing_is_lost(
+def test_a_full_disk_ends_the_run_in_one_line_and_loses_nothing(
     words: list[str], full: str, bench, digits: Path, tmp_path: Path, small_disk: Path, monkeypatch
 ):
     out = small_disk / "out" if full == "results" else "out"
@@ -307,25 +312,23 @@ def test_a_cache_that_cannot_be_written_still_serves(bench, digits: Path, tmp_pa
 def test_a_clip_that_has_gone_since_the_plan_ends_the_run(bench, digits, tone, tmp_path: Path, monkeypatch):
     with digits.open("a") as file:
         file.write(f"{tone('late.wav')},theo,male,3\n")
-    from bench.runner import schedule
+    shards = execution.shards
 
-    shards = schedule.shards
-
-    def vanish(*args: object, **named: object) -> object:
+    def vanish(*args: object, **kwargs: object) -> object:
         (tmp_path / "late.wav").unlink(missing_ok=True)
-        return shards(*args, **named)
+        return shards(*args, **kwargs)
 
-    monkeypatch.setattr(schedule, "shards", vanish)
+    monkeypatch.setattr(execution, "shards", vanish)
     call = ["run", "--tasks", "speaker", "--datasets", digits, "--extractors", "mfcc-13", "--heads", "lda"]
     stopped = bench(*call)
     assert stopped.exit_code == 2
-    assert "late.wav: has gone since the run began; bring it back and run again" in stopped.stderr
+    assert "late.wav" in stopped.stderr.splitlines()[-1]
 
 
 def test_random_numbers_depend_on_the_cell_alone(bench, plugins, digits: Path, tmp_path: Path):
     call = ["run", "--tasks", "speaker", "--datasets", digits, "--extractors", "levels"]
     bench(*call, "--heads", "guesses", "--seeds", "0,1", "--out", "alone")
-    np.random.seed(7)  # noqa: NPY002  # whatever was drawn before
+    np.random.seed(7)  # noqa: NPY002  # earlier draws must not matter
     bench(*call, "--heads", "lda,rf,guesses", "--seeds", "1,0", "--out", "beside")
     alone, beside = comparable(tmp_path / "alone"), comparable(tmp_path / "beside")
     guesses = [key for key, line in alone.items() if line["head"] == "guesses"]

@@ -1,7 +1,10 @@
-"""What is shown during a run: bars, lines, JSON; and who is sent results besides."""
+"""What a run shows: bars, lines, JSON lines; its soft stop; and the trackers of its results."""
 
 import json
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,194 +13,255 @@ from rich.progress import Progress, TextColumn
 
 from bench.errors import UsageError
 from bench.runner import progress, trackers
-from bench.runner.estimate import Forecast
-from bench.runner.trackers import Trackers
-from bench.types import Cost, Result, Score, Status
+from bench.runner.events import ClipCounts, EmbeddingProgress, Planned
+from bench.runner.progress import Rendering
+from bench.runner.trackers import NO_TRACKERS, Trackers
+from bench.types import Cost, Result, Score, SplitId, Status, TaskId, View
 
-NAMES = ("key", "digits", "speaker", "mfcc", "mean+std", "svm", 0, "cv:5")
+CELL = {
+    "key": "key",
+    "dataset": "digits",
+    "task": TaskId("speaker"),
+    "extractor": "mfcc",
+    "view": View(9, "mean"),
+    "head": "svm",
+    "seed": 0,
+    "split": SplitId("cv:5", "session"),
+}
 DONE = Result(
-    *NAMES,
-    Status.OK,
-    scores={"accuracy": Score(0.9, 0.8, 0.95), "f1 (macro)": Score(0.5)},
+    **CELL,
+    status=Status.OK,
+    scores=(Score("accuracy", 0.9, low=0.8, high=0.95), Score("f1 (macro)", 0.5, level="parent-vote")),
     n_test=100,
     cost=Cost(audio_s=50.0, extract_s=2.0, fit_s=3.0, predict_s=1.0),
 )
-FAILED = Result(*NAMES, Status.FAILED, reason="no memory")
-PLAN = {
-    "todo": 3,
-    "there": 1,
-    "impossible": 2,
-    "embeddings": [
-        {"data set": "digits", "extractor": "mfcc", "clips": 48, "hours": "0.10", "kept": 12},
-        {"data set": "digits", "extractor": "logmel", "clips": 48, "hours": "0.10", "kept": 0},
-    ],
-    "seconds": 300.0,
-}
+FAILED = Result(**CELL, status=Status.FAILED, reason="no memory")
+PLAN = Planned(
+    to_compute=3,
+    cached=1,
+    not_possible=2,
+    embeddings=(
+        ClipCounts(dataset="digits", extractor="mfcc", clips=48, hours=0.1, cached=12),
+        ClipCounts(dataset="digits", extractor="logmel", clips=48, hours=0.1, cached=0),
+    ),
+    seconds=300.0,
+)
 
 
-def test_the_plan_is_told_in_words():
+def test_a_plan_is_a_line_of_cells_and_one_per_dataset():
     assert progress.summary(PLAN) == [
-        "cells: 3 to compute, 1 there, 2 impossible; about 5 min of work",
-        "digits: 48 clips, 0.10 h of audio; embedded already: mfcc 12, logmel 0",
+        "cells: 3 to compute, 1 cached, 2 not possible; about 5 min of work",
+        "digits: 48 clips, 0.10 h of audio; cached clips: mfcc 12, logmel 0",
     ]
-    assert progress.summary({**PLAN, "seconds": None})[0].endswith("not known yet")
-    assert progress.summary({**PLAN, "todo": 0}) == ["cells: 0 to compute, 1 there, 2 impossible"]
 
 
-def play(watcher: progress.Watcher) -> None:
-    watcher.planned(PLAN)
-    watcher.embedded("digits", "mfcc", 10, 48, 30.0)
-    watcher.embedded("digits", "mfcc", 20, 48, 31.0)
-    watcher.embedded("digits", "mfcc", 48, 48, 32.0)
-    watcher.expected(200.0)
-    watcher.finished(DONE, 2, 4)
-    watcher.expected(None)
-    watcher.finished(FAILED, 3, 4)
-    watcher.finished(FAILED, 4, 4)
-    watcher.downloaded("corpus", 5_000_000, 0)
+def test_a_plan_with_nothing_to_compute_has_no_estimate():
+    plan = Planned(to_compute=0, cached=1, not_possible=2, embeddings=PLAN.embeddings, seconds=0.0)
+    assert progress.summary(plan) == ["cells: 0 to compute, 1 cached, 2 not possible"]
+
+
+def play(events: Rendering) -> None:
+    events.planned(PLAN)
+    events.embedded("digits", "mfcc", 10, 48, 30.0)
+    events.embedded("digits", "mfcc", 20, 48, 31.0)
+    events.embedded("digits", "mfcc", 48, 48, 32.0)
+    events.expected(200.0)
+    events.finished(DONE, 2, 4)
+    events.expected(None)
+    events.finished(FAILED, 3, 4)
+    events.finished(FAILED, 4, 4)
+    events.downloaded("corpus", 5_000_000, 0)
 
 
 def test_plain_lines(capsys: pytest.CaptureFixture[str]):
-    with progress.observer(plain=True) as watcher:
-        play(watcher)
+    with progress.rendering(plain=True) as events:
+        play(events)
     lines = capsys.readouterr().err.splitlines()
     assert lines[2:] == [
         "mfcc on digits: 10 of 48 clips, 30 x real time",
         "mfcc on digits: 48 of 48 clips, 32 x real time",
-        "[2/4] ok: digits, speaker, mfcc, svm: accuracy 0.900; about 3 min left",
-        "[3/4] failed: digits, speaker, mfcc, svm: no memory",
-        "[4/4] failed: digits, speaker, mfcc, svm: no memory",
+        "[2/4] ok: speaker on digits, mfcc (layer 9, mean), svm: accuracy 0.900; about 3 min left",
+        "[3/4] failed: speaker on digits, mfcc (layer 9, mean), svm: no memory",
+        "[4/4] failed: speaker on digits, mfcc (layer 9, mean), svm: no memory",
         "corpus: 5 of 0 MB",
     ]
 
 
 def test_lines_are_what_ci_gets(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CI", "true")
-    with progress.observer() as watcher:
-        assert isinstance(watcher, progress.Lines)
+    with progress.rendering() as events:
+        assert isinstance(events, progress.Lines)
     monkeypatch.delenv("CI")
-    with progress.observer() as watcher:
-        assert isinstance(watcher, progress.Bars)
+    with progress.rendering() as events:
+        assert isinstance(events, progress.Bars)
 
 
 def test_json_lines(capsys: pytest.CaptureFixture[str]):
-    with progress.observer(log_json=True) as watcher:
-        play(watcher)
-        watcher.say("stopping")
-    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    with progress.rendering(log_json=True) as events:
+        play(events)
+        events.message("stopping")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     names = ["planned", *["embedded"] * 3, "expected", "finished", "expected", *["finished"] * 2]
-    assert [each["event"] for each in events] == [*names, "downloaded", "said"]
-    assert events[0]["todo"] == 3
-    assert events[5]["scores"] == {"accuracy": 0.9, "f1 (macro)": 0.5}
-    assert events[7]["reason"] == "no memory"
+    assert [line["event"] for line in lines] == [*names, "downloaded", "message"]
+    assert lines[0]["to_compute"] == 3
+    assert lines[0]["embeddings"][0] == {
+        "dataset": "digits",
+        "extractor": "mfcc",
+        "clips": 48,
+        "hours": 0.1,
+        "cached": 12,
+    }
+    assert lines[5]["view"] == {"layer": 9, "pool": "mean"}
+    assert lines[5]["split"] == {"protocol": "cv:5", "group": "session", "leaky": False, "permuted": False}
+    assert lines[5]["scores"] == [
+        {"metric": "accuracy", "value": 0.9, "level": "clip", "low": 0.8, "high": 0.95},
+        {"metric": "f1 (macro)", "value": 0.5, "level": "parent-vote", "low": None, "high": None},
+    ]
+    assert lines[7]["reason"] == "no memory"
 
 
-def test_bars_count_failures_and_tell_each_reason_once():
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_asks_for_a_stop_and_the_second_interrupts(number: int, capsys):
+    before = signal.getsignal(number)
+    with progress.watching(plain=True) as events:
+        os.kill(os.getpid(), number)
+        assert events.stopping
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+    assert signal.getsignal(number) is before
+    assert capsys.readouterr().err.count("Ctrl-C again stops at once") == 1
+
+
+def test_in_another_thread_signals_are_left_alone():
+    before = signal.getsignal(signal.SIGINT)
+    handlers = []
+
+    def watch() -> None:
+        with progress.watching(plain=True):
+            handlers.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    thread.join()
+    assert handlers == [before]
+
+
+def test_the_progress_of_an_embedding_adds_clips_up_and_says_when_to_stop(capsys):
+    with progress.rendering(log_json=True) as events:
+        embedding = EmbeddingProgress(events, "digits", "mfcc", 48)
+        assert embedding(10, 20.0)
+        events.stopping = True
+        assert not embedding(38, 70.0)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(line["done"], line["total"]) for line in lines] == [(10, 48), (48, 48)]
+    assert all(line["speed"] > 0 for line in lines)
+
+
+def test_bars_count_failures_and_name_a_reason_once():
     console = Console(file=sys.stderr, width=120, record=True)
     with Progress(TextColumn("{task.description}"), console=console, disable=True) as bars:
-        watcher = progress.Bars(bars, Trackers({}))
-        play(watcher)
-        shown = [task.description for task in bars.tasks]
-    assert shown == ["mfcc on digits: clips, 32 x real time", "cells, 2 failed", "corpus: MB"]
+        events = progress.Bars(bars, NO_TRACKERS)
+        play(events)
+        descriptions = [task.description for task in bars.tasks]
+    assert descriptions == ["mfcc on digits: clips, 32 x real time", "cells, 2 failed", "corpus: MB"]
     assert console.export_text().count("no memory") == 1
 
 
-def test_a_forecast_is_by_what_such_work_took():
-    forecast = Forecast([DONE])
-    assert forecast.left() == 0
-    forecast.ask(("extractor", "mfcc"), 100.0)
-    assert forecast.left() == pytest.approx(4.0)
-    forecast.ask(("head", "svm"), 50)
-    assert forecast.left() == pytest.approx(6.0)
-    forecast.ask(("head", "new"), 50)  # as fast as the others
-    assert forecast.left() == pytest.approx(8.0)
-    forecast.done(("extractor", "mfcc"), 100.0, 16.0)
-    assert forecast.left() == pytest.approx(4.0)
-    forecast.ask(("extractor", "mfcc"), 50.0)
-    assert forecast.left() == pytest.approx(4.0 + 50 * 18 / 150)
-
-
-def test_nobody_knows_what_was_never_done():
-    forecast = Forecast()
-    forecast.ask(("head", "svm"), 50)
-    assert forecast.left() is None
-    forecast.done(("head", "svm"), 25, 1.0)
-    assert forecast.left() == pytest.approx(1.0)
-
-
-def test_who_refuses_a_result_is_sent_no_more(capsys: pytest.CaptureFixture[str]):
+def test_a_tracker_that_raises_receives_no_more_results(capsys: pytest.CaptureFixture[str]):
     class Refuses:
         def finished(self, result: Result) -> None:
             raise OSError("connection\nrefused")
 
-    class Takes:
+    class Collects:
         def __init__(self) -> None:
-            self.taken: list[Result] = []
+            self.results: list[Result] = []
 
         def finished(self, result: Result) -> None:
-            self.taken.append(result)
+            self.results.append(result)
 
-    takes = Takes()
-    with progress.observer(plain=True, trackers=Trackers({"mlflow": Refuses(), "own": takes})) as watcher:
-        watcher.finished(DONE, 1, 2)
-        watcher.finished(FAILED, 2, 2)
-    told = capsys.readouterr().err
-    assert told.count("--track mlflow: is sent no more results (OSError: connection refused)") == 1
-    assert takes.taken == [DONE, FAILED]
+    collects = Collects()
+    with progress.rendering(plain=True, trackers=Trackers({"mlflow": Refuses(), "list": collects})) as events:
+        events.finished(DONE, 1, 2)
+        events.finished(FAILED, 2, 2)
+    stderr = capsys.readouterr().err
+    assert stderr.count("--track mlflow: receives no more results (OSError: connection refused)") == 1
+    assert collects.results == [DONE, FAILED]
 
 
 def test_an_unknown_tracker_and_one_that_is_not_installed(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(UsageError, match="--track excel: is unknown; expected mlflow, tensorboard, wandb"):
-        trackers.opened(["excel"])
+        trackers.connect(["excel"])
     monkeypatch.setattr(trackers, "find_spec", lambda name: None)
     with pytest.raises(
         UsageError, match=r'--track mlflow: run: pip install "audio-embedding-bench\[mlflow\]"'
     ):
-        trackers.opened(["mlflow"])
+        trackers.connect(["mlflow"])
 
 
-def test_mlflow_has_every_cell_with_its_scores_and_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_mlflow_gets_every_cell_with_scores_and_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     folder = f"{tmp_path / 'runs'}"
-    for _ in range(2):  # the experiment may be there already
-        sent = trackers.opened([f"mlflow:{folder}"])
-    assert sent.finished(DONE) == []
-    assert sent.finished(FAILED) == []
+    for _ in range(2):  # the second time the experiment exists
+        services = trackers.connect([f"mlflow:{folder}"])
+    assert services.finished(DONE) == []
+    assert services.finished(FAILED) == []
     client = mlflow.MlflowClient(tracking_uri=folder)
     experiment = client.get_experiment_by_name("audio-embedding-bench")
-    found = {run.info.status: run.data for run in client.search_runs([experiment.experiment_id])}
-    done = found["FINISHED"]
+    runs = {run.info.status: run.data for run in client.search_runs([experiment.experiment_id])}
+    done = runs["FINISHED"]
     assert done.params["extractor"] == "mfcc"
     assert done.metrics["accuracy_low"] == 0.8
-    assert done.metrics["f1  macro "] == 0.5
+    assert done.metrics["f1  macro  clip vote "] == 0.5
+    assert done.params["view"] == "layer 9, mean"
+    assert done.params["task"] == "speaker"
     assert done.metrics["cost_fit_s"] == 3.0
-    assert found["FAILED"].tags["reason"] == "no memory"
-    assert not found["FAILED"].metrics
+    assert runs["FAILED"].tags["reason"] == "no memory"
+    assert not runs["FAILED"].metrics
 
 
-def test_mlflow_that_cannot_be_opened_is_told_before_any_work(tmp_path: Path, monkeypatch):
+def test_mlflow_that_raises_ends_the_run_before_any_work(tmp_path: Path, monkeypatch):
     pytest.importorskip("mlflow")
     monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
     with pytest.raises(UsageError, match=r"--track mlflow:.*: MlflowException: "):
-        trackers.opened([f"mlflow:{tmp_path / 'runs'}"])
+        trackers.connect([f"mlflow:{tmp_path / 'runs'}"])
 
 
-def test_tensorboard_has_a_folder_of_events_per_cell(tmp_path: Path):
+def test_tensorboard_gets_a_folder_of_events_per_cell(tmp_path: Path):
     pytest.importorskip("tensorboardX")
-    sent = trackers.opened([f"tensorboard:{tmp_path / 'events'}"])
-    assert sent.finished(DONE) == []
-    assert sent.finished(FAILED) == []
+    services = trackers.connect([f"tensorboard:{tmp_path / 'events'}"])
+    assert services.finished(DONE) == []
+    assert services.finished(FAILED) == []
     [folder] = (tmp_path / "events").iterdir()
     assert folder.name == "key"
-    written = b"".join(path.read_bytes() for path in folder.rglob("*tfevents*"))
-    assert b"accuracy_low" in written
-    assert b"mfcc" in written
+    events = b"".join(path.read_bytes() for path in folder.rglob("*tfevents*"))
+    assert b"accuracy_low" in events
+    assert b"mfcc" in events
 
 
-def test_wandb_is_given_the_cell_and_its_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_wandb_gets_the_cell_and_its_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("wandb")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_MODE", "offline")
-    assert trackers.opened(["wandb:project"]).finished(DONE) == []
+    assert trackers.connect(["wandb:project"]).finished(DONE) == []
     assert list(tmp_path.glob("wandb/offline-run-*"))
+
+
+def test_a_tracker_gets_text_and_numbers():
+    assert trackers.params(DONE) == {
+        "dataset": "digits",
+        "task": "speaker",
+        "extractor": "mfcc",
+        "view": "layer 9, mean",
+        "head": "svm",
+        "seed": 0,
+        "split": "cv:5, grouped by session",
+        "train_size": 1.0,
+        "key": "key",
+    }
+    metrics = trackers.metrics(DONE)
+    assert metrics["accuracy_low"] == 0.8
+    assert metrics["f1 (macro)[clip vote]"] == 0.5
+    assert "f1 (macro)[clip vote]_low" not in metrics
+    assert metrics["cost_fit_s"] == 3.0
+    assert trackers.metrics(FAILED) == {}

@@ -426,7 +426,7 @@ def test_an_observer_is_told_of_every_cell_and_clip(digits: Path, tmp_path: Path
         stopping = False
 
         def planned(self, plan):
-            self.plans.append((plan["todo"], plan["there"], plan["embeddings"][0]["kept"]))
+            self.plans.append((plan.to_compute, plan.cached, plan.embeddings[0].cached))
 
         def expected(self, seconds):
             self.times.append(seconds)

@@ -27,8 +27,8 @@ def command(names: tuple[str, ...]) -> None:
             click.echo(f"{name}: {weights.fetch(checkpoints[name])}")
             continue
         card = declared.cards[name]
-        with progress.observer() as observer:
-            folder = datasets.fetch.fetch(card, paths.home(), observer.downloaded)
+        with progress.rendering() as events:
+            folder = datasets.fetch.fetch(card, paths.home(), events.downloaded)
         click.echo(f"{card.name}: {folder} ({card.licence})")
         if not all("hash" in file for file in card.files):
             click.echo(f"{card.name}: the card knows no checksum of it, so none was compared", err=True)

@@ -1,6 +1,7 @@
 """`bench run`: compute the matrix."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from bench.request import Output, Request
 from bench.request import options as declared
 
 if TYPE_CHECKING:
-    from bench.runner import Outlook
+    from bench.runner import Estimate
 
 
 @click.command("run")
@@ -43,7 +44,7 @@ def command(
     store = Store(out)
     request = Request(home=paths.home(), command=options.command_line(), **fields)
     if dry_run:
-        _print_plan(runner.outlook(runner.plan(request, catalog.load()), request, store, cache()))
+        _print_plan(runner.estimate(runner.plan(request, catalog.load()), request, store, cache()))
         return
     outcome = compute(request, catalog.load(), store, track=track, plain=plain, log_json=log_json)
     options.print_report(outcome.report)
@@ -55,13 +56,14 @@ def command(
     sys.exit(1 if counters.cells_failed or (strict and counters.cells_skipped) else 0)
 
 
-def _print_plan(outlook: "Outlook") -> None:
+def _print_plan(estimate: "Estimate") -> None:
     from tabulate import tabulate
 
     from bench.runner import progress
 
-    click.echo(tabulate(outlook.embeddings, headers="keys", disable_numparse=True))
+    rows = [{**asdict(row), "hours": f"{row.hours:.2f}"} for row in estimate.embeddings]
+    click.echo(tabulate(rows, headers="keys", disable_numparse=True))
     click.echo()
-    for reason in sorted({f"{result.status}: {result.reason}" for result in outlook.rejected}):
+    for reason in sorted({f"{result.status}: {result.reason}" for result in estimate.rejected}):
         click.echo(reason)
-    click.echo(progress.summary(outlook.told())[0])
+    click.echo(progress.summary(estimate.event())[0])

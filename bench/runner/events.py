@@ -1,51 +1,96 @@
-"""What a run tells those who watch it."""
+"""Callbacks of a run, and the values that they receive."""
+
+from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 from bench.types import Result
 
 
-class Observer(Protocol):
-    """Who is told how a run goes, and may want it to stop."""
+@dataclass(frozen=True, slots=True)
+class ClipCounts:
+    """Clips of a dataset for one extractor.
+
+    Parameters
+    ----------
+    hours : float
+        Length of the clips, in h.
+    cached : int
+        Number of clips whose embeddings are in the cache.
+    """
+
+    dataset: str
+    extractor: str
+    clips: int
+    hours: float
+    cached: int
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a run is about to do.
+
+    Parameters
+    ----------
+    to_compute, cached, not_possible : int
+        Numbers of cells: to compute, with a stored result, and rejected by the plan.
+    embeddings : tuple[ClipCounts, ...]
+        One per dataset and extractor.
+    seconds : float | None
+        Estimated time for one worker, in s; None without an estimate.
+    """
+
+    to_compute: int
+    cached: int
+    not_possible: int
+    embeddings: tuple[ClipCounts, ...]
+    seconds: float | None
+
+
+class RunEvents(Protocol):
+    """Callbacks of a run; set `stopping` to end it after the current units."""
 
     stopping: bool
-    """Whether to stop as soon as what is in hand is kept."""
 
-    def planned(self, plan: Mapping[str, Any]) -> None:
-        """Take note of what is to be done, as `Outlook.told` tells it."""
+    def planned(self, plan: Planned) -> None:
+        """Receive the plan, before any work."""
 
     def embedded(self, dataset: str, extractor: str, done: int, total: int, speed: float) -> None:
-        """Take note that `done` of `total` clips have been embedded, at so many s of audio per s."""
+        """Receive the progress of an extractor: clips done, all its clips, and s of audio per s."""
 
     def finished(self, result: Result, done: int, total: int) -> None:
-        """Take note of a cell's result, the `done`-th of `total`."""
+        """Receive the result of a cell, and the numbers of finished and of all cells."""
 
     def expected(self, seconds: float | None) -> None:
-        """Take note of how long the rest takes, in s; None if nobody knows yet."""
+        """Receive the estimated time left, in s; None without an estimate."""
 
 
-class Speedometer:
-    """Tells an observer how an extractor gets on with a dataset."""
+class EmbeddingProgress:
+    """Progress of one extractor on one dataset.
 
-    def __init__(self, dataset: str, extractor: str, total: int, observer: Observer) -> None:
-        self.done = 0
-        self._names = dataset, extractor
-        self._total = total
-        self._observer = observer
+    A call counts embedded clips and reports the total to the events of the run.
+
+    Parameters
+    ----------
+    n_clips : int
+        Number of clips to embed.
+    """
+
+    def __init__(self, events: RunEvents, dataset: str, extractor: str, n_clips: int) -> None:
+        self._events = events
+        self._dataset = dataset
+        self._extractor = extractor
+        self._n_clips = n_clips
+        self._done = 0
         self._audio_s = 0.0
         self._start = time.perf_counter()
 
-    def tell(self, n_clips: int, audio_s: float) -> bool:
-        """Take note of clips that are done and their length in s; return whether to go on."""
-        self.done += n_clips
+    def __call__(self, n_clips: int, audio_s: float) -> bool:
+        """Count clips and their length in s; return whether to continue."""
+        self._done += n_clips
         self._audio_s += audio_s
         speed = self._audio_s / (time.perf_counter() - self._start)
-        self._observer.embedded(*self._names, self.done, self._total, speed)
-        return not self._observer.stopping
-
-
-def notices(observer: Observer) -> Callable[[str, str, int], Callable[[int, float], bool]]:
-    """Return what makes a speedometer's callback of a dataset, an extractor and a number of clips."""
-    return lambda dataset, extractor, n_clips: Speedometer(dataset, extractor, n_clips, observer).tell
+        self._events.embedded(self._dataset, self._extractor, self._done, self._n_clips, speed)
+        return not self._events.stopping

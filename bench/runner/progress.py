@@ -1,13 +1,14 @@
-"""What the command line shows while it runs: bars on a terminal, plain lines, or JSON lines."""
+"""Events of a run on stderr: bars on a terminal, plain lines, or JSON lines; and its soft stop."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -17,194 +18,207 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from bench import display
-from bench.runner.trackers import Trackers
-from bench.types import Result, Status
+from bench.runner.events import Planned
+from bench.runner.trackers import NO_TRACKERS, Trackers
+from bench.types import Result, Score, Status
 
-NONE = Trackers({})
+LINE_SECONDS = 10.0
+"""Least time between two plain lines on one extractor or download, in s."""
 
-SECONDS = 10.0
-"""Between two plain lines of one extractor."""
+BYTES_PER_MB = 1_000_000
 
 
-class Watcher(ABC):
-    """An observer of runs that shows downloads too, and passes results on to trackers."""
+class Rendering(ABC):
+    """The events of a run, rendered to stderr, with downloads and messages; results go on to trackers."""
 
     def __init__(self, trackers: Trackers) -> None:
         self.stopping = False
         self._trackers = trackers
 
-    def planned(self, plan: Mapping[str, Any]) -> None:
-        """Say what is to be done."""
+    def planned(self, plan: Planned) -> None:
+        """Show the plan."""
         for line in summary(plan):
-            self.say(line)
+            self.message(line)
 
     def finished(self, result: Result, done: int, total: int) -> None:
-        """Pass a cell's result on, and show it."""
-        for refusal in self._trackers.finished(result):
-            self.say(refusal)
+        """Show the result of a cell, and send it to the trackers."""
+        for failure in self._trackers.finished(result):
+            self.message(failure)
         self.show(result, done, total)
 
     @abstractmethod
     def embedded(self, dataset: str, extractor: str, done: int, total: int, speed: float) -> None:
-        """Show how far an extractor is, and how many s of audio it takes per s."""
+        """Show the progress of an extractor, and its speed in s of audio per s."""
 
     @abstractmethod
     def downloaded(self, name: str, done: int, total: int) -> None:
-        """Show how many bytes of a file are there; nobody knows how many there will be if `total` is 0."""
+        """Show the progress of a download in bytes; `total` is 0 if the size is unknown."""
 
     @abstractmethod
     def show(self, result: Result, done: int, total: int) -> None:
-        """Show what became of a cell."""
+        """Show the result of a cell."""
 
     @abstractmethod
     def expected(self, seconds: float | None) -> None:
-        """Take note of how long the rest takes, in s; None if nobody knows yet."""
+        """Show the estimated time left, in s; None without an estimate."""
 
     @abstractmethod
-    def say(self, text: str) -> None:
-        """Show a sentence."""
+    def message(self, text: str) -> None:
+        """Show a line of text."""
 
 
-class Bars(Watcher):
-    """A bar of cells, one per extractor and dataset, and a line for every new failure."""
+class Bars(Rendering):
+    """A bar for the cells, a bar per extractor and dataset, and a line for every new reason."""
 
     def __init__(self, progress: Progress, trackers: Trackers) -> None:
         super().__init__(trackers)
         self._progress = progress
         self._bars: dict[str, TaskID] = {}
-        self._told: set[str] = set()
+        self._reasons: set[str] = set()
         self._n_failed = 0
-        self._left = ""
+        self._time_left = ""
 
     def embedded(self, dataset: str, extractor: str, done: int, total: int, speed: float) -> None:
-        """Move the bar of an extractor, and show how many s of audio it takes per s."""
+        """Move the bar of an extractor."""
         self._move(f"{extractor} on {dataset}: clips", done, total, f", {speed:.0f} x real time")
 
     def downloaded(self, name: str, done: int, total: int) -> None:
-        """Move the bar of an archive, in MB; it has no end if `total` is 0."""
-        self._move(f"{name}: MB", done // 1_000_000, -(-total // 1_000_000) or None)
+        """Move the bar of a download, in MB."""
+        self._move(f"{name}: MB", done // BYTES_PER_MB, -(-total // BYTES_PER_MB) or None)
 
     def show(self, result: Result, done: int, total: int) -> None:
-        """Move the bar of the cells, and name a reason that is new."""
+        """Move the bar of the cells, and print a reason unless it was printed before."""
         self._n_failed += result.status == Status.FAILED
-        failed = f", {self._n_failed} failed" if self._n_failed else ""
-        self._move("cells", done, total, f"{failed}{self._left}")
-        if result.reason and result.reason not in self._told:
-            self._told.add(result.reason)
-            self.say(f"{result.status}: {display.cell(result)}: {result.reason}")
+        failures = f", {self._n_failed} failed" if self._n_failed else ""
+        self._move("cells", done, total, f"{failures}{self._time_left}")
+        if result.reason and result.reason not in self._reasons:
+            self._reasons.add(result.reason)
+            self.message(f"{result.status}: {display.cell(result)}: {result.reason}")
 
     def expected(self, seconds: float | None) -> None:
-        """Keep what is shown beside the bar of the cells."""
-        self._left = "" if seconds is None else f", {duration(seconds)} left"
+        """Set the time beside the bar of the cells."""
+        self._time_left = "" if seconds is None else f", {duration(seconds)} left"
 
-    def say(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """Print a line."""
         self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def _move(self, name: str, done: int, total: int | None, more: str = "") -> None:
+    def _move(self, name: str, done: int, total: int | None, suffix: str = "") -> None:
         if name not in self._bars:
             self._bars[name] = self._progress.add_task(name, total=total)
-        self._progress.update(self._bars[name], completed=done, total=total, description=name + more)
+        self._progress.update(self._bars[name], completed=done, total=total, description=name + suffix)
 
 
-class Lines(Watcher):
-    """A line for every cell, and now and then one for an extractor."""
+class Lines(Rendering):
+    """A line for every cell, and one for an extractor or a download at most every `LINE_SECONDS`."""
 
     def __init__(self, trackers: Trackers) -> None:
         super().__init__(trackers)
-        self._last: dict[str, float] = {}
-        self._left = ""
+        self._times: dict[str, float] = {}
+        self._time_left = ""
 
     def embedded(self, dataset: str, extractor: str, done: int, total: int, speed: float) -> None:
-        """Say how far an extractor is, if it was not said just before."""
-        self._now_and_then(f"{extractor} on {dataset}", done, total, f"clips, {speed:.0f} x real time")
+        """Print the progress of an extractor."""
+        self._progress_line(f"{extractor} on {dataset}", done, total, f"clips, {speed:.0f} x real time")
 
     def downloaded(self, name: str, done: int, total: int) -> None:
-        """Say how far a download is, if it was not said just before."""
-        self._now_and_then(name, done // 1_000_000, total // 1_000_000, "MB")
+        """Print the progress of a download."""
+        self._progress_line(name, done // BYTES_PER_MB, total // BYTES_PER_MB, "MB")
 
     def show(self, result: Result, done: int, total: int) -> None:
-        """Say what became of a cell."""
-        main = next(iter(result.scores), None)
-        told = f"{display.metric(main)} {main.value:.3f}" if main else result.reason
-        self.say(f"[{done}/{total}] {result.status}: {display.cell(result)}: {told}{self._left}")
+        """Print the first score of a cell, or why it has none."""
+        first = next(iter(result.scores), None)
+        outcome = f"{display.metric(first)} {first.value:.3f}" if first else result.reason
+        self.message(f"[{done}/{total}] {result.status}: {display.cell(result)}: {outcome}{self._time_left}")
 
     def expected(self, seconds: float | None) -> None:
-        """Keep what the next line ends with."""
-        self._left = "" if seconds is None else f"; {duration(seconds)} left"
+        """Set the end of the next line on a cell."""
+        self._time_left = "" if seconds is None else f"; {duration(seconds)} left"
 
-    def say(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """Print a line."""
         click.echo(text, err=True)
 
-    def _now_and_then(self, name: str, done: int, total: int, more: str) -> None:
+    def _progress_line(self, name: str, done: int, total: int, unit: str) -> None:
         now = time.monotonic()
-        if done == total or now - self._last.get(name, now - SECONDS) >= SECONDS:
-            self._last[name] = now
-            self.say(f"{name}: {done} of {total} {more}")
+        if done == total or now - self._times.get(name, now - LINE_SECONDS) >= LINE_SECONDS:
+            self._times[name] = now
+            self.message(f"{name}: {done} of {total} {unit}")
 
 
-class Events(Watcher):
-    """A JSON object in a line for everything that happens, with what it is as its `event`."""
+class JsonLines(Rendering):
+    """A JSON object per line for every event, with its name as `event`."""
 
-    def planned(self, plan: Mapping[str, Any]) -> None:
+    def planned(self, plan: Planned) -> None:
         """Write the plan."""
-        self._write("planned", **plan)
+        self._write("planned", **asdict(plan))
 
     def embedded(self, dataset: str, extractor: str, done: int, total: int, speed: float) -> None:
-        """Write how far an extractor is; its speed is in s of audio per s."""
+        """Write the progress of an extractor."""
         self._write("embedded", dataset=dataset, extractor=extractor, done=done, total=total, speed=speed)
 
     def downloaded(self, name: str, done: int, total: int) -> None:
-        """Write how far a download is, in bytes."""
+        """Write the progress of a download, in bytes."""
         self._write("downloaded", name=name, done=done, total=total)
 
     def show(self, result: Result, done: int, total: int) -> None:
-        """Write what became of a cell."""
-        names = ("key", "dataset", "extractor", "head", "seed", "status", "reason")
-        fields = {name: getattr(result, name) for name in names}
-        split = asdict(result.split) if result.split else None
-        scores = [
-            {"metric": score.metric, "level": score.level, "value": score.value} for score in result.scores
-        ]
+        """Write the result of a cell."""
         self._write(
             "finished",
-            **fields,
+            key=result.key,
+            dataset=result.dataset,
             task=asdict(result.task),
+            extractor=result.extractor,
             view=asdict(result.view),
-            split=split,
-            scores=scores,
+            head=result.head,
+            seed=result.seed,
+            split=asdict(result.split) if result.split else None,
+            status=result.status,
+            reason=result.reason,
+            scores=[_score(score) for score in result.scores],
             done=done,
             total=total,
         )
 
     def expected(self, seconds: float | None) -> None:
-        """Write how long the rest takes, in s."""
+        """Write the estimated time left, in s."""
         self._write("expected", seconds=seconds)
 
-    def say(self, text: str) -> None:
-        """Write a sentence."""
-        self._write("said", text=text)
+    def message(self, text: str) -> None:
+        """Write a line of text."""
+        self._write("message", text=text)
 
-    def _write(self, event: str, **told: object) -> None:
-        click.echo(json.dumps({"event": event, **told}), err=True)
+    def _write(self, event: str, **fields: object) -> None:
+        click.echo(json.dumps({"event": event, **fields}), err=True)
 
 
-def summary(plan: Mapping[str, Any]) -> list[str]:
-    """Return in words what `Observer.planned` is told."""
-    line = f"cells: {plan['todo']} to compute, {plan['there']} there, {plan['impossible']} impossible"
-    if plan["todo"]:
-        left = plan["seconds"]
-        line += "; how long that takes is not known yet" if left is None else f"; {duration(left)} of work"
-    sets: dict[str, list[str]] = {}
-    for row in plan["embeddings"] if plan["todo"] else ():
-        audio = f"{row['data set']}: {row['clips']} clips, {row['hours']} h of audio"
-        sets.setdefault(audio, []).append(f"{row['extractor']} {row['kept']}")
-    return [line, *(f"{audio}; embedded already: {', '.join(kept)}" for audio, kept in sets.items())]
+def _score(score: Score) -> dict[str, Any]:
+    """Return the fields of a score without its folds."""
+    return {name: value for name, value in asdict(score).items() if name != "folds"}
+
+
+def summary(plan: Planned) -> list[str]:
+    """Return a plan as lines of text: the cells, then every dataset with its clips.
+
+    Examples
+    --------
+    >>> summary(Planned(to_compute=3, cached=0, not_possible=0, embeddings=(), seconds=None))
+    ['cells: 3 to compute, 0 cached, 0 not possible; no estimate yet']
+    """
+    cells = f"cells: {plan.to_compute} to compute, {plan.cached} cached, {plan.not_possible} not possible"
+    if not plan.to_compute:
+        return [cells]
+    estimate = "no estimate yet" if plan.seconds is None else f"{duration(plan.seconds)} of work"
+    cached_by_dataset: dict[str, list[str]] = {}
+    for counts in plan.embeddings:
+        audio = f"{counts.dataset}: {counts.clips} clips, {counts.hours:.2f} h of audio"
+        cached_by_dataset.setdefault(audio, []).append(f"{counts.extractor} {counts.cached}")
+    datasets = (f"{audio}; cached clips: {', '.join(n)}" for audio, n in cached_by_dataset.items())
+    return [f"{cells}; {estimate}", *datasets]
 
 
 def duration(seconds: float) -> str:
-    """Return about how long something takes.
+    """Return a rough duration.
 
     Examples
     --------
@@ -217,36 +231,29 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def stoppable(watcher: Watcher) -> Iterator[None]:
-    """Let the first Ctrl-C, or what a batch system sends before it kills, finish what is in hand."""
-    signals = (signal.SIGINT, signal.SIGTERM)
-
-    def stop(*_: object) -> None:
-        watcher.stopping = True
-        for each in signals:  # the next one stops at once
-            signal.signal(each, signal.default_int_handler)
-        watcher.say("stopping after what is in hand; Ctrl-C again stops at once")
-
-    before = {each: signal.signal(each, stop) for each in signals}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+def watching(
+    *, plain: bool = False, log_json: bool = False, trackers: Trackers = NO_TRACKERS
+) -> Iterator[Rendering]:
+    """Yield the events of a run with a soft stop: a `rendering` that is `stoppable`."""
+    with rendering(plain=plain, log_json=log_json, trackers=trackers) as events, stoppable(events):
+        yield events
 
 
 @contextmanager
-def observer(*, plain: bool = False, log_json: bool = False, trackers: Trackers = NONE) -> Iterator[Watcher]:
-    """Yield an observer that writes to stderr, and passes results on to trackers.
+def rendering(
+    *, plain: bool = False, log_json: bool = False, trackers: Trackers = NO_TRACKERS
+) -> Iterator[Rendering]:
+    """Yield events that are rendered to stderr, and whose results go on to trackers.
 
     Parameters
     ----------
-    plain, log_json : bool
-        Whether it writes lines, or JSON objects, and no bars; in CI it writes lines unasked. Without a
-        terminal there are no bars.
+    plain : bool
+        Write lines instead of bars, as in CI. Without a terminal there are no bars.
+    log_json : bool
+        Write JSON lines instead.
     """
     if log_json:
-        yield Events(trackers)
+        yield JsonLines(trackers)
     elif plain or os.environ.get("CI"):
         yield Lines(trackers)
     else:
@@ -254,3 +261,29 @@ def observer(*, plain: bool = False, log_json: bool = False, trackers: Trackers 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
             yield Bars(bars, trackers)
+
+
+@contextmanager
+def stoppable(events: Rendering) -> Iterator[None]:
+    """End a run after its current units on the first Ctrl-C or SIGTERM, and at once on the second.
+
+    Only the main thread can handle signals; in another one this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        events.stopping = True
+        for number in before:
+            signal.signal(number, signal.default_int_handler)
+        events.message("stopping after the current units; Ctrl-C again stops at once")
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

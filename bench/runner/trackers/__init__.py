@@ -1,7 +1,7 @@
-"""Where results are sent besides the folder of the run: MLflow, TensorBoard, Weights & Biases."""
+"""Services that receive every result of a run: MLflow, TensorBoard, Weights & Biases."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -10,77 +10,84 @@ from bench import display
 from bench.errors import UsageError, one_line
 from bench.types import Result, Status
 
-KINDS = {"mlflow": "mlflow", "tensorboard": "tensorboardX", "wandb": "wandb"}
-"""The module here -> the package that it needs."""
+PACKAGES = {"mlflow": "mlflow", "tensorboard": "tensorboardX", "wandb": "wandb"}
+"""Service, which is the name of a module here and of an extra -> the package that it needs."""
 
 
 class Tracker(Protocol):
-    """Who is sent every result as it is there."""
+    """A service that receives results."""
 
     def finished(self, result: Result) -> None:
-        """Send a result."""
+        """Send the result of a cell."""
 
 
 class Trackers:
-    """All who are sent results; who once refuses one is sent no more, and the run goes on."""
+    """All trackers of a run; one that raises receives nothing more, and the run continues."""
 
-    def __init__(self, named: Mapping[str, Tracker]) -> None:
-        self._named = dict(named)
+    def __init__(self, trackers: Mapping[str, Tracker]) -> None:
+        self._trackers = dict(trackers)
 
     def finished(self, result: Result) -> list[str]:
-        """Send a result, and return who refused it and why."""
-        refused = {}
-        for name, tracker in self._named.items():
+        """Send the result of a cell, and return a message for every tracker that raises."""
+        messages = {}
+        for name, tracker in self._trackers.items():
             try:
                 tracker.finished(result)
-            except Exception as error:  # a server that is gone is no reason to lose a run
-                refused[name] = f"--track {name}: is sent no more results ({one_line(error)})"
-        for name in refused:
-            del self._named[name]
-        return list(refused.values())
+            except Exception as error:  # a lost server must not end a run
+                messages[name] = f"--track {name}: receives no more results ({one_line(error)})"
+        for name in messages:
+            del self._trackers[name]
+        return list(messages.values())
 
 
-def opened(names: Sequence[str]) -> Trackers:
-    """Return the trackers that are asked for as KIND or KIND:PLACE.
+NO_TRACKERS = Trackers({})
+
+
+def connect(names: Sequence[str]) -> Trackers:
+    """Return the trackers of names such as ``mlflow`` or ``mlflow:URI``.
 
     Raises
     ------
     UsageError
-        If there is no such kind, what it needs is not installed, or it cannot be opened.
+        If a service is unknown, its package is not installed, or it raises.
     """
     trackers: dict[str, Tracker] = {}
     for name in names:
-        kind, _, place = name.partition(":")
-        if kind not in KINDS:
-            known = ", ".join(KINDS)
-            raise UsageError(f"--track {name}: is unknown; expected {known}, each with :PLACE or without")
-        if find_spec(KINDS[kind]) is None:
-            raise UsageError(f'--track {name}: run: pip install "audio-embedding-bench[{kind}]"')
+        service, _, target = name.partition(":")
+        if service not in PACKAGES:
+            services = ", ".join(PACKAGES)
+            raise UsageError(f"--track {name}: is unknown; expected {services}, alone or with :TARGET")
+        if find_spec(PACKAGES[service]) is None:
+            raise UsageError(f'--track {name}: run: pip install "audio-embedding-bench[{service}]"')
         try:
-            trackers[name] = import_module(f"bench.runner.trackers.{kind}").Tracker(place)
-        except Exception as error:  # of whatever kind the package raises
+            trackers[name] = import_module(f"bench.runner.trackers.{service}").Tracker(target)
+        except Exception as error:  # each package has errors of its own
             raise UsageError(f"--track {name}: {one_line(error)}") from error
     return Trackers(trackers)
 
 
 def params(result: Result) -> dict[str, Any]:
-    """Return the fields that identify a cell, in one level."""
-    facts: dict[str, Any] = {"dataset": result.dataset, "task": result.task.name}
-    facts |= {"extractor": result.extractor, "layer": result.view.layer, "pool": result.view.pool}
-    facts |= {"head": result.head, "seed": result.seed, "train_size": result.train_size, "key": result.key}
-    if result.split:
-        facts |= {"split": result.split.protocol, "group": result.split.group}
-    return facts
+    """Return what identifies a cell, as text and numbers."""
+    return {
+        "dataset": result.dataset,
+        "task": result.task.name,
+        "extractor": result.extractor,
+        "view": display.view(result.view),
+        "head": result.head,
+        "seed": result.seed,
+        "split": display.split(result.split),
+        "train_size": result.train_size,
+        "key": result.key,
+    }
 
 
-def values(result: Result) -> dict[str, float]:
-    """Return a cell's scores with the bounds of their intervals, and its costs; none unless it is ok."""
+def metrics(result: Result) -> dict[str, float]:
+    """Return a cell's scores, the bounds of their intervals and its costs; none unless it is ok."""
     if result.status != Status.OK:
         return {}
-    numbers: dict[str, float] = {}
+    numbers: dict[str, float | None] = {}
     for score in result.scores:
-        bounds = {"": score.value, "_low": score.low, "_high": score.high}
         name = display.metric(score)
-        numbers |= {f"{name}{end}": value for end, value in bounds.items() if value is not None}
-    costs = {field.name: getattr(result.cost, field.name) for field in fields(result.cost)}
-    return numbers | {f"cost_{name}": float(value) for name, value in costs.items() if value is not None}
+        numbers |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}
+    numbers |= {f"cost_{name}": value for name, value in asdict(result.cost).items()}
+    return {name: float(number) for name, number in numbers.items() if number is not None}

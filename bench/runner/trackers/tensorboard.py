@@ -4,28 +4,28 @@ from pathlib import Path
 
 from tensorboardX import SummaryWriter
 
-from bench.runner.trackers import params, values
+from bench.runner.trackers import metrics, params
 from bench.types import Result
 
-DEFAULT = "tensorboard"
+FOLDER = "tensorboard"
 
 
 class Tracker:
-    """Writes each result into a folder of its own.
+    """Writes every result with scores into a folder of its own.
 
     Parameters
     ----------
-    place : str
-        The folder of the folders.
+    folder : str
+        Folder of these folders; empty for ``tensorboard``.
     """
 
-    def __init__(self, place: str) -> None:
-        self._folder = Path(place or DEFAULT)
+    def __init__(self, folder: str) -> None:
+        self._folder = Path(folder or FOLDER)
 
     def finished(self, result: Result) -> None:
-        """Write a result; one without scores is none for TensorBoard."""
-        found = values(result)
-        if not found:
+        """Write the result of a cell, unless it has no scores."""
+        numbers = metrics(result)
+        if not numbers:
             return
         with SummaryWriter(str(self._folder / result.key)) as writer:
-            writer.add_hparams(params(result), found, name=".", global_step=0)
+            writer.add_hparams(params(result), numbers, name=".", global_step=0)

@@ -1,28 +1,32 @@
 """A run of Weights & Biases per cell."""
 
 from bench import display
-from bench.runner.trackers import params, values
+from bench.runner.trackers import metrics, params
 from bench.types import Result
 
-DEFAULT = "audio-embedding-bench"
+PROJECT = "audio-embedding-bench"
+
+LONGEST_NAME = 128
+"""Number of characters that the name of a run may have."""
 
 
 class Tracker:
-    """Sends each result as a finished run, whose config is the cell and whose summary its scores and costs.
+    """Sends every result as a finished run: the cell as config, scores and costs as summary.
 
     Parameters
     ----------
-    place : str
-        The project.
+    project : str
+        Project of the runs; empty for ``audio-embedding-bench``.
     """
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, project: str) -> None:
         import wandb  # optional, and absent where the other trackers are tested
 
         self._init = wandb.init
-        self._project = place or DEFAULT
+        self._project = project or PROJECT
 
     def finished(self, result: Result) -> None:
-        """Send a result."""
-        with self._init(project=self._project, name=display.cell(result), config=params(result)) as run:
-            run.summary.update({"status": str(result.status), "reason": result.reason, **values(result)})
+        """Send the result of a cell."""
+        name = display.cell(result)[:LONGEST_NAME]
+        with self._init(project=self._project, name=name, config=params(result)) as run:
+            run.summary.update({"status": str(result.status), "reason": result.reason, **metrics(result)})
