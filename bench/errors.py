@@ -1,4 +1,4 @@
-"""Errors that a user can fix, each in one line: what, where, got, expected, how to fix.
+"""Errors that a user can fix, in one line: what, where, got, expected, how to fix.
 
 BenchError
 ├── UsageError            exit code 2: nothing runs

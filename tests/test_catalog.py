@@ -126,7 +126,7 @@ def test_a_file_that_cannot_be_read_is_one_line(user: Path):
 def test_an_unknown_name_gets_a_suggestion_or_the_list():
     with pytest.raises(UsageError, match="unknown head 'svn'; did you mean 'svm'"):
         catalog.find("head", "svn", {"svm": 1, "gbdt": 2})
-    with pytest.raises(UsageError, match="unknown head 'q'; known: gbdt, svm"):
+    with pytest.raises(UsageError, match="unknown head 'q'; expected gbdt, svm"):
         catalog.find("head", "q", {"svm": 1, "gbdt": 2})
 
 

@@ -182,5 +182,5 @@ def _add(declared: dict[str, Declaration], value: Declaration) -> None:
 
 
 def _content(value: Declaration) -> Mapping[str, Any]:
-    """Return the fields of a declaration without its place."""
+    """Return the fields of a declaration without its source."""
     return {name: field for name, field in asdict(value).items() if name not in {"source", "root"}}

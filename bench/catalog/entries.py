@@ -54,7 +54,7 @@ class ComponentEntry(Entry, frozen=True, kw_only=True):
     offered: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse parameters that no key can be made of, such as dates."""
+        """Refuse parameters that have no key, such as dates."""
         _check_values("params", self.params)
 
     def declaration(self, name: str, source: str, root: str = "") -> Spec:
@@ -87,8 +87,10 @@ class HeadEntry(ComponentEntry, frozen=True, kw_only=True):
     grid: dict[str, list[Any]] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse what no key can be made of, and parameters without values to choose from."""
+        """Refuse values that have no key, parameters without values, and reducers of layers."""
         super().__post_init__()
+        if self.steps and self.unit == "layers":
+            raise ValueError(f"steps is {list(self.steps)}; expected no reducers, since unit is 'layers'")
         _check_values("grid", self.grid)
         for name, values in self.grid.items():
             if not values:
@@ -148,7 +150,7 @@ class FileEntry(Entry, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CardEntry(Entry, frozen=True, kw_only=True):
-    """A card in datasets/NAME.toml, or a user's own; see `bench.types.Card`."""
+    """A card in datasets/NAME.toml, or a card of a user; see `bench.types.Card`."""
 
     kind: str
     version: str
@@ -162,7 +164,7 @@ class CardEntry(Entry, frozen=True, kw_only=True):
     synthetic: bool = False
 
     def declaration(self, name: str, source: str, root: str = "") -> Card:
-        """Return the card of the entry; its files hold the fields that are known."""
+        """Return the card of the entry; its files hold the fields that the entry sets."""
         files = tuple(msgspec.to_builtins(file) for file in self.files)
         return Card(name=name, source=source, **{**structs.asdict(self), "files": files})
 
@@ -174,7 +176,7 @@ class CardEntry(Entry, frozen=True, kw_only=True):
 
 
 def _check_values(field: str, values: Mapping[str, Any]) -> None:
-    """Raise ValueError for a value that no key can be made of."""
+    """Raise ValueError for a value that has no key."""
     for name, value in values.items():
         try:
             digest(value)

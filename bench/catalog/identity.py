@@ -1,4 +1,4 @@
-"""Identity of a spec: everything that changes what it computes, and the key made of it."""
+"""Identity of a spec: everything that changes its output, and the key of that."""
 
 import ast
 import hashlib

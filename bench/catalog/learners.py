@@ -1,4 +1,4 @@
-"""Names and options -> extractors and heads, each with the digest of everything that changes its output."""
+"""Names and options -> extractors and heads, with the digest of everything that changes its output."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -111,7 +111,7 @@ def _head(name: str, declared: Registry) -> Spec:
 
 
 def _with_steps(head: Spec, request: Request, declared: Registry) -> Learner:
-    """Return the learner of a head; the identities of its reducers are part of its own."""
+    """Return the learner of a head; the identities of its reducers are part of its identity."""
     steps = [_learner(catalog.find("reducer", name, declared.reducers), request) for name in head.steps]
     learner = _learner(head, request)
     options = {"unit": head.unit, "scale": head.scale, "grid": head.grid}

@@ -31,7 +31,7 @@ def find(kind: str, name: str, declared: Mapping[str, T]) -> T:
     """
     if name not in declared:
         near = difflib.get_close_matches(name, declared, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(declared))}"
+        hint = f"did you mean '{near[0]}'?" if near else f"expected {', '.join(sorted(declared))}"
         raise UsageError(f"unknown {kind} '{name}'; {hint}")
     return declared[name]
 

@@ -20,7 +20,7 @@ UNPOOLED = "none"
 
 
 Layer = int | Literal["last", "mean", "all"]
-"""A layer by its number, the last hidden state, the mean over the layers, or each of them."""
+"""A layer by its number, the last hidden state, the mean over the layers, or every layer by itself."""
 
 
 @dataclass(frozen=True, slots=True)
