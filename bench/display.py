@@ -1,8 +1,8 @@
 """Texts for people, made of values: never stored, compared, or part of a key."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
-from bench.types import UNPOOLED, Augmentation, Result, Score, SplitId, Step, View
+from bench.types import BASELINE, UNPOOLED, Augmentation, Result, Score, SplitId, Step, System, View
 
 
 def view(view: View) -> str:
@@ -104,17 +104,82 @@ def table(dataset: str, task: str) -> str:
     return f"{task} on {dataset}"
 
 
-def system(result: Result) -> str:
-    """Return the name of a result within its table: extractor, view, head, and other settings."""
-    parts = [f"{result.extractor} ({view(result.view)})", result.head, steps(result.preprocess)]
-    parts.append(augmentation(result.augmentation))
-    if result.train_size < 1:
-        parts.append(f"{result.train_size:g} of the training groups")
-    if result.seed:
-        parts.append(f"seed {result.seed}")
+def system(system: System, seed: int = 0) -> str:
+    """Return the full name of a system: extractor, view, head, and the settings that are not the default.
+
+    Examples
+    --------
+    >>> system(System("mfcc", View(), "svm", train_size=0.5), seed=1)
+    'mfcc (mean+std), svm, 0.5 of the training groups, seed 1'
+    """
+    parts = [
+        f"{system.extractor} ({view(system.view)})",
+        system.head,
+        *(text(system) for text in SETTINGS.values()),
+    ]
+    if seed:
+        parts.append(f"seed {seed}")
     return ", ".join(filter(None, parts))
+
+
+def extractor(name: str, view_: View) -> str:
+    """Return an extractor with its view.
+
+    Examples
+    --------
+    >>> extractor("mfcc", View(pool="max"))
+    'mfcc @ max'
+    """
+    return f"{name} @ {view(view_)}"
+
+
+def source(system: System) -> str:
+    """Return the part of a system before the head: extractor, view and preprocessing."""
+    return " ".join(filter(None, [extractor(system.extractor, system.view), steps(system.preprocess)]))
+
+
+def names(systems: Iterable[System]) -> dict[System, str]:
+    """Return the shortest names that tell systems apart, with views and settings only if they differ.
+
+    A baseline has its head's name, since it ignores the extractor.
+
+    Examples
+    --------
+    >>> list(names([System("mfcc", View(), "svm"), System("mfcc", View(pool="max"), "svm")]).values())
+    ['mfcc mean+std svm', 'mfcc max svm']
+    """
+    unique = list(dict.fromkeys(systems))
+    learners = [system for system in unique if system.head != BASELINE]
+    varied = {part for part in ("view", *SETTINGS) if len({getattr(system, part) for system in learners}) > 1}
+    return {system: _name(system, varied) for system in unique}
+
+
+def model(system: System) -> str:
+    """Return a short name that tells a system from those of other reports: with its view and its settings."""
+    return _name(system, {"view", *SETTINGS})
+
+
+def _name(system: System, parts: Set[str]) -> str:
+    """Return a system's extractor and head, and some of the other parts."""
+    if system.head == BASELINE:
+        return system.head
+    name = [system.extractor, view(system.view) if "view" in parts else "", system.head]
+    settings = [text(system) for part, text in SETTINGS.items() if part in parts]
+    return ", ".join(filter(None, [" ".join(filter(None, name)), *settings]))
+
+
+def _share(system: System) -> str:
+    return f"{system.train_size:g} of the training groups" if system.train_size < 1 else ""
+
+
+SETTINGS: Mapping[str, Callable[[System], str]] = {
+    "preprocess": lambda system: steps(system.preprocess),
+    "augmentation": lambda system: augmentation(system.augmentation),
+    "train_size": _share,
+}
+"""Part of a system besides extractor, view and head -> its text; empty for the default."""
 
 
 def cell(result: Result) -> str:
     """Return the name of a cell."""
-    return f"{table(result.dataset, result.task.name)}, {system(result)}"
+    return f"{table(result.dataset, result.task.name)}, {system(result.system, result.seed)}"

@@ -13,7 +13,7 @@ def y(take) -> Audio:
     return audio.read(Clip("a", take("george", 0, 0)), RATE)
 
 
-def changed(y: Audio, *texts: str, seed: int = 0) -> Audio:
+def augmented(y: Audio, *texts: str, seed: int = 0) -> Audio:
     return augment.apply(augment.parse(texts), y, RATE, seed)
 
 
@@ -25,14 +25,14 @@ def pitch(y: Audio) -> float:
 
 def test_stretching_changes_the_length_and_not_the_pitch():
     tone = (0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)
-    faster = changed(tone, "stretch=1.25:1.25")
+    faster = augmented(tone, "stretch=1.25:1.25")
     assert faster.size == pytest.approx(RATE / 1.25, abs=2)
     assert pitch(faster) == pytest.approx(440, abs=5)
 
 
 def test_shifting_changes_the_pitch_and_not_the_length():
     tone = (0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)
-    higher = changed(tone, "pitch=12:12")
+    higher = augmented(tone, "pitch=12:12")
     assert higher.size == RATE
     assert pitch(higher) == pytest.approx(880, abs=10)
 
@@ -40,32 +40,32 @@ def test_shifting_changes_the_pitch_and_not_the_length():
 @pytest.mark.parametrize("snr_db", [-5.0, 0.0, 20.0])
 def test_noise_has_its_snr_over_the_active_parts(y: Audio, snr_db: float):
     y = y / np.abs(y).max() / 8  # so that the mixture needs no turning down
-    noise = changed(y, f"noise={snr_db}:{snr_db}").astype(np.float64) - y
+    noise = augmented(y, f"noise={snr_db}:{snr_db}").astype(np.float64) - y
     level_db = 10 * np.log10(np.mean(noise**2))
     assert audio.active_level(y, RATE) - level_db == pytest.approx(snr_db, abs=0.1)
 
 
-@pytest.mark.parametrize("name", augment.KINDS)
+@pytest.mark.parametrize("name", augment.AUGMENTATIONS)
 def test_a_change_is_its_seeds(y: Audio, name: str):
-    np.testing.assert_array_equal(changed(y, name, seed=1), changed(y, name, seed=1))
-    other = changed(y, name, seed=2)
-    assert other.size != changed(y, name, seed=1).size or not np.array_equal(other, changed(y, name, seed=1))
+    one, again, other = (augmented(y, name, seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, other)
 
 
 def test_nothing_else_draws_other_numbers_for_it(y: Audio):
     state = np.random.get_state()[1].copy()  # noqa: NPY002  # the global state is what must not be touched
-    changed(y, *augment.KINDS)
+    augmented(y, *augment.AUGMENTATIONS)
     np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
 
 
-@pytest.mark.parametrize("name", augment.KINDS)
+@pytest.mark.parametrize("name", augment.AUGMENTATIONS)
 @pytest.mark.parametrize("y", [np.zeros(1000, np.float32), np.ones(1, np.float32), np.ones(4000, np.float32)])
 def test_every_change_takes_silence_single_samples_and_full_scale(name: str, y: Audio):
-    made = changed(y, name)
-    assert made.size > 0
-    assert made.dtype == np.float32
-    assert np.isfinite(made).all()
-    assert np.abs(made).max() <= 1.0
+    samples = augmented(y, name)
+    assert samples.size > 0
+    assert samples.dtype == np.float32
+    assert np.isfinite(samples).all()
+    assert np.abs(samples).max() <= 1.0
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from bench import display
 from bench.catalog import packaged_root
 from bench.metrics import METRICS
 from bench.runner import progress
 from bench.store import Store
-from bench.types import Result, Status
+from bench.types import Result, SplitId, Status, TaskId, View
 
 ROOT = Path(__file__).parent.parent
 
@@ -106,10 +107,10 @@ def test_a_broken_registry_is_one_line(bench, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["run", "--seeds", "0,x"], "'0,x' is no list of whole numbers"),
-        (["run", "--seeds", ""], "'' is no list of whole numbers"),
-        (["run", "--allow-bad", "many"], "'many' is no percentage"),
-        (["run", "--allow-bad", "101%"], "'101%' is no percentage"),
+        (["run", "--seeds", "0,x"], "'0,x' is not a list of whole numbers"),
+        (["run", "--seeds", ""], "'' is not a list of whole numbers"),
+        (["run", "--allow-bad", "many"], "'many' is not a percentage"),
+        (["run", "--allow-bad", "101%"], "'101%' is not a percentage"),
         (["run", "--tasks", "gender,,noise"], "'gender,,noise' has an empty item"),
         (["run", "--taks", "gender"], "No such option"),
         (["list", "songs"], "'songs' is not one of"),
@@ -184,7 +185,7 @@ def test_the_first_interrupt_finishes_what_is_in_hand(bench, digits, tmp_path, m
     stopped = bench(*call)
     assert stopped.exit_code == 1
     assert "Ctrl-C again stops at once" in stopped.stderr
-    assert "the same command goes on from there" in stopped.stderr
+    assert "run the same command to continue" in stopped.stderr
     assert len(Store(tmp_path / "bench-out").results()) == 1
     monkeypatch.setattr(progress.Bars, "finished", finished)
     assert "cells: 2 computed, 1 reused" in bench(*call).stderr
@@ -197,7 +198,7 @@ def test_an_interrupt_says_how_to_go_on(bench, monkeypatch):
     monkeypatch.setattr("bench.runner.plan", interrupt)
     done = bench("run")
     assert done.exit_code == 1
-    assert "stopped; what is finished is kept, and the same command goes on from there" in done.stderr
+    assert "run the same command to continue" in done.stderr
 
 
 def test_an_error_of_the_system_is_one_line(bench, digits, tmp_path, monkeypatch):
@@ -229,13 +230,23 @@ def test_a_report_is_written_again_from_the_store_alone(bench, digits, tmp_path)
 
 
 def test_without_a_terminal_there_are_no_bars_but_each_reason_once(capsys):
-    names = ("demo", "gender", "mfcc", "mean+std", "svm")
-    failed = Result("k", *names, 0, "", Status.FAILED, reason="[bold]why[/bold] " + "long " * 50)
+    failed = Result(
+        key="k",
+        dataset="demo",
+        task=TaskId("gender"),
+        extractor="mfcc",
+        view=View(),
+        head="svm",
+        seed=0,
+        split=None,
+        status=Status.FAILED,
+        reason="[bold]why[/bold] " + "long " * 50,
+    )
     with progress.observer() as observer:
         observer.embedded("demo", "mfcc", 1, 2, 80.0)
         observer.finished(failed, 1, 2)
         observer.finished(failed, 2, 2)
-    assert capsys.readouterr().err.strip() == f"failed: demo, gender, mfcc, svm: {failed.reason.strip()}"
+    assert capsys.readouterr().err.strip() == f"failed: {display.cell(failed)}: {failed.reason.strip()}"
 
 
 @pytest.mark.parametrize(("task", "column"), [("gender", "speaker"), ("speaker", "clip"), ("noise", "clip")])
@@ -274,11 +285,13 @@ def test_a_suite_says_what_options_do_not(bench, digits, tmp_path):
     (tmp_path / "suite.toml").write_text(SUITE)
     done = bench("run", "--suite", "suite.toml", "--heads", "svm")
     assert done.exit_code == 0
-    found = Store(tmp_path / "by-suite").results().values()
-    assert {(each.head, each.seed) for each in found} == {(h, s) for h in ("svm", "dummy") for s in (0, 1)}
-    assert {each.split for each in found} == {"cv:4, grouped by session"}
-    request = Store(tmp_path / "by-suite").run()["request"]
-    assert (request["allow_bad"], request["heads"]) == (0.1, ["svm"])
+    results = Store(tmp_path / "by-suite").results().values()
+    assert {(result.head, result.seed) for result in results} == {
+        (h, s) for h in ("svm", "dummy") for s in (0, 1)
+    }
+    assert {result.split for result in results} == {SplitId("cv:4", "session")}
+    request = Store(tmp_path / "by-suite").run().request
+    assert (request.allow_bad, request.heads) == (0.1, ("svm",))
 
 
 @pytest.mark.parametrize(
@@ -291,7 +304,7 @@ def test_a_suite_says_what_options_do_not(bench, digits, tmp_path):
         ("[heads]\nname = 1\n", "suite.toml: [heads] has 'name'; expected names, tune, seeds, save-models"),
         ("heads = 3\n", "suite.toml: [heads] is unknown"),
         ("[heads\n", "suite.toml: no valid TOML"),
-        ("[heads]\nseeds = [-1]\n", "is no list of whole numbers"),
+        ("[heads]\nseeds = [-1]\n", "is not a list of whole numbers"),
     ],
 )
 def test_a_suite_that_says_nonsense_is_refused(text, message, bench, tmp_path):

@@ -17,7 +17,7 @@ from sklearn.svm import SVC
 from bench.errors import PluginError, SplitError
 from bench.learn.folds import evaluate, levels, score, thinned
 from bench.learn.pipeline import Recipe
-from bench.splits import joined
+from bench.splits import join_groups
 from bench.types import Split
 
 
@@ -206,7 +206,7 @@ def test_smaller_training_sides_hold_whole_groups_of_every_class_and_grow(severa
 def test_a_head_that_learns_from_a_part_is_one_fitted_to_that_part(problem):
     X, y, split = problem
     got = evaluate(X, y, split, Recipe(SVC, train_size=0.3), clock()).predictions.set_index("row")
-    group = joined(split.groups)
+    group = join_groups(split.groups)
     for fold, train, test in split.rounds():
         part = thinned(train, y, group, 0.3)
         assert len(part) < len(train)

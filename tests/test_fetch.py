@@ -31,7 +31,7 @@ class Server:
         self.breaks_at: int | None = None
         self.ranges = True
         self.chunked = False
-        self.asked: list[str | None] = []
+        self.ranges_requested: list[str | None] = []
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -39,12 +39,12 @@ class Server:
 
             def do_GET(self) -> None:
                 content = server.archives.get(self.path.strip("/"))
-                wanted = self.headers.get("Range")
-                server.asked.append(wanted)
+                requested = self.headers.get("Range")
+                server.ranges_requested.append(requested)
                 if content is None:
                     self.send_error(404)
                     return
-                first = int(wanted.split("=")[1].rstrip("-")) if wanted and server.ranges else 0
+                first = int(requested.split("=")[1].rstrip("-")) if requested and server.ranges else 0
                 if first and first >= len(content):
                     self.send_error(416)
                     return
@@ -74,9 +74,9 @@ class Server:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    made = Server()
-    yield made
-    made.close()
+    local = Server()
+    yield local
+    local.close()
 
 
 def tar(members: dict[str, bytes], *special: tarfile.TarInfo) -> bytes:
@@ -140,12 +140,12 @@ def stopped(*args: object, **options: object) -> None:
 
 def test_an_archive_is_downloaded_checked_and_unpacked_once(server: Server, tmp_path: Path):
     content = tar({"a/b.txt": b"hello", "c.txt": b"x"})
-    seen = []
-    folder = fetch(card(server, content), tmp_path, lambda *progress: seen.append(progress))
+    reports = []
+    folder = fetch(card(server, content), tmp_path, lambda *progress: reports.append(progress))
     assert left(tmp_path) == ["data/mine/a/b.txt", "data/mine/c.txt"]
-    assert seen[-1] == ("mine.tar.gz", len(content), len(content))
+    assert reports[-1] == ("mine.tar.gz", len(content), len(content))
     assert fetch(card(server, content), tmp_path, quiet) == folder
-    assert len(server.asked) == 1
+    assert len(server.ranges_requested) == 1
 
 
 @pytest.mark.parametrize("ranges", [True, False])
@@ -157,8 +157,8 @@ def test_a_download_that_broke_off_goes_on(server: Server, tmp_path: Path, range
     assert list((tmp_path / "data").iterdir()) == []
     folder = fetch(card(server, content), tmp_path, quiet)
     assert (folder / "noise.bin").stat().st_size == 100_000
-    assert server.asked[0] is None
-    assert server.asked[1].startswith("bytes=")
+    assert server.ranges_requested[0] is None
+    assert server.ranges_requested[1].startswith("bytes=")
     assert [name for name in left(tmp_path) if "downloads" in name] == []
 
 
@@ -166,7 +166,7 @@ def test_a_wrong_checksum_is_refused_and_nothing_is_left(server: Server, tmp_pat
     content = tar({"a.txt": b"hello"})
     good = card(server, content)
     server.archives["mine.tar.gz"] = content[:-20] + bytes(20)
-    with pytest.raises(UsageError, match="its checksum is not the card's, so it was thrown away; try again"):
+    with pytest.raises(UsageError, match="checksum"):
         fetch(good, tmp_path, quiet)
     assert left(tmp_path) == []
     server.archives["mine.tar.gz"] = content
@@ -218,15 +218,15 @@ def test_an_interrupt_while_unpacking_leaves_nothing_half_done(server: Server, t
             fetch(card(server, content), tmp_path, quiet)
     assert list((tmp_path / "data").iterdir()) == []
     fetch(card(server, content), tmp_path, quiet)
-    assert len(server.asked) == 1, "what was downloaded whole is not downloaded again"
+    assert len(server.ranges_requested) == 1, "what was downloaded whole is not downloaded again"
     assert left(tmp_path) == ["data/mine/a.txt"]
 
 
 def test_a_card_with_an_unknown_field_of_a_file_is_refused(server: Server, tmp_path: Path):
-    made = dataclasses.replace(card(server, b"x", file={"sha256": "x"}), source="mine.toml")
+    unknown = dataclasses.replace(card(server, b"x", file={"sha256": "x"}), source="mine.toml")
     expected = r"mine\.toml: files: url, bytes, hash, sha256; expected url, hash, bytes, unpacked of each"
     with pytest.raises(UsageError, match=expected):
-        fetch(made, tmp_path, quiet)
+        fetch(unknown, tmp_path, quiet)
 
 
 @pytest.mark.parametrize("chunked", [True, False])
@@ -240,10 +240,10 @@ def test_a_download_of_unknown_size_and_checksum_goes_on(
     server.breaks_at, server.ranges, server.chunked = 40_000, ranges, chunked
     with pytest.raises(UsageError, match="broke off"):
         fetch(bare, tmp_path, quiet)
-    seen = []
-    folder = fetch(bare, tmp_path, lambda *progress: seen.append(progress))
+    reports = []
+    folder = fetch(bare, tmp_path, lambda *progress: reports.append(progress))
     assert (folder / "noise.bin").stat().st_size == 100_000
-    assert seen[-1] == ("mine.tar.gz", len(content), 0 if chunked else len(content))
+    assert reports[-1] == ("mine.tar.gz", len(content), 0 if chunked else len(content))
 
 
 def test_what_was_downloaded_whole_but_not_moved_is_not_downloaded_again(server: Server, tmp_path: Path):
@@ -255,14 +255,14 @@ def test_what_was_downloaded_whole_but_not_moved_is_not_downloaded_again(server:
         with pytest.raises(KeyboardInterrupt):
             fetch(bare, tmp_path, quiet)
     assert (fetch(bare, tmp_path, quiet) / "a.txt").read_bytes() == b"hello"
-    assert server.asked == [None, f"bytes={len(content)}-"]
+    assert server.ranges_requested == [None, f"bytes={len(content)}-"]
 
 
 def test_cards_of_the_same_files_share_them(server: Server, tmp_path: Path):
     one = card(server, tar({"a.txt": b"hello"}))
     other = dataclasses.replace(one, name="other")
     assert fetch(other, tmp_path, quiet) == fetch(one, tmp_path, quiet)
-    assert len(server.asked) == 1
+    assert len(server.ranges_requested) == 1
 
 
 def test_a_name_that_is_unknown_is_refused_before_anything_is_fetched(bench, server: Server, tmp_path: Path):
@@ -271,16 +271,16 @@ def test_a_name_that_is_unknown_is_refused_before_anything_is_fetched(bench, ser
     refused = bench("fetch", "my-fsdd", "my-fsd")
     assert refused.exit_code == 2
     assert "unknown data set or weights 'my-fsd'; did you mean 'my-fsdd'?" in refused.stderr
-    assert server.asked == []
+    assert server.ranges_requested == []
 
 
 def test_data_that_cannot_be_downloaded_say_how_to_come_by_them(bench, tmp_path: Path):
     refused = bench("run", "--datasets", "voxceleb1")
     assert "data set 'voxceleb1' is not here; run: bench fetch voxceleb1" in refused.stderr
-    told = bench("fetch", "voxceleb1")
-    assert told.exit_code == 2
-    assert "ask for it at https://www.robots.ox.ac.uk" in told.stderr
-    assert "and put it into" in told.stderr
+    refused = bench("fetch", "voxceleb1")
+    assert refused.exit_code == 2
+    assert "ask for it at https://www.robots.ox.ac.uk" in refused.stderr
+    assert "and put it into" in refused.stderr
 
 
 def test_a_server_that_has_it_not_or_is_not_there_is_named(server: Server, tmp_path: Path):
@@ -319,9 +319,9 @@ def test_librispeech_is_fetched_and_run(bench, real: Path, server: Server, tmp_p
     assert absent.exit_code == 2
     assert "is not here; run: bench fetch my-librispeech-test-other (5 MB)" in absent.stderr
     assert "bench fetch my-librispeech-test-other" in bench("list", "datasets").stdout
-    fetched = bench("fetch", "my-librispeech-test-other")
-    assert fetched.exit_code == 0
-    assert "CC BY 4.0" in fetched.stdout
+    download = bench("fetch", "my-librispeech-test-other")
+    assert download.exit_code == 0
+    assert "CC BY 4.0" in download.stdout
     assert bench(*call, "--tasks", "speaker,gender", "--split", "cv:2").exit_code == 0
 
 
@@ -348,9 +348,9 @@ def test_speech_commands_has_the_official_lists_as_folds(real: Path, server: Ser
         "testing_list.txt": b"no/0c_nohash_0.wav\n",
         "LICENSE": b"",
     }
-    made = catalog.card(packaged("speech-commands", server, tar(members | lists), tmp_path))
-    fetch(made, tmp_path, quiet)
-    table = datasets.from_card(made, tmp_path).table.set_index("clip")
+    corpus = catalog.card(packaged("speech-commands", server, tar(members | lists), tmp_path))
+    fetch(corpus, tmp_path, quiet)
+    table = datasets.from_card(corpus, tmp_path).table.set_index("clip")
     assert table["fold"].to_dict() == dict(zip(names, ["train", "dev", "test", "train"], strict=True))
     assert table.loc[names, "keyword"].tolist() == ["yes", "yes", "no", "no"]
     assert table.loc[names[1], "speaker"] == "0b"
@@ -397,9 +397,9 @@ def test_a_packaged_card_reads_its_layout(name: str, take, server: Server, tmp_p
     names, labels = EVERY_LAYOUT[name]
     sound = take("george", 0, 0).read_bytes()
     other = {f"{Path(names[0]).parent}/readme.txt": b"", f"{Path(names[0]).parent}/other.wav": b""}
-    made = catalog.card(packaged(name, server, zipped(dict.fromkeys(names, sound) | other), tmp_path))
-    fetch(made, tmp_path, quiet)
-    table = datasets.from_card(made, tmp_path).table
+    corpus = catalog.card(packaged(name, server, zipped(dict.fromkeys(names, sound) | other), tmp_path))
+    fetch(corpus, tmp_path, quiet)
+    table = datasets.from_card(corpus, tmp_path).table
     assert {column: table[column].tolist() for column in labels} == labels
 
 
@@ -413,9 +413,9 @@ def test_clean_speech_and_noise_of_one_archive_are_mixed(take, server: Server, t
         for kind in ("Babble", "CopyMachine")
         for n in range(3)
     }
-    made = catalog.card(packaged("ms-snsd", server, zipped(members), tmp_path))
-    fetch(made, tmp_path, quiet)
-    table = datasets.from_card(made, tmp_path).table
+    corpus = catalog.card(packaged("ms-snsd", server, zipped(members), tmp_path))
+    fetch(corpus, tmp_path, quiet)
+    table = datasets.from_card(corpus, tmp_path).table
     assert len(table) == 12, "two segments of 3 s from each clip of 7 s"
     assert set(table["noise_kind"]) <= {"none", "Babble", "CopyMachine"}
     assert set(table["noise"]) == {"clean", "noisy"}
@@ -431,26 +431,26 @@ def loud(path: Path, seconds: float) -> bytes:
 
 
 def test_a_copy_of_ones_own_is_read_where_it_was_put(take, tmp_path: Path):
-    made = catalog.load().cards["voxceleb1"]
+    corpus = catalog.load().cards["voxceleb1"]
     names = [
         "id10001/1zcIwhmdeo4/00001.wav",
         "id10001/7gWzIy6yIIk/00001.wav",
         "id10002/xTV-jFAUKcw/00003.wav",
     ]
-    root = made.folder(tmp_path) / "wav"
+    root = corpus.folder(tmp_path) / "wav"
     for name in names:
         (root / name).parent.mkdir(parents=True)
         (root / name).write_bytes(take("george", 0, 0).read_bytes())
     split = "\n".join(f"{fold} {name}" for fold, name in zip((1, 3, 2), names, strict=True))
     (root / "iden_split.txt").write_text(f"{split}\n1 id10003/elsewhere/00001.wav\n")
     with pytest.raises(UsageError, match=r"vox1_meta\.csv: no such file"):
-        datasets.from_card(made, tmp_path)
+        datasets.from_card(corpus, tmp_path)
     lines = ["VoxCeleb1 ID\tVGGFace1 ID\tGender\tNationality\tSet", "id10001\tA\tm\tIreland\tdev"]
     (root / "vox1_meta.csv").write_text("\n".join(lines))
     with pytest.raises(UsageError, match=r"vox1_meta\.csv: does not list VoxCeleb1 ID 'id10002'"):
-        datasets.from_card(made, tmp_path)
+        datasets.from_card(corpus, tmp_path)
     (root / "vox1_meta.csv").write_text("\n".join([*lines, "id10002\tB\tf\tUSA\tdev"]))
-    table = datasets.from_card(made, tmp_path).table
+    table = datasets.from_card(corpus, tmp_path).table
     assert table["fold"].tolist() == ["train", "test", "dev"]
     assert table["gender"].tolist() == ["male", "male", "female"]
     assert table["nationality"].tolist() == ["Ireland", "Ireland", "USA"]
@@ -460,17 +460,17 @@ def test_a_copy_of_ones_own_is_read_where_it_was_put(take, tmp_path: Path):
 def test_every_packaged_card_says_what_and_whose_it_is():
     cards = catalog.load().cards
     assert len(cards) >= 15
-    for made in cards.values():
-        assert made.licence
-        assert made.synthetic or (made.citation and made.verified and (made.files or made.obtain))
-        for file in made.files:
+    for corpus in cards.values():
+        assert corpus.licence
+        assert corpus.synthetic or (corpus.citation and corpus.verified and (corpus.files or corpus.obtain))
+        for file in corpus.files:
             algorithm, _, value = file.get("hash", "").partition(":")
             assert len(value) == {"sha256": 64, "md5": 32, "": 0}[algorithm]
-            assert algorithm or "checksum" in made.verified, "a card without one says so"
+            assert algorithm or "checksum" in corpus.verified, "a card without one says so"
 
 
 @pytest.fixture
-def named(tmp_path: Path) -> Path:
+def recordings(tmp_path: Path) -> Path:
     for name in ("03a01Fa.wav", "08b02Wb.wav", "readme.txt"):
         soundfile.write(tmp_path / name, [0.1] * 100, 8000) if name.endswith("wav") else (
             tmp_path / name
@@ -478,14 +478,16 @@ def named(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def files_card(named: Path, **params: object) -> Card:
-    return Card("mine", "files", "1", "", source=str(named / "mine.toml"), params={"path": ".", **params})
+def files_card(recordings: Path, **params: object) -> Card:
+    return Card(
+        "mine", "files", "1", "", source=str(recordings / "mine.toml"), params={"path": ".", **params}
+    )
 
 
-def test_labels_in_names_may_be_spelled_out(named: Path):
+def test_labels_in_names_may_be_spelled_out(recordings: Path):
     pattern = r"(?P<speaker>\d\d)(?P<phrase>...)(?P<emotion>.)[a-z]\.wav"
     values = {"emotion": {"F": "happiness", "W": "anger"}}
-    table = datasets.from_card(files_card(named, pattern=pattern, values=values), named).table
+    table = datasets.from_card(files_card(recordings, pattern=pattern, values=values), recordings).table
     assert table["emotion"].tolist() == ["happiness", "anger"]
     assert table["speaker"].tolist() == ["03", "08"]
 
@@ -496,9 +498,9 @@ def test_labels_in_names_may_be_spelled_out(named: Path):
         ({"pattern": "("}, "is no regular expression"),
         ({"pattern": "x"}, "no file matches the pattern 'x'"),
         ({"pattern": ".*wav", "lists": {"test": "none.txt"}}, r"none\.txt: cannot be read .No such file"),
-        ({"pattern": ".*wav", "list": {}}, "mine.toml: params: .*unexpected keyword argument 'list'"),
+        ({"pattern": ".*wav", "list": {}}, "mine.toml: params: 'list' .*path, pattern, lists, tables"),
     ],
 )
-def test_a_bad_pattern_or_list_is_named(params: dict[str, object], message: str, named: Path):
+def test_a_bad_pattern_or_list_is_named(params: dict[str, object], message: str, recordings: Path):
     with pytest.raises(UsageError, match=message):
-        datasets.from_card(files_card(named, **params), named)
+        datasets.from_card(files_card(recordings, **params), recordings)

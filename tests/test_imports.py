@@ -74,5 +74,7 @@ def test_folders_without_code_are_no_modules(tmp_path: Path):
     (tmp_path / "namespace" / "code.py").touch()
     (tmp_path / "module.py").touch()
     finder = imports.FolderFinder(str(tmp_path))
-    names = [name for name in ("notes", "package", "namespace", "module", "absent") if finder.find_spec(name, None)]
+    names = [
+        name for name in ("notes", "package", "namespace", "module", "absent") if finder.find_spec(name, None)
+    ]
     assert names == ["package", "namespace", "module"]

@@ -110,7 +110,7 @@ def test_unchanged_audio_is_not_read_again(digits: Path, tmp_path: Path, monkeyp
         again = source(digits, tmp_path / "home")
         with pytest.raises(AssertionError, match="was read"):
             source(digits, tmp_path / "home", reread=True)
-    assert (again.contents, again.heard) == (first.contents, first.heard)
+    assert (again.contents, again.fingerprints) == (first.contents, first.fingerprints)
     np.testing.assert_array_equal(again.seconds, first.seconds)
 
 

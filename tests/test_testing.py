@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.neighbors import KNeighborsClassifier
 
 from bench import catalog
-from bench.datasets.kinds import manifest
+from bench.datasets.layouts import manifest
 from bench.errors import UsageError
 from bench.testing import Check, check_dataset, check_extractor, check_head, check_task
 from bench.types import Task

@@ -10,9 +10,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from bench.errors import UsageError, shortlist
-from bench.report import confusion, leaderboard
-from bench.report.rows import Row, Table, tables
-from bench.report.writers import exports
+from bench.report import words
+from bench.report.rows import Row, Table
+from bench.report.sections import confusion, leaderboard
+from bench.report.tables import tables
+from bench.report.writers import csv, markdown
 from bench.store import Store
 
 
@@ -44,7 +46,7 @@ class Results:
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a row per row of every table, with scores, intervals and costs; see `bench report`."""
-        return exports.frame(self.tables)
+        return csv.frame(self.tables)
 
     def confusion(self, task: str, extractor: str, head: str, dataset: str = "") -> pd.DataFrame:
         """Return the counts of clips, shape=(n_classes, n_classes): true labels down, predicted across.
@@ -66,15 +68,13 @@ class Results:
         rows = [
             (table, row)
             for table in self.tables
-            if table.task == task and dataset in {"", table.dataset}
+            if table.task.name == task and dataset in {"", table.dataset}
             for row in table.rows
             if (row.first.extractor, row.first.head) == (extractor, head)
         ]
         if len(rows) != 1:
             known = [
-                f"{each.task} on {each.dataset}: {each.name(row)}"
-                for each in self.tables
-                for row in each.rows
+                f"{words.title(each)}: {words.name(each, row)}" for each in self.tables for row in each.rows
             ]
             there = shortlist(known, 20)
             raise UsageError(f"{task}, {extractor}, {head}: {len(rows)} rows are that; there are {there}")
@@ -85,7 +85,7 @@ class Results:
         shown = [
             table
             for table in self.tables
-            if table.rows and task in {"", table.task} and dataset in {"", table.dataset}
+            if table.rows and task in {"", table.task.name} and dataset in {"", table.dataset}
         ]
         n_rows = [len(table.rows) for table in shown]
         figure = Plot(figsize=(8, 1.2 * len(shown) + 0.3 * sum(n_rows)), layout="constrained")
@@ -93,17 +93,19 @@ class Results:
         plots = figure.subplots(max(len(shown), 1), squeeze=False, height_ratios=n_rows or [1])[:, 0]
         for plot, table in zip(plots, shown, strict=False):
             for place, row in enumerate(table.rows):
-                score = row.scores[table.main]
+                score = table.ranking(row)
                 plot.plot(score.bounds, [place, place], color="gray")
                 plot.plot(score.value, place, "o", color="tab:blue" if row.standing.tied else "gray")
-            plot.set_yticks(range(len(table.rows)), [table.name(row) for row in table.rows], parse_math=False)
+            plot.set_yticks(
+                range(len(table.rows)), [words.name(table, row) for row in table.rows], parse_math=False
+            )
             plot.invert_yaxis()
-            plot.set_title(f"{table.task} on {table.title}", parse_math=False)
-            plot.set_xlabel(f"{table.main}, with 95 % intervals; blue: may be the best", parse_math=False)
+            plot.set_title(words.title(table), parse_math=False)
+            plot.set_xlabel(f"{table.metric}, with 95 % intervals; blue: may be the best", parse_math=False)
         return figure
 
     def _repr_markdown_(self) -> str:
-        return "\n\n".join(leaderboard.section(table) for table in self.tables)
+        return markdown.text(leaderboard.section(table) for table in self.tables)
 
     def __repr__(self) -> str:
         return self._repr_markdown_()

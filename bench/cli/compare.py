@@ -43,7 +43,7 @@ def command(
         click.echo(f"wrote {baseline}")
         return
     judged = comparing.compare(baselines.side(baseline), now, limits)
-    text = rendering.text(judged)
+    text = rendering.as_markdown(judged)
     click.echo(text)
     if markdown_file:
         markdown_file.write_text(text, encoding="utf-8")

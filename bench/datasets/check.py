@@ -1,4 +1,4 @@
-"""What is to be known of a dataset before it is run: audio, labels, groups, and the tasks it allows."""
+"""Checks of a dataset before a run: its audio, labels, groups, and the tasks that it allows."""
 
 import hashlib
 from collections import Counter
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import soundfile
 from tabulate import tabulate
 
 from bench import audio
@@ -16,31 +15,35 @@ from bench.types import Clip, Dataset, Split, Task
 
 FULL_SCALE = 0.999
 CLIPPED_SAMPLES = 3
-"""So many samples in a row at full scale make a clip clipped."""
+"""Least number of successive samples at full scale in a clipped clip."""
 
 SILENT = 1e-3
-"""A clip that never exceeds this (-60 dB of full scale) is silent."""
+"""Highest peak of a silent clip (-60 dB of full scale)."""
 
-
-Splitter = Callable[[Dataset, Task, str, Sequence[str]], Split]
+SplitMaker = Callable[[Dataset, Task, str, Sequence[str]], Split]
+"""Signature of `splits.make`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """What was found in a dataset; every list holds the ids of clips.
+class Summary:
+    """Facts of a dataset; lists contain the ids of clips.
 
     Parameters
     ----------
     seconds : Mapping[str, float]
-        The total, minimum, median and maximum length, in s.
+        Total, minimum, median and maximum length of the decodable clips, in s.
     rates, channels : Mapping[str, int]
         Sample rate in Hz, and number of channels -> number of clips.
+    undecodable : Mapping[str, str]
+        Clip -> reason.
+    clipped, silent : Sequence[str]
+        Clips with peaks at full scale, and clips without sound.
     duplicates : Sequence[Sequence[str]]
-        Clips whose decoded samples, at the same rate, are the same.
+        Groups of clips with the same decoded samples at the same rate.
     labels : Mapping[str, Mapping[str, int]]
-        Column -> its number of values, of clips of the rarest and the most frequent, of clips without.
+        Column -> number of values, and of clips: of the rarest value, of the most frequent one, without any.
     tasks : Mapping[str, str]
-        Task -> its split, or why it cannot run.
+        Task -> its split, or the reason why it cannot run.
     """
 
     dataset: str
@@ -57,8 +60,8 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
-    """What one decoded clip is like."""
+class ClipFacts:
+    """Facts of a decoded clip: length in s, rate in Hz, channels, digest of its samples, and defects."""
 
     seconds: float
     rate: int
@@ -68,75 +71,85 @@ class _Heard:
     silent: bool
 
 
-def check(dataset: Dataset, tasks: Iterable[Task], split: Splitter) -> Check:
-    """Return what is found in a dataset; every clip is decoded.
+def check(dataset: Dataset, tasks: Iterable[Task], make_split: SplitMaker) -> Summary:
+    """Return the summary of a dataset; every clip is decoded.
 
     Parameters
     ----------
-    split : Splitter
-        `splits.make`, which stands above this module.
+    make_split : SplitMaker
+        `splits.make`, from a higher level.
     """
-    heard: dict[str, _Heard] = {}
+    facts: dict[str, ClipFacts] = {}
     undecodable: dict[str, str] = {}
     for clip in dataset.clips():
         try:
-            heard[clip.id] = _listen(clip)
+            facts[clip.id] = _facts(clip)
         except ClipError as error:
             undecodable[clip.id] = str(error)
-    same: dict[str, list[str]] = {}
-    for name, each in heard.items():
-        same.setdefault(each.sha256, []).append(name)
-    lengths = [each.seconds for each in heard.values()] or [0.0]
-    equal = audio.heard(dataset.clips())
-    return Check(
+    clips_by_sha256: dict[str, list[str]] = {}
+    for name, clip_facts in facts.items():
+        clips_by_sha256.setdefault(clip_facts.sha256, []).append(name)
+    fingerprints = audio.duplicate_fingerprints(dataset.clips())
+    return Summary(
         dataset=dataset.name,
         n_clips=len(dataset.table),
-        seconds={
-            "total": round(sum(lengths), 3),
-            "min": round(min(lengths), 3),
-            "median": round(float(np.median(lengths)), 3),
-            "max": round(max(lengths), 3),
-        },
-        rates=dict(sorted(Counter(str(each.rate) for each in heard.values()).items())),
-        channels=dict(sorted(Counter(str(each.channels) for each in heard.values()).items())),
+        seconds=_lengths([clip.seconds for clip in facts.values()] or [0.0]),
+        rates=_counts(clip.rate for clip in facts.values()),
+        channels=_counts(clip.channels for clip in facts.values()),
         undecodable=undecodable,
-        clipped=[name for name, each in heard.items() if each.clipped],
-        silent=[name for name, each in heard.items() if each.silent],
-        duplicates=[names for names in same.values() if len(names) > 1],
+        clipped=[name for name, clip in facts.items() if clip.clipped],
+        silent=[name for name, clip in facts.items() if clip.silent],
+        duplicates=[names for names in clips_by_sha256.values() if len(names) > 1],
         labels={column: _balance(dataset, column) for column in dataset.labels},
-        tasks={task.name: _verdict(dataset, task, equal, split) for task in tasks},
+        tasks={task.name: _verdict(dataset, task, fingerprints, make_split) for task in tasks},
     )
 
 
-def _listen(clip: Clip) -> _Heard:
-    """Return what a clip is like at its own rate.
+def _facts(clip: Clip) -> ClipFacts:
+    """Return the facts of a clip at its own rate.
 
     Raises
     ------
     ClipError
-        If it cannot be decoded.
+        If the clip cannot be decoded.
     """
-    try:
-        info = soundfile.info(clip.path)
-    except (soundfile.LibsndfileError, OSError) as error:
-        audio.read(clip, 16_000)  # says why in the reader's words
-        raise ClipError(f"{clip.path}: has no header that can be read") from error
-    samples = audio.read(clip, info.samplerate)
+    header = audio.header(clip.path)
+    if header is None:
+        audio.read(clip, 16_000)  # raises with the reason
+        raise ClipError(f"{clip.path}: has no readable header; expected an audio file")
+    samples = audio.read(clip, header.sample_rate)
     full = np.abs(samples) >= FULL_SCALE
     run = (
         np.convolve(full, np.ones(CLIPPED_SAMPLES), mode="valid") if samples.size >= CLIPPED_SAMPLES else full
     )
-    return _Heard(
-        seconds=samples.size / info.samplerate,
-        rate=info.samplerate,
-        channels=info.channels,
-        sha256=hashlib.sha256(f"{info.samplerate} ".encode() + samples.tobytes()).hexdigest(),
+    return ClipFacts(
+        seconds=samples.size / header.sample_rate,
+        rate=header.sample_rate,
+        channels=header.channels,
+        sha256=hashlib.sha256(f"{header.sample_rate} ".encode() + samples.tobytes()).hexdigest(),
         clipped=bool((run >= CLIPPED_SAMPLES).any()),
         silent=bool(np.abs(samples).max() < SILENT),
     )
 
 
+def _lengths(seconds: Sequence[float]) -> Mapping[str, float]:
+    """Return the total, minimum, median and maximum of lengths in s."""
+    lengths = {
+        "total": sum(seconds),
+        "min": min(seconds),
+        "median": float(np.median(seconds)),
+        "max": max(seconds),
+    }
+    return {name: round(length, 3) for name, length in lengths.items()}
+
+
+def _counts(numbers: Iterable[int]) -> Mapping[str, int]:
+    """Return number -> how often it occurs, in the order of their texts."""
+    return dict(sorted(Counter(map(str, numbers)).items()))
+
+
 def _balance(dataset: Dataset, column: str) -> Mapping[str, int]:
+    """Return the numbers of values and clips of a label column."""
     counts = dataset.table.loc[dataset.table[column] != "", column].value_counts()
     return {
         "values": len(counts),
@@ -146,42 +159,42 @@ def _balance(dataset: Dataset, column: str) -> Mapping[str, int]:
     }
 
 
-def _verdict(dataset: Dataset, task: Task, same: Sequence[str], split: Splitter) -> str:
-    """Return the default split of a task, or why there is none."""
+def _verdict(dataset: Dataset, task: Task, fingerprints: Sequence[str], make_split: SplitMaker) -> str:
+    """Return the default split of a task, or the reason why there is none."""
     if task.target not in dataset.labels:
         return f"no column '{task.target}'"
     try:
-        made = split(dataset, task, "", same)
+        split = make_split(dataset, task, "", fingerprints)
     except BenchError as error:
         return f"cannot run: {error}"
-    return f"{made.label} ({len(np.unique(made.groups[made.group]))} groups)"
+    return f"{split.label} ({len(np.unique(split.groups[split.group]))} groups)"
 
 
-def text(found: Check) -> str:
-    """Return a check as tables for people."""
-    seconds = found.seconds
+def text(summary: Summary) -> str:
+    """Return a summary as tables for people."""
+    seconds = summary.seconds
     facts: list[tuple[str, Any]] = [
-        ("clips", found.n_clips),
+        ("clips", summary.n_clips),
         ("hours", f"{seconds['total'] / 3600:.3f}"),
         ("seconds", f"{seconds['min']:.2f} to {seconds['max']:.2f}, median {seconds['median']:.2f}"),
-        ("sample rates (Hz)", ", ".join(f"{rate}: {n}" for rate, n in found.rates.items())),
-        ("channels", ", ".join(f"{channels}: {n}" for channels, n in found.channels.items())),
-        ("undecodable", _counted(list(found.undecodable))),
-        ("clipped", _counted(found.clipped)),
-        ("silent", _counted(found.silent)),
-        ("same audio", _counted([" = ".join(names) for names in found.duplicates])),
+        ("sample rates (Hz)", ", ".join(f"{rate}: {n}" for rate, n in summary.rates.items())),
+        ("channels", ", ".join(f"{channels}: {n}" for channels, n in summary.channels.items())),
+        ("undecodable", _count_and_names(list(summary.undecodable))),
+        ("clipped", _count_and_names(summary.clipped)),
+        ("silent", _count_and_names(summary.silent)),
+        ("same audio", _count_and_names([" = ".join(names) for names in summary.duplicates])),
     ]
-    labels = [[column, *counts.values()] for column, counts in found.labels.items()]
+    labels = [[column, *counts.values()] for column, counts in summary.labels.items()]
     headers = ["label", "values", "clips of the rarest", "of the most frequent", "without"]
     parts = [
         tabulate(facts, tablefmt="plain", disable_numparse=True),
         tabulate(labels, headers=headers, tablefmt="simple"),
-        tabulate(list(found.tasks.items()), headers=["task", "split"], maxcolwidths=[None, 90]),
+        tabulate(list(summary.tasks.items()), headers=["task", "split"], maxcolwidths=[None, 90]),
     ]
-    if found.undecodable:
-        parts.append("\n".join(f"undecodable: {reason}" for reason in found.undecodable.values()))
+    if summary.undecodable:
+        parts.append("\n".join(f"undecodable: {reason}" for reason in summary.undecodable.values()))
     return "\n\n".join(parts)
 
 
-def _counted(names: Sequence[str]) -> str:
+def _count_and_names(names: Sequence[str]) -> str:
     return f"{len(names)} ({shortlist(names)})" if names else "0"

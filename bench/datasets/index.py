@@ -1,4 +1,4 @@
-"""Names and paths -> datasets, each with what is known of its clips' audio."""
+"""Names and paths -> datasets, with an index of the content of their audio."""
 
 import functools
 import os
@@ -17,77 +17,83 @@ from bench.keys.fingerprints import fingerprint
 from bench.request import Request
 from bench.types import AUDIO_COLUMNS, Dataset
 
-FORMAT = "sources-v1"
+FORMAT = "sources-v2"
+"""Folder of the index files; a new name for a new format."""
 
 FOLDER_LABEL = "class"
-"""What a folder's classes are, unless one single task says what they are."""
+"""Label column for the classes of a folder, unless a single task gives another one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """A dataset with what is known of its clips' audio.
+    """A dataset with facts of its audio.
 
     Parameters
     ----------
     contents : Sequence[str]
-        The digest of every clip's content, empty where it is unreadable.
-    heard : Sequence[str]
-        What is the same of clips that hold the same samples.
+        Digest of every clip's content; '' for an unreadable clip.
+    fingerprints : Sequence[str]
+        Fingerprint of every clip's samples; '' if no other clip shares them.
     seconds : Sequence[float]
-        About how long every clip is, in s.
+        Length of every clip from its header, in s.
     unreadable : Mapping[str, str]
-        Clip -> why it is unreadable.
+        Clip -> reason.
     copies : Sequence[Sequence[str]]
-        The same as `contents` of every augmented copy.
+        For every augmented copy, the digests of all clips' content.
     """
 
     dataset: Dataset
     contents: Sequence[str]
-    heard: Sequence[str]
+    fingerprints: Sequence[str]
     seconds: Sequence[float]
     unreadable: Mapping[str, str]
     copies: Sequence[Sequence[str]] = ()
 
     def bad(self, reasons: Mapping[str, str]) -> Mapping[str, str]:
-        """Return clip -> why there is no audio of it, given content -> why it cannot be decoded."""
+        """Return clip -> reason of all bad clips, for the undecodable contents' reasons."""
         pairs = zip(self.dataset.table["clip"], self.contents, strict=True)
         undecodable = {clip: reasons[content] for clip, content in pairs if content in reasons}
         return {**self.unreadable, **undecodable}
 
 
 def sources_of(request: Request, declared: Registry, label: str = FOLDER_LABEL) -> dict[str, Source]:
-    """Return the sources of a request by their datasets' names.
+    """Return the sources of a request by the names of their datasets.
+
+    Parameters
+    ----------
+    label : str
+        Label column for the classes of a folder.
 
     Raises
     ------
     UsageError
-        If a dataset cannot be opened, or two of them have one name.
+        If a dataset cannot be opened, or two datasets have one name.
     """
     sources: dict[str, Source] = {}
     for text in request.datasets:
         source = _source(open_dataset(text, declared, request.home, label), request)
         name = source.dataset.name
         if name in sources:
-            known = sources[name].dataset.source
-            raise UsageError(f"--datasets: {known} and {text} are both called '{name}'; rename one")
+            first = sources[name].dataset.source
+            raise UsageError(f"--datasets: {first} and {text} are both called '{name}'; rename one")
         sources[name] = source
     return sources
 
 
 def open_dataset(text: str, declared: Registry, home: Path, label: str = FOLDER_LABEL) -> Dataset:
-    """Return the dataset that a name or a path gives.
+    """Return the dataset of a name or a path.
 
     Parameters
     ----------
     home : Path
-        The folder for corpora that are made or downloaded.
+        Folder for downloads and synthetic audio.
     label : str
-        The label column that a folder's classes go into.
+        Label column for the classes of a folder.
 
     Raises
     ------
     UsageError
-        If it is neither or both, or cannot be opened.
+        If the text is neither a name nor a path, or both, or the dataset cannot be opened.
     """
     path = Path(text)
     if text in declared.cards and path.is_dir():
@@ -100,31 +106,35 @@ def open_dataset(text: str, declared: Registry, home: Path, label: str = FOLDER_
 
 
 def _source(dataset: Dataset, request: Request) -> Source:
-    """Return a dataset with what its audio holds, as it was found before if no file has changed since."""
-    path = _remembered(dataset, request.home)
-    if request.reread or path is None or not path.is_file():
-        known, unreadable = _looked(dataset)
-        if path and not unreadable:
-            with suppress(OSError):  # what cannot be kept is looked for again
-                path.parent.mkdir(parents=True, exist_ok=True)
-                part = path.with_suffix(f".{os.getpid()}")
-                known.to_parquet(part, index=False)
-                part.replace(path)
+    """Return a dataset with its index: the saved one, unless a file has changed since."""
+    path = _index_path(dataset, request.home)
+    unreadable: Mapping[str, str] = {}
+    if path and path.is_file() and not request.reread:
+        index = pd.read_parquet(path)
     else:
-        known, unreadable = pd.read_parquet(path), {}
-    contents = known["content"].tolist()
+        index, unreadable = _index(dataset)
+        if path and not unreadable:
+            _save(index, path)
+    contents = index["content"].tolist()
     changes = [*request.augment, augment.identity()]
     copies = [
         [content and digest([content, changes, copy]) for content in contents]
         for copy in range(request.copies if request.augment else 0)
     ]
-    return Source(dataset, contents, known["heard"].tolist(), known["seconds"].tolist(), unreadable, copies)
+    return Source(
+        dataset=dataset,
+        contents=contents,
+        fingerprints=index["fingerprint"].tolist(),
+        seconds=index["seconds"].tolist(),
+        unreadable=unreadable,
+        copies=copies,
+    )
 
 
-def _looked(dataset: Dataset) -> tuple[pd.DataFrame, Mapping[str, str]]:
-    """Return the content, what is heard and the seconds of every clip, and clip -> why it is unreadable."""
+def _index(dataset: Dataset) -> tuple[pd.DataFrame, Mapping[str, str]]:
+    """Return the content, fingerprint and seconds of every clip, and unreadable clip -> reason."""
     clips, contents, unreadable = dataset.clips(), [], {}
-    # Many clips may be windows of one file.
+    # Several clips may be windows of one file.
     sha256, header = functools.cache(audio.sha256), functools.cache(audio.header)
     for clip in clips:
         try:
@@ -132,27 +142,38 @@ def _looked(dataset: Dataset) -> tuple[pd.DataFrame, Mapping[str, str]]:
         except ClipError as error:
             contents.append("")
             unreadable[clip.id] = str(error)
-    seconds = [audio.seconds(clip, header) for clip in clips]
-    return pd.DataFrame(
-        {"content": contents, "heard": audio.heard(clips, header), "seconds": seconds}
-    ), unreadable
+    columns = {
+        "content": contents,
+        "fingerprint": audio.duplicate_fingerprints(clips, header),
+        "seconds": [audio.seconds(clip, header) for clip in clips],
+    }
+    return pd.DataFrame(columns), unreadable
 
 
-def _remembered(dataset: Dataset, home: Path) -> Path | None:
-    """Return where what a dataset's audio holds is kept: by its table, and its files' sizes and times.
+def _save(index: pd.DataFrame, path: Path) -> None:
+    """Write an index file; an index that cannot be saved is computed again by the next run."""
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}")
+        index.to_parquet(part, index=False)
+        part.replace(path)
 
-    A file that is changed gets another time of change, whatever its time of modification is set to. None if a
-    file is missing.
+
+def _index_path(dataset: Dataset, home: Path) -> Path | None:
+    """Return the path of the index of a dataset; None if one of its files is missing.
+
+    The name is a digest of the dataset's table and of its files' sizes and times. The time of the last change
+    of status is one of them: no program can set it.
     """
     columns = [name for name in ("path", *AUDIO_COLUMNS) if name in dataset.table]
-    named = [name for name in ("path", "noise_path") if name in dataset.table]
-    files = {str(path) for name in named for path in dataset.table[name].dropna().unique()} - {""}
+    path_columns = [name for name in ("path", "noise_path") if name in dataset.table]
+    paths = {str(path) for name in path_columns for path in dataset.table[name].dropna().unique()} - {""}
     try:
-        found = {path: Path(path).stat() for path in sorted(files)}
+        stats = {path: Path(path).stat() for path in sorted(paths)}
     except OSError:
         return None
     stamps = pd.DataFrame(
-        [(path, each.st_size, each.st_mtime_ns, each.st_ctime_ns) for path, each in found.items()]
+        [(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats.items()]
     )
     key = digest([audio.identity(), audio.MIXER, fingerprint(dataset.table[columns]), fingerprint(stamps)])
     return home / FORMAT / f"{key}.parquet"

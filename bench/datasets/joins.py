@@ -1,57 +1,65 @@
-"""More label columns for a dataset, from tables that lie beside its audio."""
+"""More label columns for a dataset, from tables beside its audio."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.datasets.kinds.manifest import read_table
+from bench.datasets.tables import read_table
 from bench.errors import UsageError, shortlist
 from bench.types import Dataset
 
 
-def join(
-    made: Dataset,
-    folder: Path,
-    *,
-    file: str,
-    on: str,
-    key: str = "",
-    columns: Sequence[str] = (),
-    separator: str = ",",
-    rename: Mapping[str, str] | None = None,
-) -> Dataset:
-    """Return a dataset with the other columns of a table, looked up by one that they share.
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A table whose columns are added to a dataset, by a column that both have.
 
     Parameters
     ----------
     file : str
-        The table: CSV, Parquet or JSON Lines, relative to the folder.
+        CSV, Parquet or JSON Lines file, relative to the dataset's folder.
     on : str
-        The dataset's column that is looked up.
+        Column of the dataset to look up.
     key : str
-        What that column is called in the table, if not the same.
+        The same column in the table, if its name differs.
     columns : Sequence[str]
-        The names of the table's columns, if it has no line with their names.
-    rename : Mapping[str, str] | None
-        Column of the table -> what it is called in the dataset.
-
-    Raises
-    ------
-    UsageError
-        If a column is not there, the table repeats one or names a key twice, or a clip is not in it.
+        Names of the table's columns, if it has no header.
+    separator : str
+        Separator of the table's columns.
+    rename : Mapping[str, str]
+        Column of the table -> column of the dataset.
     """
-    path, key = folder / file, key or on
-    table = read_table(path, separator, columns)
-    if on not in made.table or key not in table:
-        known = ", ".join(map(str, table.columns))
-        raise UsageError(f"{path}: no '{on}' in the data or no '{key}' in the columns {known}")
-    own = table.set_index(key).rename(columns=dict(rename or {}))
-    both = set(own.columns) & set(made.table.columns)
-    twice = own.index[own.index.duplicated()]
-    if both or len(twice):
-        what = f"the data have {shortlist(both)} already" if both else f"{key} '{twice[0]}' stands twice"
-        raise UsageError(f"{path}: {what}; expected one line of each {key}, and columns that are new")
-    unknown = ~made.table[on].isin(own.index)
-    if unknown.any():
-        raise UsageError(f"{path}: does not list {key} '{made.table.loc[unknown, on].iloc[0]}'")
-    return dataclasses.replace(made, table=made.table.join(own, on=on))
+
+    file: str
+    on: str
+    key: str = ""
+    columns: Sequence[str] = ()
+    separator: str = ","
+    rename: Mapping[str, str] = field(default_factory=dict)
+
+    def apply(self, dataset: Dataset, folder: Path) -> Dataset:
+        """Return the dataset with the table's columns.
+
+        Raises
+        ------
+        UsageError
+            If a column is missing, the dataset has one of the new columns already, a key is a duplicate, or a
+            clip has no row.
+        """
+        path, key = folder / self.file, self.key or self.on
+        table = read_table(path, self.separator, self.columns)
+        if self.on not in dataset.table or key not in table:
+            columns = ", ".join(map(str, table.columns))
+            raise UsageError(f"{path}: no '{self.on}' in the data or no '{key}' in the columns {columns}")
+        rows = table.set_index(key).rename(columns=dict(self.rename))
+        existing = set(rows.columns) & set(dataset.table.columns)
+        if existing:
+            raise UsageError(f"{path}: the data have {shortlist(existing)} already; rename these columns")
+        duplicates = rows.index[rows.index.duplicated()]
+        if len(duplicates):
+            raise UsageError(f"{path}: {key} '{duplicates[0]}' is a duplicate; expected one line per {key}")
+        missing = ~dataset.table[self.on].isin(rows.index)
+        if missing.any():
+            value = dataset.table.loc[missing, self.on].iloc[0]
+            raise UsageError(f"{path}: does not list {key} '{value}'; add a line for it")
+        return dataclasses.replace(dataset, table=dataset.table.join(rows, on=self.on))

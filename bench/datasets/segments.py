@@ -1,29 +1,29 @@
-"""Segments of a fixed length: every clip becomes several, each of which knows its parent."""
+"""Segments of a fixed length, cut from every clip of a dataset."""
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-import soundfile
 
+from bench import audio
 from bench.datasets.tables import dataset
 from bench.errors import UsageError
-from bench.types import Dataset
+from bench.types import Clip, Dataset
 
 
-def segmented(whole: Dataset, seconds: float, hop: float | None = None, pad: bool = False) -> Dataset:
-    """Return the dataset of the segments of a dataset's clips, with the label column `parent`.
+def cut(clips: Dataset, seconds: float, hop: float | None = None, pad: bool = False) -> Dataset:
+    """Return the dataset of the segments of all clips, with the label column `parent`.
 
     Parameters
     ----------
     seconds : float
-        The length of a segment, in s.
+        Length of a segment, in s.
     hop : float | None
-        From the start of one to that of the next, in s; `seconds` if None.
+        Distance between the starts of two segments, in s; `seconds` if None.
     pad : bool
-        Whether what is left at the end becomes a segment too, padded with zeros; else it is left out, and so
-        is a clip that is shorter than a segment.
+        Whether the rest at the end becomes a segment too, padded with zeros. If not, the rest is left out,
+        and so are clips shorter than a segment.
 
     Raises
     ------
@@ -32,43 +32,48 @@ def segmented(whole: Dataset, seconds: float, hop: float | None = None, pad: boo
     """
     hop = seconds if hop is None else hop
     if not all(isinstance(length, (int, float)) and length > 0 for length in (seconds, hop)):
-        raise UsageError(f"{whole.source}: segments of {seconds} s every {hop} s; expected lengths above 0")
+        raise UsageError(f"{clips.source}: segments of {seconds} s every {hop} s; expected lengths above 0")
     rows: list[Mapping[str, Any]] = []
     n_short = 0
-    labels = zip(*(whole.table[name].tolist() for name in whole.labels), strict=True)
-    for clip, values in zip(whole.clips(), labels, strict=True):
-        kept = dict(zip(whole.labels, values, strict=True)) | {"path": str(clip.path), "parent": clip.id}
+    labels = zip(*(clips.table[name].tolist() for name in clips.labels), strict=True)
+    for clip, values in zip(clips.clips(), labels, strict=True):
+        shared = dict(zip(clips.labels, values, strict=True)) | {"path": str(clip.path), "parent": clip.id}
+        end = _end(clip)
+        if end is None:  # the clip is listed as undecodable when it is read
+            rows.append({**shared, "clip": clip.id, "start": clip.start, "end": clip.end})
+            continue
         start = clip.start or 0.0
-        try:
-            end = soundfile.info(clip.path).duration if clip.end is None else clip.end
-        except (soundfile.LibsndfileError, OSError):
-            rows.append({**kept, "clip": clip.id, "start": clip.start, "end": clip.end})
-            continue  # it is listed as undecodable when it is read
-        places = _places(end - start, seconds, hop, pad)
-        n_short += not places
+        offsets = _offsets(end - start, seconds, hop, pad)
+        n_short += not offsets
         rows += [
             {
-                **kept,
+                **shared,
                 "clip": f"{clip.id}#{number}",
-                "start": start + place,
-                "end": min(start + place + seconds, end),
+                "start": start + offset,
+                "end": min(start + offset + seconds, end),
                 **({"seconds": seconds} if pad else {}),
             }
-            for number, place in enumerate(places)
+            for number, offset in enumerate(offsets)
         ]
     if not rows:
-        raise UsageError(
-            f"{whole.source}: no clip is as long as a segment of {seconds:g} s; allow pad = true"
-        )
+        raise UsageError(f"{clips.source}: no clip is as long as a segment of {seconds:g} s; set pad = true")
     note = (f"{n_short} clips shorter than a segment of {seconds:g} s are left out.",) if n_short else ()
-    made = dataset(pd.DataFrame(rows), name=whole.name, source=whole.source)
+    segments = dataset(pd.DataFrame(rows), name=clips.name, source=clips.source)
     return dataclasses.replace(
-        made, version=whole.version, synthetic=whole.synthetic, notes=(*whole.notes, *note)
+        segments, version=clips.version, synthetic=clips.synthetic, notes=(*clips.notes, *note)
     )
 
 
-def _places(length: float, seconds: float, hop: float, pad: bool) -> list[float]:
-    """Return where the segments of a clip begin, in s from its start."""
+def _end(clip: Clip) -> float | None:
+    """Return the end of a clip in its file, in s; None if it needs a header and there is none."""
+    if clip.end is not None:
+        return clip.end
+    header = audio.header(clip.path)
+    return header.seconds if header else None
+
+
+def _offsets(length: float, seconds: float, hop: float, pad: bool) -> list[float]:
+    """Return the starts of the segments of a clip, in s from the start of the clip."""
     slack = 1e-6  # a length in s is a rounded number of samples
     n_whole = int((length - seconds + slack) // hop) + 1 if length + slack >= seconds else 0
     covered = (n_whole - 1) * hop + seconds if n_whole else 0.0

@@ -1,59 +1,126 @@
-"""From rows of clips to a `Dataset` that keeps every promise of its type."""
+"""Tables: a file -> rows of text, and rows of clips -> a `Dataset`."""
 
 import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pandas.api.types import is_string_dtype
+from pandas.api.types import is_numeric_dtype, is_string_dtype
 
 from bench.errors import UsageError
 from bench.types import AUDIO_COLUMNS, Dataset
 
+SUFFIXES = (".csv", ".parquet", ".jsonl")
 
-def dataset(table: pd.DataFrame, name: str, source: str, **more: Any) -> Dataset:
-    """Return the dataset of a table with the columns of `Dataset`; `recording` is added if it is not there.
+
+def read_table(path: Path, separator: str = ",", columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Return the rows of a CSV, Parquet or JSON Lines file, with every value as str.
+
+    The index `line` of a CSV's rows contains their line numbers.
 
     Parameters
     ----------
-    more
-        Further fields of `Dataset`.
+    separator : str
+        Separator of the columns of a CSV.
+    columns : Sequence[str]
+        Names of the columns of a CSV without header.
 
     Raises
     ------
     UsageError
-        If the table is empty, or two of its rows are the same clip.
+        If the file is missing or cannot be parsed.
     """
-    if table.empty:
-        raise UsageError(f"{source}: holds no clips")
-    kept = [name for name in AUDIO_COLUMNS if name in table]
-    numbers = [name for name in kept if name != "noise_path"]
-    other = [name for name in table.columns if name not in kept and not is_text(table[name])]
-    full = table.astype(dict.fromkeys(other, str))
-    full[numbers] = full[numbers].astype(float)
-    if "recording" not in full:
-        # Without the folder that all are in: a group's name is part of every key, wherever the audio lies.
-        paths = full["path"].unique().tolist()
-        folder = os.path.commonprefix(paths).rpartition("/")[0]  # noqa: RUF071  # cut at a folder
-        full["recording"] = full["path"].str.removeprefix(f"{folder}/")
-    made = Dataset(name=name, table=full, source=source, **more)
-    for columns in (["path", *kept], ["clip"]):
-        _refuse_duplicates(made, columns)
-    return made
+    try:
+        if path.suffix.lower() == ".parquet":
+            return _as_text(pd.read_parquet(path.absolute()))
+        if path.suffix.lower() == ".jsonl":
+            return _as_text(pd.read_json(path, lines=True, dtype=False))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # a row longer than the header
+            # Labels such as NA stay as they are, and blank lines keep the line numbers right.
+            table = pd.read_csv(
+                path,
+                sep=separator,
+                names=list(columns) or None,
+                dtype=str,
+                keep_default_na=False,
+                skip_blank_lines=False,
+                skipinitialspace=True,
+                index_col=False,
+                encoding="utf-8-sig",
+            )
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: no such file") from error
+    except (ValueError, OSError, pd.errors.ParserWarning) as error:  # pandas' and pyarrow's are ValueErrors
+        raise UsageError(f"{path}: cannot be read as a table ({' '.join(str(error).split())})") from error
+    for name in table.columns:
+        table[name] = table[name].str.strip()
+    first_line = 1 if columns else 2
+    table.index = pd.RangeIndex(first_line, len(table) + first_line, name="line")
+    blank = (table == "").all(axis=1)
+    return table.loc[~blank]
+
+
+def _as_text(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of str, '' where a value is missing; numeric times stay numbers."""
+    text = {
+        name: column
+        if is_text(column) or (name in {"start", "end"} and is_numeric_dtype(column))
+        else column.astype(object).where(column.notna(), "").astype(str)
+        for name, column in table.items()
+    }
+    return pd.DataFrame(text, index=table.index)
 
 
 def is_text(column: "pd.Series[Any]") -> bool:
-    """Return whether a column is str throughout, as nothing needs to make it."""
+    """Return whether every value of a column is a str."""
     return is_string_dtype(column) and not column.hasnans
 
 
-def _refuse_duplicates(made: Dataset, columns: list[str]) -> None:
-    """Raise UsageError for the first clip that has the same values in these columns as an earlier one."""
-    again = made.table.duplicated(columns).to_numpy()
-    if again.any():
-        row = int(again.argmax())
-        values = made.table[columns].fillna(-1)
-        first = made.location(int((values == values.iloc[row]).all(axis=1).to_numpy().argmax()))
-        what = made.table[columns[0]].iloc[row]
+def dataset(table: pd.DataFrame, name: str, source: str, **fields: Any) -> Dataset:
+    """Return the dataset of a table with the columns of `Dataset`; the column `recording` is optional.
+
+    Parameters
+    ----------
+    source : str
+        File or folder that describes the clips, for messages.
+    fields
+        More fields of `Dataset`.
+
+    Raises
+    ------
+    UsageError
+        If the table is empty, or two rows are the same clip.
+    """
+    if table.empty:
+        raise UsageError(f"{source}: holds no clips")
+    audio_columns = [column for column in AUDIO_COLUMNS if column in table]
+    numbers = [column for column in audio_columns if column != "noise_path"]
+    others = [name for name in table.columns if name not in audio_columns and not is_text(table[name])]
+    table = table.astype(dict.fromkeys(others, str))
+    table[numbers] = table[numbers].astype(float)
+    if "recording" not in table:
+        # Without the common folder: a group's name is part of every key, wherever the audio is.
+        paths = table["path"].unique().tolist()
+        folder = os.path.commonprefix(paths).rpartition("/")[0]  # noqa: RUF071  # cut at a folder
+        table["recording"] = table["path"].str.removeprefix(f"{folder}/")
+    clips = Dataset(name=name, table=table, source=source, **fields)
+    for columns in (["path", *audio_columns], ["clip"]):
+        _refuse_duplicates(clips, columns)
+    return clips
+
+
+def _refuse_duplicates(clips: Dataset, columns: list[str]) -> None:
+    """Raise UsageError for the first clip with the same values in these columns as an earlier clip."""
+    duplicates = clips.table.duplicated(columns).to_numpy()
+    if duplicates.any():
+        row = int(duplicates.argmax())
+        values = clips.table[columns].fillna(-1)
+        first = int((values == values.iloc[row]).all(axis=1).to_numpy().argmax())
+        value = clips.table[columns[0]].iloc[row]
         raise UsageError(
-            f"{made.location(row)}: {columns[0]} '{what}' stands twice, first at {first}; keep one of them"
+            f"{clips.location(row)}: {columns[0]} '{value}' is a duplicate of {clips.location(first)}; "
+            "remove one of them"
         )

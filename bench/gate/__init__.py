@@ -1,5 +1,7 @@
 """Verdicts on a run by its baseline, for CI."""
 
-from bench.gate.verdicts import COSTS, FAILING, Change, Judged, Limit, Verdict, compare
+from bench.gate.differences import Difference
+from bench.gate.limits import COSTS, Limit
+from bench.gate.verdicts import FAILING, Judged, Verdict, compare
 
-__all__ = ["COSTS", "FAILING", "Change", "Judged", "Limit", "Verdict", "compare"]
+__all__ = ["COSTS", "FAILING", "Difference", "Judged", "Limit", "Verdict", "compare"]

@@ -1,123 +1,115 @@
-"""The verdict in words: Markdown, JUnit XML, and the annotations that GitHub shows beside a change."""
+"""Verdicts as text: Markdown, JUnit XML, and annotations that GitHub shows beside a commit."""
 
 from collections import Counter
 from collections.abc import Sequence
 
-from bench.gate import COSTS, FAILING, Change, Judged, Verdict
-from bench.report import junit, markdown
-from bench.report.markdown import escaped
-from bench.types import Result
+from bench import display
+from bench.gate.differences import Difference
+from bench.gate.verdicts import FAILING, Judged, Verdict, verdict_on
+from bench.report.document import Block, Cell, Grid, Paragraph, Section, cell, code, strong, text
+from bench.report.writers import junit, markdown
+
+EMPTY = cell("")
+HEADERS = ("verdict", "data set", "task", "cell", "what", "before", "after", "change", "p")
+
+NOTE = text(
+    "Intervals show the paired differences, from a bootstrap over groups; ",
+    code("p"),
+    " has Holm's correction for all comparisons.",
+)
 
 
-def summary(judged: Sequence[Judged]) -> str:
-    """Return how many cells became what, in one line."""
-    counts = Counter(each.verdict for each in judged)
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-    return f"{len(judged)} cells: {told or 'none'}"
+def summary(cells: Sequence[Judged]) -> str:
+    """Return the number of cells with every verdict, in one line."""
+    counts = Counter(judged.verdict for judged in cells)
+    numbers = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    return f"{len(cells)} cells: {numbers or 'none'}"
 
 
-def text(judged: Sequence[Judged]) -> str:
-    """Return the Markdown of everything that is not as it was."""
-    rows = [row for each in judged if each.verdict != Verdict.UNCHANGED for row in _rows(each)]
-    verdict = "**failed**" if fails(judged) else "passed"
-    lines = [f"## Compared with the baseline: {verdict}", "", summary(judged), ""]
+def as_markdown(cells: Sequence[Judged]) -> str:
+    """Return the Markdown of all cells that are not unchanged."""
+    rows = tuple(row for judged in cells if judged.verdict != Verdict.UNCHANGED for row in _rows(judged))
+    title = f"Compared with the baseline: {'failed' if fails(cells) else 'passed'}"
+    blocks: list[Block] = [Paragraph(text(summary(cells)))]
     if rows:
-        note = "Intervals are of the paired differences by a bootstrap over groups, `p` is corrected by Holm."
-        lines += [markdown.table(rows), "", note, ""]
-    return "\n".join(lines)
+        blocks += [Grid(HEADERS, rows), Paragraph(NOTE)]
+    return markdown.text([Section(title, 2, tuple(blocks))]) + "\n"
 
 
-def fails(judged: Sequence[Judged]) -> bool:
-    """Return whether a gate has to stop."""
-    return any(each.verdict in FAILING for each in judged)
+def fails(cells: Sequence[Judged]) -> bool:
+    """Return whether a cell fails the gate."""
+    return any(judged.verdict in FAILING for judged in cells)
 
 
-def _rows(judged: Judged) -> list[dict[str, str]]:
-    """Return a row per change that gave a cell its verdict, or one with the reason."""
-    result = judged.result
-    shared = {
-        "verdict": f"**{judged.verdict}**" if judged.verdict in FAILING else str(judged.verdict),
-        "data set": escaped(result.dataset),
-        "task": escaped(result.task),
-        "cell": escaped(_cell(result)),
-    }
-    if not judged.changes:
-        return [{**shared, "what": escaped(judged.reason), "before": "", "after": "", "change": "", "p": ""}]
-    return [
-        {
-            **shared,
-            "what": f"{change.limit.name}, limit {_limit(change)}",
-            "before": f"{change.before:.3f}",
-            "after": f"{change.after:.3f}",
-            "change": _changed(change),
-            "p": "" if change.p is None else f"{change.p:.4f}",
-        }
-        for change in judged.changes
-        if change.verdict == judged.verdict
-    ]
+def _rows(judged: Judged) -> list[tuple[Cell, ...]]:
+    """Return a row per difference with the cell's verdict, or one with the reason."""
+    result, verdict = judged.result, str(judged.verdict)
+    names = (
+        Cell(verdict, text(strong(verdict) if judged.verdict in FAILING else verdict)),
+        cell(result.dataset),
+        cell(result.task.name),
+        cell(display.system(result.system, result.seed)),
+    )
+    if not judged.differences:
+        return [(*names, cell(judged.reason), EMPTY, EMPTY, EMPTY, EMPTY)]
+    return [(*names, *_numbers(difference)) for difference in _decisive(judged)]
 
 
-def _cell(result: Result) -> str:
-    """Return a cell's name within its table."""
-    parts = [f"{result.extractor} ({result.view})", result.head, result.preprocess, result.augment]
-    if result.train_size < 1:
-        parts.append(f"{result.train_size:g} of the training groups")
-    if result.seed:
-        parts.append(f"seed {result.seed}")
-    return ", ".join(filter(None, parts))
+def _decisive(judged: Judged) -> list[Difference]:
+    """Return the differences that have the cell's verdict."""
+    return [item for item in judged.differences if verdict_on(item) == judged.verdict]
 
 
-def _limit(change: Change) -> str:
-    return f"{change.limit.most:g}{'x' if change.limit.name in COSTS else ''}"
+def _numbers(difference: Difference) -> tuple[Cell, ...]:
+    before, after, limit = difference.before, difference.after, difference.limit
+    return (
+        cell(f"{limit.name}, limit {limit.most:g}{'x' if limit.is_cost else ''}"),
+        cell(before, f"{before:.3f}"),
+        cell(after, f"{after:.3f}"),
+        cell(_change(difference)),
+        EMPTY if difference.p is None else cell(difference.p, f"{difference.p:.4f}"),
+    )
 
 
-def _changed(change: Change) -> str:
-    """Return by how much something changed, and how sure that is."""
-    if change.limit.name in COSTS:
-        return f"{change.after / change.before:.2f}x"
-    told = f"{change.after - change.before:+.3f}"
-    if change.low is not None and change.high is not None:
-        return f"{told} [{change.low:+.3f}, {change.high:+.3f}]"
-    return told if change.spread is None else f"{told} (folds spread by {change.spread:.3f})"
+def _change(difference: Difference) -> str:
+    """Return a difference with its interval, or with the spread that replaces it."""
+    if difference.limit.is_cost:
+        return f"{difference.after / difference.before:.2f}x"
+    change = f"{difference.after - difference.before:+.3f}"
+    if difference.low is not None and difference.high is not None:
+        return f"{change} [{difference.low:+.3f}, {difference.high:+.3f}]"
+    return change if difference.spread is None else f"{change} (folds spread by {difference.spread:.3f})"
 
 
 def _sentence(judged: Judged) -> str:
-    """Return what became of a cell in one line without Markdown."""
-    told = [
-        f"{change.limit.name} {change.before:.3f} -> {change.after:.3f}, {_changed(change)}"
-        for change in judged.changes
-        if change.verdict == judged.verdict
+    """Return the verdict on a cell and its reason in one line, without markup."""
+    changes = [
+        f"{item.limit.name} {item.before:.3f} -> {item.after:.3f}, {_change(item)}"
+        for item in _decisive(judged)
     ]
-    return f"{judged.verdict}: {'; '.join(told) or judged.reason}"
+    return f"{judged.verdict}: {'; '.join(changes) or judged.reason}"
 
 
-def as_junit(judged: Sequence[Judged]) -> str:
-    """Return JUnit XML with a case per cell, which failed if a gate has to stop at it."""
+def as_junit(cells: Sequence[Judged]) -> str:
+    """Return JUnit XML with a case per cell; those that fail the gate fail."""
     cases = [
-        junit.Case(
-            f"{each.result.dataset}.{each.result.task}",
-            _cell(each.result),
-            "failure" if each.verdict in FAILING else "passed",
-            _sentence(each),
-        )
-        for each in judged
+        junit.Case.of(judged.result, "failure" if judged.verdict in FAILING else "passed", _sentence(judged))
+        for judged in cells
     ]
-    return junit.text({"bench compare": cases})
+    return junit.xml({"bench compare": cases})
 
 
-def annotations(judged: Sequence[Judged]) -> list[str]:
-    """Return the workflow commands of GitHub Actions that show every cell at which a gate stops."""
-    lines = []
-    for each in judged:
-        if each.verdict in FAILING:
-            result = each.result
-            title = _property(f"{result.task} on {result.dataset}: {_cell(result)}")
-            lines.append(f"::error title={title}::{_data(_sentence(each))}")
-    return lines
+def annotations(cells: Sequence[Judged]) -> list[str]:
+    """Return the workflow commands of GitHub Actions for the cells that fail the gate."""
+    return [
+        f"::error title={_property(display.cell(judged.result))}::{_data(_sentence(judged))}"
+        for judged in cells
+        if judged.verdict in FAILING
+    ]
 
 
 def _data(text: str) -> str:
-    """Return text as a workflow command takes it."""
+    """Return a text with the escapes of a workflow command."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

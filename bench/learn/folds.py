@@ -103,7 +103,7 @@ def evaluate(
     arrays = [samples] if isinstance(samples, np.ndarray) else samples
     if not all(np.isfinite(array).all() for array in arrays):
         raise PluginError("the features are not all finite, so that no head learns from them")
-    group = np.arange(len(y)).astype(str) if split.leaky else splits.joined(split.groups)
+    group = np.arange(len(y)).astype(str) if split.leaky else splits.join_groups(split.groups)
     tables, trained = [], np.zeros(len(y), dtype=bool)
     models, chosen = {}, []
     fit_s = predict_s = 0.0

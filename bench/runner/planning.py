@@ -182,7 +182,7 @@ def steps_of(spec: Spec) -> tuple[Step, ...]:
     quality = (
         (Step(preprocess.RESAMPLE, steps.quality),) if steps.quality != preprocess.parse(()).quality else ()
     )
-    return (*(Step(name, value) for name, value in steps.named), *quality)
+    return (*(Step(name, value) for name, value in steps.steps), *quality)
 
 
 def fold_table(source: Source, y: Labels, split: Split) -> pd.DataFrame:
@@ -203,15 +203,15 @@ def layers(cell: Cell) -> set[Layer]:
 
 
 def split_table(dataset: Dataset, task: Task, how: str, column: str) -> pd.DataFrame:
-    """Return the split that a run would use, as `splits.listed` lists it.
+    """Return the split that a run would use, as `splits.listing` lists it.
 
     Raises
     ------
     UsageError
         If the split or the column does not fit the dataset.
     """
-    split = splits.make(dataset, task, how, audio.heard(dataset.clips()))
-    return splits.listed(split, dataset, column)
+    split = splits.make(dataset, task, how, audio.duplicate_fingerprints(dataset.clips()))
+    return splits.listing(split, dataset, column)
 
 
 def _requested_tasks(request: Request, declared: Registry) -> list[Task]:
@@ -265,7 +265,7 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
     if task.target not in dataset.labels:
         return Rejection(Status.SKIPPED, f"{dataset.source} has no column '{task.target}'")
     try:
-        split = splits.make(dataset, task, request.split, source.heard)
+        split = splits.make(dataset, task, request.split, source.fingerprints)
     except LabelError as error:
         if is_requested:
             raise
@@ -274,7 +274,7 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
         return Rejection(Status.FAILED if is_requested else Status.SKIPPED, str(error))
     y = splits.target(dataset, task)
     if request.permute_labels:
-        y = splits.permuted(y, split)
+        y = splits.permute_labels(y, split)
     return Problem(
         task=task,
         y=y,

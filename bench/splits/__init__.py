@@ -1,5 +1,34 @@
-"""Splits: one fold per clip, no group on both sides, and a refusal of every leak."""
+"""Splits: protocols, groups and the refusal of leaks; lists of folds.
 
-from bench.splits.protocols import check, joined, listed, make, permuted, target
+`make` returns the split of a task over a dataset. `protocols` has one class per value of ``--split``.
+"""
 
-__all__ = ["check", "joined", "listed", "make", "permuted", "target"]
+from bench.splits.checks import check
+from bench.splits.groups import join_groups, permute_labels
+from bench.splits.labels import target
+from bench.splits.listings import listing
+from bench.splits.protocols import (
+    CrossValidation,
+    HoldOut,
+    LeaveOneGroupOut,
+    ListedFolds,
+    RandomFolds,
+    SplitProtocol,
+)
+from bench.splits.selection import make, parse
+
+__all__ = [
+    "CrossValidation",
+    "HoldOut",
+    "LeaveOneGroupOut",
+    "ListedFolds",
+    "RandomFolds",
+    "SplitProtocol",
+    "check",
+    "join_groups",
+    "listing",
+    "make",
+    "parse",
+    "permute_labels",
+    "target",
+]

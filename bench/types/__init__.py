@@ -33,6 +33,7 @@ from bench.types.results import (
     SplitId,
     Status,
     Step,
+    System,
     TaskId,
     Usage,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "Statistics",
     "Status",
     "Step",
+    "System",
     "Task",
     "TaskId",
     "Traits",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # pandas takes 0.3 s to import, and `bench list` needs none o
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """What is mixed under a clip: a file from `start` (in s) on, repeated if too short, at an SNR in dB."""
+    """Noise under a clip: a file from `start` (in s) on, repeated if it is too short, at an SNR in dB."""
 
     path: Path
     start: float
@@ -30,14 +30,16 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One piece of audio: a file, or the part of it from `start` to `end` (in s).
+    """One piece of audio: a file, or a window of it.
 
     Parameters
     ----------
+    start, end : float | None
+        Window in s; None for the start or the end of the file.
     seconds : float | None
-        What it is padded to with zeros, in s.
+        Length after padding with zeros, in s; None for no padding.
     noise : Noise | None
-        What is mixed under it when it is read.
+        Noise to mix under the clip when it is read.
     """
 
     id: str
@@ -49,7 +51,7 @@ class Clip:
 
 
 AUDIO_COLUMNS = ("start", "end", "seconds", "noise_path", "noise_start", "mix_db")
-"""Columns of a dataset that are no labels, besides `clip` and `path`: fields of its `Clip` and `Noise`."""
+"""Columns that are not labels, besides `clip` and `path`: the fields of `Clip` and `Noise`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,15 +61,17 @@ class Dataset:
     Parameters
     ----------
     table : pd.DataFrame
-        One row per clip: `clip`, `path`, those of `AUDIO_COLUMNS` that it needs, and label columns of str.
-        One of them is `recording`: the file, unless the dataset says otherwise.
-        An index named `line` holds the line of each clip in the file that `source` names.
+        One row per clip: `clip`, `path`, any of `AUDIO_COLUMNS`, and label columns of str. The label column
+        `recording` is always there: the file, unless the dataset has such a column. An index with the name
+        `line` contains the line of every clip in the file `source`.
     source : str
-        Where the clips are described, for messages.
+        File or folder that describes the clips, for messages.
+    synthetic : bool
+        Whether the audio is synthetic.
     notes : tuple[str, ...]
-        What every table made from it must say.
-    fixed : Mapping[str, Path]
-        Task -> the file of its fixed split.
+        Remarks for every table of results.
+    fold_lists : Mapping[str, Path]
+        Task -> table of its fixed split.
     """
 
     name: str
@@ -76,7 +80,7 @@ class Dataset:
     version: str = "1"
     synthetic: bool = False
     notes: tuple[str, ...] = ()
-    fixed: Mapping[str, Path] = field(default_factory=dict)
+    fold_lists: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def labels(self) -> list[str]:
@@ -88,15 +92,15 @@ class Dataset:
         table = self.table.reindex(columns=["clip", "path", *AUDIO_COLUMNS])
         clips = []
         for row in table.itertuples(index=False):
-            # What is missing is NaN, the one value that differs from itself.
+            # Missing values are NaN, the one value that differs from itself.
             values: list[Any] = [value if value == value else None for value in row]
-            clip, path, start, end, seconds, noise, noise_start, mix_db = values
-            mixed = Noise(Path(noise), noise_start, mix_db) if noise else None
-            clips.append(Clip(clip, Path(path), start, end, seconds, mixed))
+            clip, path, start, end, seconds, noise_path, noise_start, mix_db = values
+            noise = Noise(Path(noise_path), noise_start, mix_db) if noise_path else None
+            clips.append(Clip(id=clip, path=Path(path), start=start, end=end, seconds=seconds, noise=noise))
         return clips
 
     def location(self, row: int) -> str:
-        """Return where the clip of a row is described, as ``file:line`` if it is a line of a file."""
+        """Return the place that describes the clip of a row: ``file:line``, or ``file: clip``."""
         if self.table.index.name == "line":
             return f"{self.source}:{self.table.index[row]}"
         return f"{self.source}: {self.table['clip'].iloc[row]}"
@@ -104,19 +108,23 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What is declared of a dataset before it is opened.
+    """Declaration of a dataset: kind, parameters, licence and downloads.
 
     Parameters
     ----------
     kind : str
-        A name from `bench.datasets.KINDS`; it is called with `params`.
-    files : tuple[Mapping[str, Any], ...]
-        What is downloaded: of each tar or zip archive its `url`, and as far as known its `hash` (as pooch
-        writes it, ``sha256:...``), its size in `bytes`, and what it has `unpacked` if that is very large.
+        Name from `bench.datasets.KINDS`, whose loader takes `params`.
+    source : str
+        File of the card, for messages; relative paths in `params` start from its folder.
     verified : str
-        Which of the facts above were checked, and where.
+        Facts of the card that were verified, with their sources.
     obtain : str
-        How to come by data that cannot be downloaded by everybody.
+        Instructions to get data that have no public download.
+    files : tuple[Mapping[str, Any], ...]
+        Tar and zip archives to download: `url`, and optionally `hash` (in pooch's form, ``sha256:...``),
+        size in `bytes`, and `unpacked`, the largest size after unpacking in bytes.
+    synthetic : bool
+        Whether the audio is synthetic.
     """
 
     name: str
@@ -133,7 +141,7 @@ class Card:
     synthetic: bool = False
 
     def folder(self, home: Path) -> Path:
-        """Return where below home its files are, or would be; cards of the same files share it."""
+        """Return the folder below `home` for the downloads; cards with the same files share one folder."""
         if not self.files:
             return home / "data" / f"{self.name}-{self.version}"
         archive = Path(urlparse(str(self.files[0].get("url"))).path).name
@@ -142,14 +150,18 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is predicted: the target column, what may never stand on both sides of a split, the metrics.
+    """A prediction task: the target column, the groups that a split keeps apart, and the metrics.
 
     Parameters
     ----------
+    target : str
+        Label column to predict.
     groups : tuple[str, ...]
-        Label columns from strict to lenient; the strictest one that the data can satisfy is used.
+        Label columns from strict to lenient; a split uses the strictest one that the data allow.
     metrics : tuple[str, ...]
         Names from `bench.metrics`; the first one ranks.
+    source : str
+        File of the declaration, for messages.
     """
 
     name: str
@@ -162,21 +174,22 @@ class Task:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Which clips are trained on and tested on: one fold column, and the groups that no fold may share.
+    """The folds of a dataset for a task, and the groups that the folds keep apart.
 
     Parameters
     ----------
     name : str
-        As asked for, such as ``cv:5`` or ``fixed``.
+        Value of ``--split``, such as ``cv:5`` or ``fixed``.
     fold : Labels
-        The fold of every clip. ``train`` is only trained on and ``dev`` is not used; where neither occurs,
-        every fold is tested once and trained on otherwise.
+        The fold of every clip, shape=(n_clips,). Clips of ``train`` are for training only, clips of ``dev``
+        are not used. Without a fold ``train``, every fold is tested once and trained on otherwise.
     groups : Mapping[str, Labels]
-        Column -> group of every clip, the one that the split was made by first; each is checked for leaks.
+        Column -> group of every clip, shape=(n_clips,); the column that the split keeps apart comes first.
+        All columns are checked for leaks.
     note : str
-        Why no stricter group was possible; empty if there is none.
+        Why the data allow no stricter group; empty for the strictest group.
     leaky : bool
-        Whether the groups stand on both sides on purpose, to show what that is worth.
+        Whether groups are on both sides on purpose, to measure the effect of a leak.
     """
 
     name: str
@@ -187,16 +200,16 @@ class Split:
 
     @property
     def group(self) -> str:
-        """Return the column that the split keeps apart."""
+        """Return the column that the folds keep apart."""
         return next(iter(self.groups))
 
     @property
     def label(self) -> str:
-        """Return the words that a table names the split with."""
+        """Return the description of the split in tables."""
         return f"{self.name}, {'LEAKY, ignores' if self.leaky else 'grouped by'} {self.group}"
 
     def rounds(self) -> Iterator[tuple[str, npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
-        """Yield (fold, training rows, test rows) for every fold that is tested."""
+        """Yield (fold, training rows, test rows) for every test fold; rows have shape=(n_rows,)."""
         names = sorted(set(self.fold.tolist()))
         fixed = "train" in names
         for name in names:
@@ -206,6 +219,6 @@ class Split:
             yield name, np.flatnonzero(train), np.flatnonzero(self.fold == name)
 
     def take(self, rows: npt.NDArray[np.bool_]) -> Self:
-        """Return the split of the clips that `rows` selects."""
+        """Return the split of a part of the clips; `rows` has shape=(n_clips,)."""
         groups = {column: group[rows] for column, group in self.groups.items()}
         return dataclasses.replace(self, fold=self.fold[rows], groups=groups)

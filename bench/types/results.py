@@ -230,6 +230,26 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class System:
+    """What a cell tests, whatever the data, the task and the seed; it identifies a row of a leaderboard.
+
+    Parameters
+    ----------
+    preprocess : tuple[Step, ...]
+        Steps before the extractor.
+    train_size : float
+        Share of the training groups, in (0, 1].
+    """
+
+    extractor: str
+    view: View
+    head: str
+    preprocess: tuple[Step, ...] = ()
+    augmentation: Augmentation | None = None
+    train_size: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """The outcome of one cell: a line of results.jsonl.
 
@@ -284,3 +304,15 @@ class Result:
         """Return the score of a metric at a level; None if the cell has none."""
         scores = (score for score in self.scores if (score.metric, score.level) == (metric, level))
         return next(scores, None)
+
+    @property
+    def system(self) -> System:
+        """Return what the cell tests."""
+        return System(
+            extractor=self.extractor,
+            view=self.view,
+            head=self.head,
+            preprocess=self.preprocess,
+            augmentation=self.augmentation,
+            train_size=self.train_size,
+        )

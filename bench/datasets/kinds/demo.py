@@ -1,4 +1,4 @@
-"""A synthetic corpus of source-filter voices, made on the spot, for a first run with nothing downloaded.
+"""A synthetic corpus of source-filter voices, for a first run without a download.
 
 A voice is a train of glottal pulses and breath noise through a cascade of formant resonators. The vowels'
 formants are the men's averages of Peterson and Barney, scaled by each speaker's vocal-tract length.
@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import soundfile
 from scipy import signal
 
-from bench.datasets.kinds import manifest
-from bench.types import Dataset
+from bench import audio
+from bench.datasets.layouts import manifest
+from bench.errors import UsageError
+from bench.types import Card, Dataset
 
 Samples = npt.NDArray[np.float64]
 
@@ -30,7 +31,7 @@ SAMPLE_RATE = 16_000
 N_SPEAKERS = 20
 N_SESSIONS = 3
 BLOCK = 160
-"""Samples (10 ms) over which the formants stand still."""
+"""Number of samples (10 ms) with constant formants."""
 
 VOWELS = {
     "i": (270, 2290, 3010),
@@ -41,7 +42,7 @@ VOWELS = {
     "ae": (660, 1720, 2410),
     "er": (490, 1350, 1690),
 }
-"""The first three formants in Hz."""
+"""Vowel -> its first three formants in Hz."""
 
 CONSONANTS = {
     "s": (4500, 7500),
@@ -51,7 +52,7 @@ CONSONANTS = {
     "k": (1200, 3000),
     "m": (0, 0),
 }
-"""The band of the noise in Hz; m hums instead."""
+"""Consonant -> band of its noise in Hz; m is voiced and has none."""
 
 PHRASES = {
     "one": "s-a m-i t-o k-e sh-u m-a t-er f-i",
@@ -65,45 +66,60 @@ SNRS_DB = (0, 5, 10, 15, 20)
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """One speaker: what stays the same in every session."""
+    """A speaker's voice, the same in every session."""
 
     gender: str
     pitch: float
     """Mean f0 in Hz."""
     tract: float
-    """Formants relative to the men's averages: a shorter vocal tract has higher ones."""
+    """Factor on the men's average formants: a shorter vocal tract has higher formants."""
     habits: dict[str, Samples]
-    """Factor on each formant of each vowel."""
+    """Vowel -> factors on its formants."""
     open_quotient: float
     tilt: float
-    """Coefficient of the low-pass that darkens the source, in [0, 1)."""
+    """Coefficient of the source's low-pass filter, in [0, 1)."""
     breath: float
     syllable: float
     """Seconds per syllable."""
 
 
+def from_card(card: Card, home: Path) -> Dataset:
+    """Return the corpus of the card's version.
+
+    Raises
+    ------
+    UsageError
+        If `home` is not writable.
+    """
+    try:
+        return load(home, card.version)
+    except OSError as error:
+        reason = f"cannot be written ({error.strerror}); set BENCH_CACHE to another folder"
+        raise UsageError(f"{home}: {reason}") from error
+
+
 def load(home: Path, version: str) -> Dataset:
-    """Return the corpus, made below the folder `home` on the first call and read from there afterwards."""
+    """Return the corpus from the folder `home`; the first call writes it there."""
     folder = home / f"demo-{version}"
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        making = Path(tempfile.mkdtemp(prefix="demo-", dir=home))
+        partial = Path(tempfile.mkdtemp(prefix="demo-", dir=home))
         try:
-            make(making)
-            making.rename(folder)
+            make(partial)
+            partial.rename(folder)
         except OSError:
             if not folder.is_dir():  # unless another process was faster
                 raise
         finally:
-            shutil.rmtree(making, ignore_errors=True)
+            shutil.rmtree(partial, ignore_errors=True)
     return manifest.load(folder / "clips.csv")
 
 
 def make(folder: Path) -> None:
     """Write the corpus: 240 WAV files of 2 to 3 s at 16 kHz, and clips.csv.
 
-    Half of each session's clips are noisy, at an SNR of 0 to 20 dB over the whole clip. Every noise is made
-    for its clip alone, so a clip is its own source recording; the babble is of voices outside the corpus.
+    Half of the clips of a session are noisy, at an SNR of 0 to 20 dB over the whole clip. No two clips share
+    a noise, so a clip is one recording; the babble has voices outside of the corpus.
     """
     voices = [
         _voice(np.random.default_rng([0, number]), female=number % 2 == 0) for number in range(N_SPEAKERS)
@@ -112,19 +128,19 @@ def make(folder: Path) -> None:
     rows = []
     for number, voice in enumerate(voices):
         for session in range(N_SESSIONS):
-            place = _place(np.random.default_rng([1, number, session]))
+            acoustics = _acoustics(np.random.default_rng([1, number, session]))
             for index, phrase in enumerate(PHRASES):
                 rng = np.random.default_rng([2, number, session, index])
-                speech = _recorded(_say(voice, PHRASES[phrase], rng), place, rng)
+                speech = _record(_say(voice, PHRASES[phrase], rng), acoustics, rng)
                 count = (number * N_SESSIONS + session) * len(PHRASES) + index
                 noisy = (index + session + number) % 2 == 0
                 kind = NOISES[count // 2 % len(NOISES)] if noisy else "none"
                 snr_db = int(rng.choice(SNRS_DB)) if noisy else None
                 if snr_db is not None:
-                    speech = mixed(speech, _noise(kind, len(speech), crowd, rng), snr_db)
+                    speech = mix(speech, _noise(kind, len(speech), crowd, rng), snr_db)
                 name = f"s{number:02}-{session}-{phrase}.wav"
-                loudness = rng.uniform(0.2, 0.9) / np.abs(speech).max()
-                soundfile.write(folder / name, speech * loudness, SAMPLE_RATE, subtype="PCM_16")
+                gain = rng.uniform(0.2, 0.9) / np.abs(speech).max()
+                audio.write(folder / name, speech * gain, SAMPLE_RATE)
                 rows.append(
                     {
                         "path": name,
@@ -140,13 +156,14 @@ def make(folder: Path) -> None:
     pd.DataFrame(rows).to_csv(folder / "clips.csv", index=False)
 
 
-def mixed(speech: Samples, noise: Samples, snr_db: float) -> Samples:
-    """Return speech plus noise, the noise scaled so that the ratio of their powers is `snr_db` dB."""
+def mix(speech: Samples, noise: Samples, snr_db: float) -> Samples:
+    """Return the sum of speech and noise at an SNR in dB; the noise is scaled."""
     gain = np.sqrt(np.mean(speech**2) / np.mean(noise**2) / 10 ** (snr_db / 10))
     return speech + gain * noise
 
 
 def _voice(rng: np.random.Generator, *, female: bool) -> Voice:
+    """Return a random voice."""
     return Voice(
         gender="female" if female else "male",
         pitch=rng.uniform(160, 250) if female else rng.uniform(85, 165),
@@ -160,7 +177,7 @@ def _voice(rng: np.random.Generator, *, female: bool) -> Voice:
 
 
 def _say(voice: Voice, phrase: str, rng: np.random.Generator) -> Samples:
-    """Return the phrase as the voice says it this time."""
+    """Return a voice's utterance of a phrase, with random rate, pitch and durations."""
     parts = []
     rate = rng.normal(1.0, 0.06)
     pitch = voice.pitch * rng.normal(1.0, 0.05)
@@ -175,7 +192,7 @@ def _say(voice: Voice, phrase: str, rng: np.random.Generator) -> Samples:
 
 
 def _source(voice: Voice, f0: Samples, rng: np.random.Generator) -> Samples:
-    """Return the derivative of the glottal flow with breath noise, for an f0 in Hz per sample."""
+    """Return the derivative of the glottal flow, with breath noise; `f0` has one value in Hz per sample."""
     wander = signal.lfilter([0.02], [1, -0.98], rng.normal(size=len(f0)))
     phase = np.cumsum(f0 * (1 + 0.05 * wander) / SAMPLE_RATE) % 1.0
     opening, closing = 0.66 * voice.open_quotient, 0.34 * voice.open_quotient
@@ -187,7 +204,7 @@ def _source(voice: Voice, f0: Samples, rng: np.random.Generator) -> Samples:
 
 
 def _vowel(voice: Voice, vowel: str, n_samples: int, pitch: float, rng: np.random.Generator) -> Samples:
-    """Return a vowel that glides to its formants from a neutral tract and fades in and out."""
+    """Return a vowel that starts from neutral formants, with a fade at both ends."""
     steps = np.linspace(0, 1, n_samples)
     source = _source(voice, pitch * (1 + 0.06 * np.sin(np.pi * steps)), rng)
     goal = np.array(VOWELS[vowel]) * voice.habits[vowel] * voice.tract
@@ -215,6 +232,7 @@ def _resonators(formants: Samples) -> Samples:
 
 
 def _consonant(voice: Voice, name: str, n_samples: int, rng: np.random.Generator) -> Samples:
+    """Return a consonant: filtered noise with an envelope, or a hum for m."""
     low, high = (edge * (1 + 0.5 * (voice.tract - 1)) for edge in CONSONANTS[name])
     if name == "m":
         hum = _source(voice, np.full(n_samples, voice.pitch), rng)
@@ -231,7 +249,7 @@ def _consonant(voice: Voice, name: str, n_samples: int, rng: np.random.Generator
     return sound * envelope
 
 
-def _place(rng: np.random.Generator) -> tuple[Samples, Samples, float]:
+def _acoustics(rng: np.random.Generator) -> tuple[Samples, Samples, float]:
     """Return a session's room response, its microphone as second-order sections, and its SNR in dB."""
     decay = rng.uniform(0.08, 0.35)
     n_samples = int(decay * SAMPLE_RATE)
@@ -245,14 +263,15 @@ def _place(rng: np.random.Generator) -> tuple[Samples, Samples, float]:
     return room, np.vstack([band, peak]), rng.uniform(45, 60)
 
 
-def _recorded(speech: Samples, place: tuple[Samples, Samples, float], rng: np.random.Generator) -> Samples:
-    room, microphone, floor_db = place
-    heard = signal.sosfilt(microphone, signal.fftconvolve(speech, room)[: len(speech)])
-    return mixed(heard, rng.normal(size=len(heard)), floor_db)
+def _record(speech: Samples, acoustics: tuple[Samples, Samples, float], rng: np.random.Generator) -> Samples:
+    """Return speech after the room, the microphone and its noise floor."""
+    room, microphone, floor_db = acoustics
+    filtered = signal.sosfilt(microphone, signal.fftconvolve(speech, room)[: len(speech)])
+    return mix(filtered, rng.normal(size=len(filtered)), floor_db)
 
 
 def _crowd() -> list[Samples]:
-    """Return what six people who are not in the corpus say, for the babble."""
+    """Return utterances of six voices outside of the corpus, for the babble."""
     streams = [np.random.default_rng([3, number]) for number in range(6)]
     phrases = list(PHRASES.values())
     return [
@@ -262,7 +281,7 @@ def _crowd() -> list[Samples]:
 
 
 def _noise(kind: str, n_samples: int, crowd: list[Samples], rng: np.random.Generator) -> Samples:
-    """Return a noise of a kind from `NOISES`, at any level."""
+    """Return a noise of a kind from `NOISES`, at an arbitrary level."""
     seconds = np.arange(n_samples) / SAMPLE_RATE
     white = rng.normal(size=n_samples)
     if kind == "white":

@@ -1,31 +1,60 @@
-"""Audio files whose labels are in their names."""
+"""Datasets of audio files with their labels in their names."""
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from bench.datasets import fetch
+from bench.datasets.params import call
 from bench.datasets.tables import dataset
+from bench.datasets.transformations import Transformations
 from bench.errors import UsageError
-from bench.types import Dataset
+from bench.types import Card, Dataset
 
 
-def load(path: Path, pattern: str, lists: Mapping[str, str] | None = None) -> Dataset:
-    """Return the dataset of the files below a folder whose path matches a pattern.
+def from_card(
+    card: Card, home: Path, /, path: str, pattern: str, lists: Mapping[str, str] | None = None, **options: Any
+) -> Dataset:
+    """Return the dataset of the files that match a pattern, transformed.
 
     Parameters
     ----------
-    pattern : str
-        A regular expression for the whole path of a file, relative to the folder; its named groups become
-        label columns. A file that does not match is no clip.
-    lists : Mapping[str, str] | None
-        Fold -> a file in the folder that lists the paths of its clips; the others are in the fold ``train``.
+    path : str
+        Folder, relative to the card or its download.
+    pattern, lists
+        See `load`.
+    options
+        Fields of `Transformations`.
 
     Raises
     ------
     UsageError
-        If the pattern is none, no file matches it, or a list is not there.
+        If an option is unknown, or the pattern, a list or a transformation does not fit.
+    """
+    where, siblings = f"{card.source}: params", ["path", "pattern", "lists"]
+    transformations = call(Transformations, params=options, where=where, siblings=siblings)
+    folder = fetch.root(card, home) / path
+    return transformations.apply(load(folder, pattern, lists), card, folder)
+
+
+def load(path: Path, pattern: str, lists: Mapping[str, str] | None = None) -> Dataset:
+    """Return the dataset of the files below a folder that match a pattern.
+
+    Parameters
+    ----------
+    pattern : str
+        Regular expression for the whole path of a file, relative to the folder; named groups become label
+        columns. Other files are left out.
+    lists : Mapping[str, str] | None
+        Fold -> file in the folder with the paths of its clips; other clips are in the fold ``train``.
+
+    Raises
+    ------
+    UsageError
+        If the pattern is malformed, no file matches it, or a list is missing.
     """
     try:
         expression = re.compile(pattern)
@@ -39,11 +68,12 @@ def load(path: Path, pattern: str, lists: Mapping[str, str] | None = None) -> Da
     if lists:
         table["fold"] = "train"
         for fold, file in lists.items():
-            table.loc[table["clip"].isin(_listed(path / file)), "fold"] = fold
+            table.loc[table["clip"].isin(_lines(path / file)), "fold"] = fold
     return dataset(table, name=path.resolve().name, source=str(path))
 
 
-def _listed(path: Path) -> set[str]:
+def _lines(path: Path) -> set[str]:
+    """Return the lines of a file, without white space at their ends."""
     try:
         return {line.strip() for line in path.read_text(encoding="utf-8").splitlines()}
     except OSError as error:

@@ -1,31 +1,41 @@
-"""Noisy speech as a recipe: which noise is mixed under which clip, at which SNR; no audio is written."""
+"""Datasets of noisy speech, mixed as it is read; no audio is written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-import soundfile
 
+from bench import audio
+from bench.datasets import fetch
+from bench.datasets.kinds import files
+from bench.datasets.layouts import from_path
+from bench.datasets.params import call
+from bench.datasets.segments import cut
 from bench.datasets.tables import dataset
 from bench.errors import UsageError
-from bench.types import Dataset, Labels
+from bench.types import Card, Dataset, Labels
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """How speech and noise are mixed.
+class Mixing:
+    """Parameters of a mixture of speech and noise.
 
     Parameters
     ----------
     snrs_db : Sequence[float]
-        Each is used equally often, in dB over the active speech.
+        SNRs in dB over the active speech, used equally often.
     clean : float
-        The share of the clips that stay clean.
+        Share of the clips without noise, in [0, 1).
     folds : int
-        Speakers, and the noises' recordings, are dealt to so many folds; a noise meets no speaker of another.
+        Number of folds. Speakers and noise recordings are divided among them and mixed only within a fold.
     noise_label : str
-        The label column of the noises that becomes `noise_kind`.
+        Label column of the noises that becomes `noise_kind`.
+    seed : int
+        Seed of all random choices.
     """
 
     snrs_db: Sequence[float] = (-5, 0, 5, 10, 15, 20)
@@ -35,73 +45,131 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be mixed."""
-        listed = self.snrs_db if isinstance(self.snrs_db, (list, tuple)) else ()
-        numbers = all(isinstance(number, (int, float)) for number in (*listed, self.folds, self.clean))
-        if not (listed and numbers and self.folds >= 2 and 0 <= self.clean < 1):
+        """Refuse values that are out of range.
+
+        Raises
+        ------
+        UsageError
+            If there is no SNR, fewer than 2 folds, or a share outside of [0, 1).
+        """
+        snrs_db = self.snrs_db if isinstance(self.snrs_db, (list, tuple)) else ()
+        numbers = all(isinstance(number, (int, float)) for number in (*snrs_db, self.folds, self.clean))
+        if not (snrs_db and numbers and self.folds >= 2 and 0 <= self.clean < 1):
             raise UsageError(
                 f"mixture of snrs_db = {self.snrs_db}, folds = {self.folds}, clean = {self.clean}; "
                 "expected one SNR or more, 2 folds or more, and a share from 0 to below 1"
             )
 
 
-def mix(speech: Dataset, noise: Dataset, recipe: Recipe) -> Dataset:
-    """Return the mixture of two datasets.
+def from_card(
+    card: Card,
+    home: Path,
+    /,
+    speech: str | Mapping[str, Any],
+    noise: str | Mapping[str, Any],
+    segment: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Dataset:  # six parameters: they are the fields of the card
+    """Return the mixture of two datasets; the speech is cut into segments first.
 
-    It has the labels of the speech, and `noise` (clean, noisy), `snr_db`, `noise_kind`, `noise_recording`
-    (the clip itself where it is clean) and `fold`.
+    Parameters
+    ----------
+    speech, noise : str | Mapping[str, Any]
+        Path relative to the card or its download, or the params of a card of kind ``files``.
+    segment : Mapping[str, Any] | None
+        Arguments of `segments.cut`.
+    options
+        Fields of `Mixing`.
 
     Raises
     ------
     UsageError
-        If there are fewer speakers or noises than folds, the noises lack the label, or one cannot be opened.
+        If an option is unknown or out of range, or the speech or the noise does not fit.
     """
-    if recipe.noise_label not in noise.labels:
-        known = ", ".join(noise.labels)
-        raise UsageError(f"{noise.source}: has no column '{recipe.noise_label}' (label columns: {known})")
-    rng = np.random.default_rng(recipe.seed)
-    owner = "speaker" if "speaker" in speech.labels else "recording"
-    speech_fold = _dealt(speech.table[owner].to_numpy(str), speech.source, owner, recipe, rng)
-    noise_fold = _dealt(noise.table["recording"].to_numpy(str), noise.source, "recording", recipe, rng)
+    where = f"{card.source}: params"
+    mixing = call(Mixing, params=options, where=where, siblings=["speech", "noise", "segment"])
+    clips = _part(card, home, "speech", speech, "class")
+    if segment:
+        clips = call(cut, clips, params=segment, where=f"{where}: segment")
+    return mix(clips, _part(card, home, "noise", noise, mixing.noise_label), mixing)
+
+
+def _part(card: Card, home: Path, name: str, part: str | Mapping[str, Any], label: str) -> Dataset:
+    """Return the speech or the noise of a mixture."""
+    if isinstance(part, str):
+        return from_path(fetch.root(card, home) / part, label)
+    return call(files.from_card, card, home, params=part, where=f"{card.source}: params: {name}")
+
+
+def mix(speech: Dataset, noise: Dataset, mixing: Mixing) -> Dataset:
+    """Return the mixture of two datasets.
+
+    It has the label columns of the speech, and `noise` (clean, noisy), `snr_db`, `noise_kind`,
+    `noise_recording` (the clip itself if it is clean) and `fold`.
+
+    Raises
+    ------
+    UsageError
+        If there are fewer speakers or noises than folds, if the noises lack the label column, or if a noise
+        has no readable header.
+    """
+    if mixing.noise_label not in noise.labels:
+        columns = ", ".join(noise.labels)
+        raise UsageError(f"{noise.source}: has no column '{mixing.noise_label}' (label columns: {columns})")
+    rng = np.random.default_rng(mixing.seed)
+    column = "speaker" if "speaker" in speech.labels else "recording"
+    speech_fold = _draw_folds(speech, column, mixing.folds, rng)
+    noise_fold = _draw_folds(noise, "recording", mixing.folds, rng)
     seconds = np.array([_seconds(path, noise.source) for path in noise.table["path"]])
 
     table = speech.table.reset_index(drop=True)
-    clips = table["clip"].to_numpy(str)
-    chosen, snr_db = np.full(len(table), -1), np.full(len(table), np.nan)
-    for fold in range(recipe.folds):
-        rows = rng.permutation(np.flatnonzero(speech_fold == fold))
-        noisy = rows[round(recipe.clean * len(rows)) :]
-        chosen[noisy] = rng.choice(np.flatnonzero(noise_fold == fold), size=len(noisy))
-        snr_db[noisy] = np.resize(recipe.snrs_db, len(noisy))
-    is_noisy = chosen >= 0
-    path, kind, recording = (noise.table[n].to_numpy(str) for n in ("path", recipe.noise_label, "recording"))
+    rows, snr_db = _draw_noises(speech_fold, noise_fold, mixing, rng)
+    is_noisy = rows >= 0
+    path, kind, recording = (
+        noise.table[name].to_numpy(str)[rows] for name in ("path", mixing.noise_label, "recording")
+    )
     table = table.assign(
-        noise_path=pd.Series(path[chosen]).where(is_noisy),
-        noise_start=np.where(is_noisy, np.round(rng.uniform(0, seconds[chosen]), 4), np.nan),
+        noise_path=pd.Series(path).where(is_noisy),
+        noise_start=np.where(is_noisy, np.round(rng.uniform(0, seconds[rows]), 4), np.nan),
         mix_db=snr_db,
         noise=np.where(is_noisy, "noisy", "clean"),
-        noise_kind=np.where(is_noisy, kind[chosen], "none"),
+        noise_kind=np.where(is_noisy, kind, "none"),
         snr_db=[f"{value:g}" if noisy else "none" for value, noisy in zip(snr_db, is_noisy, strict=True)],
-        noise_recording=np.where(is_noisy, recording[chosen], clips),
+        noise_recording=np.where(is_noisy, recording, table["clip"].to_numpy(str)),
         fold=speech_fold.astype(str),
     )
-    notes = (f"Mixtures of {speech.source} and {noise.source}; SNR over active speech (ITU-T P.56).",)
-    return dataset(table, speech.name, speech.source, notes=(*speech.notes, *notes))
+    note = f"Mixtures of {speech.source} and {noise.source}; SNR over active speech (ITU-T P.56)."
+    return dataset(table, speech.name, speech.source, notes=(*speech.notes, note))
 
 
-def _dealt(
-    names: Labels, source: str, column: str, recipe: Recipe, rng: np.random.Generator
-) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
-    """Return a fold per row, the same for all rows of a name."""
+def _draw_folds(clips: Dataset, column: str, n_folds: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+    """Return a fold from 0 up per row, the same for all rows with one value of the column."""
+    names: Labels = clips.table[column].to_numpy(str)
     unique, inverse = np.unique(names, return_inverse=True)
-    if len(unique) < recipe.folds:
-        raise UsageError(f"{source}: {len(unique)} values of {column} are fewer than {recipe.folds} folds")
-    return rng.permutation(np.arange(len(unique)) % recipe.folds)[inverse]
+    if len(unique) < n_folds:
+        raise UsageError(f"{clips.source}: {len(unique)} values of {column} are fewer than {n_folds} folds")
+    return rng.permutation(np.arange(len(unique)) % n_folds)[inverse]
+
+
+def _draw_noises(
+    speech_fold: npt.NDArray[np.intp],
+    noise_fold: npt.NDArray[np.intp],
+    mixing: Mixing,
+    rng: np.random.Generator,
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """Return for every clip the row of its noise, -1 for none, and its SNR in dB, NaN for none."""
+    noise_rows, snr_db = np.full(len(speech_fold), -1), np.full(len(speech_fold), np.nan)
+    for fold in range(mixing.folds):
+        clips = rng.permutation(np.flatnonzero(speech_fold == fold))
+        noisy = clips[round(mixing.clean * len(clips)) :]
+        noise_rows[noisy] = rng.choice(np.flatnonzero(noise_fold == fold), size=len(noisy))
+        snr_db[noisy] = np.resize(mixing.snrs_db, len(noisy))
+    return noise_rows, snr_db
 
 
 def _seconds(path: str, source: str) -> float:
-    """Return the length of a noise, in s, by its header."""
-    try:
-        return float(soundfile.info(path).duration)
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise UsageError(f"{source}: {path}: cannot be opened as audio; leave this noise out") from error
+    """Return the length of a noise from its header, in s."""
+    header = audio.header(path)
+    if header is None:
+        raise UsageError(f"{source}: {path}: cannot be opened as audio; leave this noise out")
+    return header.seconds

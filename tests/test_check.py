@@ -10,7 +10,7 @@ import soundfile
 
 @pytest.fixture
 def odd(digits: Path, tmp_path: Path) -> Path:
-    """Return a manifest of real digits with one of everything that can be found."""
+    """Return a manifest of real digits with one of every defect."""
     table = pd.read_csv(digits, dtype=str)
     samples, rate = soundfile.read(table["path"][0])
     shutil.copy(table["path"][1], tmp_path / "copy.wav")
@@ -31,28 +31,28 @@ def rate_of(odd: Path) -> int:
 
 
 def test_everything_odd_is_found(bench, odd: Path):
-    found = json.loads(bench("data", "check", odd, "--json").stdout)
-    assert found["n_clips"] == 48
-    assert found["duplicates"] == [["c1", "c2", "c3"]], "the samples count, not the files"
-    assert (found["clipped"], found["silent"]) == (["c4"], ["c5"])
-    assert set(found["undecodable"]) == {"c7", "c8"}
-    assert "Format not recognised" in found["undecodable"]["c7"]
-    assert "no such file" in found["undecodable"]["c8"]
-    assert found["rates"] == {str(rate_of(odd)): 45, "44100": 1}
-    assert found["channels"] == {"1": 45, "2": 1}
-    assert found["labels"]["gender"] == {"values": 2, "rarest": 16, "most_frequent": 31, "without": 1}
-    assert found["tasks"]["speaker"] == "cv:5, grouped by recording (48 groups)"
+    summary = json.loads(bench("data", "check", odd, "--json").stdout)
+    assert summary["n_clips"] == 48
+    assert summary["duplicates"] == [["c1", "c2", "c3"]], "the samples count, not the files"
+    assert (summary["clipped"], summary["silent"]) == (["c4"], ["c5"])
+    assert set(summary["undecodable"]) == {"c7", "c8"}
+    assert "Format not recognised" in summary["undecodable"]["c7"]
+    assert "no such file" in summary["undecodable"]["c8"]
+    assert summary["rates"] == {str(rate_of(odd)): 45, "44100": 1}
+    assert summary["channels"] == {"1": 45, "2": 1}
+    assert summary["labels"]["gender"] == {"values": 2, "rarest": 16, "most_frequent": 31, "without": 1}
+    assert summary["tasks"]["speaker"] == "cv:5, grouped by recording (48 groups)"
     assert (
-        found["tasks"]["gender"]
+        summary["tasks"]["gender"]
         == f"cannot run: {odd}:42: column 'gender' is empty; expected one of female, male"
     )
-    assert found["tasks"]["noise"] == "no column 'noise'"
+    assert summary["tasks"]["noise"] == "no column 'noise'"
 
 
 def test_lengths_are_those_of_the_files(bench, digits: Path):
     seconds = [soundfile.info(path).duration for path in pd.read_csv(digits)["path"]]
-    found = json.loads(bench("data", "check", digits, "--json").stdout)["seconds"]
-    assert found == {
+    summary = json.loads(bench("data", "check", digits, "--json").stdout)["seconds"]
+    assert summary == {
         "total": pytest.approx(sum(seconds), abs=1e-3),
         "min": pytest.approx(min(seconds), abs=1e-3),
         "median": pytest.approx(np.median(seconds), abs=1e-3),
@@ -70,5 +70,5 @@ def test_the_tables_say_the_same(bench, odd: Path):
 
 
 def test_a_dataset_that_is_not_there_is_refused(bench):
-    done = bench("data", "check", "dmo")
-    assert (done.exit_code, "did you mean 'demo'" in done.stderr) == (2, True)
+    refused = bench("data", "check", "dmo")
+    assert (refused.exit_code, "did you mean 'demo'" in refused.stderr) == (2, True)

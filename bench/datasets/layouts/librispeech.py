@@ -20,9 +20,9 @@ def recognises(path: Path) -> bool:
 
 
 def load(path: Path) -> Dataset:
-    """Return the dataset of a root or of a subset.
+    """Return the dataset of a root or a subset, with the labels subset, speaker and session (the chapter).
 
-    Its labels are subset, speaker, session (the chapter) and, if SPEAKERS.TXT lies in the root, gender.
+    If the root has SPEAKERS.TXT, there is the label gender too.
 
     Raises
     ------
@@ -47,12 +47,13 @@ def load(path: Path) -> Dataset:
         genders = _genders(listing)
         unknown = sorted(set(speakers) - set(genders))
         if unknown:
-            raise UsageError(f"{listing}: does not list speaker {unknown[0]}, whose folder is in {path}")
+            raise UsageError(f"{listing}: does not list speaker {unknown[0]} of {path}; add a line for it")
         table["gender"] = [genders[s] for s in speakers]
     return dataset(table, name=path.resolve().name, source=str(path))
 
 
 def _utterances(path: Path) -> Iterator[Path]:
+    """Yield the audio files of a root or a subset."""
     for depth in ("*/*/*.flac", "*/*/*/*.flac"):
         for file in path.glob(depth):
             match = NAME.fullmatch(file.name)
@@ -61,7 +62,7 @@ def _utterances(path: Path) -> Iterator[Path]:
 
 
 def _genders(listing: Path) -> dict[str, str]:
-    """Return speaker -> gender from SPEAKERS.TXT: columns between pipes, comments after a semicolon."""
+    """Return speaker -> gender from SPEAKERS.TXT: columns between pipes, comment lines with a semicolon."""
     rows = [
         line.split("|")
         for line in listing.read_text(encoding="utf-8").splitlines()

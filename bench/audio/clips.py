@@ -1,0 +1,74 @@
+"""Clips: their samples, padded and mixed, their lengths and the digests of their content."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from bench.audio import files
+from bench.audio.files import Header
+from bench.audio.mixing import MIXER, gains
+from bench.errors import ClipError
+from bench.keys import digest
+from bench.types import Audio, Clip
+
+HeaderReader = Callable[[Path], Header | None]
+"""The function `header`, or a cached one."""
+
+
+def read(clip: Clip, sample_rate: int, quality: str = "HQ") -> Audio:
+    """Return the samples of a clip at a rate, padded and mixed with its noise.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In Hz.
+    quality : str
+        Quality of soxr's resampling, such as ``HQ``.
+
+    Returns
+    -------
+    Audio
+        shape=(n_samples,), in [-1, 1]. A mixture beyond full scale is scaled down as a whole, never clipped.
+
+    Raises
+    ------
+    ClipError
+        If a file is missing, not decodable, truncated or empty, if a sample is not finite or far beyond full
+        scale, if the window is not within the file, or if the speech or the noise of a mixture is silent.
+    """
+    samples = files.samples(clip.path, sample_rate, clip.start, clip.end, quality)
+    if clip.seconds is not None:
+        samples = np.pad(samples, (0, max(0, round(clip.seconds * sample_rate) - samples.size)))
+    if clip.noise:
+        noise = files.samples(clip.noise.path, sample_rate, quality=quality)
+        noise = np.resize(np.roll(noise, -round(clip.noise.start * sample_rate)), samples.size)
+        speech_gain, noise_gain = gains(samples, noise, clip.noise.snr_db, sample_rate)
+        if not noise_gain:
+            silent = clip.path if not samples.any() else clip.noise.path
+            raise ClipError(f"{silent}: is silent, so a mixture with it has no SNR; leave this file out")
+        samples = (speech_gain * samples + noise_gain * noise).astype(np.float32)
+    return samples
+
+
+def content(clip: Clip, sha256: Callable[[Path], str]) -> str:
+    """Return the digest of a clip's audio: its files, window, padding and mixture, but not its name.
+
+    Parameters
+    ----------
+    sha256 : Callable[[Path], str]
+        The function `sha256`, or a cached one.
+    """
+    parts: list[object] = [sha256(clip.path), clip.start, clip.end]
+    if clip.seconds is not None:
+        parts.append({"seconds": clip.seconds})
+    if clip.noise:
+        parts.append([sha256(clip.noise.path), clip.noise.start, clip.noise.snr_db, MIXER])
+    return digest(parts)
+
+
+def seconds(clip: Clip, header: HeaderReader = files.header) -> float:
+    """Return the length of a clip in s, from the header of its file; 0 if the file has no readable header."""
+    facts = header(clip.path)
+    end = clip.end if clip.end is not None or facts is None else facts.seconds
+    return 0.0 if end is None else end - (clip.start or 0.0)

@@ -1,0 +1,48 @@
+"""Layouts of clips on disk, one module each, and the choice among them for a path."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from bench.datasets.layouts import audiofolder, folder, librispeech, manifest
+from bench.datasets.tables import SUFFIXES
+from bench.errors import UsageError, shortlist
+from bench.types import Dataset
+
+
+def from_path(path: Path, label: str) -> Dataset:
+    """Return the dataset of a folder or a manifest.
+
+    Parameters
+    ----------
+    label : str
+        Label column for the classes of a folder CLASS/*.wav.
+
+    Raises
+    ------
+    UsageError
+        If the path does not exist or has none of the layouts.
+    """
+    if path.suffix.lower() in SUFFIXES:
+        return manifest.load(path)
+    if not path.is_dir():
+        problem = "is no folder and no manifest" if path.exists() else "does not exist"
+        suffixes = " or ".join(SUFFIXES)
+        raise UsageError(f"{path}: {problem}; expected a folder, a {suffixes} file or a data set's name")
+    if librispeech.recognises(path):
+        return librispeech.load(path)
+    if (path / "db.yaml").is_file():
+        tables = shortlist([file.name for file in path.glob("db.*") if file.suffix in SUFFIXES])
+        raise UsageError(f"{path}: is an audformat database; give a table of it ({tables}), or a card")
+    return audiofolder.load(path, label) if audiofolder.recognises(path) else folder.load(path, label)
+
+
+def from_table(table: pd.DataFrame, name: str) -> Dataset:
+    """Return the dataset of a table with the columns of a manifest; paths are relative to the working folder.
+
+    Raises
+    ------
+    UsageError
+        See `manifest.load`.
+    """
+    return manifest.from_rows(table.reset_index(drop=True), Path.cwd() / name, name)

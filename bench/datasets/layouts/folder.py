@@ -1,0 +1,48 @@
+"""A folder with one folder per class: CLASS/*.wav."""
+
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from bench.datasets.tables import dataset
+from bench.errors import UsageError
+from bench.types import Dataset
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif")
+
+
+def load(path: Path, label: str) -> Dataset:
+    """Return the dataset of a folder: audio files at any depth below a class folder, without hidden files.
+
+    Parameters
+    ----------
+    label : str
+        Label column for the classes.
+
+    Raises
+    ------
+    UsageError
+        If no class folder contains audio.
+    """
+    files = (file.relative_to(path) for file in sorted(path.rglob("*")) if file.is_file())
+    visible = [name for name in files if not any(part.startswith(".") for part in name.parts)]
+    clips = [name for name in visible if name.suffix.lower() in SUFFIXES and len(name.parts) > 1]
+    if not clips:
+        n_loose = sum(name.suffix.lower() in SUFFIXES for name in visible)
+        contents = f"{n_loose} audio files but no class folders" if n_loose else "no audio"
+        raise UsageError(
+            f"{path}: holds {contents}; expected CLASS/*.wav (or {', '.join(SUFFIXES[1:])}), "
+            "or give a CSV with a column path and label columns"
+        )
+    table = pd.DataFrame(
+        {
+            "clip": [name.as_posix() for name in clips],
+            "path": [str(path / name) for name in clips],
+            label: [name.parts[0] for name in clips],
+        }
+    )
+    others = Counter(name.suffix or name.name for name in sorted(set(visible) - set(clips)))
+    counts = ", ".join(f"{n} {suffix}" for suffix, n in sorted(others.items()))
+    notes = (f"Files left out, outside of class folders or not audio: {counts}.",) if others else ()
+    return dataset(table, name=path.resolve().name, source=str(path), notes=notes)

@@ -1,0 +1,161 @@
+"""Figures as PNG files, drawn by matplotlib; the same figure gives the same bytes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import figure as plots
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from bench.metrics import Floats
+from bench.report.figures import Axis, Figure, Lines, Matrix, RankDiagram
+from bench.types import Score
+
+MOST_WITH_COUNTS = 25
+"""Largest number of classes for which a matrix shows counts."""
+
+MOST_WITH_NAMES = 80
+"""Largest number of classes for which a matrix shows names."""
+
+
+def write(figure: Figure, path: Path) -> None:
+    """Draw a figure into a PNG file.
+
+    Raises
+    ------
+    KeyError
+        If this kind of figure is drawn on the page only.
+    """
+    drawing = RENDERERS[type(figure)](figure)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drawing.savefig(path, dpi=100, metadata={"Software": None})
+
+
+def _canvas(width: float, height: float) -> plots.Figure:
+    """Return an empty drawing, with its size in inches."""
+    drawing = plots.Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(drawing)
+    return drawing
+
+
+def lines(figure: Lines) -> plots.Figure:
+    """Return a line per name; the intervals at one position stand beside each other."""
+    drawing = _canvas(9, 5)
+    plot = drawing.add_subplot()
+    positions = sorted({x for line in figure.lines.values() for x in line})
+    shifts = _shifts(positions, len(figure.lines), figure.x)
+    for (name, line), shift in zip(figure.lines.items(), shifts, strict=True):
+        xs = [x * np.exp(shift) if figure.x.log else x + shift for x in sorted(line)]
+        scores = [line[x] for x in sorted(line)]
+        values = [score.value for score in scores]
+        label = name.replace("$", r"\$").removeprefix("_")
+        plot.errorbar(xs, values, yerr=_bars(scores), marker="o", capsize=3, label=label)
+    if figure.x.log:
+        plot.set_xscale("log")
+    plot.set_xticks(positions, [f"{x:g}" for x in positions])
+    plot.minorticks_off()
+    plot.set_title(figure.title, parse_math=False)
+    plot.set_xlabel(figure.x.title, parse_math=False)
+    plot.set_ylabel(f"{figure.y.title}, with 95 % intervals", parse_math=False)
+    plot.grid(alpha=0.3)
+    plot.legend(bbox_to_anchor=(1.01, 1), loc="upper left", fontsize=8)
+    return drawing
+
+
+def _shifts(positions: Sequence[float], n_lines: int, axis: Axis) -> list[float]:
+    """Return the shift of every line, on the logarithm of a logarithmic axis."""
+    gaps = np.diff(np.log(positions) if axis.log else positions)
+    step = min(gaps, default=1.0) * 0.3 / max(n_lines, 1)
+    return [(number - (n_lines - 1) / 2) * step for number in range(n_lines)]
+
+
+def _bars(scores: Sequence[Score]) -> list[list[float]]:
+    """Return the lengths of the intervals below and above the values."""
+    bounds = [(score.value, *score.bounds) for score in scores]
+    return [
+        [max(0.0, value - low) for value, low, _ in bounds],
+        [max(0.0, high - value) for value, _, high in bounds],
+    ]
+
+
+def matrix(figure: Matrix) -> plots.Figure:
+    """Return a matrix in colours of the share of the true label."""
+    counts = figure.counts.to_numpy()
+    n_classes = len(counts)
+    side = min(4 + 0.35 * n_classes, 16)
+    drawing = _canvas(side + 1, side)
+    axes = drawing.add_subplot()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    drawing.colorbar(image, ax=axes, label="share of the true label", shrink=0.8)
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.set_title(figure.title, parse_math=False)
+    if n_classes <= MOST_WITH_NAMES:
+        size = 10 if n_classes <= MOST_WITH_COUNTS else 7
+        rotation = 90 if n_classes > 4 else 0
+        columns, index = list(figure.counts.columns), list(figure.counts.index)
+        axes.set_xticks(range(n_classes), columns, rotation=rotation, fontsize=size, parse_math=False)
+        axes.set_yticks(range(n_classes), index, fontsize=size, parse_math=False)
+    if n_classes <= MOST_WITH_COUNTS:
+        for (row, column), count in np.ndenumerate(counts):
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
+    return drawing
+
+
+def rank_diagram(figure: RankDiagram) -> plots.Figure:
+    """Return the scale of mean ranks, the systems beside it, and bars over systems that do not differ."""
+    ranks = np.array(list(figure.ranks.values()))
+    half = -(-len(ranks) // 2)
+    bars = cliques(ranks, figure.critical)
+    drawing = _canvas(10, 1.6 + 0.3 * half + 0.15 * len(bars))
+    plot = drawing.add_subplot()
+    low, high = 1.0, float(max(np.ceil(ranks.max()), 2))
+    margin = (high - low) * 0.6
+    plot.set_xlim(low - margin, high + margin)
+    plot.set_ylim(-(0.6 + 0.5 * len(bars) + 0.9 * half), 2.2)
+    plot.axis("off")
+    _scale(plot, low, high, figure.critical)
+    for number, (first, last) in enumerate(bars):
+        y = -0.4 - 0.5 * number
+        plot.plot([ranks[first] - 0.03, ranks[last] + 0.03], [y, y], color="tab:red", linewidth=3)
+    for number, (name, rank) in enumerate(figure.ranks.items()):
+        left = number < half
+        row = number if left else len(ranks) - 1 - number
+        y = -0.9 - 0.5 * len(bars) - 0.9 * row
+        end = low - 0.05 * margin if left else high + 0.05 * margin
+        plot.plot([rank, rank, end], [0, y, y], color="gray", linewidth=0.8)
+        side = "right" if left else "left"
+        plot.text(end, y, f"{name} ({rank:.2f})", ha=side, va="center", fontsize=9, parse_math=False)
+    return drawing
+
+
+def _scale(plot: Any, low: float, high: float, critical: float) -> None:
+    """Draw the scale of the ranks, and the critical difference above it."""
+    plot.plot([low, high], [0, 0], color="black", linewidth=1)
+    for tick in np.arange(low, high + 1):
+        plot.plot([tick, tick], [0, 0.2], color="black", linewidth=1)
+        plot.text(tick, 0.3, f"{tick:g}", ha="center", va="bottom", fontsize=9)
+    plot.plot([low, low + critical], [1.5, 1.5], color="black", linewidth=2)
+    plot.text(low, 1.6, f"critical difference {critical:.2f}", va="bottom", fontsize=9)
+
+
+def cliques(ranks: Floats, critical: float) -> list[tuple[int, int]]:
+    """Return the longest runs of sorted ranks within the critical difference, as first and last index."""
+    runs = [
+        (i, int(np.searchsorted(ranks, rank + critical, side="right")) - 1) for i, rank in enumerate(ranks)
+    ]
+    return [
+        (first, last)
+        for number, (first, last) in enumerate(runs)
+        if last > first and (number == 0 or last > runs[number - 1][1])
+    ]
+
+
+RENDERERS: Mapping[type, Callable[[Any], plots.Figure]] = {
+    Lines: lines,
+    Matrix: matrix,
+    RankDiagram: rank_diagram,
+}
+"""Kind of a figure -> function that draws it."""

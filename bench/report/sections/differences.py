@@ -1,0 +1,49 @@
+"""Paired differences of the rows of a table from its best row."""
+
+from bench import stats
+from bench.metrics import METRICS
+from bench.report import words
+from bench.report.document import Cell, Grid, Paragraph, Section, cell, code, text
+from bench.report.rows import Table
+
+NOTE = text(
+    "Differences are paired clip by clip, with the first seed of each row. ",
+    code("p"),
+    " and the interval are from the bootstrap over groups, ",
+    code("p, Holm"),
+    " corrects p for all pairs of the table, ",
+    code("p, permutation"),
+    " exchanges whole groups, and ",
+    code("p, McNemar"),
+    " takes every clip as a group of its own.",
+)
+
+
+def section(table: Table) -> Section | None:
+    """Return how the rows differ from the best one; None for a single row or a single group."""
+    if len(table.rows) < 2:
+        return None
+    best, *others = table.rows
+    names = words.names(table)
+    predictions = table.predictions(best.first)
+    rows: list[tuple[Cell, ...]] = []
+    for row in others:
+        comparison = stats.paired(METRICS[table.metric], table.predictions(row.first), predictions)
+        if comparison is None:
+            return None
+        less = comparison.difference
+        rows.append(
+            (
+                cell(names[row.system]),
+                cell(-less.value, f"{-less.value:.3f} [{-less.high:.3f}, {-less.low:.3f}]"),
+                *map(words.chance_cell, (less.p, row.standing.p, comparison.permutation, comparison.mcnemar)),
+            )
+        )
+    headers = ("row", f"{table.metric} less", "p", "p, Holm", "p, permutation", "p, McNemar")
+    return Section(
+        f"Against the best: {words.title(table)}, {names[best.system]}",
+        3,
+        (Paragraph(NOTE), Grid(headers, tuple(rows))),
+        media=frozenset({"markdown"}),
+        table=table.stem,
+    )

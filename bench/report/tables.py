@@ -1,0 +1,250 @@
+"""Results of one or more runs -> tables: grouped by protocol, averaged over seeds, ranked."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench import stats
+from bench.errors import UsageError, shortlist
+from bench.keys import digest
+from bench.learn.scoring import score
+from bench.metrics import METRICS, Floats, Predicted
+from bench.report.rows import Row, Table
+from bench.store import DatasetRecord, RunRecord, Store, TableProtocol
+from bench.types import BASELINE, UNPOOLED, Result, Score, Status, System, TaskId, View
+
+Seeds = tuple[Result, ...]
+"""Results of one system, one per seed."""
+
+NAMELESS = System(extractor="", view=View(), head=BASELINE)
+"""The baseline, which is one system whatever the extractor."""
+
+
+def tables(stores: Sequence[Store], metrics: Sequence[str] = ()) -> list[Table]:
+    """Return the tables of the newest runs, in the order of their plans.
+
+    Results of several runs share a table if they have the same protocol: split, clips, metrics, augmentation.
+
+    Parameters
+    ----------
+    metrics : Sequence[str]
+        Further metrics of the stored predictions.
+
+    Raises
+    ------
+    UsageError
+        If a store holds no run, or two runs use one name for different extractors or heads.
+    """
+    _refuse_ambiguous_names(stores)
+    pools: dict[tuple[str, str, str], _Pool] = {}
+    for store in stores:
+        run = store.run()
+        protocols = {(table.dataset, table.task.name): _rankable(store, table) for table in run.tables}
+        for result in store.planned():
+            protocol = protocols.get((result.dataset, result.task.name))
+            identity = (result.dataset, result.task.name, _protocol_digest(protocol))
+            pool = pools.setdefault(identity, _Pool.of(result, protocol, run))
+            pool.results.setdefault(result.key, result)
+            pool.stores.setdefault(result.key, store)
+    n_variants = Counter((pool.dataset, pool.task.name) for pool in pools.values())
+    return [
+        _table(pool, metrics, variant[:6] if n_variants[dataset, task] > 1 else "")
+        for (dataset, task, variant), pool in pools.items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """Results of one protocol; results and their stores by key."""
+
+    dataset: str
+    task: TaskId
+    protocol: TableProtocol | None
+    source: DatasetRecord
+    results: dict[str, Result] = field(default_factory=dict)
+    stores: dict[str, Store] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, result: Result, protocol: TableProtocol | None, run: RunRecord) -> "_Pool":
+        """Return an empty pool for results such as this one."""
+        return cls(result.dataset, result.task, protocol, run.datasets[result.dataset])
+
+    def predictions(self, result: Result) -> pd.DataFrame:
+        """Return the predictions of a result's cell."""
+        return self.stores[result.key].predictions(result.key)
+
+
+def _protocol_digest(protocol: TableProtocol | None) -> str:
+    """Return a digest of the parts of a protocol that results in one table share."""
+    if protocol is None:
+        return digest(None)
+    parts = asdict(protocol)
+    return digest([parts[name] for name in ("split", "split_digest", "metrics", "augmentation")])
+
+
+def _rankable(store: Store, protocol: TableProtocol) -> TableProtocol:
+    """Return a protocol that ranks by its first metric that is still installed.
+
+    Raises
+    ------
+    UsageError
+        If none is installed.
+    """
+    installed = [name for name in protocol.metrics if name in METRICS]
+    if not installed:
+        names = ", ".join(protocol.metrics)
+        raise UsageError(f"{store.out}: metrics {names} are not installed; install their distribution")
+    return replace(protocol, metrics=tuple(sorted(protocol.metrics, key=lambda name: name != installed[0])))
+
+
+def _refuse_ambiguous_names(stores: Sequence[Store]) -> None:
+    """Raise UsageError if two runs use one name for different extractors or heads."""
+    identities: dict[str, tuple[Store, Any]] = {}
+    for store in stores:
+        for name, identity in store.run().identities.items():
+            if not identity:  # not installed there, so that no result is affected
+                continue
+            first, expected = identities.setdefault(name, (store, identity))
+            if identity != expected:
+                fields = [key for key in {*identity, *expected} if identity.get(key) != expected.get(key)]
+                raise UsageError(
+                    f"{first.out} and {store.out}: '{name}' is not the same in both ({shortlist(fields)}); "
+                    "report them apart, or run one of them again"
+                )
+
+
+def _table(pool: _Pool, metrics: Sequence[str], variant: str) -> Table:
+    """Return the table of a pool: the largest training share apart from the smaller ones."""
+    computed = [
+        _with_metrics(pool, result, metrics) for result in pool.results.values() if result.status == Status.OK
+    ]
+    largest = max((result.train_size for result in computed), default=1.0)
+    return Table(
+        dataset=pool.dataset,
+        task=pool.task,
+        protocol=pool.protocol,
+        source=pool.source,
+        rows=_ranked(pool, [result for result in computed if result.train_size == largest]),
+        smaller=_ranked(pool, [result for result in computed if result.train_size < largest]),
+        others=tuple(result for result in pool.results.values() if result.status != Status.OK),
+        stores=pool.stores,
+        variant=variant,
+    )
+
+
+def _with_metrics(pool: _Pool, result: Result, metrics: Sequence[str]) -> Result:
+    """Return a result with scores by further metrics, as far as its predictions have what they need."""
+    missing = [metric for metric in metrics if result.score(metric) is None]
+    if not missing:
+        return result
+    predictions = pool.predictions(result)
+    further = stats.bounded(predictions, score(predictions, missing))
+    return replace(result, scores=(*result.scores, *further))
+
+
+def _ranked(pool: _Pool, results: Sequence[Result]) -> tuple[Row, ...]:
+    """Return the rows, the best first, ties by system; equal rows of the baseline count once."""
+    if not results or pool.protocol is None:
+        return ()
+    metric = METRICS[pool.protocol.metrics[0]]
+    groups: dict[System, list[Result]] = {}
+    for result in results:
+        groups.setdefault(result.system, []).append(result)
+    sign = -1 if metric.higher_is_better else 1
+    ordered = sorted(
+        _without_equal_baselines(tuple(group) for group in groups.values()),
+        key=lambda seeds: (sign * _mean(seeds, metric.name), _order(seeds[0].system)),
+    )
+    samples, n_groups = _samples(pool, ordered, metric.name)
+    values = np.array([_mean(seeds, metric.name) for seeds in ordered])
+    standings = stats.standings(values, samples, n_groups, metric.higher_is_better)
+    return tuple(
+        Row(
+            system=_identity(seeds[0].system),
+            results=seeds,
+            scores=tuple(_over_seeds(seeds, score) for score in seeds[0].scores),
+            spread=float(np.std(_values(seeds, metric.name))),
+            standing=standing,
+        )
+        for seeds, standing in zip(ordered, standings, strict=True)
+    )
+
+
+def _identity(system: System) -> System:
+    return replace(NAMELESS, train_size=system.train_size) if system.head == BASELINE else system
+
+
+def _order(system: System) -> tuple[object, ...]:
+    """Return a sort key: numbered layers in their order, then named ones; frames before pools."""
+    layer, pool = system.view.layer, system.view.pool
+    number, name = (layer, "") if isinstance(layer, int) else (np.inf, layer)
+    return system.extractor, number, name, pool != UNPOOLED, pool, system.head
+
+
+def _without_equal_baselines(groups: Iterable[Seeds]) -> list[Seeds]:
+    """Return the groups without baselines that repeat the scores of an earlier one."""
+    baselines: set[object] = set()
+    distinct = []
+    for seeds in groups:
+        first = seeds[0]
+        if first.head == BASELINE:
+            scores = tuple((score.metric, score.level, score.value) for score in first.scores)
+            outcome = (first.train_size, first.n_test, scores)
+            if outcome in baselines:
+                continue
+            baselines.add(outcome)
+        distinct.append(seeds)
+    return distinct
+
+
+def _values(seeds: Seeds, metric: str) -> list[float]:
+    """Return the value of a metric for every seed."""
+    return [value.value for result in seeds if (value := result.score(metric)) is not None]
+
+
+def _mean(seeds: Seeds, metric: str) -> float:
+    return float(np.mean(_values(seeds, metric)))
+
+
+def _over_seeds(seeds: Seeds, first: Score) -> Score:
+    """Return the means over the seeds of a score's value, bounds and folds."""
+    scores = [value for result in seeds if (value := result.score(first.metric, first.level)) is not None]
+    lows = [score.low for score in scores if score.low is not None]
+    highs = [score.high for score in scores if score.high is not None]
+    return replace(
+        first,
+        value=float(np.mean([score.value for score in scores])),
+        low=float(np.mean(lows)) if lows else None,
+        high=float(np.mean(highs)) if highs else None,
+        folds=tuple(np.mean([score.folds for score in scores], axis=0).tolist()),
+    )
+
+
+def _samples(pool: _Pool, rows: Sequence[Seeds], metric: str) -> tuple[Floats, int]:
+    """Return bootstrap draws of every row on the clips that all rows share, and the number of groups.
+
+    The same groups are drawn for every row, so that rows can be compared draw by draw.
+
+    Returns
+    -------
+    tuple[Floats, int]
+        Draws, shape=(n_rows, n_draws), and the number of groups of the shared clips.
+    """
+    predictions = [[pool.predictions(result).set_index("clip") for result in seeds] for seeds in rows]
+    first = predictions[0][0]
+    shared = first.index
+    for frames in predictions:
+        for frame in frames:
+            shared = shared.intersection(frame.index, sort=False)
+    draws = [
+        np.mean([_draws(frame.loc[shared], metric) for frame in frames], axis=0) for frames in predictions
+    ]
+    return np.array(draws), first.loc[shared, "group"].nunique()
+
+
+def _draws(predictions: pd.DataFrame, metric: str) -> Floats:
+    return stats.draws(METRICS[metric], Predicted.of(predictions), predictions["group"].to_numpy(str))

@@ -1,0 +1,122 @@
+"""Texts of tables, rows and numbers in a report."""
+
+import numpy as np
+
+from bench import display
+from bench.report.document import EMPTY, Cell, cell
+from bench.report.rows import Row, Table
+from bench.stats import Standing
+from bench.types import Score, System
+
+
+def title(table: Table) -> str:
+    """Return the task and the dataset of a table, with marks that warn of its numbers."""
+    return display.table(dataset(table), table.task.name)
+
+
+def dataset(table: Table) -> str:
+    """Return the dataset of a table, with the split if another table differs in it, and warnings."""
+    marks = []
+    if table.variant:
+        split = display.split(table.protocol.split) if table.protocol else "no split"
+        marks.append(f"{split}, {table.variant}")
+    if table.source.synthetic:
+        marks.append("synthetic")
+    if table.leaky:
+        marks.append("leaky split")
+    if table.permuted:
+        marks.append("labels permuted")
+    return f"{table.dataset} ({', '.join(marks)})" if marks else table.dataset
+
+
+def names(table: Table) -> dict[System, str]:
+    """Return the short name of the system of every row."""
+    return display.names(row.system for row in table.rows)
+
+
+def name(table: Table, row: Row) -> str:
+    """Return the short name of a row."""
+    return names(table)[row.system]
+
+
+def ranks(standing: Standing) -> str:
+    """Return the possible ranks.
+
+    Examples
+    --------
+    >>> ranks(Standing(low=1, high=3, tied=True, p=1.0))
+    '1-3'
+    """
+    return str(standing.low) if standing.low == standing.high else f"{standing.low}-{standing.high}"
+
+
+def number(score: Score | None) -> str:
+    """Return a score with its interval, if it has one; empty for None."""
+    return "" if score is None else value(score) + interval(score)
+
+
+def score_cell(score: Score | None) -> Cell:
+    """Return the cell of a score; an empty one for None."""
+    return EMPTY if score is None else cell(score.value, number(score))
+
+
+def value(score: Score) -> str:
+    """Return the value of a score."""
+    return f"{score.value:.{decimals(score)}f}"
+
+
+def interval(score: Score) -> str:
+    """Return the interval of a score after a space; empty without one."""
+    n = decimals(score)
+    return "" if score.low is None else f" [{score.low:.{n}f}, {score.high:.{n}f}]"
+
+
+def decimals(score: Score) -> int:
+    """Return the number of decimals that the interval justifies: its half's first digit, two to four.
+
+    Examples
+    --------
+    >>> decimals(Score("f1", 0.9, low=0.85, high=0.94)), decimals(Score("f1", 0.99, low=0.985, high=0.995))
+    (2, 3)
+    """
+    if score.low is None or score.high is None or score.high <= score.low:
+        return 3
+    return int(np.clip(np.ceil(-np.log10((score.high - score.low) / 2)), 2, 4))
+
+
+def about(seconds: float) -> str:
+    """Return a time in one digit, which another run on the same machine seldom changes.
+
+    Examples
+    --------
+    >>> about(0.0347), about(7.2), about(1283.0)
+    ('0.03', '7', '1000')
+    """
+    return np.format_float_positional(float(f"{seconds:.0e}"), trim="-")
+
+
+def chance(p: float) -> str:
+    """Return a probability in four decimals.
+
+    Examples
+    --------
+    >>> chance(0.00001), chance(0.0312)
+    ('<0.0001', '0.0312')
+    """
+    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def chance_cell(p: float) -> Cell:
+    """Return the cell of a probability."""
+    return cell(p, chance(p))
+
+
+def heading(name: str) -> str:
+    """Return the heading of a cost.
+
+    Examples
+    --------
+    >>> heading("extract_s")
+    'extract s'
+    """
+    return name.replace("_", " ")

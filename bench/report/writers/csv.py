@@ -1,0 +1,83 @@
+"""leaderboard.csv: a line per row of every table, and per cell without a result."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from bench import display
+from bench.report.rows import Row, Table
+from bench.report.sections import Content
+from bench.report.writers.json import costs
+from bench.types import Result, Score, System
+
+
+def write(content: Content) -> str:
+    """Return the lines of `frame`."""
+    return str(frame(content.tables).to_csv(index=False, lineterminator="\n"))
+
+
+def frame(tables: Sequence[Table]) -> pd.DataFrame:
+    """Return a line per row of every table, and per cell without a result.
+
+    Columns of a score are its metric, ``METRIC_low`` and ``METRIC_high``; at other levels than that of the
+    clips, the metric has its level in brackets.
+    """
+    lines: list[Mapping[str, Any]] = []
+    for table in tables:
+        lines += [{**_shared(table), **_row(table, row)} for row in table.rows]
+        lines += [{**_shared(table), **_other(result)} for result in table.others]
+    return pd.DataFrame(lines)
+
+
+def _shared(table: Table) -> dict[str, Any]:
+    protocol = table.protocol
+    return {
+        "task": table.task.name,
+        "dataset": table.dataset,
+        "split": display.split(protocol.split) if protocol else "",
+        "split_digest": protocol.split_digest if protocol else "",
+        "synthetic": table.source.synthetic,
+    }
+
+
+def _row(table: Table, row: Row) -> dict[str, Any]:
+    return {
+        "status": "ok",
+        "rank_low": row.standing.low,
+        "rank_high": row.standing.high,
+        "tied_with_best": row.standing.tied,
+        **_system(row.system, with_view=not row.is_baseline),
+        "seeds": " ".join(str(result.seed) for result in row.results),
+        "clips": row.first.n_test,
+        "groups": row.first.n_groups,
+        "metric": table.metric,
+        **{name: value for score in row.scores for name, value in _score(score).items()},
+        **costs(row),
+    }
+
+
+def _other(result: Result) -> dict[str, Any]:
+    system = _system(result.system, with_view=True)
+    return {"status": str(result.status), **system, "seeds": str(result.seed), "reason": result.reason}
+
+
+def _system(system: System, *, with_view: bool) -> dict[str, Any]:
+    """Return a system in columns; the baseline has no view."""
+    view = system.view
+    return {
+        "extractor": system.extractor,
+        "view": display.view(view) if with_view else "",
+        "layer": str(view.layer) if with_view else "",
+        "pool": view.pool if with_view else "",
+        "preprocess": display.steps(system.preprocess),
+        "augmentation": display.augmentation(system.augmentation),
+        "head": system.head,
+        "train_size": system.train_size,
+    }
+
+
+def _score(score: Score) -> dict[str, float | None]:
+    """Return a score in three columns."""
+    name = display.metric(score)
+    return {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}

@@ -1,0 +1,73 @@
+"""leaderboard.json: the tables as values, for programs and for the formats of other distributions."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from bench._version import __version__
+from bench.report import words
+from bench.report.rows import Row, Table
+from bench.report.sections import Content
+from bench.types import Cost, Result
+
+SCHEMA = 2
+"""Version of leaderboard.json; docs/leaderboard.schema.json describes it."""
+
+COSTS = tuple(item.name for item in fields(Cost))
+"""Names of all costs."""
+
+
+def write(content: Content) -> str:
+    """Return the tables as JSON."""
+    return json.dumps(values(content.tables), indent=2, ensure_ascii=False) + "\n"
+
+
+def values(tables: tuple[Table, ...]) -> dict[str, Any]:
+    """Return what leaderboard.json holds."""
+    return {"schema": SCHEMA, "bench": __version__, "tables": [_table(table) for table in tables]}
+
+
+def _table(table: Table) -> dict[str, Any]:
+    source, protocol = table.source, table.protocol
+    return {
+        "dataset": table.dataset,
+        "task": table.task.name,
+        "title": words.dataset(table),
+        "version": source.version,
+        "content": source.content,
+        "synthetic": source.synthetic,
+        "split": asdict(protocol.split) if protocol else None,
+        "split_digest": protocol.split_digest if protocol else "",
+        "metric": table.metric,
+        "rows": [_row(row) for row in table.rows],
+        "others": [_other(result) for result in table.others],
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    system = asdict(row.system)
+    return {
+        "rank": [row.standing.low, row.standing.high],
+        "tied_with_best": row.standing.tied,
+        **({**system, "view": None} if row.is_baseline else system),
+        "seeds": [result.seed for result in row.results],
+        "clips": row.first.n_test,
+        "groups": row.first.n_groups,
+        "scores": [asdict(score) for score in row.scores],
+        "cost": costs(row),
+    }
+
+
+def costs(row: Row) -> Mapping[str, float | None]:
+    """Return the costs of the first seed by name."""
+    return {name: getattr(row.first.cost, name) for name in COSTS}
+
+
+def _other(result: Result) -> dict[str, Any]:
+    return {
+        **asdict(result.system),
+        "seed": result.seed,
+        "status": str(result.status),
+        "reason": result.reason,
+    }

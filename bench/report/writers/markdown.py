@@ -1,0 +1,92 @@
+"""Markdown that shows every text as it is."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from tabulate import tabulate
+
+from bench.report.document import Block, Grid, Notes, Paragraph, Picture, Section, Span, Text
+from bench.report.sections import Content
+
+SPECIAL = re.compile(r"[\\`*|~]|^\[|\](?=[(\[:])|(?<!\w)_|_(?!\w)")
+"""Characters with a meaning in Markdown, and brackets of links; underscores within words have no meaning."""
+
+BACKTICKS = re.compile(r"`+")
+
+
+def write(content: Content) -> str:
+    """Return the whole report."""
+    return text([section for section in content.sections if "markdown" in section.media]) + "\n"
+
+
+def text(sections: Iterable[Section]) -> str:
+    """Return sections, an empty line between them."""
+    return "\n\n".join(_section(section) for section in sections)
+
+
+def escaped(words: str) -> str:
+    r"""Return words as one line of Markdown that shows them as they are, in a table too.
+
+    Examples
+    --------
+    >>> escaped("a|b *c* my_label")
+    'a\\|b \\*c\\* my_label'
+    """
+    return " ".join(_escape(words).split())
+
+
+def table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
+    """Return a table of texts that are Markdown already."""
+    return str(tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True))
+
+
+def _section(section: Section) -> str:
+    title = f"{'#' * section.level} {escaped(section.title)}" if section.title else ""
+    blocks = (RENDERERS[type(block)](block) for block in section.blocks)
+    return "\n\n".join(filter(None, [title, *blocks]))
+
+
+def _escape(words: str) -> str:
+    safe = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return SPECIAL.sub(r"\\\g<0>", safe)
+
+
+def _line(text: Text) -> str:
+    return " ".join("".join(map(_span, text)).split())
+
+
+def _span(span: Span) -> str:
+    if span.code:
+        longest = max(map(len, BACKTICKS.findall(span.text)), default=0)
+        fence = "`" * (longest + 1)
+        return f"{fence}{span.text}{fence}"
+    words = _escape(span.text)
+    return f"**{words}**" if span.strong else words
+
+
+def _notes(notes: Notes) -> str:
+    return "\n".join(f"- {_line(note)}" for note in notes.texts)
+
+
+def _paragraph(paragraph: Paragraph) -> str:
+    return _line(paragraph.text)
+
+
+def _grid(grid: Grid) -> str:
+    rows = [[_line(cell.text) for cell in row] for row in grid.rows]
+    return table(rows, [escaped(header) for header in grid.headers])
+
+
+def _picture(picture: Picture) -> str:
+    """Return an image; nothing for a figure without a file."""
+    return f"![{escaped(picture.title)}]({quote(picture.path)})" if picture.path else ""
+
+
+RENDERERS: Mapping[type[Block], Callable[[Any], str]] = {
+    Paragraph: _paragraph,
+    Notes: _notes,
+    Grid: _grid,
+    Picture: _picture,
+}

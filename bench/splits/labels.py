@@ -1,0 +1,58 @@
+"""Labels of a dataset's clips, without gaps."""
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import LabelError, shortlist
+from bench.types import Dataset, Labels, Task
+
+
+def target(dataset: Dataset, task: Task) -> Labels:
+    """Return the label of every clip for a task, shape=(n_clips,).
+
+    Raises
+    ------
+    LabelError
+        If the dataset has no such column, a clip has no label, or all clips have the same label.
+    """
+    if task.target not in dataset.labels:
+        raise LabelError(
+            f"{dataset.source}: has no column '{task.target}', the target of task '{task.name}' "
+            f"(label columns: {', '.join(dataset.labels)})"
+        )
+    y = labels(dataset, task.target)
+    if (y == y[0]).all():
+        raise LabelError(
+            f"{dataset.source}: every clip has the {task.target} '{y[0]}'; expected two classes or more"
+        )
+    return y
+
+
+def labels(dataset: Dataset, column: str) -> Labels:
+    """Return a label column as an array of str, shape=(n_clips,).
+
+    Raises
+    ------
+    LabelError
+        If a clip has no label.
+    """
+    codes, names = pd.factorize(complete(dataset, column))
+    values: Labels = np.asarray(names, dtype=str)[codes]
+    return values
+
+
+def complete(dataset: Dataset, column: str) -> "pd.Series[str]":
+    """Return a label column of the table.
+
+    Raises
+    ------
+    LabelError
+        If a clip has no label; the message gives its line.
+    """
+    values = dataset.table[column]
+    empty = (values == "").to_numpy()
+    if empty.any():
+        others = shortlist(set(values[~empty].tolist()))
+        expected = f"; expected one of {others}" if others else ""
+        raise LabelError(f"{dataset.location(int(empty.argmax()))}: column '{column}' is empty{expected}")
+    return values
