@@ -1,5 +1,6 @@
 """Fixtures that several test modules share."""
 
+import base64
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 from hypothesis import settings
+from matplotlib.figure import Figure
 
 from bench import cli
 from bench.datasets import demo
@@ -51,6 +53,32 @@ def _plugins_of_one_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in set(sys.modules) - before:
         if "/pytest-of-" in (getattr(sys.modules[name], "__file__", None) or ""):
             del sys.modules[name]
+
+
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+)
+"""A PNG of one pixel."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _drawn() -> Iterator[Callable[..., None]]:
+    """Yield what draws a figure; from here on a figure is a pixel."""
+
+    def save(figure: Figure, path: str | Path, **_: object) -> None:
+        Path(path).write_bytes(PIXEL)
+
+    with pytest.MonkeyPatch.context() as patch:
+        drawn = Figure.savefig
+        patch.setattr(Figure, "savefig", save)
+        yield drawn
+
+
+@pytest.fixture(autouse=True)
+def _figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, _drawn) -> None:
+    """Draw the figures of a test that looks at them."""
+    if request.node.get_closest_marker("figures"):
+        monkeypatch.setattr(Figure, "savefig", _drawn)
 
 
 @pytest.fixture
