@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,17 @@ settings.load_profile("patient")
 
 # A script for another environment, and benchmarks, which take minutes: they run when they are named.
 collect_ignore = ["fairseq", *([] if any("tests/perf" in word for word in sys.argv[1:]) else ["perf"])]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs real audio, and what is a unit test."""
+    for item in items:
+        asked = {"bench", "real"} & set(getattr(item, "fixturenames", ()))
+        if "real" in asked:
+            item.add_marker("real")
+        if not asked:
+            item.add_marker("unit")
+
 
 ROOT = Path(__file__).parent.parent
 REAL = Path(os.environ.get("BENCH_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -65,8 +77,11 @@ PIXEL = base64.b64decode(
 def _drawn() -> Iterator[Callable[..., None]]:
     """Yield what draws a figure; from here on a figure is a pixel."""
 
-    def save(figure: Figure, path: str | Path, **_: object) -> None:
-        Path(path).write_bytes(PIXEL)
+    def save(figure: Figure, to: str | Path | BinaryIO, **_: object) -> None:
+        if isinstance(to, str | Path):
+            Path(to).write_bytes(PIXEL)
+        else:
+            to.write(PIXEL)
 
     with pytest.MonkeyPatch.context() as patch:
         drawn = Figure.savefig

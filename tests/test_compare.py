@@ -228,6 +228,7 @@ def test_a_baseline_is_kept_in_two_files(run: Path, tmp_path: Path):
     assert first == (path.read_bytes(), path.with_suffix(".parquet").read_bytes())
 
 
+@pytest.mark.verb("compare")
 def test_the_command_writes_what_is_asked_for_and_exits_as_a_gate(bench, run: Path, tmp_path, monkeypatch):
     path = tmp_path / "b.jsonl"
     missing = bench("compare", path, run)

@@ -181,8 +181,10 @@ def test_labels_in_random_order_are_predicted_by_chance(name: str):
 def test_a_network_of_another_size_differs_by_a_number_and_gives_a_share_per_class(name: str):
     plain = HEADS["bcresnet-1"]
     assert {**HEADS[name].params, "options": plain.params["options"]} == plain.params
-    shares = registry.build(spec(name, epochs=1), 0).fit(features("sequence", 6), labels(6)).predict_proba(
-        features("sequence", 3)
+    shares = (
+        registry.build(spec(name, epochs=1), 0)
+        .fit(features("sequence", 6), labels(6))
+        .predict_proba(features("sequence", 3))
     )
     assert shares.shape == (3, N_CLASSES)
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
