@@ -265,6 +265,7 @@ def test_cards_of_the_same_files_share_them(server: Server, tmp_path: Path):
     assert len(server.ranges_requested) == 1
 
 
+@pytest.mark.verb("fetch")
 def test_a_name_that_is_unknown_is_refused_before_anything_is_fetched(bench, server: Server, tmp_path: Path):
     content = tar({"a.txt": b"hello"})
     packaged("fsdd", server, content, tmp_path)
@@ -325,6 +326,7 @@ def test_librispeech_is_fetched_and_run(bench, real: Path, server: Server, tmp_p
     assert bench(*call, "--tasks", "speaker,gender", "--split", "cv:2").exit_code == 0
 
 
+@pytest.mark.verb("fetch")
 def test_digits_are_fetched_with_the_labels_of_their_names(bench, real: Path, server: Server, tmp_path: Path):
     files = [path for path in (real / "fsdd").glob("*.wav") if path.stem.endswith(("_0", "_1"))]
     content = tar(

@@ -16,18 +16,7 @@ from bench.gate import Judged, Limit, Verdict, compare, rendering
 from bench.request import Request
 from bench.store import Counters, RunRecord, Store, baseline, schema
 from bench.store.baseline import Side
-from bench.types import (
-    Augmentation,
-    Change,
-    Cost,
-    Result,
-    Score,
-    SplitId,
-    Status,
-    Step,
-    TaskId,
-    View,
-)
+from bench.types import Augmentation, Change, Cost, Result, Score, SplitId, Status, Step, TaskId, View
 
 N_GROUPS, N_CLIPS = 60, 240
 RNG = np.random.default_rng(0)
@@ -262,6 +251,7 @@ def test_a_baseline_is_kept_in_two_files(run: Path, tmp_path: Path):
     assert first == (path.read_bytes(), path.with_suffix(".parquet").read_bytes())
 
 
+@pytest.mark.verb("compare")
 def test_the_command_writes_what_is_asked_for_and_exits_as_a_gate(bench, run: Path, tmp_path, monkeypatch):
     path = tmp_path / "b.jsonl"
     missing = bench("compare", path, run)

@@ -110,6 +110,7 @@ def test_a_model_index_is_one_that_hugging_face_reads(runs, tmp_path: Path):
     assert card.data.eval_results is not None or card.data.to_dict()["model-index"]
 
 
+@pytest.mark.figures
 def test_a_publication_is_updated_in_place_and_keeps_its_baseline(runs, bench, tmp_path: Path):
     folder = tmp_path / "reports" / "digits"
     call = ["report", runs["a"].out, "--publish", folder]

@@ -14,9 +14,8 @@ from bench import display, report
 from bench.errors import UsageError
 from bench.report.document import Picture, Section
 from bench.report.figures import Axis, Lines, Matrix, RankDiagram, png, vega
-from bench.report.rows import Row, Table
+from bench.report.rows import Row, Table, tables
 from bench.report.sections import across, confusion, content, layers, overview
-from bench.report.tables import tables
 from bench.report.writers import FORMATS, markdown
 from bench.request import Request
 from bench.stats import Standing
@@ -219,6 +218,7 @@ def test_permuted_labels_are_marked_and_rows_above_chance_named(store):
     assert "every row is at chance" in report.write(store(result("b", accuracy=0.5), split=permuted)).text
 
 
+@pytest.mark.figures
 def test_smaller_training_sides_are_a_curve_and_no_rows(store, tmp_path: Path):
     parts = [result("b", accuracy=0.25, train_size=0.1), result("c", accuracy=0.5, train_size=0.3)]
     written = report.write(store(result("a", accuracy=0.75), *parts))
@@ -274,6 +274,7 @@ def test_an_interrupted_run_says_so(store):
     assert "**The run was interrupted:**" in markdown.text([section])
 
 
+@pytest.mark.figures
 def test_a_report_rendered_twice_is_the_same(store):
     made = store(result("a"))
     first = {path: path.read_bytes() for path in report.write(made).paths}
@@ -300,6 +301,7 @@ def predictions(n_classes: int) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("n_classes", [2, 12, 13, 40, 251])
+@pytest.mark.figures
 def test_a_matrix_is_scikit_learns_and_can_be_drawn(n_classes: int, tmp_path: Path):
     table = predictions(n_classes)
     counts = confusion.matrix(table)
@@ -324,6 +326,7 @@ def test_many_classes_are_a_list_of_the_most_confused_pairs():
     assert rows(text)[1:] == [["s03", "s04", "2 (67 %)"], ["s07", "s01", "1 (50 %)"]]
 
 
+@pytest.mark.figures
 def test_a_slice_holds_each_values_score_and_numbers_are_in_order(store):
     made = store(result("a"), result("b", "mfcc", "dummy"))
     text = report.write(made, by=["snr_db"]).text
@@ -339,6 +342,7 @@ def test_a_slice_holds_each_values_score_and_numbers_are_in_order(store):
     assert "accuracy by snr_db" in (made.out / "leaderboard.md").read_text()
 
 
+@pytest.mark.figures
 def test_a_column_may_have_any_name(store, tmp_path: Path):
     made = store(result("a"))
     made.write_labels("demo", pd.DataFrame({"clip": list("abcd"), "a/<b>|c d": list("1212")}))
@@ -383,6 +387,7 @@ def table(name: str, values: dict[str, float], view: View = MEAN_STD) -> Table:
     )
 
 
+@pytest.mark.figures
 def test_rows_are_ranked_over_all_tables_and_drawn(tmp_path: Path):
     tables = [
         table("one", {"a": 0.9, "b": 0.5, "c": 0.5}),

@@ -2,16 +2,7 @@
 
 from bench.stats.intervals import LEVEL, MAX_BLOCK, MAX_WEIGHTS, N_DRAWS, bounded, bounds, draws
 from bench.stats.ranks import Standing, critical_difference, standings
-from bench.stats.tests import (
-    Comparison,
-    Difference,
-    compare,
-    difference,
-    holm,
-    mcnemar,
-    paired,
-    permutation,
-)
+from bench.stats.tests import Comparison, Difference, compare, difference, holm, mcnemar, paired, permutation
 
 __all__ = [
     "LEVEL",
