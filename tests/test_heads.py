@@ -182,7 +182,7 @@ def test_a_network_of_another_size_differs_by_a_number_and_gives_a_share_per_cla
     plain = HEADS["bcresnet-1"]
     assert {**HEADS[name].params, "options": plain.params["options"]} == plain.params
     shares = (
-        registry.build(spec(name, epochs=1), 0)
+        catalog.build(spec(name, epochs=1), 0)
         .fit(features("sequence", 6), labels(6))
         .predict_proba(features("sequence", 3))
     )
@@ -213,7 +213,7 @@ def of_a_thousand_classes(name: str) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss is the system's own")
 def test_a_thousand_classes_fit_into_memory():
-    names = [name for name in MANY_CLASSES if not registry.missing(HEADS[name])]
+    names = [name for name in MANY_CLASSES if not catalog.missing(HEADS[name])]
     done = subprocess.run([sys.executable, __file__, *names], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     taken = json.loads(done.stdout)
