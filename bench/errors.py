@@ -1,4 +1,15 @@
-"""The errors that a user can fix, each one line: what, where, got, expected, how to fix."""
+"""Errors that a user can fix, in one line: what, where, got, expected, how to fix.
+
+BenchError
+├── UsageError            exit code 2: nothing runs
+│   └── LabelError        labels do not allow a task: exit code 2 if the user named it, else skipped cells
+├── ClipError             a clip cannot be decoded: listed and counted
+├── SplitError            a split leaks or is impossible: failed cells
+├── PluginError           an extractor or head breaks its contract: failed cells
+└── UnavailableError      a dependency or weights are missing: skipped cells
+
+Every other exception is a bug.
+"""
 
 import traceback
 from collections.abc import Collection
@@ -6,43 +17,43 @@ from pathlib import Path
 
 
 class BenchError(Exception):
-    """Something the user can fix; anything else that is raised is a bug."""
+    """Base of all errors that a user can fix."""
 
 
 class UsageError(BenchError):
-    """The command asks for something that does not exist or cannot be: exit code 2."""
+    """A request, a file or a name is wrong: exit code 2."""
 
 
 class LabelError(UsageError):
-    """The labels do not allow a task: exit code 2 if it was asked for, else its cells are skipped."""
+    """The labels do not allow a task: exit code 2 if the user named the task, else its cells are skipped."""
 
 
 class ClipError(BenchError):
-    """One clip cannot be decoded: it is listed and counted, the rest runs on."""
+    """A clip cannot be decoded: it is listed and counted, and the run continues."""
 
 
 class SplitError(BenchError):
-    """A split leaks or the data do not allow it: the cell fails."""
+    """A split leaks, or the data do not allow it: its cells fail."""
 
 
 class PluginError(BenchError):
-    """An extractor or a head broke its contract: its cells fail, the rest runs on."""
+    """An extractor or a head breaks its contract: its cells fail, and the run continues."""
 
 
 class UnavailableError(BenchError):
-    """An optional dependency is absent: the cell is skipped, with the command that fixes it."""
+    """An optional dependency or weights are missing: the cells are skipped, with the command to run."""
 
 
 def shortlist(names: Collection[str], most: int = 5) -> str:
-    """Return the first names as a list, with how many more there are.
+    """Return the first names in their order, and the number of the others.
 
     Examples
     --------
     >>> shortlist(["b", "a", "c"], most=2)
     'a, b and 1 more'
     """
-    shown = ", ".join(sorted(names)[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+    first = ", ".join(sorted(names)[:most])
+    return first if len(names) <= most else f"{first} and {len(names) - most} more"
 
 
 def one_line(error: BaseException) -> str:
@@ -57,7 +68,7 @@ def one_line(error: BaseException) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """Return an error in one line: a user's own as it is, a bug's with where it was raised."""
+    """Return an error in one line: the message of a `BenchError`; for a bug also its type, file and line."""
     if isinstance(error, BenchError):
         return str(error)
     frame = traceback.extract_tb(error.__traceback__)[-1]

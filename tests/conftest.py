@@ -1,9 +1,11 @@
 """Fixtures that several test modules share."""
 
+import base64
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 from hypothesis import settings
+from matplotlib.figure import Figure
 
 from bench import cli
 from bench.datasets.kinds import demo
@@ -23,6 +26,17 @@ settings.load_profile("patient")
 
 # A script for another environment, and benchmarks, which take minutes: they run when they are named.
 collect_ignore = ["fairseq", *([] if any("tests/perf" in word for word in sys.argv[1:]) else ["perf"])]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs real audio, and what is a unit test."""
+    for item in items:
+        asked = {"bench", "real"} & set(getattr(item, "fixturenames", ()))
+        if "real" in asked:
+            item.add_marker("real")
+        if not asked:
+            item.add_marker("unit")
+
 
 ROOT = Path(__file__).parent.parent
 REAL = Path(os.environ.get("BENCH_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -52,6 +66,35 @@ def _plugins_of_one_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in set(sys.modules) - before:
         if "/pytest-of-" in (getattr(sys.modules[name], "__file__", None) or ""):
             del sys.modules[name]
+
+
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+)
+"""A PNG of one pixel."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _drawn() -> Iterator[Callable[..., None]]:
+    """Yield what draws a figure; from here on a figure is a pixel."""
+
+    def save(figure: Figure, to: str | Path | BinaryIO, **_: object) -> None:
+        if isinstance(to, str | Path):
+            Path(to).write_bytes(PIXEL)
+        else:
+            to.write(PIXEL)
+
+    with pytest.MonkeyPatch.context() as patch:
+        drawn = Figure.savefig
+        patch.setattr(Figure, "savefig", save)
+        yield drawn
+
+
+@pytest.fixture(autouse=True)
+def _figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, _drawn) -> None:
+    """Draw the figures of a test that looks at them."""
+    if request.node.get_closest_marker("figures"):
+        monkeypatch.setattr(Figure, "savefig", _drawn)
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
 import json
 import os
+import re
 import signal
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from bench import display
+from bench import cli, display
 from bench.catalog import packaged_root
 from bench.metrics import METRICS
 from bench.runner import progress
@@ -14,6 +15,12 @@ from bench.store import Store
 from bench.types import Result, SplitId, Status, TaskId, View
 
 ROOT = Path(__file__).parent.parent
+
+
+def test_the_lowest_releases_run_every_command():
+    tests = (path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py"))
+    marked = {name for text in tests for name in re.findall(r'mark\.verb\("(\w+)"\)', text)}
+    assert marked == set(cli.main.commands)
 
 
 def test_help_and_version(bench):
@@ -83,6 +90,7 @@ def test_a_dataset_that_must_be_fetched_says_so(bench):
     assert {f"librispeech-{name}" for name in ("dev-clean", "test-other", "train-clean-100")} < set(status)
 
 
+@pytest.mark.verb("list")
 def test_everything_is_listed_at_once(bench):
     kinds = [entry["kind"] for entry in json.loads(bench("list", "--json").stdout)]
     assert list(dict.fromkeys(kinds)) == ["datasets", "tasks", "extractors", "heads", "reducers"]
@@ -210,6 +218,8 @@ def test_an_error_of_the_system_is_one_line(bench, digits, tmp_path, monkeypatch
     assert "Error: bench-out/leaderboard.md: Is a directory" in done.stderr
 
 
+@pytest.mark.figures
+@pytest.mark.verb("report")
 def test_a_report_is_written_again_from_the_store_alone(bench, digits, tmp_path):
     run = bench(
         "run", "--tasks", "speaker", "--extractors", "mfcc-13", "--heads", "svm", "--datasets", digits
@@ -250,6 +260,7 @@ def test_without_a_terminal_there_are_no_bars_but_each_reason_once(capsys):
 
 
 @pytest.mark.parametrize(("task", "column"), [("gender", "speaker"), ("speaker", "clip"), ("noise", "clip")])
+@pytest.mark.verb("data")
 def test_a_fixed_split_of_the_package_is_what_its_command_makes(bench, tmp_path, task, column):
     made = bench(
         "data", "split", "demo", "--task", task, "--split", "cv:5", "--by", column, "--out", "a/b.csv"

@@ -16,6 +16,7 @@ from bench.store import Store
 from bench.types import Clip, Status
 
 
+@pytest.mark.verb("embed")
 def test_the_embeddings_are_those_of_the_extractor(bench, digits: Path, tmp_path: Path):
     done = bench(
         "embed", digits, "--extractors", "mfcc@pool=mean,mfcc-13@pool=max", "--out", "deep/e.parquet"
@@ -80,6 +81,7 @@ def test_an_undecodable_clip_is_named(bench, digits: Path, tmp_path: Path):
     assert "1 clips cannot be decoded, such as broken.wav" in done.stderr
 
 
+@pytest.mark.verb("cache")
 def test_the_cache_says_what_it_keeps_and_throws_it_away(bench, digits: Path):
     bench("embed", digits, "--extractors", "mfcc,mfcc-13@pool=none", "--out", "e.npz")
     told = bench("cache", "info").stdout

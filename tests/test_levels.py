@@ -50,6 +50,7 @@ def test_a_light_command_loads_no_heavy_library(command: str, heavy: set[str]):
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.xdist_group("clock")
 def test_help_starts_in_half_a_second():
     best = min(_seconds([sys.executable, "-m", "bench", "--help"]) for _ in range(5))
     assert best < 0.5

@@ -13,16 +13,14 @@ from scipy.special import softmax
 
 from bench.metrics import CLUSTERINGS, METRICS, Predicted, detection_cost, equal_error_rate, per_class
 
-PROBABLE = [name for name, metric in METRICS.items() if metric.needs != "labels"]
-
 
 def kappa(y_true, y_pred) -> float:
     value = reference.cohen_kappa_score(y_true, y_pred)
     return 0.0 if np.isnan(value) else value
 
 
-def averaged(of, average: str):
-    return lambda y_true, y_pred: of(y_true, y_pred, average=average, zero_division=0)
+def class_average(function, kind: str):
+    return lambda y_true, y_pred: function(y_true, y_pred, average=kind, zero_division=0)
 
 
 LABELS = {
@@ -31,16 +29,16 @@ LABELS = {
     "mcc": reference.matthews_corrcoef,
     "cohen_kappa": kappa,
     **{
-        f"{name}_{average}": averaged(getattr(reference, f"{name}_score"), average)
+        f"{name}_{kind}": class_average(getattr(reference, f"{name}_score"), kind)
         for name in ("precision", "recall", "f1")
-        for average in ("macro", "micro")
+        for kind in ("macro", "micro")
     },
 }
 
 
-def one_vs_rest(of, p: Predicted) -> float:
+def one_vs_rest(function, p: Predicted) -> float:
     values = [
-        of(p.y_true == name, p.known[:, column])
+        function(p.y_true == name, p.class_scores[:, column])
         for column, name in enumerate(p.classes)
         if 0 < (p.y_true == name).sum() < len(p.y_true)
     ]
@@ -49,8 +47,8 @@ def one_vs_rest(of, p: Predicted) -> float:
 
 def calibration_error(p: Predicted) -> float:
     """Return the error bin by bin, as a plain loop."""
-    confidence, total = p.known.max(axis=1), 0.0
-    right = p.classes[p.known.argmax(axis=1)] == p.y_true
+    confidence, total = p.class_scores.max(axis=1), 0.0
+    right = p.classes[p.class_scores.argmax(axis=1)] == p.y_true
     for low in np.arange(15) / 15:
         inside = (confidence > low) & (confidence <= low + 1 / 15)
         if inside.any():
@@ -65,11 +63,11 @@ def rates(target: np.ndarray, score: np.ndarray) -> list[tuple[float, float]]:
 
 
 def trials(p: Predicted) -> tuple[np.ndarray, np.ndarray]:
-    return (p.y_true[:, None] == p.classes).ravel(), p.known.ravel()
+    return (p.y_true[:, None] == p.classes).ravel(), p.class_scores.ravel()
 
 
 def eer(p: Predicted) -> float:
-    """Return where the line through the ROC's points meets its diagonal."""
+    """Return the false alarms at which the ROC curve crosses the line of equal errors."""
     misses, alarms = np.array(rates(*trials(p))).T
     return brentq(lambda x: np.interp(x, alarms + 1e-12 * np.arange(len(alarms)), misses) - x, 0, 1)
 
@@ -77,11 +75,11 @@ def eer(p: Predicted) -> float:
 SCORES = {
     "roc_auc": lambda p: one_vs_rest(reference.roc_auc_score, p),
     "average_precision": lambda p: one_vs_rest(reference.average_precision_score, p),
-    "log_loss": lambda p: reference.log_loss(p.y_true, p.known, labels=p.classes),
+    "log_loss": lambda p: reference.log_loss(p.y_true, p.class_scores, labels=p.classes),
     "brier": lambda p: (
-        reference.brier_score_loss(p.y_true, p.known, labels=p.classes, scale_by_half=True)
+        reference.brier_score_loss(p.y_true, p.class_scores, labels=p.classes, scale_by_half=True)
         if len(p.classes) > 2
-        else reference.brier_score_loss(p.y_true == p.classes[1], p.known[:, 1])
+        else reference.brier_score_loss(p.y_true == p.classes[1], p.class_scores[:, 1])
     ),
     "ece": calibration_error,
     "eer": eer,
@@ -90,7 +88,7 @@ SCORES = {
         f"top{k}_accuracy": lambda p, k=k: (
             1.0
             if k >= len(p.classes)
-            else reference.top_k_accuracy_score(p.y_true, p.known, k=k, labels=p.classes)
+            else reference.top_k_accuracy_score(p.y_true, p.class_scores, k=k, labels=p.classes)
         )
         for k in (3, 5)
     },
@@ -98,14 +96,14 @@ SCORES = {
 pairs = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abcd")), min_size=1, max_size=30)
 
 
-def of_pairs(drawn: list[tuple[str, str]]) -> Predicted:
-    y_true, y_pred = (np.array(labels) for labels in zip(*drawn, strict=True))
+def of_pairs(labels: list[tuple[str, str]]) -> Predicted:
+    y_true, y_pred = (np.array(column) for column in zip(*labels, strict=True))
     return Predicted(y_true, y_pred, np.union1d(y_true, y_pred))
 
 
 @st.composite
 def scored(draw) -> Predicted:
-    """Return predictions with probabilities, some of them equal."""
+    """Return predictions with probabilities, some of which are equal."""
     classes = np.array(list("abcdefg")[: draw(st.integers(2, 7))])
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     y_true = np.concatenate([classes, rng.choice(classes, draw(st.integers(0, 40)))])
@@ -119,9 +117,9 @@ def test_every_metric_has_a_reference():
 
 @pytest.mark.parametrize("name", LABELS)
 @settings(max_examples=40)
-@given(drawn=pairs)
-def test_a_metric_of_labels_is_what_scikit_learn_says(name: str, drawn: list[tuple[str, str]]):
-    p = of_pairs(drawn)
+@given(labels=pairs)
+def test_a_metric_of_labels_is_what_scikit_learn_says(name: str, labels: list[tuple[str, str]]):
+    p = of_pairs(labels)
     with warnings.catch_warnings():
         # The references warn of classes that were predicted and never occur, and of a single class.
         warnings.simplefilter("ignore")
@@ -146,18 +144,18 @@ def test_a_metric_of_scores_is_what_its_reference_says(name: str, p: Predicted):
 def test_a_weighted_draw_is_the_metric_of_the_clips_repeated(name: str, p: Predicted, seed: int):
     rng = np.random.default_rng(seed)
     weights = rng.integers(0, 3, size=(3, len(p.y_true)))
-    weights[:, : len(p.classes)] += 1  # so that every class is there, as in `scored`
-    draws = METRICS[name].resampled(p, weights.astype(float))
+    weights[:, : len(p.classes)] += 1  # every class occurs, as in `scored`
+    draws = METRICS[name].draw_scores(p, weights.astype(float))
     for draw, counts in zip(draws, weights, strict=True):
         assert draw == pytest.approx(METRICS[name].score(p.take(np.repeat(np.arange(len(counts)), counts))))
 
 
 @pytest.mark.parametrize("name", LABELS)
 @settings(max_examples=40)
-@given(drawn=pairs)
-def test_a_draw_of_every_clip_once_is_the_metric(name: str, drawn: list[tuple[str, str]]):
-    p = of_pairs(drawn)
-    draw = METRICS[name].resampled(p, np.ones((1, len(p.y_true))))[0]
+@given(labels=pairs)
+def test_a_draw_of_every_clip_once_is_the_metric(name: str, labels: list[tuple[str, str]]):
+    p = of_pairs(labels)
+    draw = METRICS[name].draw_scores(p, np.ones((1, len(p.y_true))))[0]
     assert draw == pytest.approx(METRICS[name].score(p))
 
 
@@ -168,22 +166,24 @@ def test_one_class_or_one_clip_is_no_accident(name: str):
     for p in (one, same):
         value = METRICS[name].score(p)
         assert np.isfinite(value)
-        assert METRICS[name].resampled(p, np.ones((2, len(p.y_true)))) == pytest.approx([value] * 2)
+        assert METRICS[name].draw_scores(p, np.ones((2, len(p.y_true)))) == pytest.approx([value] * 2)
 
 
-def test_what_a_head_gives_decides_which_metrics_there_are():
+def test_the_scores_of_a_head_decide_which_metrics_are_possible():
     table = pd.DataFrame({"y_true": list("ab"), "y_pred": list("ab")})
-    assert Predicted.of(table).given == {"labels"}
-    decided = Predicted.of(table.assign(score_a=[1.0, -1.0], score_b=[-1.0, np.nan]))
-    assert decided.given == {"labels", "scores"}
-    assert decided.known.tolist() == [[1.0, -1.0], [-1.0, -2.0]], "what was not taught is the least likely"
-    probable = Predicted.of(table.assign(score_a=[1.0, 1.0], score_b=[0.0, np.nan]))
-    assert "probabilities" in probable.given
-    assert probable.known.tolist() == [[1.0, 0.0], [1.0, 0.0]]
+    assert Predicted.of(table).inputs == {"labels"}
+    values = Predicted.of(table.assign(score_a=[1.0, -1.0], score_b=[-1.0, np.nan]))
+    assert values.inputs == {"labels", "scores"}
+    assert values.class_scores.tolist() == [[1.0, -1.0], [-1.0, -2.0]], (
+        "a class without training clips has the lowest score"
+    )
+    probabilities = Predicted.of(table.assign(score_a=[1.0, 1.0], score_b=[0.0, np.nan]))
+    assert "probabilities" in probabilities.inputs
+    assert probabilities.class_scores.tolist() == [[1.0, 0.0], [1.0, 0.0]]
 
 
 def test_the_equal_error_rate_of_a_worked_example():
-    # Of the targets, 0.9 0.8 0.4 are accepted with what lies above them; of the others, 0.6 0.3 0.1.
+    # Targets have the scores 0.9, 0.8 and 0.4, other trials 0.6, 0.3 and 0.1.
     target = np.array([True, True, True, False, False, False])
     score = np.array([0.9, 0.8, 0.4, 0.6, 0.3, 0.1])
     assert equal_error_rate(target, score) == pytest.approx(1 / 3)
@@ -192,17 +192,17 @@ def test_the_equal_error_rate_of_a_worked_example():
 
 
 def test_the_detection_cost_of_a_worked_example():
-    # At 0.7 one of three targets is missed and nothing else accepted: 0.05 * 1/3 of the least trivial 0.05.
+    # Above 0.7 there are two of three targets and no other trial: (0.05 * 1/3) / 0.05.
     target = np.array([True, True, True, False, False, False])
     score = np.array([0.9, 0.8, 0.4, 0.6, 0.3, 0.1])
     assert detection_cost(target, score) == pytest.approx(1 / 3)
-    assert detection_cost(target, np.zeros(6)) == 1, "what accepts all or nothing costs 1"
+    assert detection_cost(target, np.zeros(6)) == 1, "a constant answer costs 1"
 
 
 @settings(max_examples=40)
-@given(drawn=pairs)
-def test_scores_per_class_are_scikit_learns(drawn: list[tuple[str, str]]):
-    p = of_pairs(drawn)
+@given(labels=pairs)
+def test_scores_per_class_are_scikit_learns(labels: list[tuple[str, str]]):
+    p = of_pairs(labels)
     report = reference.classification_report(p.y_true, p.y_pred, output_dict=True, zero_division=0)
     table = per_class(p)
     assert table.index.tolist() == sorted(set(p.y_true.tolist()))
@@ -213,6 +213,6 @@ def test_scores_per_class_are_scikit_learns(drawn: list[tuple[str, str]]):
 
 def test_clusters_that_are_the_classes_are_perfect_and_one_cluster_says_nothing():
     y, cluster = np.array(list("aabbcc")), np.array([2, 2, 0, 0, 1, 1])
-    assert {name: of(y, cluster) for name, of in CLUSTERINGS.items()} == dict.fromkeys(CLUSTERINGS, 1.0)
-    alone = {name: of(y, np.zeros(6)) for name, of in CLUSTERINGS.items()}
-    assert alone == {"ari": 0.0, "nmi": 0.0, "v_measure": 0.0, "purity": pytest.approx(1 / 3)}
+    assert {name: score(y, cluster) for name, score in CLUSTERINGS.items()} == dict.fromkeys(CLUSTERINGS, 1.0)
+    one_cluster = {name: score(y, np.zeros(6)) for name, score in CLUSTERINGS.items()}
+    assert one_cluster == {"ari": 0.0, "nmi": 0.0, "v_measure": 0.0, "purity": pytest.approx(1 / 3)}

@@ -15,7 +15,8 @@ from sklearn.svm import SVC
 
 from bench.errors import PluginError
 from bench.learn.folds import evaluate
-from bench.learn.pipeline import Flat, Recipe, Shared
+from bench.learn.pipeline import FlatTransformer, PipelineSpec, ReducerCache
+from bench.learn.samples import Examples
 from bench.store import Store
 from bench.types import Split
 
@@ -36,66 +37,67 @@ def clock():
 def test_frames_are_scaled_as_all_of_them_together():
     rng = np.random.default_rng(0)
     clips = [rng.normal(5, 3, size=(n, 4)) for n in (3, 1, 7)]
-    scaled = Flat(StandardScaler()).fit(clips).transform(clips)
-    assert [len(each) for each in scaled] == [3, 1, 7]
+    scaled = FlatTransformer(StandardScaler()).fit(clips).transform(clips)
+    assert [len(frames) for frames in scaled] == [3, 1, 7]
     expected = StandardScaler().fit_transform(np.concatenate(clips))
     np.testing.assert_allclose(np.concatenate(scaled), expected)
 
 
-def test_layers_are_scaled_each_by_itself():
+def test_every_layer_is_scaled_by_itself():
     X = np.random.default_rng(0).normal(size=(9, 3, 4)) * np.array([1, 10, 100])[:, np.newaxis]
-    scaled = Flat(StandardScaler()).fit(X).transform(X)
+    scaled = FlatTransformer(StandardScaler()).fit(X).transform(X)
     assert scaled.shape == X.shape
     np.testing.assert_allclose(scaled.std(axis=0), 1)
 
 
 def test_a_reducer_is_fitted_on_the_training_side_and_once_for_all_heads(problem):
     X, y, split = problem
-    fitted = []
+    fits = []
 
     class Counted(PCA):
         def fit(self, X, y=None):
-            fitted.append(len(X))
+            fits.append(len(X))
             return super().fit(X)
 
-    shared = Shared()
+    cache = ReducerCache()
     for head in (SVC, LogisticRegression, SVC):
-        recipe = Recipe(head, steps=[("pca", lambda: Counted(3, random_state=0))])
-        got = evaluate(X, y, split, recipe, clock(), shared=shared).predictions
+        spec = PipelineSpec(head, steps=[("pca", lambda: Counted(3, random_state=0))])
+        predictions = evaluate(Examples(X, y, split), spec, clock(), cache).predictions
         expected = []
         for fold in "012":
             train, test = split.fold != fold, split.fold == fold
             model = make_pipeline(StandardScaler(), PCA(3, random_state=0), head())
             expected += model.fit(X[train], y[train]).predict(X[test]).tolist()
-        assert got["y_pred"].tolist() == expected
-    assert fitted == [60, 60, 60]
+        assert predictions["y_pred"].tolist() == expected
+    assert fits == [60, 60, 60]
 
 
 def test_parameters_are_chosen_in_inner_folds_that_share_no_group(problem):
     X, y, split = problem
     grid = {"C": [0.001, 1.0, 1000.0]}
-    done = evaluate(X, y, split, Recipe(SVC, grid=grid), clock())
+    evaluation = evaluate(Examples(X, y, split), PipelineSpec(SVC, grid=grid), clock())
     inner = StratifiedGroupKFold(3, shuffle=True, random_state=0)
     for number, fold in enumerate("012"):
         train, test = split.fold != fold, split.fold == fold
         model = make_pipeline(StandardScaler(), SVC())
         search = GridSearchCV(model, {"svc__C": grid["C"]}, scoring="balanced_accuracy", cv=inner)
         search.fit(X[train], y[train], groups=split.groups["speaker"][train])
-        assert done.chosen[number] == {"C": search.best_params_["svc__C"]}
-        part = done.predictions[done.predictions["fold"] == fold]
+        assert evaluation.parameters[number] == {"C": search.best_params_["svc__C"]}
+        part = evaluation.predictions[evaluation.predictions["fold"] == fold]
         assert part["y_pred"].tolist() == search.predict(X[test]).tolist()
 
 
 def test_a_class_of_one_group_cannot_be_tuned(problem):
     X, y, split = problem
     group = np.where(y == "a", "g-" + split.fold.astype(object), split.groups["speaker"]).astype(str)
-    fold = np.array(["train" if each != "0" else "test" for each in split.fold])
+    fold = np.where(split.fold == "0", "test", "train")
     group[(y == "a") & (fold == "train")] = "one"
-    with pytest.raises(PluginError, match="cannot be tuned: class 'a' has 1 group to train on"):
-        evaluate(X, y, Split("fixed", fold, {"speaker": group}), Recipe(SVC, grid={"C": [1, 2]}), clock())
+    examples = Examples(X, y, Split("fixed", fold, {"speaker": group}))
+    with pytest.raises(PluginError, match="class 'a' has 1 training group, expected 2"):
+        evaluate(examples, PipelineSpec(SVC, grid={"C": [1, 2]}), clock())
 
 
-def test_tuned_and_untuned_heads_stand_apart(bench, digits: Path, tmp_path: Path):
+def test_tuned_and_untuned_heads_are_rows_of_their_own(bench, digits: Path, tmp_path: Path):
     call = ["run", "--datasets", digits, "--tasks", "speaker", "--extractors", "mfcc-13"]
     done = bench(*call, "--heads", "logreg,lda", "--tune")
     assert done.exit_code == 0, done.stderr
@@ -111,9 +113,11 @@ def test_tuned_and_untuned_heads_stand_apart(bench, digits: Path, tmp_path: Path
     assert counters["cells_computed"] == 0
 
 
-def test_reducers_stand_before_a_head_by_their_names(bench, digits: Path, tmp_path: Path):
+def test_reducers_are_named_before_their_head(bench, digits: Path, tmp_path: Path):
     call = ["run", "--datasets", digits, "--tasks", "speaker", "--extractors", "mfcc-13", "--out", "out"]
-    assert bench(*call, "--heads", "pca+svm,pca-47+svm,umap+knn,svm").exit_code == 1, "47 of 38 clips"
+    assert bench(*call, "--heads", "pca+svm,pca-47+svm,umap+knn,svm").exit_code == 1, (
+        "47 components of 38 clips"
+    )
     status = {result.head: str(result.status) for result in Store(tmp_path / "out").results().values()}
     assert status == {"dummy": "ok", "svm": "ok", "pca+svm": "ok", "umap+knn": "ok", "pca-47+svm": "failed"}
     done = bench(*call, "--heads", "pac+svm")

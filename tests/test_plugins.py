@@ -57,7 +57,7 @@ def test_what_is_wrong_with_a_file_is_said(bench, digits: Path):
     call = ["run", "--tasks", "speaker", "--datasets", digits, "--heads", "lda", "--extractors"]
     missing = bench(*call, "./nowhere.py:X")
     assert missing.exit_code == 2
-    assert "--extractors ./nowhere.py:X: there is no file ./nowhere.py" in missing.output
+    assert "--extractors ./nowhere.py:X: no such file nowhere.py" in missing.output
     Path("mine_here.py").write_text(MINE)
     other = bench(*call, "mine_here.py:Zero,mfcc-13")
     assert other.exit_code == 1
@@ -70,7 +70,7 @@ def test_what_is_wrong_with_a_file_is_said(bench, digits: Path):
 def test_a_file_that_an_installed_module_hides_is_refused(tmp_path: Path):
     path = tmp_path / "json.py"
     path.write_text(MINE)
-    with pytest.raises(PluginError, match=r"json\.py is hidden by .*; give it another name"):
+    with pytest.raises(PluginError, match=r"json\.py is hidden by .*"):
         catalog.identity(catalog.undeclared("extractor", f"{path}:ZeroCrossings"))
 
 
@@ -120,6 +120,8 @@ errors = Metric.of("errors", zero_one_loss, "share of wrong labels")
 who = {"target": "speaker", "groups": ["session"], "metrics": ["scoring/right", "accuracy", "scoring/errors"]}
 bad = {"target": "speaker", "groups": ["session"], "metrics": ["scoring/wrong"]}
 odd = {"target": "speaker", "group": ["session"]}
+text = {"target": "speaker", "groups": "session", "metrics": ["accuracy"]}
+item = {"target": "speaker", "groups": [Metric], "metrics": ["accuracy"]}
 none = 3
 
 def wiki(leaderboard):
@@ -130,7 +132,7 @@ def breaks(leaderboard):
 """
 
 SCORED = {
-    "bench.tasks": {name: f"scoring:{name}" for name in ("who", "bad", "odd", "none")},
+    "bench.tasks": {name: f"scoring:{name}" for name in ("who", "bad", "odd", "text", "item", "none")},
     "bench.metrics": {name: f"scoring:{name}" for name in ("right", "wrong", "errors", "none")},
     "bench.reports": {"page.wiki": "scoring:wiki", "breaks.txt": "scoring:breaks"},
 }
@@ -174,6 +176,8 @@ def test_tasks_metrics_and_reports_of_a_distribution(
     ("words", "code", "message"),
     [
         (["--tasks", "scoring/odd"], 2, "scoring 2.1: 'scoring/odd': unknown field 'group'"),
+        (["--tasks", "scoring/text"], 2, "scoring 2.1: 'scoring/text': groups is 'session'; expected a list"),
+        (["--tasks", "scoring/item"], 2, "scoring 2.1: 'scoring/item': groups[0] is <class"),
         (
             ["--tasks", "scoring/none"],
             2,

@@ -44,6 +44,7 @@ def gender(bench, real: Path, tmp_path: Path) -> Store:
     return Store(tmp_path / "out")
 
 
+@pytest.mark.figures
 def test_gender_of_251_speakers_is_told_and_is_what_a_plain_script_tells(gender: Store):
     results = found(gender)
     assert results["svm"].scores["accuracy"].value >= 0.90

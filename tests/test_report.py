@@ -1,3 +1,7 @@
+import inspect
+import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,33 +10,58 @@ import pytest
 from scipy.stats import friedmanchisquare
 from sklearn.metrics import confusion_matrix
 
-from bench import report
+from bench import display, report
 from bench.errors import UsageError
-from bench.report import across, confusion, leaderboard
-from bench.report.rows import Row, Table
+from bench.report.document import Picture, Section
+from bench.report.figures import Axis, Lines, Matrix, RankDiagram, png, vega
+from bench.report.rows import Row, Table, tables
+from bench.report.sections import across, confusion, content, layers, overview
+from bench.report.writers import FORMATS, markdown
+from bench.request import Request
 from bench.stats import Standing
-from bench.store import Store
-from bench.types import Cost, Result, Score, Status
+from bench.store import Counters, DatasetRecord, RunRecord, Store, TableProtocol
+from bench.types import Cost, Result, Score, SplitId, Status, Step, System, TaskId, View
+
+MEAN_STD = View()
+SPLIT = SplitId("cv:2", "speaker")
+TASK = TaskId("gender")
+SOURCE = DatasetRecord(
+    source="x", version="1", synthetic=True, notes=("left | out",), n_clips=4, content="0123456789abcdef"
+)
+PROTOCOL = TableProtocol(
+    dataset="demo",
+    task=TASK,
+    about="",
+    metrics=("accuracy", "f1_macro"),
+    split=SPLIT,
+    split_digest="0",
+    note="",
+    apart=("speaker", "audio"),
+    n_groups=4,
+    n_folds=2,
+    n_classes=2,
+    fewest_groups=("male", 2),
+)
 
 
 def result(
-    key: str, extractor: str = "mfcc", head: str = "svm", accuracy: float = 0.5, **more: object
+    key: str, extractor: str = "mfcc", head: str = "svm", accuracy: float = 0.5, **fields: object
 ) -> Result:
-    fields = {
+    defaults = {
         "dataset": "demo",
-        "task": "gender",
-        "view": "mean+std",
+        "task": TASK,
+        "view": View(),
         "seed": 0,
-        "split": "cv:2, grouped by speaker",
+        "split": SPLIT,
         "status": Status.OK,
-        "scores": {
-            "accuracy": Score(accuracy, folds=(accuracy - 0.1, accuracy + 0.1)),
-            "f1_macro": Score(0.25),
-        },
+        "scores": (
+            Score("accuracy", accuracy, folds=(accuracy - 0.1, accuracy + 0.1)),
+            Score("f1_macro", 0.25),
+        ),
         "n_test": 4,
         "cost": Cost(dim=80, extract_s=1.25, fit_s=0.5),
     }
-    return Result(key=key, extractor=extractor, head=head, **{**fields, **more})
+    return Result(key=key, extractor=extractor, head=head, **{**defaults, **fields})
 
 
 @pytest.fixture
@@ -42,64 +71,46 @@ def store(tmp_path: Path):
     def make(
         *results: Result,
         synthetic: bool = True,
-        note: str = "",
         finished: bool = True,
-        times: int = 1,
-        **more: object,
+        copies: int = 1,
+        **protocol: object,
     ) -> Store:
-        made = Store(tmp_path / "out")
-        made.open()
-        names = ["female", "male", "female", "male"]
-        known = {"clip": list("abcd"), "fold": list("0011"), "group": list("wxyz"), "y_true": names}
-        for each in results:
-            # As many right as the result says.
-            right = round(each.scores["accuracy"].value * 4) if each.scores else 0
-            wrong = ["male" if name == "female" else "female" for name in names]
-            table = pd.DataFrame({**known, "y_pred": names[:right] + wrong[right:]})
-            parts = [
-                table.assign(**{c: table[c] + f"{i or ''}" for c in ("clip", "group")}) for i in range(times)
-            ]
-            made.append(each, pd.concat(parts) if each.status == Status.OK else None)
-        made.write_labels("demo", pd.DataFrame({"clip": list("abcd"), "snr_db": ["10", "-5", "10", "none"]}))
-        source = {
-            "source": "x",
-            "version": "1",
-            "synthetic": synthetic,
-            "notes": ["left | out"],
-            "n_clips": 4,
-        }
-        protocol = {
-            "dataset": "demo",
-            "task": "gender",
-            "metrics": ["accuracy", "f1_macro"],
-            "split": "cv:2, grouped by speaker",
-            "note": note,
-            "apart": ["speaker", "audio"],
-            "leaky": False,
-            "permuted": False,
-            "group": "speaker",
-            "split_digest": "0",
-            "n_groups": 4,
-            "n_folds": 2,
-            "n_classes": 2,
-            "fewest_groups": ["male", 2],
-            **more,
-        }
-        made.write_run(
-            {
-                "command": "bench run",
-                "finished": finished,
-                "env": {"bench": "0"},
-                "request": {"seeds": [0], "preprocess": [], "augment": [], "precision": "fp32"},
-                "identities": {"mfcc": {"factory": "a:B", "params": {"n": 1}, "code": ["0"]}, "gone": {}},
-                "datasets": {"demo": {**source, "content": "0123456789abcdef"}},
-                "tables": [protocol] if any(each.status == Status.OK for each in results) else [],
-                "cells": [each.key for each in results if each.key != "old"],
-            }
+        store = Store(tmp_path / "out")
+        store.open()
+        for item in results:
+            store.append(item, predictions_of(item, copies) if item.status == Status.OK else None)
+        store.write_labels("demo", pd.DataFrame({"clip": list("abcd"), "snr_db": ["10", "-5", "10", "none"]}))
+        computed = any(item.status == Status.OK for item in results)
+        store.write_run(
+            RunRecord(
+                command="bench run",
+                request=Request(),
+                folder=".",
+                finished=finished,
+                env={"bench": "0"},
+                counters=Counters(),
+                datasets={"demo": replace(SOURCE, synthetic=synthetic)},
+                tables=(replace(PROTOCOL, **protocol),) if computed else (),
+                identities={"mfcc": {"factory": "a:B", "params": {"n": 1}, "code": ["0"]}, "gone": {}},
+                cells=tuple(item.key for item in results if item.key != "old"),
+            )
         )
-        return made
+        return store
 
     return make
+
+
+def predictions_of(result: Result, copies: int) -> pd.DataFrame:
+    """Return predictions with the accuracy of a result: four clips, copied with names of their own."""
+    labels = np.array(["female", "male", "female", "male"])
+    n_right = round(result.scores[0].value * 4)
+    guesses = np.where(np.arange(4) < n_right, labels, labels[::-1])
+    frame = pd.DataFrame({"clip": list("abcd"), "fold": list("0011"), "group": list("wxyz")})
+    frame = frame.assign(y_true=labels, y_pred=guesses)
+    return pd.concat(
+        frame.assign(clip=frame["clip"] + f"{n or ''}", group=frame["group"] + f"{n or ''}")
+        for n in range(copies)
+    )
 
 
 def rows(text: str) -> list[list[str]]:
@@ -132,11 +143,12 @@ def test_the_baselines_equal_rows_are_one_and_unequal_ones_are_not(store):
 
 def test_the_table_names_its_split_its_data_and_why_no_stricter_split_was_possible(store):
     text = report.write(store(result("a"), note="session: none")).text
-    assert "Split: cv:2, grouped by speaker (4 groups), 2 tested folds, 2 classes." in text
-    assert "On one side of every fold alone: each speaker, audio." in text
-    assert "No stricter split was possible: session: none." in text
-    assert "Data: 4 clips, version 1, content `0123456789ab`." in text
-    assert r"- left \| out" in text
+    notes = "\n".join(line for line in text.splitlines() if line.startswith("- "))
+    assert "cv:2, grouped by speaker (4 groups), 2 tested folds, 2 classes" in notes
+    assert "speaker, audio" in notes
+    assert "session: none" in notes
+    assert "4 clips, version 1, content `0123456789ab`" in notes
+    assert r"- left \| out" in notes
 
 
 def test_synthetic_data_are_marked_wherever_their_numbers_are(store):
@@ -153,16 +165,15 @@ def test_real_data_are_not_marked(store):
     assert "ynthetic" not in written.paths[0].read_text()
 
 
-def test_what_was_not_computed_is_listed_with_its_reason_once(store):
-    missing = {"status": Status.SKIPPED, "reason": "run: pip <install> a|b", "scores": {}}
-    text = report.write(
-        store(result("a"), result("b", "w", **missing), result("c", "w", "gbdt", **missing))
-    ).text
-    assert r"- **skipped**: w (mean+std) x svm, w (mean+std) x gbdt: run: pip &lt;install&gt; a\|b" in text
+def test_cells_without_a_result_are_listed_with_their_reason_once(store):
+    missing = {"status": Status.SKIPPED, "reason": "run: pip <install> a|b", "scores": ()}
+    results = result("a"), result("b", "w", **missing), result("c", "w", "gbdt", **missing)
+    text = report.write(store(*results)).text
+    assert r"- **skipped**: w svm; w gbdt: run: pip &lt;install&gt; a\|b" in text
 
 
 def test_a_table_without_a_single_row_still_says_why(store):
-    written = report.write(store(result("a", status=Status.FAILED, reason="no split", scores={})))
+    written = report.write(store(result("a", status=Status.FAILED, reason="no split", scores=())))
     assert "- **failed**: all cells (1): no split" in written.text
     assert [path.name for path in written.paths] == ["leaderboard.md"]
 
@@ -180,28 +191,34 @@ def test_several_seeds_are_one_row_with_their_mean_and_spread(store):
 
 
 def test_intervals_stand_beside_the_scores_they_are_of(store):
-    known = {"scores": {"accuracy": Score(0.5, 0.25, 0.875, (0.5, 0.5)), "f1_macro": Score(0.25, 0.0, 0.5)}}
-    header, *body = rows(report.write(store(result("a", **known))).text)
+    scores = (
+        Score("accuracy", 0.5, low=0.25, high=0.875, folds=(0.5, 0.5)),
+        Score("f1_macro", 0.25, low=0.0, high=0.5),
+    )
+    header, *body = rows(report.write(store(result("a", scores=scores))).text)
     row = dict(zip(header, body[0], strict=True))
     assert row["accuracy"] == "**0.50** [0.25, 0.88]"
     assert row["f1_macro"] == "0.25 [0.00, 0.50]"
 
 
-def test_few_groups_are_said(store):
+def test_few_groups_are_marked(store):
     text = report.write(store(result("a"))).text
-    assert "**Few groups**: 4 of speaker say little of others" in text
+    assert "**Few groups**: 4 of speaker" in text
     assert "**Few groups of a class**: 'male' has 2." in text
-    assert "Few groups" not in report.write(store(result("a"), n_groups=99, fewest_groups=["m", 9])).text
+    assert "Few groups" not in report.write(store(result("a"), n_groups=99, fewest_groups=("m", 9))).text
 
 
 def test_permuted_labels_are_marked_and_rows_above_chance_named(store):
-    rows = result("a", accuracy=1.0), result("b", "w", accuracy=0.5)
-    told = report.write(store(*rows, permuted=True, times=10)).text
-    assert "gender on demo (synthetic, labels permuted)" in told
-    assert "1 of 2 rows are above chance, of which one in 40 is by luck: mfcc svm." in told
-    assert "every row is at chance" in report.write(store(result("b", accuracy=0.5), permuted=True)).text
+    permuted = replace(SPLIT, permuted=True)
+    results = result("a", accuracy=1.0), result("b", "w", accuracy=0.5)
+    text = report.write(store(*results, split=permuted, copies=10)).text
+    assert "gender on demo (synthetic, labels permuted)" in text
+    assert "- **Labels permuted**: 1 of 2 rows" in text
+    assert text.split("**Labels permuted**")[1].strip().endswith("mfcc svm.")
+    assert "every row is at chance" in report.write(store(result("b", accuracy=0.5), split=permuted)).text
 
 
+@pytest.mark.figures
 def test_smaller_training_sides_are_a_curve_and_no_rows(store, tmp_path: Path):
     parts = [result("b", accuracy=0.25, train_size=0.1), result("c", accuracy=0.5, train_size=0.3)]
     written = report.write(store(result("a", accuracy=0.75), *parts))
@@ -215,7 +232,7 @@ def test_smaller_training_sides_are_a_curve_and_no_rows(store, tmp_path: Path):
 def test_without_whole_training_sides_the_largest_part_is_the_table(store):
     parts = [result("b", accuracy=0.25, train_size=0.1), result("c", accuracy=0.5, train_size=0.3)]
     text = report.write(store(*parts)).text
-    assert "- Heads learnt from 0.3 of the training groups of every class." in text
+    assert "0.3 of the training groups of every class" in text
     assert rows(text.split("###")[0])[1][4] == "**0.500**"
     assert "by training size" in text
 
@@ -249,13 +266,15 @@ def test_the_protocol_says_what_was_run(store):
 
 
 def test_clips_that_were_left_out_are_counted(store):
-    assert "3 clips could not be decoded" in report.write(store(result("a", n_bad=3))).text
+    assert "3 clips cannot be decoded" in report.write(store(result("a", n_bad=3))).text
 
 
 def test_an_interrupted_run_says_so(store):
-    assert "**The run was interrupted:**" in leaderboard.head([store(result("a"), finished=False)], [])
+    section = overview.section([store(result("a"), finished=False).run()], [])
+    assert "**The run was interrupted:**" in markdown.text([section])
 
 
+@pytest.mark.figures
 def test_a_report_rendered_twice_is_the_same(store):
     made = store(result("a"))
     first = {path: path.read_bytes() for path in report.write(made).paths}
@@ -271,7 +290,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path):
 
 def test_a_run_of_an_older_version_is_refused(tmp_path: Path):
     (tmp_path / "run.json").write_text('{"schema": 1, "cells": []}')
-    with pytest.raises(UsageError, match=r"run\.json: is of an older version; run the same command again"):
+    with pytest.raises(UsageError, match=r"run\.json: .*run the same command again"):
         report.write(Store(tmp_path))
 
 
@@ -282,17 +301,20 @@ def predictions(n_classes: int) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("n_classes", [2, 12, 13, 40, 251])
+@pytest.mark.figures
 def test_a_matrix_is_scikit_learns_and_can_be_drawn(n_classes: int, tmp_path: Path):
     table = predictions(n_classes)
     counts = confusion.matrix(table)
     np.testing.assert_array_equal(counts, confusion_matrix(table["y_true"], table["y_pred"]))
-    confusion.draw(counts, "noise | $ on <x>", tmp_path / "deep" / "a.png")
+    png.write(Matrix("noise | $ on <x>", counts), tmp_path / "deep" / "a.png")
     assert (tmp_path / "deep" / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_few_classes_are_a_table_of_counts():
     table = pd.DataFrame({"y_true": list("aabb"), "y_pred": list("abbb")})
-    text = confusion.section(confusion.matrix(table), "t|", Path("confusion/my a.png"))
+    counts = confusion.matrix(table)
+    picture = Picture("t|", Matrix("t|", counts), "confusion/my a.png")
+    text = markdown.text([Section("t", 3, (picture, confusion.grid(counts)))])
     assert r"![t\|](confusion/my%20a.png)" in text
     assert rows(text)[1:] == [["a", "1 (50 %)", "1 (50 %)"], ["b", "0", "2 (100 %)"]]
 
@@ -300,10 +322,11 @@ def test_few_classes_are_a_table_of_counts():
 def test_many_classes_are_a_list_of_the_most_confused_pairs():
     names = [f"s{i:02}" for i in range(20)]
     table = pd.DataFrame({"y_true": [*names, "s03", "s03", "s07"], "y_pred": [*names, "s04", "s04", "s01"]})
-    text = confusion.section(confusion.matrix(table), "t", Path("a.png"))
+    text = markdown.text([Section("t", 3, (confusion.grid(confusion.matrix(table)),))])
     assert rows(text)[1:] == [["s03", "s04", "2 (67 %)"], ["s07", "s01", "1 (50 %)"]]
 
 
+@pytest.mark.figures
 def test_a_slice_holds_each_values_score_and_numbers_are_in_order(store):
     made = store(result("a"), result("b", "mfcc", "dummy"))
     text = report.write(made, by=["snr_db"]).text
@@ -319,6 +342,7 @@ def test_a_slice_holds_each_values_score_and_numbers_are_in_order(store):
     assert "accuracy by snr_db" in (made.out / "leaderboard.md").read_text()
 
 
+@pytest.mark.figures
 def test_a_column_may_have_any_name(store, tmp_path: Path):
     made = store(result("a"))
     made.write_labels("demo", pd.DataFrame({"clip": list("abcd"), "a/<b>|c d": list("1212")}))
@@ -330,7 +354,7 @@ def test_a_column_may_have_any_name(store, tmp_path: Path):
 
 
 def test_a_column_that_no_dataset_has_says_which_there_are(store):
-    with pytest.raises(UsageError, match=r"--by snr: there is no such label column; demo has snr_db"):
+    with pytest.raises(UsageError, match=r"--by snr: .*demo has snr_db"):
         report.write(store(result("a")), by=["snr"])
 
 
@@ -339,26 +363,136 @@ def test_mean_ranks_and_their_critical_difference_are_demsars():
     assert across.critical_difference(2, 10) == pytest.approx(1.960 * np.sqrt(6 / 60), abs=1e-3)
 
 
-def test_rows_are_ranked_over_all_tables_and_drawn(tmp_path: Path):
-    def table(name: str, values: dict[str, float]) -> Table:
-        made = [
-            Row([result(x, head=x)], {"accuracy": Score(v)}, 0.0, Standing(1, 3, v > 0.8, 1.0))
-            for x, v in values.items()
-        ]
-        return Table(name, "gender", {"metrics": ["accuracy"]}, {"synthetic": False}, made, [], [], {})
+def table(name: str, values: dict[str, float], view: View = MEAN_STD) -> Table:
+    """Return a table with a row per head, whose accuracies are the values."""
+    table_rows = tuple(
+        Row(
+            system=System("mfcc", view, head),
+            results=(result(head, head=head, view=view),),
+            scores=(Score("accuracy", value),),
+            spread=0.0,
+            standing=Standing(1, 3, value > 0.8, 1.0),
+        )
+        for head, value in values.items()
+    )
+    return Table(
+        dataset=name,
+        task=TASK,
+        protocol=PROTOCOL,
+        source=SOURCE,
+        rows=table_rows,
+        smaller=(),
+        others=(),
+        stores={},
+    )
 
+
+@pytest.mark.figures
+def test_rows_are_ranked_over_all_tables_and_drawn(tmp_path: Path):
     tables = [
         table("one", {"a": 0.9, "b": 0.5, "c": 0.5}),
         table("two", {"a": 0.9, "b": 0.85, "c": 0.2}),
         table("three", {"b": 0.9, "a": 0.7, "c": 0.1, "only here": 1.0}),
     ]
-    found = across.ranking(tables)
-    assert found.systems.index.tolist() == ["mfcc a", "mfcc b", "mfcc c"]
-    assert found.systems["rank"].tolist() == pytest.approx([4 / 3, (2.5 + 2 + 1) / 3, (2.5 + 3 + 3) / 3])
-    assert found.systems["wins"].tolist() == [2, 1, 0]
-    assert found.systems["among_best"].tolist() == [2, 2, 0]
+    ranking = across.ranking(tables)
+    assert [item.system.head for item in ranking.systems] == ["a", "b", "c"]
+    mean_ranks = [4 / 3, (2.5 + 2 + 1) / 3, (2.5 + 3 + 3) / 3]
+    assert [item.rank for item in ranking.systems] == pytest.approx(mean_ranks)
+    assert [item.wins for item in ranking.systems] == [2, 1, 0]
+    assert [item.among_best for item in ranking.systems] == [2, 2, 0]
     ranks = np.array([[1, 2.5, 2.5], [1, 2, 3], [2, 1, 3]])
-    assert found.p == pytest.approx(friedmanchisquare(*ranks.T).pvalue)
-    across.draw(found, tmp_path / "ranks.png")
+    assert ranking.p == pytest.approx(friedmanchisquare(*ranks.T).pvalue)
+    [picture] = across.section(tables).pictures
+    png.write(picture.figure, tmp_path / "ranks.png")
     assert (tmp_path / "ranks.png").read_bytes().startswith(b"\x89PNG")
     assert across.ranking(tables[:1]) is None
+
+
+def test_systems_are_matched_across_tables_by_their_values_and_not_by_their_names():
+    """A table with several views names them, one with a single view does not."""
+    one = table("one", {"a": 0.9, "b": 0.5})
+    other = table("two", {"a": 0.7, "b": 0.6}, View(pool="max"))
+    both = replace(one, dataset="both", rows=(*one.rows, *other.rows))
+    assert {item.system for item in across.ranking([one, both]).systems} == {row.system for row in one.rows}
+    assert across.ranking([one, other]) is None
+
+
+def test_scores_over_layers_are_lines_without_parsing_names():
+    tables = [table("one", {"a": 0.5 + layer / 10}, View(layer, "mean")) for layer in range(3)]
+    rows = tuple(row for item in tables for row in item.rows)
+    [picture] = layers.section(replace(tables[0], rows=rows)).pictures
+    [line] = picture.figure.lines.values()
+    assert {layer: score.value for layer, score in line.items()} == {0.0: 0.5, 1.0: 0.6, 2.0: 0.7}
+
+
+def test_settings_that_differ_are_rows_of_their_own(store):
+    trimmed = (Step("trim", 40.0),)
+    results = result("a", accuracy=0.5), result("b", accuracy=0.75, preprocess=trimmed)
+    written = report.write(store(*results))
+    assert "mfcc svm, trim=40" in written.paths[0].read_text()
+    header, *body = rows(written.text)
+    assert "seeds" not in header
+    assert [row[4] for row in body] == ["**0.750**", "**0.500**"]
+
+
+FUNCTIONS = [name for name, value in vars(display).items() if inspect.isfunction(value) and name[0] != "_"]
+
+
+def test_reworded_names_change_neither_the_rows_nor_their_order(store, monkeypatch: pytest.MonkeyPatch):
+    views = View(10, "mean"), View(2, "mean"), View(), View(pool="none")
+    results = [result(f"k{n}", view=view, accuracy=0.5) for n, view in enumerate(views)]
+    runs = store(*results, result("d", head="dummy"), result("e", "w", accuracy=0.75))
+    before = [(row.system, row.standing, row.scores) for row in tables([runs])[0].rows]
+    content = json.loads(leaderboard_json(runs))
+    for name in FUNCTIONS:
+        monkeypatch.setattr(display, name, lambda *_: "x")
+    monkeypatch.setattr(display, "names", lambda systems: dict.fromkeys(systems, "x"))
+    assert [(row.system, row.standing, row.scores) for row in tables([runs])[0].rows] == before
+    reworded = json.loads(leaderboard_json(runs))
+    assert [part["rows"] for part in reworded["tables"]] == [part["rows"] for part in content["tables"]]
+    ranks = across.ranking([tables([runs])[0], tables([runs])[0]])
+    assert {item.system for item in ranks.systems} == {system for system, _, _ in before}
+
+
+def leaderboard_json(runs: Store) -> str:
+    [path, *_] = report.write(runs, formats=["json"]).paths
+    return path.read_text()
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        Lines("t", Axis("x", log=True), Axis("y"), {"_a$": {0.1: Score("accuracy", 0.5, low=0.4, high=0.6)}}),
+        RankDiagram({"a": 1.2, "b": 1.8}, 0.9),
+    ],
+)
+def test_a_figure_drawn_twice_is_the_same(figure, tmp_path: Path):
+    for name in ("1.png", "2.png"):
+        png.write(figure, tmp_path / name)
+    assert (tmp_path / "1.png").read_bytes() == (tmp_path / "2.png").read_bytes()
+
+
+def test_every_picture_has_a_renderer_for_where_it_is_shown(store):
+    of_layers = [result(f"layer {n}", view=View(n)) for n in range(2)]
+    runs = store(result("a", train_size=0.5), result("b"), *of_layers)
+    sections = content([runs], tables([runs]), by=["snr_db"]).sections
+    pictures = [(section, picture) for section in sections for picture in section.pictures]
+    assert {picture.title for _, picture in pictures} >= {"layers", "learning curves", "accuracy by snr_db"}
+    for section, picture in pictures:
+        if "page" in section.media:
+            assert type(picture.figure) in vega.RENDERERS
+        if picture.path:
+            assert type(picture.figure) in png.RENDERERS
+
+
+def test_every_format_has_a_file_of_its_own():
+    files = [item.file for item in FORMATS.values()]
+    assert len(set(files)) == len(files)
+
+
+@pytest.mark.parametrize("words", ["[a](b)", "[x] done", "a|b", "*b*", "`c`", "<d>", "_e_", "[f]: g"])
+def test_a_text_that_looks_like_markdown_is_shown_as_it_is(words: str):
+    safe = markdown.escaped(words)
+    shown = re.sub(r"\\(.)", r"\1", safe).replace("&lt;", "<").replace("&gt;", ">")
+    assert (shown, safe != words) == (words, True)
+    assert markdown.escaped("accuracy[frame] my_label") == "accuracy[frame] my_label"

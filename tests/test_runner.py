@@ -98,6 +98,7 @@ def counters(out: Path) -> dict[str, int]:
 RUN = ["run", "--tasks", "speaker", "--extractors", "mfcc-13", "--heads", "svm,logreg"]
 
 
+@pytest.mark.verb("run")
 def test_a_second_run_decodes_and_computes_nothing(bench, digits: Path, tmp_path: Path):
     assert bench(*RUN, "--datasets", digits, "--out", "out").exit_code == 0
     first = counters(tmp_path / "out")
@@ -626,6 +627,7 @@ def test_segments_are_reported_beside_their_clips(bench, real: Path, tmp_path: P
     assert value(line, "accuracy", "parent-mean") >= value(line, "accuracy")
 
 
+@pytest.mark.figures
 def test_names_with_colons_spaces_and_other_scripts_are_names(
     bench, digits: Path, tmp_path: Path, monkeypatch
 ):

@@ -16,7 +16,11 @@ from bench import scaffold
 from bench.errors import UsageError
 
 ROOT = str(Path(__file__).parent.parent)
-PLUGINS = [("extractor", "my-features"), ("head", "my-head"), ("dataset", "my-clips")]
+PLUGINS = [
+    pytest.param("extractor", "my-features", marks=pytest.mark.verb("new")),
+    ("head", "my-head"),
+    ("dataset", "my-clips"),
+]
 
 
 def installed(site: Path, package: Path) -> None:

@@ -10,19 +10,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.store import read_results, schema
-from bench.types import (
-    SCHEMA,
-    Augmentation,
-    Change,
-    Cost,
-    Result,
-    Score,
-    SplitId,
-    Status,
-    Step,
-    TaskId,
-    View,
-)
+from bench.types import SCHEMA, Augmentation, Change, Cost, Result, Score, SplitId, Status, Step, TaskId, View
 
 BASELINE = Path(__file__).parent.parent / "reports" / "demo" / "baseline.jsonl"
 

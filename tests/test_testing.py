@@ -320,6 +320,7 @@ def test_tasks():
     assert broken(check_task(Task("t", "speaker", ("s",), ("log_loss",)))) == {"ranks_by_labels"}
 
 
+@pytest.mark.verb("check")
 def test_the_command_says_which_rules_are_kept(bench, digits: Path):
     Path("mine_too.py").write_text(
         "import numpy as np\n"

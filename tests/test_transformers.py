@@ -50,6 +50,10 @@ KINDS = {
 }
 
 
+CONVERTED = ["wav2vec2-group", "wavlm-layer", "whisper-short"]
+"""Kinds whose conversion is checked in every run: plain and relative attention, and one over spectra."""
+
+
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Return a maker of tiny seeded checkpoints, saved as their library saves them."""
@@ -167,7 +171,13 @@ def test_half_precision_is_near_full_precision(checkpoint, clips: list[Audio]):
     assert half.dtype == np.float32
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "whisper", "whisper-short"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=() if kind in CONVERTED else pytest.mark.slow)
+        for kind in (*KINDS, "whisper", "whisper-short")
+    ],
+)
 def test_openvino_gives_the_same_frames(kind: str, checkpoint, clips: list[Audio]):
     pytest.importorskip("openvino", reason="needs the extra 'openvino'")
     name, _, short = kind.partition("-short")

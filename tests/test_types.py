@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from bench import display
 from bench.errors import UsageError
 from bench.keys import digest
 from bench.types import Split, View
@@ -58,7 +59,7 @@ def test_a_number_that_is_not_finite_has_no_digest():
 )
 def test_a_view_is_parsed_and_shown(text: str, view: View, shown: str):
     assert View.parse(text) == view
-    assert str(view) == shown
+    assert display.view(view) == shown
 
 
 @pytest.mark.parametrize("text", ["pool=men", "layer=-1", "layer=first", "width=3", "pool"])

@@ -1,4 +1,4 @@
-"""Where networks run, by what, and in which precision."""
+"""Devices, runtimes and precisions of networks, and the number of threads."""
 
 import importlib.util
 import os
@@ -7,8 +7,8 @@ from bench.errors import UsageError
 
 
 def threads() -> int:
-    """Return how many threads this process may keep busy: its cores, or OMP_NUM_THREADS if that is set."""
-    import joblib  # loads numpy, which `bench --help` needs none of
+    """Return the number of threads for this process: OMP_NUM_THREADS, or else its cores."""
+    import joblib  # loads numpy, which `bench --help` does not need
 
     return int(os.environ.get("OMP_NUM_THREADS") or joblib.cpu_count())
 
@@ -19,16 +19,16 @@ def resolve(device: str, precision: str) -> tuple[str, str]:
     Parameters
     ----------
     device : str
-        As torch calls it, such as ``cuda:1``; ``auto`` for the first GPU if there is one, else ``cpu``.
+        Name in torch, such as ``cuda:1``; ``auto`` is the first GPU, or ``cpu`` without a GPU.
     precision : str
-        ``fp32``, ``bf16``, or ``auto`` for bf16 where the device computes in it by itself, else fp32.
+        ``fp32``, ``bf16``, or ``auto``: bf16 if the device computes in it natively, else fp32.
 
     Raises
     ------
     UsageError
-        If there is no such device.
+        If the machine does not have the device.
     """
-    import torch  # optional: only extractors with weights come here
+    import torch  # optional: only extractors with weights need it
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -43,18 +43,18 @@ def resolve(device: str, precision: str) -> tuple[str, str]:
     return device, precision
 
 
-def runtime(asked: str, device: str) -> str:
-    """Return ``torch`` or ``openvino``; ``auto`` is OpenVINO on the CPU where it is installed.
+def runtime(option: str, device: str) -> str:
+    """Return ``torch`` or ``openvino``; ``auto`` is OpenVINO on a CPU if it is installed.
 
     Raises
     ------
     UsageError
-        If OpenVINO is asked for and not installed, or on another device.
+        If the option is OpenVINO and it is not installed, or the device is no CPU.
     """
     on_cpu = device.partition(":")[0] == "cpu"
     installed = importlib.util.find_spec("openvino") is not None
-    if asked == "openvino" and not on_cpu:
+    if option == "openvino" and not on_cpu:
         raise UsageError(f"--runtime openvino: runs on the CPU, not on {device}; add --device cpu")
-    if asked == "openvino" and not installed:
+    if option == "openvino" and not installed:
         raise UsageError('--runtime openvino: run: pip install "audio-embedding-bench[openvino]"')
-    return "openvino" if asked != "torch" and on_cpu and installed else "torch"
+    return "openvino" if option != "torch" and on_cpu and installed else "torch"

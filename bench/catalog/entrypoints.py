@@ -1,4 +1,4 @@
-"""What installed distributions bring, as entry points: listed without importing any of it."""
+"""Plugins of installed distributions, as entry points: listed without an import of any of them."""
 
 import functools
 import importlib.metadata
@@ -9,12 +9,12 @@ from typing import Any
 from bench.errors import PluginError, one_line
 
 GROUP = "bench."
-"""Before the kind, in the name of a group of entry points."""
+"""Prefix of the groups of entry points; the kind follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """An entry point.
+    """An entry point of an installed distribution.
 
     Parameters
     ----------
@@ -22,8 +22,8 @@ class Plugin:
         ``DISTRIBUTION/NAME``.
     factory : str
         ``module:attribute``.
-    about : str
-        The distribution's summary.
+    distribution, version, about : str
+        Name, version and summary of the distribution.
     """
 
     name: str
@@ -34,11 +34,11 @@ class Plugin:
 
     @property
     def source(self) -> str:
-        """Return where it comes from, for messages."""
+        """Return the distribution and its version, for messages."""
         return f"{self.distribution} {self.version}"
 
     def load(self) -> Any:
-        """Return the attribute itself.
+        """Import and return the attribute.
 
         Raises
         ------
@@ -53,25 +53,32 @@ class Plugin:
 
 
 def installed() -> Mapping[str, Mapping[str, Plugin]]:
-    """Return what is installed: kind, such as ``extractors`` -> name -> plugin."""
-    found: dict[str, dict[str, Plugin]] = {}
-    facts = functools.cache(_facts)  # of hundreds of entries in one distribution, they are read once
+    """Return the installed plugins: kind, such as ``extractors`` -> name -> plugin."""
+    plugins: dict[str, dict[str, Plugin]] = {}
+    summary = functools.cache(_summary)  # a distribution may have hundreds of entries: read it once
     entries: Any = importlib.metadata.entry_points()
     for group in entries.groups:
         if group.startswith(GROUP):
+            of_kind = plugins.setdefault(group.removeprefix(GROUP), {})
             for entry in entries.select(group=group):
-                distribution, version, about = facts(entry.dist)
+                distribution, version, about = summary(entry.dist)
                 name = f"{distribution}/{entry.name}"
-                kind = found.setdefault(group.removeprefix(GROUP), {})
-                kind[name] = Plugin(name, entry.value, distribution, version, about)
-    return found
+                of_kind[name] = Plugin(
+                    name=name,
+                    factory=entry.value,
+                    distribution=distribution,
+                    version=version,
+                    about=about,
+                )
+    return plugins
 
 
-def _facts(distribution: importlib.metadata.Distribution) -> tuple[str, str, str]:
+def _summary(distribution: importlib.metadata.Distribution) -> tuple[str, str, str]:
+    """Return the name, the version and the summary of a distribution."""
     metadata = distribution.metadata
     return metadata["Name"], metadata["Version"], str(metadata.json.get("summary", ""))
 
 
 def find(kind: str, name: str) -> Plugin | None:
-    """Return the plugin of a name, if it is that of one and it is installed."""
+    """Return the installed plugin of a name; None if no distribution has it."""
     return installed().get(kind, {}).get(name) if "/" in name else None

@@ -12,6 +12,9 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 
+from bench.errors import UsageError
+from bench.types import Spec
+
 
 class FolderFinder(MetaPathFinder):
     """Finds the modules and packages of one folder that hold code."""
@@ -49,3 +52,21 @@ def libraries_only(*folders: Path) -> Iterator[None]:
         yield
     finally:
         sys.path[:] = before
+
+
+def factory_of(spec: Spec) -> tuple[str, str]:
+    """Return the module and attribute of a spec's factory; make the module importable from the spec's folder.
+
+    Raises
+    ------
+    UsageError
+        If the factory is not ``module:attribute``.
+    """
+    module, _, attribute = spec.factory.partition(":")
+    if not (module and attribute):
+        raise UsageError(
+            f"{spec.source}: '{spec.name}': factory is '{spec.factory}'; expected 'module:attribute'"
+        )
+    if spec.root:
+        allow(spec.root)
+    return module, attribute

@@ -1,59 +1,84 @@
-"""Names -> extractors and heads, each with the digest of all that changes what it makes."""
+"""Names and options -> extractors and heads, with the digest of everything that changes its output."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from typing import Any
 
 from bench import audio, catalog, preprocess
 from bench.catalog import Registry, devices, weights
 from bench.errors import PluginError, UnavailableError, UsageError
 from bench.keys import digest
 from bench.request import Request
-from bench.types import BASELINE, Spec, Status, Unit, View
+from bench.types import BASELINE, Spec, Status, View
 
-UNITS = get_args(Unit)
 JOIN = "+"
-"""Between the names of reducers and of the head behind them."""
+"""Separator of reducers and the head behind them, in a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why an extractor or head cannot run, and the status of its cells."""
+
+    status: Status
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """An extractor or head with the digest of all that changes what it makes, or with why it cannot run.
+    """An extractor or head with the digest of everything that changes its output.
 
     Parameters
     ----------
+    digest : str
+        Digest of the identity; empty with an obstacle.
+    obstacle : Obstacle | None
+        Why it cannot run; None if it can.
+    steps : tuple[Spec, ...]
+        Reducers before a head.
     identity : Mapping[str, Any]
-        What the digest is of.
+        Everything that changes the output; empty with an obstacle.
     """
 
     spec: Spec
     digest: str = ""
-    obstacle: tuple[Status, str] | None = None
+    obstacle: Obstacle | None = None
     steps: tuple[Spec, ...] = ()
     identity: Mapping[str, Any] = field(default_factory=dict)
 
 
 def extractors(request: Request, declared: Registry) -> list[tuple[Learner, View]]:
-    """Return the extractors asked for as NAME or NAME@VIEW, or all that are offered and can run here."""
+    """Return the extractors of a request with their views; by default all offered ones that can run here.
+
+    Raises
+    ------
+    UsageError
+        If a name, a view or a preprocessing step is unknown.
+    """
     texts = request.extractors or [name for name, spec in declared.extractors.items() if spec.offered]
-    asked = [text.partition("@") for text in texts]
-    names = dict.fromkeys(name for name, _, _ in asked)
+    pairs = [(name, View.parse(view)) for name, _, view in (text.partition("@") for text in texts)]
+    names = dict.fromkeys(name for name, _ in pairs)
     learners = {name: _learner(_extractor(name, request, declared), request) for name in names}
-    points: dict[tuple[str, View], None] = {}
-    for name, _, view in asked:
-        if request.extractors or not learners[name].obstacle:
-            points |= dict.fromkeys((name, each) for each in _views(learners[name], View.parse(view)))
+    points = {
+        (name, view): None
+        for name, all_layers in pairs
+        if request.extractors or not learners[name].obstacle
+        for view in _views(learners[name], all_layers)
+    }
     return [(learners[name], view) for name, view in points]
 
 
 def _extractor(name: str, request: Request, declared: Registry) -> Spec:
     """Return the spec of an extractor with the steps that the request adds."""
     spec = catalog.resolve("extractor", name, declared.extractors)
+    try:
+        preprocess.parse(spec.preprocess)
+    except UsageError as error:
+        raise UsageError(f"{spec.source}: '{name}': preprocess: {error}") from error
     return replace(spec, preprocess=spec.preprocess + tuple(request.preprocess))
 
 
 def _views(learner: Learner, view: View) -> list[View]:
-    """Return a view, or for all layers one of each; an extractor that cannot run has none to count."""
+    """Return one view per layer for ``layer=all``, else the view; an obstacle leaves the layers unknown."""
     if view.layer != "all" or learner.obstacle:
         return [view]
     n_layers = getattr(catalog.build(learner.spec), "n_layers", 1)
@@ -61,74 +86,82 @@ def _views(learner: Learner, view: View) -> list[View]:
 
 
 def heads(request: Request, declared: Registry) -> list[Learner]:
-    """Return the heads asked for, the baseline always among them."""
+    """Return the heads of a request and the baseline; with `tune`, those with a grid once more.
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown, or a reducer stands before a head that sees layers.
+    """
     offered = [name for name, head in declared.heads.items() if head.offered]
-    names = dict.fromkeys([*(request.heads or offered), BASELINE])
-    found = [_head(name, declared) for name in names]
-    for head in found:
-        if head.preprocess:
-            raise UsageError(f"{head.source}: head '{head.name}' has preprocess; only extractors hear audio")
-        if head.unit not in UNITS:
-            units = " or ".join(UNITS)
-            raise UsageError(f"{head.source}: head '{head.name}' has unit '{head.unit}'; expected {units}")
-        if head.steps and head.unit == "layers":
-            raise UsageError(f"{head.source}: head '{head.name}' sees layers, which no reducer takes")
-    plain = [replace(head, grid={}) for head in found]
-    tuned = [replace(head, name=f"{head.name} (tuned)") for head in found if head.grid and request.tune]
+    specs = [_head(name, declared) for name in dict.fromkeys([*(request.heads or offered), BASELINE])]
+    plain = [replace(head, grid={}) for head in specs]
+    tuned = [replace(head, name=f"{head.name} (tuned)") for head in specs if head.grid and request.tune]
     return [_with_steps(head, request, declared) for head in (*plain, *tuned)]
 
 
 def _head(name: str, declared: Registry) -> Spec:
-    """Return the spec of a head, also of one that is asked for as REDUCER+HEAD."""
+    """Return the spec of ``HEAD`` or ``REDUCER+HEAD``."""
     *reducers, last = name.split(JOIN)
     head = catalog.resolve("head", last, declared.heads)
-    return replace(head, name=name, steps=(*reducers, *head.steps))
+    steps = (*reducers, *head.steps)
+    if steps and head.unit == "layers":
+        raise UsageError(f"{head.source}: head '{name}' sees layers, which no reducer takes")
+    return replace(head, name=name, steps=steps)
 
 
 def _with_steps(head: Spec, request: Request, declared: Registry) -> Learner:
-    """Return a head's learner with its reducers', whose identities are part of its own."""
+    """Return the learner of a head; the identities of its reducers are part of its identity."""
     steps = [_learner(catalog.find("reducer", name, declared.reducers), request) for name in head.steps]
-    made = _learner(head, request)
-    obstacle = next((each.obstacle for each in (*steps, made) if each.obstacle), None)
-    whole = digest([made.digest, head.scale, head.grid, [step.digest for step in steps]])
-    told = {"unit": head.unit, "scale": head.scale, "grid": head.grid}
-    before = {step.spec.name: step.identity for step in steps}
-    identity = {**made.identity, **told, **({"steps": before} if steps else {})}
-    specs = tuple(step.spec for step in steps)
-    return replace(made, digest=whole, obstacle=obstacle, steps=specs, identity=identity)
+    learner = _learner(head, request)
+    options = {"unit": head.unit, "scale": head.scale, "grid": head.grid}
+    reducers = {"steps": {step.spec.name: step.identity for step in steps}} if steps else {}
+    return replace(
+        learner,
+        digest=digest([learner.digest, head.scale, head.grid, [step.digest for step in steps]]),
+        obstacle=next((part.obstacle for part in (*steps, learner) if part.obstacle), None),
+        steps=tuple(step.spec for step in steps),
+        identity={**learner.identity, **options, **reducers},
+    )
 
 
 def _learner(spec: Spec, request: Request) -> Learner:
-    """Return a spec with its identity, and with its weights and where they run if it has any."""
+    """Return the learner of a spec; weights add their path, device and precision to its parameters."""
     command = catalog.missing(spec)
     if command:
         reason = f"{spec.kind} '{spec.name}' is not installed; run: {command}"
-        return Learner(spec, obstacle=(Status.SKIPPED, reason))
+        return Learner(spec, obstacle=Obstacle(Status.SKIPPED, reason))
     try:
-        if spec.weights:
-            path = weights.locate(spec.weights)
-            device, precision = devices.resolve(request.device, request.precision)
-            if "runtime" in spec.params:
-                spec = _running(spec, request.runtime, device)
-        identity = catalog.identity(spec)
-        if spec.weights:
-            identity = {**identity, "weights": weights.digest(path), "precision": precision}
-            own = {"checkpoint": str(path), "device": device, "precision": precision}
-            spec = replace(spec, params={**spec.params, **own})
+        spec, identity = _weighted(spec, request) if spec.weights else (spec, catalog.identity(spec))
     except PluginError as error:
-        return Learner(spec, obstacle=(Status.FAILED, str(error)))
+        return Learner(spec, obstacle=Obstacle(Status.FAILED, str(error)))
     except UnavailableError as error:
         reason = f"extractor '{spec.name}': {error}; run: bench fetch {spec.name}"
-        return Learner(spec, obstacle=(Status.SKIPPED, reason))
+        return Learner(spec, obstacle=Obstacle(Status.SKIPPED, reason))
     if spec.kind == "extractor":
         steps = preprocess.identity(preprocess.parse(spec.preprocess))
         identity = {**identity, "audio": {**audio.identity(), **steps}}
     return Learner(spec, catalog.key(identity), identity=identity)
 
 
-def _running(spec: Spec, wanted: str, device: str) -> Spec:
-    """Return a spec with what its network is run by, which is what is wanted unless it says so itself."""
-    own = str(spec.params["runtime"])
-    runtime = devices.runtime(wanted if own == "auto" else own, device)
+def _weighted(spec: Spec, request: Request) -> tuple[Spec, Mapping[str, Any]]:
+    """Return an extractor with its weights' path, device and precision, and its identity.
+
+    The identity has the digest of the weights, and neither their path nor the device.
+    """
+    path = weights.locate(spec.weights)
+    device, precision = devices.resolve(request.device, request.precision)
+    if "runtime" in spec.params:
+        spec = _with_runtime(spec, request.runtime, device)
+    identity = catalog.identity(spec)
+    identity = {**identity, "weights": weights.digest(path), "precision": precision}
+    params = {"checkpoint": str(path), "device": device, "precision": precision}
+    return replace(spec, params={**spec.params, **params}), identity
+
+
+def _with_runtime(spec: Spec, option: str, device: str) -> Spec:
+    """Return an extractor with the runtime of its entry; if that is ``auto``, of the option."""
+    name = str(spec.params["runtime"])
+    runtime = devices.runtime(option if name == "auto" else name, device)
     requires = (*spec.requires, *(["openvino"] if runtime == "openvino" else []))
     return replace(spec, params={**spec.params, "runtime": runtime}, requires=requires)

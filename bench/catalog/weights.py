@@ -1,6 +1,6 @@
-"""Weights of extractors: a hub's id, a folder or a file -> where they are here, and their digest.
+"""Weights of extractors: an id of the Hugging Face hub, a folder or a file -> their path and digest.
 
-Nothing is downloaded but by `fetch`, so that a run without network waits for nothing.
+Only `fetch` downloads, so that a run does not wait for a network.
 """
 
 import hashlib
@@ -12,29 +12,30 @@ from bench.errors import UnavailableError, UsageError
 
 CONFIGURATION = ("config.json", "preprocessor_config.json")
 FORMATS = ("*.safetensors", "*.bin")
-"""Of several formats of the same weights, the first one is loaded."""
+"""Formats of weights; the first one that a checkpoint has is loaded."""
 
 
 def locate(weights: str) -> Path:
-    """Return the folder or file of weights.
+    """Return the path of weights on this machine.
 
     Parameters
     ----------
     weights : str
-        A folder, a file, or the id of a checkpoint at the Hugging Face hub, ``@REVISION`` if not the newest.
+        A folder, a file, or the id of a checkpoint at the Hugging Face hub, with ``@REVISION`` unless it is
+        the newest.
 
     Raises
     ------
     UnavailableError
-        If the hub's checkpoint has not been fetched.
+        If a checkpoint of the hub was not fetched.
     UsageError
-        If there is no such folder or file, and it can be no id.
+        If the text is neither an existing path nor an id.
     """
     path = Path(weights).expanduser()
     if path.exists():
         return path.absolute()
     if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(@[\w.-]+)?", weights) or path.suffix == ".pt":
-        raise UsageError(f"{weights}: there is no such folder or file, and it is no id of a hub's checkpoint")
+        raise UsageError(f"weights {weights}: no such folder or file; expected a path, or an id of the hub")
     from huggingface_hub.errors import LocalEntryNotFoundError  # optional: it comes with transformers
 
     try:
@@ -42,16 +43,16 @@ def locate(weights: str) -> Path:
     except LocalEntryNotFoundError as error:
         raise UnavailableError(f"the weights {weights} are not here") from error
     if not _files(folder):
-        raise UnavailableError(f"the weights {weights} are here only in part")
+        raise UnavailableError(f"the weights {weights} are incomplete")
     return folder
 
 
 def missing(weights: str) -> bool:
-    """Return whether weights are not here."""
+    """Return whether weights are not on this machine."""
     from huggingface_hub.constants import HF_HUB_CACHE  # the rest of that library takes long to import
 
-    kept = Path(HF_HUB_CACHE) / f"models--{weights.partition('@')[0].replace('/', '--')}"
-    if not (kept.exists() or Path(weights).expanduser().exists()):
+    folder = Path(HF_HUB_CACHE) / f"models--{weights.partition('@')[0].replace('/', '--')}"
+    if not (folder.exists() or Path(weights).expanduser().exists()):
         return True
     try:
         locate(weights)
@@ -61,12 +62,12 @@ def missing(weights: str) -> bool:
 
 
 def fetch(weights: str) -> Path:
-    """Download a hub's checkpoint with progress, unless it is here, and return its folder.
+    """Download a checkpoint of the hub with a progress bar, unless it is here, and return its folder.
 
     Raises
     ------
     UsageError
-        If the hub does not have it, or cannot be reached.
+        If the hub does not have the checkpoint, or cannot be reached.
     """
     try:
         return locate(weights)
@@ -80,7 +81,7 @@ def fetch(weights: str) -> Path:
         if not _files(folder):  # an older checkpoint
             folder = _snapshot(weights, allow_patterns=[FORMATS[1]])
     except RepositoryNotFoundError as error:
-        raise UsageError(f"{name}: the hub has no such checkpoint, or shows it to its owners only") from error
+        raise UsageError(f"{name}: the hub has no such checkpoint, or it is private") from error
     except (HfHubHTTPError, OSError) as error:
         why = " ".join(str(error).split())[:200]
         raise UsageError(f"{name}: the hub cannot be reached ({why}); run the same command again") from error
@@ -88,26 +89,26 @@ def fetch(weights: str) -> Path:
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of all that is loaded from a folder or file of weights.
+    """Return the SHA-256 of all files that are loaded from a folder or file of weights.
 
     Raises
     ------
     UsageError
-        If a folder holds no checkpoint.
+        If a folder has no checkpoint.
     """
     files = _files(path) if path.is_dir() else [path]
     if not files:
         expected = f"{CONFIGURATION[0]} and {' or '.join(FORMATS)}"
-        raise UsageError(f"{path}: holds no checkpoint; expected {expected}")
-    whole = hashlib.sha256()
+        raise UsageError(f"{path}: no checkpoint; expected {expected}")
+    sha256 = hashlib.sha256()
     for file in files:
         with file.open("rb") as content:
-            whole.update(f"{file.name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
-    return whole.hexdigest()
+            sha256.update(f"{file.name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
+    return sha256.hexdigest()
 
 
 def _snapshot(weights: str, **options: Any) -> Path:
-    """Return the folder in which the hub's library keeps a checkpoint."""
+    """Return the folder of a checkpoint in the hub's cache."""
     from huggingface_hub import snapshot_download
 
     name, _, revision = weights.partition("@")
@@ -115,7 +116,7 @@ def _snapshot(weights: str, **options: Any) -> Path:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return the files of a checkpoint; none if its configuration or its weights are not there."""
-    weights = next((found for pattern in FORMATS if (found := sorted(folder.glob(pattern)))), [])
+    """Return the files of a checkpoint; none if its configuration or its weights are missing."""
+    weights = next((files for pattern in FORMATS if (files := sorted(folder.glob(pattern)))), [])
     configuration = [folder / name for name in CONFIGURATION if (folder / name).is_file()]
     return configuration + weights if weights and (folder / CONFIGURATION[0]).is_file() else []

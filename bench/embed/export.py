@@ -48,7 +48,7 @@ def export(request: Request, declared: Registry, cache: Cache, path: Path, notic
     tables = []
     for learner, view in learners.extractors(request, declared):
         if learner.obstacle:
-            raise UsageError(learner.obstacle[1])
+            raise UsageError(learner.obstacle.reason)
         framed = view.pool == UNPOOLED
         rows = _embedded(source, learner, [view.layer] if framed else (), cache, notice)
         if framed:

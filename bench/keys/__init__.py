@@ -1,4 +1,4 @@
-"""Keys: digests of everything that changes a number, never of a formatted text."""
+"""Keys: digests of structured values; no text for people is part of one."""
 
 from bench.keys.digests import digest
 

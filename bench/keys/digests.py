@@ -6,17 +6,17 @@ from collections.abc import Mapping
 
 
 def digest(value: object) -> str:
-    """Return the key of a JSON value: 32 hex digits of the SHA-256 of its canonical form.
+    """Return the key of a value: the first 32 hex digits of the SHA-256 of its canonical JSON.
 
     Parameters
     ----------
     value : object
-        Made of dict (with str keys), list, tuple, str, int, finite float, bool and None.
+        Dicts with str keys, lists, tuples, str, int, finite float, bool and None.
 
     Raises
     ------
     TypeError, ValueError
-        If `value` holds anything else: a key is never made from a lossy text.
+        If `value` holds anything else, which JSON would change or drop.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def digest(value: object) -> str:
 
 
 def _refuse_other_keys(value: object) -> None:
-    """Raise TypeError on a dict key that JSON would silently turn into a string."""
+    """Raise TypeError for a dict key that JSON would turn into a str."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             if not isinstance(key, str):

@@ -1,1 +1,1 @@
-"""Heads fitted and tested in folds, tuned, kept on disk, and scored."""
+"""Pipelines of scaling, reducers and a head: fitted in folds, tuned, scored, and saved."""

@@ -1,7 +1,7 @@
-"""From what was predicted of frames or segments to what is predicted of the clip that they are of.
+"""Predictions of frames or segments -> predictions of their clips.
 
-Conventions: a vote goes to the label that most frames or segments have, of equal ones to the first in
-alphabetical order; a mean is over their scores per class (probabilities, or else decision values).
+Conventions: a vote goes to the most frequent label, and of equally frequent labels to the first one in
+alphabetical order; a mean is over scores per class, which are probabilities or else decision values.
 """
 
 import numpy as np
@@ -10,19 +10,19 @@ import pandas as pd
 
 from bench.types import SCORE_PREFIX, VOTES_PREFIX, Labels
 
-KEPT = ["fold", "group", "y_true"]
-"""Columns that are the same of all frames or segments of a clip."""
+CLIP_COLUMNS = ["fold", "group", "y_true"]
+"""Columns with one value for all frames or segments of a clip."""
 
 
-def of_frames(
-    owner: npt.NDArray[np.intp], y_pred: Labels, scores: pd.DataFrame, classes: Labels
+def frame_vote(
+    clip: npt.NDArray[np.intp], y_pred: Labels, scores: pd.DataFrame, classes: Labels
 ) -> pd.DataFrame:
-    """Return a row per clip: `y_pred` by vote, a column of votes per class, and its frames' mean scores.
+    """Return one row per clip: `y_pred` by vote, the votes for every class, and the mean scores.
 
     Parameters
     ----------
-    owner : np.ndarray, shape=(n_frames,)
-        The clip of each frame; the rows are in the order of its sorted values.
+    clip : np.ndarray, shape=(n_frames,)
+        Index of every frame's clip; the returned rows are in ascending order of it.
     y_pred : Labels
         shape=(n_frames,).
     scores : pd.DataFrame
@@ -30,8 +30,8 @@ def of_frames(
     classes : Labels
         Sorted, shape=(n_classes,).
     """
-    index, row = np.unique(owner, return_inverse=True)
-    counts = np.zeros((len(index), len(classes)), dtype=np.int64)
+    clips, row = np.unique(clip, return_inverse=True)
+    counts = np.zeros((len(clips), len(classes)), dtype=np.int64)
     np.add.at(counts, (row, np.searchsorted(classes, y_pred)), 1)
     votes = pd.DataFrame(counts, columns=[f"{VOTES_PREFIX}{name}" for name in classes])
     means = scores.groupby(row).mean()
@@ -39,27 +39,39 @@ def of_frames(
 
 
 def frames(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per frame, with `fold`, `group`, `y_true` and `y_pred`, of predictions with votes."""
+    """Return one row per frame of predictions with votes: `fold`, `group`, `y_true` and `y_pred`."""
     votes = predictions.filter(regex=f"^{VOTES_PREFIX}")
     names = np.array([str(name).removeprefix(VOTES_PREFIX) for name in votes.columns])
     row, column = np.nonzero(votes.to_numpy())
-    repeats = votes.to_numpy()[row, column]
-    row, column = np.repeat(row, repeats), np.repeat(column, repeats)
-    return predictions[KEPT].iloc[row].assign(y_pred=names[column])
+    n_votes = votes.to_numpy()[row, column]
+    row, column = np.repeat(row, n_votes), np.repeat(column, n_votes)
+    return predictions[CLIP_COLUMNS].iloc[row].assign(y_pred=names[column])
 
 
 def by_vote(predictions: pd.DataFrame, parent: Labels) -> pd.DataFrame:
-    """Return a row per parent, with `fold`, `group`, `y_true` and `y_pred` by the vote of its segments."""
-    groups = predictions.groupby(parent)
-    voted = groups["y_pred"].agg(lambda labels: labels.mode().iloc[0])
-    return groups[KEPT].first().assign(y_pred=voted)
+    """Return one row per parent, with `fold`, `group`, `y_true`, and `y_pred` by the vote of its segments.
+
+    Parameters
+    ----------
+    parent : Labels
+        Clip that every row is a segment of, shape=(n_rows,).
+    """
+    segments = predictions.groupby(parent)
+    y_pred = segments["y_pred"].agg(lambda labels: labels.mode().iloc[0])
+    return segments[CLIP_COLUMNS].first().assign(y_pred=y_pred)
 
 
 def by_mean(predictions: pd.DataFrame, parent: Labels) -> pd.DataFrame:
-    """Return a row per parent, with `fold`, `group`, `y_true` and `y_pred` by the mean scores of its rows."""
+    """Return one row per parent, with `fold`, `group`, `y_true`, and `y_pred` by its segments' mean scores.
+
+    Parameters
+    ----------
+    parent : Labels
+        Clip that every row is a segment of, shape=(n_rows,).
+    """
     scores = predictions.filter(regex=f"^{SCORE_PREFIX}")
     names = np.array([str(name).removeprefix(SCORE_PREFIX) for name in scores.columns])
-    # A class that a fold never trained on has no score there.
+    # A class that a fold never trained on has no score and is never predicted.
     means = scores.groupby(parent).mean().fillna(-np.inf)
-    first = predictions.groupby(parent)[KEPT].first()
+    first = predictions.groupby(parent)[CLIP_COLUMNS].first()
     return first.assign(y_pred=names[means.to_numpy().argmax(axis=1)])

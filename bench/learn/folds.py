@@ -1,50 +1,49 @@
-"""Task + embeddings + head -> predictions and scores: no disk, no clock, no globals."""
+"""Examples and a pipeline -> predictions of every fold, and a pipeline fitted to all clips.
 
-import inspect
+This module reads no disk and no clock.
+"""
+
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import silhouette_samples
-from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
 
 from bench import splits
-from bench.errors import PluginError
-from bench.learn import aggregation
-from bench.learn.pipeline import Recipe, Shared, taken
-from bench.types import SCORE_PREFIX, Head, Labels, Samples, Split
+from bench.errors import PluginError, SplitError
+from bench.learn.pipeline import PipelineSpec, ReducerCache, with_head
+from bench.learn.prediction import clip_predictions, sample_predictions
+from bench.learn.samples import Examples, Fold, Rows, SampleTable
+from bench.learn.stopwatch import Stopwatch
+from bench.learn.tuning import fit_options, tune
+from bench.types import Head, Labels, Samples, Split, Unit
 
-SCORED_AT_ONCE = 2**26
-"""Comparisons of two classes, in all rows."""
-
-INNER_FOLDS = 3
-"""In which a head's parameters are chosen."""
+ALL = "all"
+"""Name of the model that is fitted to all clips, beside the names of the folds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """What a head predicted for every tested clip, and what it took.
+    """Predictions of every fold, with their cost and the fitted models.
 
     Parameters
     ----------
     predictions : pd.DataFrame
-        One row per tested clip: its `row` in the embeddings, `fold`, `y_true`, `y_pred` and, where the head
-        gives them, a column ``score_CLASS`` per class (probabilities, or else decision values); of a head
-        that sees frames, a column ``votes_CLASS`` per class too; of one that clusters, the `cluster` and the
-        clip's `silhouette` in it.
+        One row per tested clip: its `row` in the examples, `fold`, `y_true`, `y_pred`, and, if the head gives
+        scores, ``score_CLASS`` for every class (probabilities, or else decision values). For a head that sees
+        frames also ``votes_CLASS``; for a head that clusters also `cluster` and the clip's `silhouette`.
     n_train : int
-        Clips that were trained on in at least one fold.
+        Number of clips that at least one fold trains on.
     fit_s, predict_s : float
-        Over all folds, in s; reducers count for every head that shares them.
+        Time of all folds, in s; the time of reducers counts for every head that shares them.
     models : Mapping[str, Pipeline]
-        By the fold that each was not trained on.
-    chosen : Sequence[Mapping[str, Any]]
-        The parameters chosen in each fold, if the head was tuned.
+        Fold -> the model that is tested on it.
+    parameters : Sequence[Mapping[str, Any]]
+        Parameters of every fold's head, if it was tuned.
     """
 
     predictions: pd.DataFrame
@@ -52,180 +51,196 @@ class Evaluation:
     fit_s: float
     predict_s: float
     models: Mapping[str, Pipeline]
-    chosen: Sequence[Mapping[str, Any]]
+    parameters: Sequence[Mapping[str, Any]]
 
 
-def evaluate(
-    X: Samples,
-    y: Labels,
-    split: Split,
-    recipe: Recipe,
-    clock: Callable[[], float],
-    copies: Sequence[Samples] = (),
-    shared: Shared | None = None,
-) -> Evaluation:
-    """Return what fresh heads predict for the tested clips of every fold.
-
-    Everything is fitted on the training side of each fold alone: the scaling, the reducers, the head, and the
-    choice of its parameters.
+@dataclass(frozen=True, slots=True, eq=False)
+class FoldModel:
+    """A pipeline fitted to the training side of a fold.
 
     Parameters
     ----------
-    X : Samples
-        What the recipe's unit asks for: one row per clip, shape=(n_clips, dim) or (n_clips, n_layers, dim);
-        or one array per clip, shape=(n_frames, dim), whose frames are learnt from one by one, and voted back
-        to the clip, or as a sequence.
-    y : Labels
-        shape=(n_clips,).
+    X_test : Samples
+        Test side as the head sees it, after scaling and reducers.
+    parameters : Mapping[str, Any] | None
+        Parameters chosen by tuning; None without tuning.
+    """
+
+    pipeline: Pipeline
+    X_test: Samples
+    parameters: Mapping[str, Any] | None = None
+
+
+def evaluate(
+    examples: Examples, spec: PipelineSpec, clock: Callable[[], float], cache: ReducerCache | None = None
+) -> Evaluation:
+    """Return the predictions of a fresh pipeline for the tested clips of every fold.
+
+    Scaling, reducers, head and the choice of its parameters are fitted to the training side alone.
+
+    Parameters
+    ----------
     clock : Callable[[], float]
         Returns the time in s.
-    copies : Sequence[Samples]
-        Each the same as `X` of changed clips: they are trained on with the clips that they are of, and never
-        tested.
-    shared : Shared | None
-        What other recipes' reducers made of the same arguments.
+    cache : ReducerCache | None
+        Reducers that other heads fitted to the same examples.
 
     Raises
     ------
     SplitError
         If the split leaks, or tests a class that it does not train on.
     PluginError
-        If there is one class, the features are not all finite, the head predicts what is no label of the
-        training side, or its parameters cannot be chosen.
+        If there is one class, a feature is not finite, the head predicts a label that it was not trained on,
+        or its parameters cannot be chosen.
     """
+    y, split = examples.y, examples.split
     splits.check(split, y)
-    shared = shared or Shared()
-    classes = np.unique(y)
-    if len(classes) < 2:
-        raise PluginError(f"all clips are of the class '{classes[0]}'; expected two or more")
-    framed = recipe.unit == "frame"
-    samples, owner, own = _samples(X, copies, framed)
-    arrays = [samples] if isinstance(samples, np.ndarray) else samples
-    if not all(np.isfinite(array).all() for array in arrays):
-        raise PluginError("the features are not all finite, so that no head learns from them")
-    group = np.arange(len(y)).astype(str) if split.leaky else splits.join_groups(split.groups)
-    tables, trained = [], np.zeros(len(y), dtype=bool)
-    models, chosen = {}, []
-    fit_s = predict_s = 0.0
-    for fold, whole, test in split.rounds():
-        train = thinned(whole, y, group, recipe.train_size)
-        learnt, asked = np.isin(owner, train), np.isin(owner, test) & own
-        X_train, X_test = taken(samples, learnt), taken(samples, asked)
-        if recipe.grid:
-            start = clock()
-            model, best = tuned(recipe, X_train, y[owner[learnt]], group[owner[learnt]])
-            chosen.append(best)
-            steps, head = model[:-1], model[-1]
-            fitted = clock()
-            X_test = steps.transform(X_test)
-        else:
-            made = shared.prepared(recipe, fold, X_train, X_test, clock)
-            fit_s += made.fit_s
-            predict_s += made.transform_s
-            steps, head, X_test = made.steps, recipe.head(), made.X_test
-            start = clock()
-            head.fit(made.X_train, y[owner[learnt]], **fit_options(head, group[owner[learnt]]))
-            fitted = clock()
-        y_pred = np.asarray(head.predict(X_test)).astype(str)
-        scores = _class_scores(head, X_test, classes)
-        predict_s += clock() - fitted
-        fit_s += fitted - start
-        _refuse_strange(y_pred, y[train], int(asked.sum()))
-        trained[train] = True
-        models[fold] = Pipeline([*steps.steps, ("head", head)])
-        known = {"row": test, "fold": fold, "y_true": y[test]}
-        if framed:
-            table = pd.DataFrame(known).join(aggregation.of_frames(owner[asked], y_pred, scores, classes))
-        else:
-            table = pd.DataFrame({**known, "y_pred": y_pred}).join(scores)
-            if hasattr(head, "assign"):
-                table["cluster"] = cluster = head.assign(X_test)
-                apart = 1 < len(np.unique(cluster)) < len(cluster)
-                table["silhouette"] = silhouette_samples(X_test, cluster) if apart else 0.0
+    classes, samples = _classes(y), _samples(examples, spec.unit)
+    group, stopwatch, cache = _groups(split), Stopwatch(clock), cache or ReducerCache()
+    is_trained = np.zeros(len(y), dtype=bool)
+    tables, models, parameters = [], {}, []
+    for name, candidates, test in split.rounds():
+        train = training_part(candidates, y, group, spec.train_size)
+        fold = _fold(name, samples, (train, test), y, group)
+        model = fit_fold(fold, spec, stopwatch, cache)
+        table = predict_fold(fold, model, spec.unit, classes, stopwatch)
+        table.insert(0, "row", test)
+        table.insert(1, "fold", name)
+        table.insert(2, "y_true", y[test])
         tables.append(table)
-    predictions = pd.concat(tables, ignore_index=True)
-    return Evaluation(predictions, int(trained.sum()), fit_s, predict_s, models, tuple(chosen))
+        models[name] = model.pipeline
+        parameters += [model.parameters] if model.parameters is not None else []
+        is_trained[train] = True
+    return Evaluation(
+        predictions=pd.concat(tables, ignore_index=True),
+        n_train=int(is_trained.sum()),
+        fit_s=stopwatch.seconds["fit"],
+        predict_s=stopwatch.seconds["predict"],
+        models=models,
+        parameters=tuple(parameters),
+    )
 
 
-def thinned(rows: npt.NDArray[np.intp], y: Labels, group: Labels, share: float) -> npt.NDArray[np.intp]:
-    """Return the rows of a share of the groups of every class: of a larger share, these and others."""
-    if share == 1:
-        return rows
-    names, codes = np.unique(group[rows], return_inverse=True)
-    place = np.random.default_rng(0).permutation(len(names))[codes]
-    kept = np.zeros(len(rows), dtype=bool)
-    for name in np.unique(y[rows]):
-        own = y[rows] == name
-        order = np.unique(place[own])
-        kept |= own & np.isin(place, order[: math.ceil(share * len(order))])
-    return rows[kept]
+def fit_all(examples: Examples, spec: PipelineSpec) -> Pipeline:
+    """Return a pipeline fitted to every clip that the split trains or tests on, as a fold fits its own.
+
+    Raises
+    ------
+    SplitError
+        If a fold has the name of this model.
+    PluginError
+        See `evaluate`.
+    """
+    y, split = examples.y, examples.split
+    if ALL in split.fold:
+        raise SplitError(
+            f"split '{split.name}' has a fold '{ALL}', the name of the model of all clips; rename the fold"
+        )
+    _classes(y)
+    group = _groups(split)
+    clips = training_part(np.flatnonzero(split.fold != "dev"), y, group, spec.train_size)
+    train = _samples(examples, spec.unit).training(clips)
+    y_train, group_train = y[train.clip], group[train.clip]
+    if spec.grid:
+        return tune(spec, train.X, y_train, group_train)[0]
+    steps = spec.feature_steps()
+    return with_head(steps, _fit_head(spec, steps.fit_transform(train.X), y_train, group_train))
 
 
-def _samples(
-    X: Samples, copies: Sequence[Samples], framed: bool
-) -> tuple[Samples, npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-    """Return what a head learns from, the clip that each sample is of, and whether it is of no copy."""
-    parts = (X, *copies)
-    n_clips = len(X)
-    flat = isinstance(X, np.ndarray)
-    lengths = [len(array) if framed else 1 for part in parts for array in part]
-    owner = np.repeat(np.tile(np.arange(n_clips), len(parts)), lengths)
-    own = np.arange(len(owner)) < sum(lengths[:n_clips])
-    arrays: Sequence[Any] = parts if flat else [array for part in parts for array in part]
-    return np.concatenate(arrays) if flat or framed else arrays, owner, own
+def fit_fold(fold: Fold, spec: PipelineSpec, stopwatch: Stopwatch, cache: ReducerCache) -> FoldModel:
+    """Return a pipeline fitted to the training side of a fold, and the test side as its head sees it."""
+    if spec.grid:
+        with stopwatch.measure("fit"):
+            pipeline, parameters = tune(spec, fold.train.X, fold.y_train, fold.group_train)
+        with stopwatch.measure("predict"):
+            X_test = pipeline[:-1].transform(fold.test.X)
+        return FoldModel(pipeline, X_test, parameters)
+    fitted = cache.fit(spec, fold, stopwatch.clock)
+    stopwatch.add(fitted.seconds)
+    with stopwatch.measure("fit"):
+        head = _fit_head(spec, fitted.X_train, fold.y_train, fold.group_train)
+    return FoldModel(with_head(fitted.steps, head), fitted.X_test)
 
 
-def tuned(recipe: Recipe, X: Samples, y: Labels, group: Labels) -> tuple[Pipeline, Mapping[str, Any]]:
-    """Return the pipeline with the parameters of the grid that do best in inner folds, and these.
-
-    The inner folds are stratified and share no group; what is best has the highest balanced accuracy over
-    them, and is fitted once more on all of X.
+def predict_fold(
+    fold: Fold, model: FoldModel, unit: Unit, classes: Labels, stopwatch: Stopwatch
+) -> pd.DataFrame:
+    """Return one row per tested clip, in ascending order: `y_pred`, and the scores, votes and clusters.
 
     Raises
     ------
     PluginError
-        If a class has too few groups for two inner folds.
+        If the head predicts another number of labels, or a label that it was not trained on.
     """
-    per_class = pd.Series(group).groupby(y).nunique()
-    if per_class.min() < 2:
+    head = model.pipeline[-1]
+    with stopwatch.measure("predict"):
+        y_pred, scores = sample_predictions(head, model.X_test, classes)
+    unknown = sorted(set(y_pred.tolist()) - set(fold.y_train.tolist()))
+    if unknown or y_pred.shape != fold.test.clip.shape:
         raise PluginError(
-            f"cannot be tuned: class '{per_class.idxmin()}' has 1 group to train on; inner folds need 2"
+            f"the head predicted {unknown} in shape {y_pred.shape}; expected labels of its training side in "
+            f"shape {fold.test.clip.shape}"
         )
-    n_folds = min(INNER_FOLDS, int(per_class.min()))
-    inner = StratifiedGroupKFold(n_folds, shuffle=True, random_state=0)
-    pipeline = recipe.pipeline()
-    grid = {f"head__{name}": list(values) for name, values in recipe.grid.items()}
-    search = GridSearchCV(pipeline, grid, scoring="balanced_accuracy", cv=inner, error_score="raise")
-    options = {f"head__{name}": value for name, value in fit_options(pipeline[-1], group).items()}
-    search.fit(X, y, groups=group, **options)
-    best = {name.removeprefix("head__"): value for name, value in search.best_params_.items()}
-    return search.best_estimator_, best
+    table = clip_predictions(unit, fold.test.clip, y_pred, scores, classes)
+    if unit != "frame" and hasattr(head, "assign"):
+        cluster = head.assign(model.X_test)
+        table["cluster"] = cluster
+        has_silhouette = 1 < len(np.unique(cluster)) < len(cluster)
+        table["silhouette"] = silhouette_samples(model.X_test, cluster) if has_silhouette else 0.0
+    return table
 
 
-def fit_options(head: Head, group: Labels) -> Mapping[str, Labels]:
-    """Return the groups as a keyword, for a head whose `fit` takes them for an inner split of its own."""
-    return {"groups": group} if "groups" in inspect.signature(head.fit).parameters else {}
+def training_part(clips: Rows, y: Labels, group: Labels, share: float) -> Rows:
+    """Return the clips of a share of the groups of every class; a larger share includes a smaller one.
+
+    Parameters
+    ----------
+    y, group : Labels
+        Of all clips, shape=(n_clips,).
+    share : float
+        In (0, 1].
+    """
+    if share == 1:
+        return clips
+    names, codes = np.unique(group[clips], return_inverse=True)
+    rank = np.random.default_rng(0).permutation(len(names))[codes]
+    is_in = np.zeros(len(clips), dtype=bool)
+    for label in np.unique(y[clips]):
+        is_label = y[clips] == label
+        ranks = np.unique(rank[is_label])
+        is_in |= is_label & np.isin(rank, ranks[: math.ceil(share * len(ranks))])
+    return clips[is_in]
 
 
-def _refuse_strange(y_pred: Labels, known: Labels, n_samples: int) -> None:
-    """Raise PluginError if a head predicted another number of labels, or ones that it was not taught."""
-    strange = sorted(set(y_pred.tolist()) - set(known.tolist()))
-    if strange or y_pred.shape != (n_samples,):
-        raise PluginError(
-            f"the head predicted {strange} in shape {y_pred.shape}; expected labels ({n_samples},)"
-        )
+def _classes(y: Labels) -> Labels:
+    """Return the sorted classes; raise PluginError if there is one class."""
+    classes = np.unique(y)
+    if len(classes) < 2:
+        raise PluginError(f"all clips are of the class '{classes[0]}'; expected two classes or more")
+    return classes
 
 
-def _class_scores(head: Any, X: Samples, classes: Labels) -> pd.DataFrame:
-    """Return a column of probabilities (or else decision values) per class; none if the head has neither."""
-    method = next((name for name in ("predict_proba", "decision_function") if hasattr(head, name)), None)
-    if method is None:
-        return pd.DataFrame(index=range(len(X)))
-    # An SVC compares every two classes, for every row at once.
-    n_rows = max(1, SCORED_AT_ONCE // len(classes) ** 2)
-    parts = [getattr(head, method)(X[start : start + n_rows]) for start in range(0, len(X), n_rows)]
-    values: npt.NDArray[Any] = np.concatenate(parts).astype(np.float64)
-    if values.ndim == 1:  # of two classes, a decision function gives the second one's value alone
-        values = np.column_stack([-values, values])
-    known = pd.DataFrame(values, columns=[str(c) for c in head.classes_])
-    return known.reindex(columns=[str(c) for c in classes]).add_prefix(SCORE_PREFIX)
+def _samples(examples: Examples, unit: Unit) -> SampleTable:
+    """Return the samples; raise PluginError if a value is not finite."""
+    samples = SampleTable.of(examples.X, examples.copies, unit)
+    if not samples.is_finite:
+        raise PluginError("the features hold NaN or infinite values; expected finite values")
+    return samples
+
+
+def _groups(split: Split) -> Labels:
+    """Return the group of every clip; on a leaky split, every clip is a group."""
+    return np.arange(len(split.fold)).astype(str) if split.leaky else splits.join_groups(split.groups)
+
+
+def _fold(name: str, samples: SampleTable, sides: tuple[Rows, Rows], y: Labels, group: Labels) -> Fold:
+    """Return the samples of a fold, given its training clips and its test clips."""
+    train, test = samples.training(sides[0]), samples.testing(sides[1])
+    return Fold(name=name, train=train, y_train=y[train.clip], group_train=group[train.clip], test=test)
+
+
+def _fit_head(spec: PipelineSpec, X: Samples, y: Labels, group: Labels) -> Head:
+    """Return a fresh head fitted to samples."""
+    head = spec.head()
+    head.fit(X, y, **fit_options(head, group))
+    return head

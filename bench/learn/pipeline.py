@@ -1,119 +1,123 @@
-"""What comes between embeddings and a head: scaling and reducers, over whatever shape the head sees."""
+"""Pipelines of scaling, reducers and a head, over every shape that a head sees."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from bench.learn.samples import Fold
+from bench.learn.stopwatch import Phase, Stopwatch
 from bench.types import Embeddings, Head, Samples, Unit
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """What is made afresh for every fold, and what it sees.
+class PipelineSpec:
+    """Description of a pipeline, which is built afresh for every fold.
 
     Parameters
     ----------
     head : Callable[[], Head]
-        Returns a fresh head.
+        Builds a head.
     unit : Unit
         What the head sees of a clip.
     steps : Sequence[tuple[str, Callable[[], Any]]]
-        Name -> a fresh reducer, in their order.
-    scaled : bool
+        Name and builder of every reducer, in their order.
+    scale : bool
         Whether features are standardised first.
     grid : Mapping[str, Sequence[Any]]
-        Values of the head's parameters to choose from in inner folds; empty for none.
+        Values of the head's parameters to choose from in inner folds; empty for a head without tuning.
     train_size : float
-        The share of the training groups of every class that is learnt from, in (0, 1].
+        Share of the training groups of every class to fit to, in (0, 1].
     """
 
     head: Callable[[], Head]
     unit: Unit = "clip"
     steps: Sequence[tuple[str, Callable[[], Any]]] = ()
-    scaled: bool = True
+    scale: bool = True
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     train_size: float = 1.0
 
-    def before(self) -> Pipeline:
-        """Return fresh steps: all but the head."""
-        flat = self.unit in {"clip", "frame"}
-        scaler = StandardScaler() if flat else Flat(StandardScaler())
-        reducers = [(name, Flat(build())) for name, build in self.steps]
-        return Pipeline([("scale", scaler if self.scaled else "passthrough"), *reducers])
+    def feature_steps(self) -> Pipeline:
+        """Return unfitted scaling and reducers."""
+        has_vectors = self.unit in {"clip", "frame"}
+        scaler = StandardScaler() if has_vectors else FlatTransformer(StandardScaler())
+        reducers = [(name, FlatTransformer(build())) for name, build in self.steps]
+        return Pipeline([("scale", scaler if self.scale else "passthrough"), *reducers])
 
     def pipeline(self) -> Pipeline:
-        """Return fresh steps and a fresh head, the last step."""
-        return Pipeline([*self.before().steps, ("head", self.head())])
+        """Return the unfitted steps and head; the head is the last step."""
+        return with_head(self.feature_steps(), self.head())
 
 
-class Flat(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type hints
-    """A transformer of vectors that learns without labels, also for frames, or for layers side by side."""
+def with_head(steps: Pipeline, head: Head) -> Pipeline:
+    """Return the pipeline of some steps and a head."""
+    return Pipeline([*steps.steps, ("head", head)])
+
+
+class FlatTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type hints
+    """A transformer of vectors that also takes sequences of frames, and layers side by side."""
 
     def __init__(self, transformer: Any) -> None:
         self.transformer = transformer
 
     def fit(self, X: Samples, y: object = None) -> Self:
-        """Fit the transformer on every frame of every clip, or on the layers of every clip as one vector."""
-        self.transformer_ = clone(self.transformer).fit(_flat(X))
+        """Fit the transformer to every frame of every clip, or to the layers of a clip as one vector."""
+        self.transformer_ = clone(self.transformer).fit(_vectors(X))
         return self
 
     def transform(self, X: Samples) -> Samples:
-        """Return the same shape as X, but for a reduced dim of vectors and frames."""
-        values = self.transformer_.transform(_flat(X))
+        """Return the samples in the shape of X; a reducer changes the dim of vectors and frames."""
+        values = self.transformer_.transform(_vectors(X))
         if not isinstance(X, np.ndarray):
             return np.split(values, np.cumsum([len(frames) for frames in X])[:-1])
         return np.asarray(values.reshape(X.shape) if X.ndim > 2 else values)
 
 
-def _flat(X: Samples) -> Embeddings:
-    """Return vectors, one per row."""
+def _vectors(X: Samples) -> Embeddings:
+    """Return one vector per frame, or per clip for an array."""
     return X.reshape(len(X), -1) if isinstance(X, np.ndarray) else np.concatenate(X)
 
 
-def taken(X: Samples, rows: npt.NDArray[np.bool_]) -> Samples:
-    """Return the samples that `rows` selects."""
-    return X[rows] if isinstance(X, np.ndarray) else [X[int(row)] for row in np.flatnonzero(rows)]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """Fitted steps, what they make of the two sides of a fold, and how long either took, in s."""
+class FittedSteps:
+    """Steps fitted to the training side of a fold, and both sides after them.
+
+    Parameters
+    ----------
+    seconds : Mapping[Phase, float]
+        Time to fit the steps, and to transform the test side, in s.
+    """
 
     steps: Pipeline
     X_train: Samples
     X_test: Samples
-    fit_s: float
-    transform_s: float
+    seconds: Mapping[Phase, float]
 
 
-class Shared:
-    """What the steps of recipes made of the folds of one problem, so that heads fit equal steps once.
+class ReducerCache:
+    """Fitted reducers of the folds of one problem, so that heads with equal reducers fit them once.
 
-    Only reducers are shared: to scale again costs less than to keep.
+    Scaling alone is not cached: to scale again costs less than to hold the arrays.
     """
 
     def __init__(self) -> None:
-        self._made: dict[object, Prepared] = {}
+        self._fitted: dict[object, FittedSteps] = {}
 
-    def prepared(
-        self, recipe: Recipe, fold: str, X_train: Samples, X_test: Samples, clock: Callable[[], float]
-    ) -> Prepared:
-        """Return what a recipe's steps, fitted on the training side, make of both sides."""
-        key = (fold, recipe.scaled, tuple(name for name, _ in recipe.steps))
-        if key in self._made:
-            return self._made[key]
-        steps = recipe.before()
-        times = [clock()]
-        train = steps.fit_transform(X_train)
-        times.append(clock())
-        test = steps.transform(X_test)
-        made = Prepared(steps, train, test, times[1] - times[0], clock() - times[1])
-        if recipe.steps:
-            self._made[key] = made
-        return made
+    def fit(self, spec: PipelineSpec, fold: Fold, clock: Callable[[], float]) -> FittedSteps:
+        """Return the steps of a pipeline, fitted to a fold now or earlier."""
+        key = (fold.name, spec.scale, tuple(name for name, _ in spec.steps))
+        if key in self._fitted:
+            return self._fitted[key]
+        steps, stopwatch = spec.feature_steps(), Stopwatch(clock)
+        with stopwatch.measure("fit"):
+            X_train = steps.fit_transform(fold.train.X)
+        with stopwatch.measure("predict"):
+            X_test = steps.transform(fold.test.X)
+        fitted = FittedSteps(steps=steps, X_train=X_train, X_test=X_test, seconds=stopwatch.seconds)
+        if spec.steps:
+            self._fitted[key] = fitted
+        return fitted

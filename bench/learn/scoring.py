@@ -46,7 +46,7 @@ def score(predictions: pd.DataFrame, metrics: Sequence[str], level: Level = "cli
     predicted = Predicted.of(predictions)
     fold = predictions["fold"].to_numpy(dtype=str)
     parts = [predicted.take(fold == name) for name in np.unique(fold)]
-    computable = [METRICS[name] for name in metrics if METRICS[name].needs in predicted.given]
+    computable = [METRICS[name] for name in metrics if METRICS[name].needs in predicted.inputs]
     # Validation of the arguments would take most of the time of a small score.
     with config_context(assume_finite=True, skip_parameter_validation=True):
         return [

@@ -1,8 +1,17 @@
-"""Pure scores of predictions, and what is to be known of each.
+"""Scores of predictions, as pure functions.
 
-Conventions: `y_true` and `y_pred` have shape=(n_clips,), `scores` shape=(n_clips, n_classes), weights
-shape=(n_draws, n_clips). A score by itself is scikit-learn's where it has one; `resampled` is the same
-for many weightings of the clips at once, which is how intervals are made.
+Conventions
+-----------
+``y_true`` and ``y_pred`` have shape=(n_clips,), class scores shape=(n_clips, n_classes), weights of clips
+shape=(n_draws, n_clips). `Metric.score` is scikit-learn's function where there is one; `Metric.draw_scores`
+is the same formula for many weightings of the clips at once, from which intervals are computed.
+
+Metrics
+-------
+- of labels: accuracy, balanced accuracy, precision, recall, F1, MCC, Cohen's kappa
+- of scores: ROC AUC, average precision, top-k accuracy, EER, detection cost
+- of probabilities: log loss, Brier score, expected calibration error
+- of clusters: ARI, NMI, V-measure, purity
 """
 
 import functools
@@ -32,10 +41,10 @@ BUILT_IN: Mapping[str, Metric] = {metric.name: metric for metric in (*LABEL_METR
 
 
 class _Metrics(Mapping[str, Metric]):
-    """The metrics by their names; one of an installed distribution is imported when it is looked up."""
+    """Metrics by name; a metric of an installed distribution is imported on its first look-up."""
 
     def __getitem__(self, name: str) -> Metric:
-        return BUILT_IN[name] if name in BUILT_IN else _brought(name)
+        return BUILT_IN[name] if name in BUILT_IN else _plugin_metric(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter([*BUILT_IN, *entrypoints.installed().get("metrics", {})])
@@ -45,25 +54,26 @@ class _Metrics(Mapping[str, Metric]):
 
 
 @functools.cache
-def _brought(name: str) -> Metric:
-    """Return the metric of an installed distribution: one, or a function of labels and predictions.
+def _plugin_metric(name: str) -> Metric:
+    """Return the metric that an installed distribution declares as a `Metric` or as a function.
 
     Raises
     ------
     KeyError
-        If there is none of that name.
+        If no distribution declares the name.
     PluginError
-        If it cannot be imported, or is neither.
+        If the entry point cannot be imported, or is no metric.
     """
     plugin = entrypoints.find("metrics", name)
     if plugin is None:
         raise KeyError(name)
-    made = plugin.load()
-    if callable(made):
-        made = Metric.of(name, made, plugin.about)
-    if not isinstance(made, Metric):
-        raise PluginError(f"{plugin.source}: '{name}' is {made!r}; expected a Metric or a function")
-    return replace(made, name=name, origin=plugin.source)
+    metric = plugin.load()
+    if callable(metric):
+        metric = Metric.of(name, metric, plugin.about)
+    if not isinstance(metric, Metric):
+        raise PluginError(f"{plugin.source}: '{name}' is {metric!r}; expected a Metric or a function")
+    return replace(metric, name=name, origin=plugin.source)
 
 
 METRICS: Mapping[str, Metric] = _Metrics()
+"""Every metric by its name, built-in ones first."""

@@ -1,4 +1,8 @@
-"""What metrics are made of: predictions as arrays, and what a metric is."""
+"""The value that metrics score, and the description of a metric.
+
+Conventions: ``y_true`` and ``y_pred`` have shape=(n_clips,), class scores shape=(n_clips, n_classes), weights
+of clips shape=(n_draws, n_clips).
+"""
 
 import math
 from collections.abc import Callable
@@ -13,21 +17,29 @@ from scipy.sparse import csr_array
 from bench.types import SCORE_PREFIX, Labels
 
 Floats = npt.NDArray[np.float64]
-"""Weights, shape=(n_draws, n_clips), or what a metric makes of each draw, shape=(n_draws,)."""
+"""Weights of clips, shape=(n_draws, n_clips), or a metric's values, shape=(n_draws,)."""
 
-Needs = Literal["labels", "scores", "probabilities"]
+Bools = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.intp]
+"""Classes or groups as numbers from 0, shape=(n_clips,)."""
+
+Input = Literal["labels", "scores", "probabilities"]
+"""What a metric is computed from: labels alone, scores per class, or scores that are probabilities."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predicted:
-    """What was predicted of some clips.
+    """Labels and predictions of clips.
 
     Parameters
     ----------
-    scores : np.ndarray | None
-        shape=(n_clips, n_classes), columns as in `classes`: probabilities or decision values.
+    y_true, y_pred : Labels
+        shape=(n_clips,).
     classes : Labels
-        Sorted: all that occur.
+        Every class of the labels, the predictions and the scores; sorted, shape=(n_classes,).
+    scores : np.ndarray | None
+        Probabilities or decision values, shape=(n_clips, n_classes), columns in the order of `classes`; None
+        for a head without them.
     """
 
     y_true: Labels
@@ -37,7 +49,11 @@ class Predicted:
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> Self:
-        """Return what a table of predictions holds: `y_true`, `y_pred` and columns ``score_CLASS``."""
+        """Return the predictions in a table with `y_true`, `y_pred` and perhaps columns ``score_CLASS``.
+
+        A missing score becomes the lowest of its row's possible scores: a fold never predicts a class that it
+        did not train on.
+        """
         y_true, y_pred = (table[name].to_numpy(dtype=str) for name in ("y_true", "y_pred"))
         columns = [str(name) for name in table.columns if str(name).startswith(SCORE_PREFIX)]
         names = {name.removeprefix(SCORE_PREFIX) for name in columns}
@@ -45,23 +61,40 @@ class Predicted:
         if not columns:
             return cls(y_true, y_pred, classes)
         scores = table.reindex(columns=[f"{SCORE_PREFIX}{name}" for name in classes]).to_numpy(np.float64)
-        # A class that a fold was not taught has no score there: it is the least likely one.
-        least = 0.0 if np.nanmin(scores) >= 0 else np.nanmin(scores) - 1.0
-        return cls(y_true, y_pred, classes, np.where(np.isnan(scores), least, scores))
-
-    @property
-    def codes(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-        """Return the places of labels and predictions in `classes`, which compare faster than names."""
-        return np.searchsorted(self.classes, self.y_true), np.searchsorted(self.classes, self.y_pred)
+        lowest = 0.0 if np.nanmin(scores) >= 0 else np.nanmin(scores) - 1.0
+        return cls(y_true, y_pred, classes, np.where(np.isnan(scores), lowest, scores))
 
     def take(self, rows: Any) -> Self:
-        """Return what was predicted of some of the clips."""
+        """Return the predictions of some clips, by row numbers or by a mask."""
         scores = None if self.scores is None else self.scores[rows]
         return type(self)(self.y_true[rows], self.y_pred[rows], self.classes, scores)
 
     @property
-    def given(self) -> frozenset[Needs]:
-        """Return what metrics can build on: labels, and perhaps scores or even probabilities."""
+    def codes(self) -> tuple[Codes, Codes]:
+        """Return the labels and the predictions as indices into `classes`, faster to compare than names."""
+        return np.searchsorted(self.classes, self.y_true), np.searchsorted(self.classes, self.y_pred)
+
+    @property
+    def one_hot(self) -> Bools:
+        """Return whether each clip has each class as its label, shape=(n_clips, n_classes)."""
+        return np.asarray(self.y_true[:, None] == self.classes)
+
+    @property
+    def class_scores(self) -> Floats:
+        """Return the scores, shape=(n_clips, n_classes).
+
+        Raises
+        ------
+        ValueError
+            If the head gives no scores.
+        """
+        if self.scores is None:
+            raise ValueError("these predictions have no scores per class")
+        return self.scores
+
+    @property
+    def inputs(self) -> frozenset[Input]:
+        """Return the kinds of metrics that these predictions allow."""
         if self.scores is None:
             return frozenset({"labels"})
         sums = self.scores.sum(axis=1)
@@ -69,83 +102,74 @@ class Predicted:
             return frozenset({"labels", "scores", "probabilities"})
         return frozenset({"labels", "scores"})
 
-    @property
-    def known(self) -> Floats:
-        """Return the scores.
 
-        Raises
-        ------
-        ValueError
-            If the head gave none.
-        """
-        if self.scores is None:
-            raise ValueError("these predictions have no scores per class")
-        return self.scores
-
-    @property
-    def truth(self) -> npt.NDArray[np.bool_]:
-        """Return which class each clip is of, shape=(n_clips, n_classes)."""
-        return np.asarray(self.y_true[:, None] == self.classes)
-
-
-Drawn = Callable[[Floats], Floats]
-"""How often each group is drawn, shape=(n_draws, n_groups) -> a metric of each draw, shape=(n_draws,)."""
+GroupScorer = Callable[[Floats], Floats]
+"""Number of times that every group is drawn, shape=(n_draws, n_groups) -> values, shape=(n_draws,)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A score, its range and direction, what it needs, and what it is where it has no meaning.
+    """A score with its range and its direction.
 
     Parameters
     ----------
-    resampled : Callable[[Predicted, Floats], Floats]
-        The same of draws, given the weight of every clip in each, shape=(n_draws, n_clips).
-    grouped : Callable[[Predicted, np.ndarray, int], Drawn] | None
-        The same given the group of every clip, shape=(n_clips,), and the number of groups, where sums over
-        groups are all that a draw needs.
+    score : Callable[[Predicted], float]
+        Value over all clips.
+    draw_scores : Callable[[Predicted, Floats], Floats]
+        Value of every draw, shape=(n_draws,), from the weight of every clip in it, shape=(n_draws, n_clips).
+    needs : Input
+        What the metric is computed from.
+    low, high : float
+        Lowest and highest possible value.
+    degenerate : str
+        Value where the metric is undefined, in words.
+    group_scorer : Callable[[Predicted, np.ndarray, int], GroupScorer] | None
+        A faster `draw_scores` for a metric of sums over groups: called with the group of every clip as a
+        number, shape=(n_clips,), and the number of groups.
     origin : str
-        The distribution that brings it, and its version; empty for the built-in ones.
+        The distribution that provides the metric, and its version; empty for a built-in metric.
     """
 
     name: str
     about: str
     score: Callable[[Predicted], float]
-    resampled: Callable[[Predicted, Floats], Floats]
-    needs: Needs = "labels"
+    draw_scores: Callable[[Predicted, Floats], Floats]
+    needs: Input = "labels"
     low: float = 0.0
     high: float = 1.0
     higher_is_better: bool = True
     degenerate: str = ""
-    grouped: Callable[[Predicted, npt.NDArray[np.intp], int], Drawn] | None = None
+    group_scorer: Callable[[Predicted, Codes, int], GroupScorer] | None = None
     origin: str = ""
 
     @classmethod
     def of(cls, name: str, function: Callable[[Labels, Labels], float], about: str) -> Self:
-        """Return the metric of a function of labels and predictions, as scikit-learn's are called.
+        """Return the metric of a function of labels and predictions, with scikit-learn's signature.
 
-        Higher is better, and its interval takes a call for each draw.
+        Its range is unlimited, higher is better, and its interval takes one call for each draw.
         """
 
-        def resampled(p: Predicted, weights: Floats) -> Floats:
-            rows = (np.repeat(np.arange(len(p.y_true)), draw.astype(int)) for draw in weights)
-            return np.array([function(p.y_true[drawn], p.y_pred[drawn]) for drawn in rows], dtype=np.float64)
+        def draw_scores(p: Predicted, weights: Floats) -> Floats:
+            clips = np.arange(len(p.y_true))
+            draws = (np.repeat(clips, counts.astype(int)) for counts in weights)
+            return np.array([function(p.y_true[rows], p.y_pred[rows]) for rows in draws], dtype=np.float64)
 
         return cls(
-            name,
-            about,
-            lambda p: float(function(p.y_true, p.y_pred)),
-            resampled,
+            name=name,
+            about=about,
+            score=lambda p: float(function(p.y_true, p.y_pred)),
+            draw_scores=draw_scores,
             low=-math.inf,
             high=math.inf,
         )
 
 
-def sums(weights: Floats, codes: npt.NDArray[np.intp], n_classes: int) -> Floats:
-    """Return the sum of the weights of each class, shape=(n_draws, n_classes)."""
+def sums(weights: Floats, codes: Codes, n_classes: int) -> Floats:
+    """Return the sum of the weights of every class, shape=(n_draws, n_classes)."""
     members = csr_array((np.ones(len(codes)), (np.arange(len(codes)), codes)), (len(codes), n_classes))
     return np.asarray((members.T @ weights.T).T)
 
 
-def ratio(above: Floats, below: Floats) -> Floats:
-    """Return a quotient, 0 where it has none."""
-    return np.divide(above, below, out=np.zeros_like(above), where=below != 0)
+def ratio(numerator: Floats, denominator: Floats) -> Floats:
+    """Return the quotient, and 0 where the denominator is 0."""
+    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator != 0)

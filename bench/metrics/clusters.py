@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from sklearn import metrics as reference
+from sklearn import metrics as sk
 from sklearn.metrics.cluster import contingency_matrix
 
 from bench.types import Labels
@@ -14,9 +14,9 @@ def purity(y_true: Labels, cluster: Labels) -> float:
 
 
 CLUSTERINGS: Mapping[str, Callable[[Labels, Labels], float]] = {
-    "ari": reference.adjusted_rand_score,
-    "nmi": reference.normalized_mutual_info_score,
-    "v_measure": reference.v_measure_score,
+    "ari": sk.adjusted_rand_score,
+    "nmi": sk.normalized_mutual_info_score,
+    "v_measure": sk.v_measure_score,
     "purity": purity,
 }
-"""How clusters agree with labels: ARI in [-0.5, 1], the others in [0, 1]; higher is better."""
+"""Agreement of labels and clusters: ARI in [-0.5, 1], the others in [0, 1]; higher is better."""

@@ -1,167 +1,194 @@
-"""Scores of labels: scikit-learn's, and the same of counts per class."""
+"""Metrics of labels: scikit-learn's functions, and the same formulas over counts per class."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import csr_array
-from sklearn import metrics as reference
+from sklearn import metrics as sk
 
-from bench.metrics.base import Drawn, Floats, Metric, Predicted, ratio, sums
+from bench.metrics.base import Codes, Floats, GroupScorer, Metric, Predicted, ratio, sums
 from bench.types import Labels
+
+LabelScore = Callable[[Any, Any], float]
+"""A function of labels and predictions, or of their codes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Counts:
-    """Of each draw and class, how many clips are rightly predicted, are of it, and are predicted as it."""
+    """Numbers of clips per draw and class, each shape=(n_draws, n_classes).
 
-    right: Floats
+    Parameters
+    ----------
+    correct : Floats
+        Clips of the class that are predicted as it.
+    true : Floats
+        Clips of the class.
+    predicted : Floats
+        Clips that are predicted as the class.
+    """
+
+    correct: Floats
     true: Floats
     predicted: Floats
 
     @classmethod
-    def of(cls, p: Predicted, weights: Floats) -> Self:
+    def of_clips(cls, p: Predicted, weights: Floats) -> Self:
+        """Return the counts of draws, given the weight of every clip in each."""
         true, predicted = p.codes
-        right = np.flatnonzero(true == predicted)
+        correct = np.flatnonzero(true == predicted)
+        n_classes = len(p.classes)
         return cls(
-            sums(weights[:, right], true[right], len(p.classes)),
-            sums(weights, true, len(p.classes)),
-            sums(weights, predicted, len(p.classes)),
+            correct=sums(weights[:, correct], true[correct], n_classes),
+            true=sums(weights, true, n_classes),
+            predicted=sums(weights, predicted, n_classes),
         )
 
     @classmethod
-    def drawn(cls, p: Predicted, group: npt.NDArray[np.intp], n_groups: int) -> Callable[[Floats], Self]:
-        """Return what makes the counts of draws of whole groups, from those of every group."""
+    def of_groups(cls, p: Predicted, group: Codes, n_groups: int) -> Callable[[Floats], Self]:
+        """Return a function from the draws of groups, shape=(n_draws, n_groups), to the counts."""
         true, predicted = p.codes
-        right = np.flatnonzero(true == predicted)
-        parts = ((group[right], true[right]), (group, true), (group, predicted))
+        correct = np.flatnonzero(true == predicted)
+        pairs = ((group[correct], true[correct]), (group, true), (group, predicted))
         shape = (n_groups, len(p.classes))
-        tables = [csr_array((np.ones(len(rows)), (rows, classes)), shape).T for rows, classes in parts]
-        return lambda counts: cls(*(np.asarray((table @ counts.T).T) for table in tables))
+        tables = [csr_array((np.ones(len(groups)), (groups, codes)), shape).T for groups, codes in pairs]
+        return lambda draws: cls(*(np.asarray((table @ draws.T).T) for table in tables))
 
     @property
     def occurring(self) -> Floats:
-        """Return which classes occur in the labels or predictions of each draw."""
+        """Return 1 for a class among the labels or predictions of a draw, else 0."""
         return (self.true + self.predicted > 0).astype(np.float64)
 
 
+Formula = Callable[[_Counts], Floats]
+"""Counts of draws -> a metric of every draw, shape=(n_draws,)."""
+
+
 def _accuracy(c: _Counts) -> Floats:
-    return ratio(c.right.sum(axis=1), c.true.sum(axis=1))
+    return ratio(c.correct.sum(axis=1), c.true.sum(axis=1))
 
 
 def _balanced_accuracy(c: _Counts) -> Floats:
-    return ratio(ratio(c.right, c.true).sum(axis=1), (c.true > 0).sum(axis=1).astype(np.float64))
+    return ratio(ratio(c.correct, c.true).sum(axis=1), (c.true > 0).sum(axis=1).astype(np.float64))
 
 
 def _precision(c: _Counts) -> Floats:
-    return ratio(ratio(c.right, c.predicted).sum(axis=1), c.occurring.sum(axis=1))
+    return ratio(ratio(c.correct, c.predicted).sum(axis=1), c.occurring.sum(axis=1))
 
 
 def _recall(c: _Counts) -> Floats:
-    return ratio(ratio(c.right, c.true).sum(axis=1), c.occurring.sum(axis=1))
+    return ratio(ratio(c.correct, c.true).sum(axis=1), c.occurring.sum(axis=1))
 
 
 def _f1(c: _Counts) -> Floats:
-    return ratio(ratio(2 * c.right, c.true + c.predicted).sum(axis=1), c.occurring.sum(axis=1))
+    return ratio(ratio(2 * c.correct, c.true + c.predicted).sum(axis=1), c.occurring.sum(axis=1))
 
 
 def _mcc(c: _Counts) -> Floats:
-    """Return Gorodkin's R_K ("Comparing two K-category assignments", 2004)."""
-    n, right = c.true.sum(axis=1), c.right.sum(axis=1)
-    together = right * n - (c.true * c.predicted).sum(axis=1)
-    spread = (n**2 - (c.true**2).sum(axis=1)) * (n**2 - (c.predicted**2).sum(axis=1))
-    return ratio(together, np.sqrt(np.maximum(spread, 0.0)))
+    """Return R_K, Matthews' correlation for many classes.
+
+    References
+    ----------
+    Gorodkin, "Comparing two K-category assignments by a K-category correlation coefficient", Computational
+    Biology and Chemistry, 2004.
+    """
+    n, correct = c.true.sum(axis=1), c.correct.sum(axis=1)
+    covariance = correct * n - (c.true * c.predicted).sum(axis=1)
+    variances = (n**2 - (c.true**2).sum(axis=1)) * (n**2 - (c.predicted**2).sum(axis=1))
+    return ratio(covariance, np.sqrt(np.maximum(variances, 0.0)))
 
 
 def _kappa(c: _Counts) -> Floats:
+    """Return Cohen's kappa ("A coefficient of agreement for nominal scales", 1960)."""
     n = c.true.sum(axis=1)
     chance = ratio((c.true * c.predicted).sum(axis=1), n**2)
-    return ratio(ratio(c.right.sum(axis=1), n) - chance, 1 - chance)
+    return ratio(ratio(c.correct.sum(axis=1), n) - chance, 1 - chance)
 
 
-def _counted(name: str, about: str, score: Callable[..., float], formula: Any, **facts: Any) -> Metric:
-    """Return a metric of labels: scikit-learn's function, and the same of counts per class."""
+def _label_metric(name: str, about: str, score: LabelScore, formula: Formula, **facts: Any) -> Metric:
+    """Return a metric from a function of labels and predictions, and the same formula over counts."""
 
-    def grouped(p: Predicted, group: npt.NDArray[np.intp], n_groups: int) -> Drawn:
-        counts_of = _Counts.drawn(p, group, n_groups)
-        return lambda counts: formula(counts_of(counts))
+    def group_scorer(p: Predicted, group: Codes, n_groups: int) -> GroupScorer:
+        counts_of = _Counts.of_groups(p, group, n_groups)
+        return lambda draws: formula(counts_of(draws))
 
     return Metric(
-        name,
-        about,
-        lambda p: float(score(*p.codes)),
-        lambda p, weights: formula(_Counts.of(p, weights)),
-        grouped=grouped,
+        name=name,
+        about=about,
+        score=lambda p: float(score(*p.codes)),
+        draw_scores=lambda p, weights: formula(_Counts.of_clips(p, weights)),
+        group_scorer=group_scorer,
         **facts,
     )
 
 
-def _combined(average: str, of: Callable[..., float]) -> Callable[[Labels, Labels], float]:
-    """Return scikit-learn's precision, recall or F1 by a kind of mean, 0 where a class has none."""
-    return lambda y_true, y_pred: of(y_true, y_pred, average=average, zero_division=0.0)
+def _average(kind: str, function: Callable[..., float]) -> LabelScore:
+    """Return a precision, recall or F1 with an average over classes; 0 for a class without a value."""
+    return lambda y_true, y_pred: function(y_true, y_pred, average=kind, zero_division=0.0)
 
 
-def _balanced(y_true: Labels, y_pred: Labels) -> float:
+def _mean_recall(y_true: Labels, y_pred: Labels) -> float:
+    """Return the mean recall of the classes among the labels."""
     return float(
-        reference.recall_score(y_true, y_pred, labels=np.unique(y_true), average="macro", zero_division=0.0)
+        sk.recall_score(y_true, y_pred, labels=np.unique(y_true), average="macro", zero_division=0.0)
     )
 
 
-def _beyond_chance(of: Callable[[Labels, Labels], float]) -> Callable[[Labels, Labels], float]:
-    """Return scikit-learn's measure of agreement, 0 where all labels and predictions are the same."""
+def _zero_for_one_class(function: LabelScore) -> LabelScore:
+    """Return a measure of agreement that is 0 if all labels and predictions are the same."""
 
     def score(y_true: Labels, y_pred: Labels) -> float:
-        return of(y_true, y_pred) if len({*y_true.tolist(), *y_pred.tolist()}) > 1 else 0.0
+        return function(y_true, y_pred) if len({*y_true.tolist(), *y_pred.tolist()}) > 1 else 0.0
 
     return score
 
 
 def per_class(p: Predicted) -> pd.DataFrame:
-    """Return precision, recall and F1, in [0, 1], and the number of clips of each class in the labels."""
+    """Return the precision, recall, F1, in [0, 1], and number of clips of every class among the labels."""
     labels = np.unique(p.y_true)
-    columns = reference.precision_recall_fscore_support(p.y_true, p.y_pred, labels=labels, zero_division=0.0)
+    columns = sk.precision_recall_fscore_support(p.y_true, p.y_pred, labels=labels, zero_division=0.0)
     return pd.DataFrame(dict(zip(("precision", "recall", "f1", "clips"), columns, strict=True)), index=labels)
 
 
-_SHARES: Mapping[str, tuple[Callable[..., float], Any]] = {
-    "precision": (reference.precision_score, _precision),
-    "recall": (reference.recall_score, _recall),
-    "f1": (reference.f1_score, _f1),
+_CLASS_METRICS: Mapping[str, tuple[Callable[..., float], Formula]] = {
+    "precision": (sk.precision_score, _precision),
+    "recall": (sk.recall_score, _recall),
+    "f1": (sk.f1_score, _f1),
 }
+"""Metrics of single classes, which are averaged over the classes or over the clips."""
 
 LABEL_METRICS: tuple[Metric, ...] = (
-    _counted("accuracy", "share of clips whose label is right", reference.accuracy_score, _accuracy),
-    _counted("balanced_accuracy", "mean recall of the classes", _balanced, _balanced_accuracy),
+    _label_metric("accuracy", "share of clips whose label is right", sk.accuracy_score, _accuracy),
+    _label_metric("balanced_accuracy", "mean recall of the classes", _mean_recall, _balanced_accuracy),
     *(
-        _counted(f"{name}_macro", f"mean {name} of the classes", _combined("macro", of), formula)
-        for name, (of, formula) in _SHARES.items()
+        _label_metric(f"{name}_macro", f"mean {name} of the classes", _average("macro", function), formula)
+        for name, (function, formula) in _CLASS_METRICS.items()
     ),
     *(
-        _counted(
+        _label_metric(
             f"{name}_micro",
-            f"{name} over all clips, which is the accuracy where each has one label",
-            _combined("micro", of),
+            f"{name} over all clips, equal to the accuracy if every clip has one label",
+            _average("micro", function),
             _accuracy,
         )
-        for name, (of, _) in _SHARES.items()
+        for name, (function, _) in _CLASS_METRICS.items()
     ),
-    _counted(
+    _label_metric(
         "mcc",
         "Matthews correlation of labels and predictions",
-        _beyond_chance(reference.matthews_corrcoef),
+        _zero_for_one_class(sk.matthews_corrcoef),
         _mcc,
         low=-1.0,
-        degenerate="0 where either has one class only",
+        degenerate="0 if labels or predictions have one class only",
     ),
-    _counted(
+    _label_metric(
         "cohen_kappa",
         "agreement beyond chance",
-        _beyond_chance(reference.cohen_kappa_score),
+        _zero_for_one_class(sk.cohen_kappa_score),
         _kappa,
         low=-1.0,
-        degenerate="0 where both have one class only",
+        degenerate="0 if labels and predictions have one class only",
     ),
 )

@@ -10,21 +10,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from bench import catalog
 from bench.embed import pooling
 from bench.embed.cache import Cache, Embedded
 from bench.embed.shards import embedded
-from bench.errors import PluginError, UnavailableError, describe
+from bench.errors import UnavailableError, UsageError, describe
+from bench.keys import digest
 from bench.learn import bundle
-from bench.learn.folds import Evaluation, evaluate
-from bench.learn.pipeline import Recipe, Shared
+from bench.learn.bundle import BundleCard
+from bench.learn.folds import ALL, Evaluation, evaluate, fit_all
+from bench.learn.pipeline import PipelineSpec, ReducerCache
+from bench.learn.samples import Examples
 from bench.learn.scoring import scores
 from bench.meter import Meter
 from bench.runner.planning import FRAMED, Problem, layers
@@ -44,6 +47,8 @@ class Work:
         Root of the cache.
     digest : str
         Digest that the cache keeps the extractor's embeddings under.
+    identity : Mapping[str, Any]
+        Everything that changes the extractor's embeddings.
     clips : np.ndarray, shape=(n_clips,)
         Names of the dataset's clips.
     contents, copies
@@ -59,6 +64,7 @@ class Work:
     problem: Problem
     cache: str
     digest: str
+    identity: Mapping[str, Any]
     clips: npt.NDArray[np.object_]
     contents: Sequence[str]
     copies: Sequence[Sequence[str]]
@@ -85,7 +91,9 @@ def evaluate_cell(work: Work) -> tuple[Result, pd.DataFrame | None]:
         return unfinished(cell, Status.SKIPPED, str(error)), None
     except (Exception, SystemExit) as error:  # whatever a head raises is the failure of its own cell
         return unfinished(cell, Status.FAILED, describe(error)), None
-    return (_with_models(work.models, result, evaluation.models) if work.models else result), predictions
+    if work.models:
+        result = _with_models(work, work.models, extraction, evaluation, result)
+    return result, predictions
 
 
 def unfinished(cell: Cell, status: Status, reason: str = "") -> Result:
@@ -141,7 +149,7 @@ class _Extraction:
         Embeddings of the clips, then of each set of augmented copies.
     usage : Usage
         Cost of embedding the clips.
-    reducers : dict[object, Shared]
+    reducers : dict[object, ReducerCache]
         Fitted reducers for heads that see the same samples.
     samples : dict[object, Sequence[Samples]]
         What the head of the last cell sees of `passes`, by its view and unit.
@@ -151,7 +159,7 @@ class _Extraction:
     passes: Sequence[Sequence[Embedded]]
     audio_s: float
     usage: Usage
-    reducers: dict[object, Shared] = field(default_factory=dict)
+    reducers: dict[object, ReducerCache] = field(default_factory=dict)
     samples: dict[object, Sequence[Samples]] = field(default_factory=dict)
 
 
@@ -191,20 +199,30 @@ def _read(work: Work, framed: set[Layer]) -> _Extraction:
 
 def _evaluation(work: Work, extraction: _Extraction) -> Evaluation:
     """Return the predictions of a cell's head."""
-    cell, problem = work.cell, work.problem
-    X, *copies = _samples(cell, extraction)
-    y, split = problem.y[extraction.decodable], problem.split.take(extraction.decodable)
-    recipe = Recipe(
+    cell = work.cell
+    key = (cell.task.name, cell.view, cell.head.unit, cell.seed, cell.train_size)
+    cache = extraction.reducers.setdefault(key, ReducerCache())
+    return evaluate(_examples(work, extraction), _pipeline(work), time.perf_counter, cache)
+
+
+def _examples(work: Work, extraction: _Extraction) -> Examples:
+    """Return the decodable clips as the cell's head sees them."""
+    X, *copies = _samples(work.cell, extraction)
+    rows = extraction.decodable
+    return Examples(X=X, y=work.problem.y[rows], split=work.problem.split.take(rows), copies=copies)
+
+
+def _pipeline(work: Work) -> PipelineSpec:
+    """Return the description of the cell's pipeline."""
+    cell = work.cell
+    return PipelineSpec(
         head=partial(catalog.build, cell.head, cell.seed, work.device),
         unit=cell.head.unit,
         steps=[(spec.name, partial(catalog.build, spec, cell.seed)) for spec in cell.steps],
-        scaled=cell.head.scale,
+        scale=cell.head.scale,
         grid=cell.head.grid,
         train_size=cell.train_size,
     )
-    key = (cell.task.name, cell.view, cell.head.unit, cell.seed, cell.train_size)
-    shared = extraction.reducers.setdefault(key, Shared())
-    return evaluate(X, y, split, recipe, time.perf_counter, copies, shared)
 
 
 def _outcome(
@@ -228,7 +246,7 @@ def _outcome(
         n_bad=int((~extraction.decodable).sum()),
         cost=_cost(cell, extraction, evaluation, usage),
         env=versions(["scikit-learn", *cell.extractor.requires, *cell.head.requires]),
-        tuned=tuple(evaluation.chosen),
+        tuned=tuple(evaluation.parameters),
         split_digest=problem.fingerprint,
     )
     return result, predictions
@@ -270,10 +288,26 @@ def _samples_of(cell: Cell, rows: Sequence[Embedded]) -> Embeddings | Sequence[F
     return pooling.select(statistics, cell.view)
 
 
-def _with_models(folder: Path, result: Result, models: Mapping[str, Pipeline]) -> Result:
-    """Save the fitted models, and return the result, with the reason if they cannot be saved."""
+def _with_models(
+    work: Work, folder: Path, extraction: _Extraction, evaluation: Evaluation, result: Result
+) -> Result:
+    """Save the models of the folds and one of all clips; return the result, with the reason if that fails."""
     try:
-        bundle.save(folder, result, models)
-    except PluginError as error:
-        return replace(result, reason=str(error))
+        examples = _examples(work, extraction)
+        with _reproducibly(work):
+            models = {**evaluation.models, ALL: fit_all(examples, _pipeline(work))}
+        card = BundleCard(
+            cell=work.cell,
+            extractor_identity=work.identity,
+            labels=tuple(np.unique(examples.y).tolist()),
+            data_digest=digest(list(work.contents)),
+            split_digest=work.problem.fingerprint,
+            scores=result.scores,
+            env=result.env,
+        )
+        bundle.save(folder, card, models)
+    except UsageError:
+        raise
+    except Exception as error:  # whatever a head raises, the scores of its folds are valid
+        return replace(result, reason=describe(error))
     return result

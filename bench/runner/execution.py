@@ -294,6 +294,7 @@ class _Execution:
             problem=self.plan.problems[cell.dataset, cell.task.name],
             cache=self.cache.root,
             digest=self.plan.digests[cell.extractor.name],
+            identity=self.plan.identities[cell.extractor.name],
             clips=source.dataset.table["clip"].to_numpy(),
             contents=source.contents,
             copies=source.copies,

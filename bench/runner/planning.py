@@ -92,7 +92,7 @@ class Point:
             head = self.head.spec.name
             return Rejection(Status.SKIPPED, f"head '{head}' needs pooled vectors; remove @pool={UNPOOLED}")
         obstacle = self.extractor.obstacle or self.head.obstacle
-        return Rejection(*obstacle) if obstacle else None
+        return Rejection(obstacle.status, obstacle.reason) if obstacle else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

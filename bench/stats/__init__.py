@@ -1,29 +1,13 @@
-"""Uncertainty of scores: intervals, tests and ranks."""
+"""Uncertainty of scores: intervals, paired tests and ranks."""
 
-from bench.stats.intervals import (
-    AT_ONCE,
-    LEVEL,
-    MOST,
-    N_DRAWS,
-    Comparison,
-    Difference,
-    Standing,
-    bounded,
-    bounds,
-    compare,
-    difference,
-    draws,
-    holm,
-    mcnemar,
-    paired,
-    permutation,
-    standings,
-)
+from bench.stats.intervals import LEVEL, MAX_BLOCK, MAX_WEIGHTS, N_DRAWS, bounded, bounds, draws
+from bench.stats.ranks import Standing, critical_difference, standings
+from bench.stats.tests import Comparison, Difference, compare, difference, holm, mcnemar, paired, permutation
 
 __all__ = [
-    "AT_ONCE",
     "LEVEL",
-    "MOST",
+    "MAX_BLOCK",
+    "MAX_WEIGHTS",
     "N_DRAWS",
     "Comparison",
     "Difference",
@@ -31,6 +15,7 @@ __all__ = [
     "bounded",
     "bounds",
     "compare",
+    "critical_difference",
     "difference",
     "draws",
     "holm",

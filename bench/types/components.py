@@ -20,7 +20,7 @@ UNPOOLED = "none"
 
 
 Layer = int | Literal["last", "mean", "all"]
-"""A layer by its number, the last hidden state, the mean over the layers, or each of them."""
+"""A layer by its number, the last hidden state, the mean over the layers, or every layer by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +55,37 @@ class View:
 
 
 BASELINE = "dummy"
-"""The head that is in every table: what a score is worth without looking at the audio."""
+"""Head in every table: its score is that of a guess without the audio."""
 
 
 Kind = Literal["extractor", "head", "reducer"]
+"""Kind of a spec."""
 
 
 Unit = Literal["clip", "frame", "sequence", "layers"]
+"""Input of a head per clip: a pooled vector, single frames, all frames, or a pooled vector per layer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What was published with weights.
+    """Facts of published weights.
 
     Parameters
     ----------
     name : str
-        The hub's id.
+        Id at the hub.
+    licence : str
+        SPDX identifier.
     parameters : int
-        Of the whole checkpoint, of which an extractor may use a part.
+        Number of parameters of the whole checkpoint; an extractor may use a part.
     rate : int
-        Of the audio, in Hz.
+        Sample rate of the audio, in Hz.
     data : str
-        What they were trained on.
+        Training data.
+    citation : str
+        Authors, title, venue and year of the paper.
+    source : str
+        File that declares it.
     """
 
     name: str
@@ -91,7 +99,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What the registry knows of an extractor, a head or a reducer without importing it.
+    """An extractor, a head or a reducer before its code is imported.
 
     Parameters
     ----------
@@ -100,25 +108,23 @@ class Spec:
     requires : tuple[str, ...]
         Distributions that it needs; their versions are part of its identity.
     source : str
-        The file that declares it.
+        File, distribution or option that declares it.
     root : str
-        The folder whose modules `factory` may name besides the installed ones; empty for none.
+        Folder whose modules `factory` may name besides the installed ones; empty for none.
     unit : Unit
-        What a head sees of a clip: a pooled vector, single frames, all its frames, or a pooled vector of each
-        layer.
+        Input of a head per clip.
     steps : tuple[str, ...]
-        The reducers that a head's features go through first.
+        Reducers before a head.
     scale : bool
-        Whether a head's features are standardised.
+        Standardise the features of a head.
     grid : Mapping[str, Any]
-        The values of a head's parameters that ``--tune`` chooses from.
+        Parameter of a head -> values that ``--tune`` chooses from.
     preprocess : tuple[str, ...]
-        The steps of `bench.preprocess` that an extractor's clips go through first.
+        Steps of `bench.preprocess` before an extractor.
     weights : str
-        A folder, a file or a hub's id; `factory` gets its place here as `checkpoint`, with `device` and
-        `precision`.
+        Folder, file or id at the hub; `factory` gets the path as `checkpoint`, and `device` and `precision`.
     offered : bool
-        Whether it runs without being asked for.
+        Run it by default, when the user names no extractors or heads.
     """
 
     kind: Kind

@@ -2,19 +2,7 @@
 
 from bench import display
 from bench.report import words
-from bench.report.document import (
-    EMPTY,
-    Block,
-    Cell,
-    Grid,
-    Notes,
-    Section,
-    Text,
-    cell,
-    code,
-    strong,
-    text,
-)
+from bench.report.document import EMPTY, Block, Cell, Grid, Notes, Section, Text, cell, code, strong, text
 from bench.report.rows import Row, Table
 from bench.store import TableProtocol
 from bench.types import Result, Score

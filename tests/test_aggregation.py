@@ -9,31 +9,30 @@ from hypothesis import strategies as st
 from bench.learn import aggregation
 
 CLASSES = np.array(["a", "b", "c"])
-drawn = st.lists(st.tuples(st.integers(0, 5), st.sampled_from("abc")), min_size=1, max_size=60)
+votes = st.lists(st.tuples(st.integers(0, 5), st.sampled_from("abc")), min_size=1, max_size=60)
 
 
-@given(drawn)
+@given(votes)
 def test_frames_vote_as_a_plain_group_by_says(frames: list[tuple[int, str]]):
-    owner = np.array(sorted(number for number, _ in frames))
+    clip = np.array(sorted(number for number, _ in frames))
     y_pred = np.array([label for _, label in frames])
     scores = pd.DataFrame(
         np.random.default_rng(0).random((len(frames), 3)), columns=[f"score_{c}" for c in CLASSES]
     )
-    table = aggregation.of_frames(owner, y_pred, scores, CLASSES)
-    plain = pd.DataFrame({"owner": owner, "y_pred": y_pred})
-    expected = plain.groupby("owner")["y_pred"].agg(lambda labels: labels.mode()[0])
+    table = aggregation.frame_vote(clip, y_pred, scores, CLASSES)
+    plain = pd.DataFrame({"clip": clip, "y_pred": y_pred})
+    expected = plain.groupby("clip")["y_pred"].agg(lambda labels: labels.mode()[0])
     assert table["y_pred"].tolist() == expected.tolist()
     assert (
-        table[["votes_a", "votes_b", "votes_c"]].sum(axis=1).tolist()
-        == plain.groupby("owner").size().tolist()
+        table[["votes_a", "votes_b", "votes_c"]].sum(axis=1).tolist() == plain.groupby("clip").size().tolist()
     )
-    means = scores.groupby(owner).mean()
+    means = scores.groupby(clip).mean()
     np.testing.assert_allclose(table[scores.columns].to_numpy(), means.to_numpy())
 
 
 def test_the_frames_come_back_from_the_votes():
-    known = {"fold": ["0", "1"], "group": ["g", "h"], "y_true": ["a", "b"]}
-    frames = aggregation.frames(pd.DataFrame({**known, "votes_a": [2, 0], "votes_b": [1, 3]}))
+    columns = {"fold": ["0", "1"], "group": ["g", "h"], "y_true": ["a", "b"]}
+    frames = aggregation.frames(pd.DataFrame({**columns, "votes_a": [2, 0], "votes_b": [1, 3]}))
     expected = [["0", "g", "a", "a"]] * 2 + [["0", "g", "a", "b"]] + [["1", "h", "b", "b"]] * 3
     assert frames.to_numpy().tolist() == expected
 
@@ -41,8 +40,8 @@ def test_the_frames_come_back_from_the_votes():
 @pytest.fixture
 def segments():
     parent = np.array(["p2", "p1", "p1", "p1", "p2", "p2"])
-    known = {"fold": list("100011"), "group": list("hggghh"), "y_true": list("baaabb")}
-    table = pd.DataFrame({**known, "y_pred": list("bbbaab")})
+    columns = {"fold": list("100011"), "group": list("hggghh"), "y_true": list("baaabb")}
+    table = pd.DataFrame({**columns, "y_pred": list("bbbaab")})
     return table.assign(
         score_a=[0.1, 0.4, 0.45, 0.99, 0.9, 0.2], score_b=[0.9, 0.6, 0.55, 0.01, 0.1, 0.8]
     ), parent

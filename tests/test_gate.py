@@ -1,5 +1,8 @@
+import inspect
+import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -7,11 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench import display
 from bench.errors import UsageError
-from bench.gate import Limit, Verdict, compare, rendering
-from bench.store import Store, baseline
+from bench.gate import Judged, Limit, Verdict, compare, rendering
+from bench.request import Request
+from bench.store import Counters, RunRecord, Store, baseline, schema
 from bench.store.baseline import Side
-from bench.types import Cost, Result, Score, Status
+from bench.types import Augmentation, Change, Cost, Result, Score, SplitId, Status, Step, TaskId, View
 
 N_GROUPS, N_CLIPS = 60, 240
 RNG = np.random.default_rng(0)
@@ -33,38 +38,42 @@ def predictions(n_wrong: int, rng: np.random.Generator = RNG) -> pd.DataFrame:
     )
 
 
-def result(head: str, table: pd.DataFrame | None = None, **more: object) -> Result:
+def accuracy(value: float, folds: tuple[float, ...] = ()) -> tuple[Score, ...]:
+    return (Score("accuracy", value, folds=folds),)
+
+
+def result(head: str, table: pd.DataFrame | None = None, **fields: object) -> Result:
     """Return a result whose scores are those of its predictions."""
-    scores = {}
+    scores: tuple[Score, ...] = ()
     if table is not None:
         right = table["y_true"] == table["y_pred"]
-        scores = {"accuracy": Score(right.mean(), folds=tuple(right.groupby(table["fold"]).mean()))}
-    fields = {
+        scores = accuracy(right.mean(), tuple(right.groupby(table["fold"]).mean()))
+    defaults = {
         "key": f"{head}{RNG.integers(1 << 40)}",
         "dataset": "d",
-        "task": "t",
+        "task": TaskId("t"),
         "extractor": "e",
-        "view": "v",
+        "view": View(),
         "seed": 0,
-        "split": "cv:5",
+        "split": SplitId("cv:5", "speaker"),
         "status": Status.OK,
         "scores": scores,
         "cost": Cost(extract_s=2.0),
         "predictions": "" if table is None else str(pd.util.hash_pandas_object(table).sum()),
         "split_digest": "s",
     }
-    return Result(head=head, **{**fields, **more})
+    return Result(head=head, **{**defaults, **fields})
 
 
-def side(tables: Mapping[str, pd.DataFrame], *others: Result, kept: bool = True, **more: object) -> Side:
-    results = {name: result(name, table, **more) for name, table in tables.items()}
-    known = {results[name].key: table for name, table in tables.items()} if kept else {}
-    return Side(Path("x"), [*results.values(), *others], known.get)
+def side(tables: Mapping[str, pd.DataFrame], *others: Result, stored: bool = True, **fields: object) -> Side:
+    results = {name: result(name, table, **fields) for name, table in tables.items()}
+    predictions = {results[name].key: table for name, table in tables.items()} if stored else {}
+    return Side(Path("x"), [*results.values(), *others], predictions.get)
 
 
 def verdicts(before: Side, after: Side, *limits: str) -> dict[str, Verdict]:
-    judged = compare(before, after, [Limit.parse(text) for text in limits])
-    return {each.result.head: each.verdict for each in judged}
+    cells = compare(before, after, [Limit.parse(text) for text in limits])
+    return {judged.result.head: judged.verdict for judged in cells}
 
 
 def test_the_six_verdicts():
@@ -75,8 +84,8 @@ def test_the_six_verdicts():
         result("moved", predictions(24), split_digest="other clips"),
         result("broken", status=Status.FAILED, reason="it raised"),
     )
-    judged = compare(before, after)
-    assert {each.result.head: str(each.verdict) for each in judged} == {
+    cells = compare(before, after)
+    assert {judged.result.head: str(judged.verdict) for judged in cells} == {
         "worse": "worse",
         "gone": "vanished",
         "broken": "vanished",
@@ -85,14 +94,15 @@ def test_the_six_verdicts():
         "new": "new",
         "same": "unchanged",
     }
-    assert [each.verdict for each in judged] == sorted(
-        (each.verdict for each in judged), key=list(Verdict).index
+    order = list(Verdict)
+    assert [judged.verdict for judged in cells] == sorted(
+        (judged.verdict for judged in cells), key=order.index
     ), "the gravest first"
-    reasons = {each.result.head: each.reason for each in judged}
+    reasons = {judged.result.head: judged.reason for judged in cells}
     assert reasons["broken"] == "failed: it raised"
-    assert reasons["gone"] == "is not in the new run"
+    assert reasons["gone"]
     assert reasons["moved"] == "other clips, labels, folds or groups"
-    [worse] = judged[0].changes
+    [worse] = cells[0].differences
     assert worse.after - worse.before == pytest.approx(-0.2)
     assert worse.low < -0.2 < worse.high < 0
 
@@ -112,24 +122,22 @@ def test_without_predictions_a_loss_has_to_exceed_the_spread_of_the_folds():
     table = predictions(24).assign(fold="0")
     for spread, verdict in ((0.01, Verdict.WORSE), (0.2, Verdict.UNCHANGED)):
         folds = (0.9 - spread, 0.9 + spread)
-        before = Side(Path("x"), [result("h", table, scores={"accuracy": Score(0.9, folds=folds)})], {}.get)
-        after = side({"h": predictions(40)}, kept=False)
+        before = Side(Path("x"), [result("h", table, scores=accuracy(0.9, folds))], {}.get)
+        after = side({"h": predictions(40)}, stored=False)
         [judged] = compare(before, after)
         assert judged.verdict == verdict
-        assert judged.changes[0].spread == pytest.approx(spread, abs=0.05)
+        assert judged.differences[0].spread == pytest.approx(spread, abs=0.05)
 
 
 def test_results_too_old_to_name_their_predictions_are_not_taken_for_equal():
-    then, now = (
-        Side(Path("x"), [result("h", scores={"accuracy": Score(value)})], {}.get) for value in (0.9, 0.5)
-    )
+    then, now = (Side(Path("x"), [result("h", scores=accuracy(value))], {}.get) for value in (0.9, 0.5))
     assert verdicts(then, now) == {"h": Verdict.WORSE}
 
 
 def test_of_a_metric_that_is_better_when_lower_more_is_worse():
     for before, after, verdict in ((0.1, 0.3, Verdict.WORSE), (0.3, 0.1, Verdict.IMPROVED)):
         then, now = (
-            Side(Path("x"), [result("h", scores={"eer": Score(value)}, predictions=str(value))], {}.get)
+            Side(Path("x"), [result("h", scores=(Score("eer", value),), predictions=str(value))], {}.get)
             for value in (before, after)
         )
         assert verdicts(then, now, "eer:0.02") == {"h": verdict}
@@ -175,8 +183,8 @@ def test_reruns_without_change_raise_few_alarms():
 
     alarms = Counter()
     for _ in range(200):
-        found = set(verdicts(run(), run(), "accuracy:0.0").values())
-        alarms.update(found & {Verdict.WORSE, Verdict.IMPROVED})
+        changes = set(verdicts(run(), run(), "accuracy:0.0").values())
+        alarms.update(changes & {Verdict.WORSE, Verdict.IMPROVED})
     assert alarms[Verdict.WORSE] <= 10
     assert alarms[Verdict.IMPROVED] <= 10
 
@@ -184,11 +192,11 @@ def test_reruns_without_change_raise_few_alarms():
 HOSTILE = "a|b *c* <script>,::error::\n%0A\x00\x1b]]>&"
 
 
-def test_names_of_any_kind_are_told_safely():
+def test_names_of_any_kind_are_written_safely():
     before = side({"h": predictions(24)}, result(HOSTILE, predictions(24)))
     after = side({"h": predictions(90)})
     judged = compare(before, after)
-    text = rendering.text(judged)
+    text = rendering.as_markdown(judged)
     assert "<script>" not in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.replace(r"\|", "").count("|") for line in rows}) == 1, "as many cells in every row"
@@ -201,6 +209,22 @@ def test_names_of_any_kind_are_told_safely():
         assert line.count("::error") == 1 or line.index("::", 2) < line.index("%3A%3Aerror")
 
 
+def plan(*keys: str) -> RunRecord:
+    """Return the record of a run with these cells."""
+    return RunRecord(
+        command="bench run",
+        request=Request(),
+        folder=".",
+        finished=True,
+        env={},
+        counters=Counters(),
+        datasets={},
+        tables=(),
+        identities={},
+        cells=keys,
+    )
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """Return the folder of a run with one cell."""
@@ -209,24 +233,25 @@ def run(tmp_path: Path) -> Path:
     table = predictions(24)
     one = result("h", table)
     store.append(one, table)
-    store.write_run({"request": {}, "cells": [one.key]})
+    store.write_run(plan(one.key))
     return store.out
 
 
 def test_a_baseline_is_kept_in_two_files(run: Path, tmp_path: Path):
     path = tmp_path / "reports" / "baseline.jsonl"
     baseline.write(baseline.side(run), path)
-    kept, then = baseline.side(path), baseline.side(run)
-    assert kept.results == then.results
-    key = kept.results[0].key
+    stored, original = baseline.side(path), baseline.side(run)
+    assert stored.results == original.results
+    key = stored.results[0].key
     columns = ["clip", "group", "y_true", "y_pred"]
-    known = then.predictions(key)[columns]
-    pd.testing.assert_frame_equal(kept.predictions(key)[columns], known, check_dtype=False)
+    expected = original.predictions(key)[columns]
+    pd.testing.assert_frame_equal(stored.predictions(key)[columns], expected, check_dtype=False)
     first = path.read_bytes(), path.with_suffix(".parquet").read_bytes()
     baseline.write(baseline.side(run), path)
     assert first == (path.read_bytes(), path.with_suffix(".parquet").read_bytes())
 
 
+@pytest.mark.verb("compare")
 def test_the_command_writes_what_is_asked_for_and_exits_as_a_gate(bench, run: Path, tmp_path, monkeypatch):
     path = tmp_path / "b.jsonl"
     missing = bench("compare", path, run)
@@ -238,15 +263,15 @@ def test_the_command_writes_what_is_asked_for_and_exits_as_a_gate(bench, run: Pa
     worse = predictions(100)
     one = result("h", worse)
     store.append(one, worse)
-    store.write_run({"request": {}, "cells": [one.key]})
-    shown = tmp_path / "summary.md"
+    store.write_run(plan(one.key))
+    summary = tmp_path / "summary.md"
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(shown))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
     failed = bench("compare", path, run, "--junit", tmp_path / "j.xml", "--markdown", tmp_path / "v.md")
     assert failed.exit_code == 1
-    assert "::error title=t on d%3A e (v)%2C h::worse: accuracy 0.900 -> 0.583" in failed.output
-    assert (tmp_path / "v.md").read_text() == shown.read_text()
-    assert "**worse**" in shown.read_text()
+    assert "::error title=t on d%2C e (mean+std)%2C h::worse: accuracy 0.900 -> 0.583" in failed.output
+    assert (tmp_path / "v.md").read_text() == summary.read_text()
+    assert "**worse**" in summary.read_text()
     assert 'failures="1"' in (tmp_path / "j.xml").read_text()
     assert bench("compare", path, run, "--update").exit_code == 0
     assert bench("compare", path, run).exit_code == 0
@@ -259,7 +284,80 @@ def test_what_cannot_be_a_baseline(run: Path, tmp_path: Path):
         baseline.write(Side(run, [], {}.get), tmp_path / "b.jsonl")
 
 
-OWN = """
+OLD = Path(__file__).parent.parent / "reports" / "demo" / "baseline.jsonl"
+"""A baseline of schema 3, which holds texts."""
+
+
+def test_a_baseline_of_an_older_schema_serves_unchanged():
+    texts = OLD.read_text(encoding="utf-8").splitlines()
+    assert {json.loads(line)["schema"] for line in texts} == {3}
+    before = baseline.side(OLD)
+    migrated = [schema.result(schema.line(result), "new") for result in before.results]
+    cells = compare(before, Side(Path("new"), migrated, before.predictions))
+    assert len(cells) == len(texts)
+    assert {judged.verdict for judged in cells} == {Verdict.UNCHANGED}
+    later = [replace(result, split=replace(result.split, protocol="loso")) for result in migrated]
+    cells = compare(before, Side(Path("new"), later, before.predictions))
+    assert {judged.verdict for judged in cells} == {Verdict.INCOMPARABLE}
+
+
+LINE = {
+    "key": "k",
+    "dataset": "d",
+    "task": "t",
+    "extractor": "e",
+    "view": "layer 9, max",
+    "head": "h",
+    "seed": 0,
+    "split": "cv:5, grouped by speaker",
+    "status": "ok",
+    "schema": 3,
+    "split_digest": "s",
+    "preprocess": "trim=40, rms=-25",
+    "augment": "2 copies of each: stretch, noise=0:20",
+    "cost": {},
+    "scores": {"accuracy": {"value": 0.9, "low": None, "high": None, "folds": [0.9]}},
+}
+
+
+FIELDS = {
+    "view": View(9, "max"),
+    "preprocess": (Step("trim", 40.0), Step("rms", -25.0)),
+    "augmentation": Augmentation((Change("stretch", 0.8, 1.25), Change("noise", 0.0, 20.0)), copies=2),
+}
+
+
+@pytest.mark.parametrize(
+    "other", [{}, {"view": View(8, "max")}, {"preprocess": ()}, {"augmentation": None}, {"train_size": 0.5}]
+)
+def test_cells_of_an_older_schema_match_by_values(other: Mapping[str, object]):
+    before = Side(Path("old"), [schema.result(json.dumps(LINE), "old")], {}.get)
+    after = Side(Path("new"), [result("h", scores=accuracy(0.9), **{**FIELDS, **other})], {}.get)
+    expected = [Verdict.VANISHED, Verdict.NEW] if other else [Verdict.UNCHANGED]
+    assert [judged.verdict for judged in compare(before, after)] == expected
+
+
+def outcomes(cells: Sequence[Judged]) -> list[tuple[object, ...]]:
+    return [(judged.result, judged.verdict, judged.differences) for judged in cells]
+
+
+FUNCTIONS = [name for name, value in vars(display).items() if inspect.isfunction(value) and name[0] != "_"]
+
+
+def test_reworded_names_change_no_verdict(monkeypatch: pytest.MonkeyPatch):
+    before = side({name: predictions(24) for name in ("worse", "gone", "moved")})
+    moved = result("moved", predictions(24), split=SplitId("loso", "speaker"))
+    after = side({"worse": predictions(72), "new": predictions(24)}, moved)
+    expected = outcomes(compare(before, after))
+    for name in FUNCTIONS:
+        monkeypatch.setattr(display, name, lambda *_: "x")
+    assert [
+        (judged.result, judged.verdict, judged.differences) for judged in compare(before, after)
+    ] == expected
+    assert {verdict for _, verdict, _ in expected} >= {Verdict.WORSE, Verdict.VANISHED, Verdict.INCOMPARABLE}
+
+
+EXTRACTORS = """
 import librosa
 import numpy as np
 
@@ -287,18 +385,18 @@ class Shuffled(Honest):
 
 
 def test_on_real_speech_a_shuffled_extractor_is_caught_and_a_rounded_one_is_not(bench, real: Path):
-    Path("mine.py").write_text(OWN)
+    Path("mine.py").write_text(EXTRACTORS)
     Path("registry").mkdir()
     call = ["run", "--tasks", "gender", "--datasets", real / "LibriSpeech" / "train-clean-100"]
     call += ["--extractors", "own", "--heads", "lda,knn"]
-    told = {}
+    verdicts = {}
     for name in ("Honest", "Rounded", "Shuffled"):
         Path("registry", "extractors.toml").write_text(f'[own]\nfactory = "mine:{name}"\n')
         assert bench(*call, "--out", name).exit_code == 0
-        told[name] = bench("compare", "b.jsonl", name, *(["--update"] if name == "Honest" else []))
-    assert told["Rounded"].exit_code == 0
-    assert told["Shuffled"].exit_code == 1
-    assert "3 cells: 2 worse, 1 unchanged" in told["Shuffled"].output
+        verdicts[name] = bench("compare", "b.jsonl", name, *(["--update"] if name == "Honest" else []))
+    assert verdicts["Rounded"].exit_code == 0
+    assert verdicts["Shuffled"].exit_code == 1
+    assert "3 cells: 2 worse, 1 unchanged" in verdicts["Shuffled"].output
     back = bench("compare", "Shuffled", "Honest")
     assert back.exit_code == 0
     assert "3 cells: 2 improved, 1 unchanged" in back.output

@@ -8,7 +8,18 @@ from scipy import stats
 from scipy.special import expit
 
 from bench.metrics import METRICS, Predicted
-from bench.stats import bounds, compare, difference, draws, holm, intervals, mcnemar, permutation, standings
+from bench.stats import (
+    bounds,
+    compare,
+    critical_difference,
+    difference,
+    draws,
+    holm,
+    intervals,
+    mcnemar,
+    permutation,
+    standings,
+)
 
 ACCURACY = METRICS["accuracy"]
 
@@ -31,10 +42,10 @@ def clips():
 @pytest.mark.parametrize("name", METRICS)
 def test_a_draw_is_the_metric_of_whole_groups_drawn_with_replacement(name: str, clips):
     p, group = clips
-    found = draws(METRICS[name], p, group, n_draws=5, seed=3)
+    values = draws(METRICS[name], p, group, n_draws=5, seed=3)
     names = np.unique(group)
-    drawn = np.random.default_rng(3).integers(len(names), size=(5, len(names)))
-    for value, numbers in zip(found, drawn, strict=True):
+    samples = np.random.default_rng(3).integers(len(names), size=(5, len(names)))
+    for value, numbers in zip(values, samples, strict=True):
         rows = np.concatenate([np.flatnonzero(group == names[number]) for number in numbers])
         assert value == pytest.approx(METRICS[name].score(p.take(rows)))
 
@@ -42,7 +53,7 @@ def test_a_draw_is_the_metric_of_whole_groups_drawn_with_replacement(name: str, 
 @pytest.mark.parametrize("name", ["accuracy", "roc_auc", "eer"])
 def test_draws_do_not_depend_on_how_many_fit_into_memory(name: str, clips, monkeypatch):
     whole = draws(METRICS[name], *clips, n_draws=20)
-    monkeypatch.setattr(intervals, "AT_ONCE", 7 * 450)
+    monkeypatch.setattr(intervals, "MAX_BLOCK", 7 * 450)
     np.testing.assert_allclose(draws(METRICS[name], *clips, n_draws=20), whole)
 
 
@@ -50,9 +61,9 @@ def test_an_interval_holds_its_score_and_narrows_with_the_groups(clips):
     p, group = clips
     low, high = bounds(ACCURACY, p, group)
     assert low < ACCURACY.score(p) < high
-    four = [Predicted(*(np.tile(each, 4) for each in (p.y_true, p.y_pred)), p.classes), np.tile(group, 4)]
-    four[1] = np.char.add(four[1], np.repeat(list("wxyz"), 150))
-    narrow = bounds(ACCURACY, *four)
+    four_times = Predicted(np.tile(p.y_true, 4), np.tile(p.y_pred, 4), p.classes)
+    four_groups = np.char.add(np.tile(group, 4), np.repeat(list("wxyz"), 150))
+    narrow = bounds(ACCURACY, four_times, four_groups)
     assert (narrow[1] - narrow[0]) == pytest.approx((high - low) / 2, rel=0.25)
 
 
@@ -65,10 +76,10 @@ def test_a_perfect_score_of_few_groups_is_not_certain():
     assert (low, high) == (0, pytest.approx(stats.binomtest(0, 6).proportion_ci(0.95, "wilson").high))
 
 
-def test_of_one_group_or_too_many_trials_there_is_no_interval(clips, monkeypatch):
+def test_one_group_or_too_many_trials_give_no_interval(clips, monkeypatch):
     p, _ = clips
     assert bounds(ACCURACY, p, np.full(150, "one")) is None
-    monkeypatch.setattr(intervals, "MOST", 1000)
+    monkeypatch.setattr(intervals, "MAX_WEIGHTS", 1000)
     assert bounds(METRICS["eer"], *clips) is None
 
 
@@ -79,8 +90,8 @@ def test_groups_cover_where_clips_do_not():
     hits = np.zeros(2)
     for _ in range(200):
         p = predicted((rng.random((20, 20)) < expit(1.5 + rng.standard_normal((20, 1)))).ravel())
-        found = [bounds(ACCURACY, p, group) for group in (speaker, clip)]
-        hits += [low <= truth <= high for low, high in found]
+        intervals_of_both = [bounds(ACCURACY, p, group) for group in (speaker, clip)]
+        hits += [low <= truth <= high for low, high in intervals_of_both]
     by_speaker, by_clip = hits / 200
     assert 0.90 <= by_speaker <= 0.99, "docs/numbers.md has the figures of 2,000 draws"
     assert by_clip < 0.85
@@ -90,22 +101,22 @@ def test_a_comparison_is_paired_by_groups(clips):
     p, group = clips
     rng = np.random.default_rng(1)
     worse = Predicted(p.y_true, np.where(rng.random(150) < 0.4, "a", p.y_pred), p.classes)
-    found = compare(ACCURACY, p, worse, group)
-    lost = found.difference
-    assert lost.value == pytest.approx(ACCURACY.score(p) - ACCURACY.score(worse))
-    assert 0 < lost.low < lost.value < lost.high
-    assert max(lost.p, found.permutation, found.mcnemar) < 0.01
+    comparison = compare(ACCURACY, p, worse, group)
+    loss = comparison.difference
+    assert loss.value == pytest.approx(ACCURACY.score(p) - ACCURACY.score(worse))
+    assert 0 < loss.low < loss.value < loss.high
+    assert max(loss.p, comparison.permutation, comparison.mcnemar) < 0.01
     back = difference(ACCURACY, worse, p, group)
-    assert (back.value, back.p) == (pytest.approx(-lost.value), pytest.approx(lost.p))
+    assert (back.value, back.p) == (pytest.approx(-loss.value), pytest.approx(loss.p))
     assert difference(ACCURACY, p, p, group).p == 1
 
 
 def test_rows_of_other_clips_are_not_compared(clips):
     p, group = clips
     other = Predicted(p.y_true[::-1], p.y_pred, p.classes)
-    with pytest.raises(ValueError, match="not tested on the same clips"):
+    with pytest.raises(ValueError, match="labels of the two systems differ"):
         compare(ACCURACY, p, other, group)
-    with pytest.raises(ValueError, match="of one group"):
+    with pytest.raises(ValueError, match="1 group; expected 2"):
         compare(ACCURACY, p, p, np.full(150, "one"))
 
 
@@ -125,8 +136,8 @@ def test_the_permutation_is_exact_beside_all_ways_of_exchanging():
     gap = (a.astype(float) - b).reshape(8, 5).sum(axis=1)
     signs = np.array(np.meshgrid(*[[-1, 1]] * 8)).reshape(8, -1)
     exact = (np.abs(gap @ signs) >= abs(gap.sum()) - 1e-9).mean()
-    found = permutation(ACCURACY, predicted(a), predicted(b), group, n_draws=4000)
-    assert found == pytest.approx(exact, abs=0.02)
+    p = permutation(ACCURACY, predicted(a), predicted(b), group, n_draws=4000)
+    assert p == pytest.approx(exact, abs=0.02)
 
 
 def test_mcnemar_is_the_binomial_test_of_what_one_row_alone_gets_right():
@@ -140,28 +151,33 @@ def test_mcnemar_is_the_binomial_test_of_what_one_row_alone_gets_right():
 def test_holm_is_its_definition(p: list[float]):
     order = sorted(range(len(p)), key=lambda i: p[i])
     expected, running = {}, 0.0
-    for step, place in enumerate(order):
-        running = max(running, p[place] * (len(p) - step))
-        expected[place] = min(1.0, running)
+    for step, index in enumerate(order):
+        running = max(running, p[index] * (len(p) - step))
+        expected[index] = min(1.0, running)
     assert holm(p) == pytest.approx([expected[i] for i in range(len(p))])
 
 
-def test_ranks_are_ranges_over_what_the_data_tell_apart():
+def test_ranks_are_ranges_over_rows_that_do_not_differ_significantly():
     rng = np.random.default_rng(0)
     group = np.repeat(np.arange(60), 10).astype(str)
     shares = (0.95, 0.94, 0.7, 0.3)
     rows = [predicted(rng.random(600) < share) for share in shares]
     values = np.array([ACCURACY.score(row) for row in rows])
     samples = np.array([draws(ACCURACY, row, group) for row in rows])
-    found = standings(values, samples, 60)
-    assert [(each.low, each.high, each.tied) for each in found] == [
+    rows = standings(values, samples, 60)
+    assert [(row.low, row.high, row.tied) for row in rows] == [
         (1, 2, True),
         (1, 2, True),
         (3, 3, False),
         (4, 4, False),
     ]
-    turned = standings(values, samples, 60, higher_is_better=False)
-    assert [(each.low, each.high) for each in turned] == [(3, 4), (3, 4), (2, 2), (1, 1)]
+    reverse = standings(values, samples, 60, higher_is_better=False)
+    assert [(row.low, row.high) for row in reverse] == [(3, 4), (3, 4), (2, 2), (1, 1)]
     assert standings(values[:1], samples[:1], 60)[0].tied
-    alone = standings(values, samples, 1)
-    assert {(each.low, each.high, each.tied) for each in alone} == {(1, 4, True)}, "one group tells nothing"
+    one_group = standings(values, samples, 1)
+    assert {(row.low, row.high, row.tied) for row in one_group} == {(1, 4, True)}
+
+
+def test_the_critical_difference_is_demsars():
+    assert critical_difference(4, 14) == pytest.approx(2.569 * np.sqrt(20 / 84), abs=1e-3), "table 5"
+    assert critical_difference(2, 10) == pytest.approx(1.960 * np.sqrt(6 / 60), abs=1e-3)
