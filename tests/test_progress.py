@@ -118,6 +118,11 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]):
         {"metric": "f1 (macro)", "value": 0.5, "level": "parent-vote", "low": None, "high": None},
     ]
     assert lines[7]["reason"] == "no memory"
+    page = (Path(__file__).parent.parent / "docs" / "running.md").read_text(encoding="utf-8")
+    for line in lines:
+        [row] = [row for row in page.splitlines() if row.startswith(f"| `{line['event']}` |")]
+        for key in line.keys() - {"event"}:
+            assert f"`{key}`" in row
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

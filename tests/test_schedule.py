@@ -19,7 +19,7 @@ class KilledWorker(Exception):  # noqa: N818
 
 
 class FakeExecutor(Executor):
-    """Ends its oldest unit, with an outcome from a script, each time the scheduler has nothing to collect."""
+    """Ends its oldest unit, with an outcome from a script, whenever the scheduler has nothing to collect."""
 
     def __init__(self, outcomes: dict[str, list[Exception]]) -> None:
         self.outcomes = outcomes

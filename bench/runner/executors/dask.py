@@ -107,7 +107,7 @@ def _remote(name: str) -> Iterator[tuple[Any, Callable[[], object]]]:
 
 
 def _n_threads(client: Any) -> int:
-    """Return the number of threads of a cluster's workers, which have one each."""
+    """Return the number of threads of a cluster's workers, one per worker."""
     return sum(client.nthreads().values())
 
 

@@ -47,7 +47,7 @@ class Processes(Executor):
 
 
 def _attempt(outcome: Future[Any], schedule: Callable[[], Future[Any]], attempts: int) -> None:
-    """Schedule a unit, and again after each death of its process until no attempt is left."""
+    """Schedule a unit, and again after every death of its process while attempts are left."""
 
     def copy_outcome(attempt: Future[Any]) -> None:
         error = None if attempt.cancelled() else attempt.exception()

@@ -57,7 +57,7 @@ class Workers:
 
 
 def thread_limits(jobs: int) -> Mapping[str, str]:
-    """Return the environment that gives each of several processes its share of the cores."""
+    """Return the environment in which several processes share the cores."""
     return dict.fromkeys(THREADS, str(max(1, devices.threads() // jobs)))
 
 

@@ -61,7 +61,7 @@ def connect(names: Sequence[str]) -> Trackers:
             raise UsageError(f'--track {name}: run: pip install "audio-embedding-bench[{service}]"')
         try:
             trackers[name] = import_module(f"bench.runner.trackers.{service}").Tracker(target)
-        except Exception as error:  # each package has errors of its own
+        except Exception as error:  # packages raise errors of any class
             raise UsageError(f"--track {name}: {one_line(error)}") from error
     return Trackers(trackers)
 

@@ -20,7 +20,7 @@ class Tracker:
     Parameters
     ----------
     uri : str
-        The tracking URI, or a folder; empty for MLflow's own settings.
+        The tracking URI, or a folder; empty for the settings of MLflow.
     """
 
     def __init__(self, uri: str) -> None:

@@ -11,12 +11,12 @@ FOLDER = "tensorboard"
 
 
 class Tracker:
-    """Writes every result with scores into a folder of its own.
+    """Writes every result with scores to a separate folder.
 
     Parameters
     ----------
     folder : str
-        Folder of these folders; empty for ``tensorboard``.
+        Parent of these folders; empty for ``tensorboard``.
     """
 
     def __init__(self, folder: str) -> None:
