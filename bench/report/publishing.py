@@ -15,8 +15,9 @@ from bench.keys import digest
 from bench.metrics import METRICS
 from bench.report.document import Section
 from bench.report.figures import png
-from bench.report.rows import Table, tables
+from bench.report.rows import Table
 from bench.report.sections import Content, content, overview
+from bench.report.tables import tables
 from bench.report.writers import FORMATS, json, markdown
 from bench.store import Store, baseline
 
