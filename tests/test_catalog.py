@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from bench import catalog
-from bench.catalog import requirements
+from bench.catalog import learners, requirements
 from bench.errors import PluginError, UnavailableError, UsageError
+from bench.request import Request
 from bench.types import Spec
 
 EXTRACTOR = '[{name}]\nfactory = "mine:Loud"\n'
@@ -107,6 +108,11 @@ def test_the_same_declaration_read_twice_is_one(user: Path):
             '[a]\nfactory = "m:A"\ngrid = { C = 1.0 }\n',
             "'a': grid.C is 1.0; expected a list of values",
         ),
+        (
+            "registry/heads.toml",
+            '[a]\nfactory = "m:A"\nunit = "layers"\nsteps = ["pca"]\n',
+            r"'a': steps is \['pca'\]; expected no reducers",
+        ),
         ("datasets/a.toml", 'kind = "demo"\n', "'a': field 'version' is missing"),
     ],
 )
@@ -114,6 +120,14 @@ def test_a_bad_entry_names_its_file(user: Path, file: str, text: str, message: s
     path = write(user, file, text)
     with pytest.raises(UsageError, match=message) as caught:
         catalog.load(user)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_an_unknown_step_of_an_entry_names_its_file(user: Path):
+    path = write(user, "registry/extractors.toml", EXTRACTOR.format(name="a") + 'preprocess = ["trm=40"]\n')
+    request = Request(extractors=("a",))
+    with pytest.raises(UsageError, match="'a': preprocess: step 'trm=40' is unknown") as caught:
+        learners.extractors(request, catalog.load(user))
     assert str(caught.value).startswith(str(path))
 
 
