@@ -101,12 +101,11 @@ def test_tuned_and_untuned_heads_are_rows_of_their_own(bench, digits: Path, tmp_
     call = ["run", "--datasets", digits, "--tasks", "speaker", "--extractors", "mfcc-13"]
     done = bench(*call, "--heads", "logreg,lda", "--tune")
     assert done.exit_code == 0, done.stderr
-    found = {result.head: result for result in Store(tmp_path / "bench-out").results().values()}
-    assert set(found) == {"dummy", "logreg", "logreg (tuned)", "lda"}
-    assert [set(each) for each in found["logreg (tuned)"].tuned] == [{"C"}] * len(
-        found["logreg"].scores["accuracy"].folds
-    )
-    assert found["logreg"].tuned == ()
+    results = {result.head: result for result in Store(tmp_path / "bench-out").results().values()}
+    assert set(results) == {"dummy", "logreg", "logreg (tuned)", "lda"}
+    n_folds = len(results["logreg"].score("accuracy").folds)
+    assert [set(parameters) for parameters in results["logreg (tuned)"].tuned] == [{"C"}] * n_folds
+    assert results["logreg"].tuned == ()
     assert "logreg (tuned)" in done.stdout
     assert bench(*call, "--heads", "logreg,lda", "--tune").exit_code == 0
     counters = json.loads((tmp_path / "bench-out" / "run.json").read_text())["counters"]
