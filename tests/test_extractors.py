@@ -25,7 +25,7 @@ SIGNAL = ["mfcc", "mfcc-13", "mfcc-cmvn", "logmel", "spectral", "raw", "egemaps"
 
 @pytest.fixture(params=SIGNAL)
 def extractor(request: pytest.FixtureRequest) -> Extractor:
-    """Return each built-in extractor that needs no weights."""
+    """Return every built-in extractor without weights, one after the other."""
     spec = catalog.load().extractors[request.param]
     if catalog.missing(spec):
         pytest.skip(f"needs: {catalog.missing(spec)}")
@@ -93,7 +93,7 @@ def test_log_mel_bands_are_those_of_a_plain_spectrogram(clips):
     [frames] = LogMel().embed([y])
     assert len(frequencies) == 257
     mel = librosa.filters.mel(sr=16000, n_fft=512, n_mels=80) @ np.abs(spectrum) ** 2
-    middle = slice(50, 500)  # scipy places its frames elsewhere by half a window: compare what hardly moves
+    middle = slice(50, 500)  # scipy's frames are half a window later: compare means over the middle
     expected = 10 * np.log10(mel[:, middle].mean(axis=1))
     got = 10 * np.log10((10 ** (frames[middle] / 10)).mean(axis=0))
     shift = np.median(got - expected)
@@ -101,7 +101,7 @@ def test_log_mel_bands_are_those_of_a_plain_spectrogram(clips):
 
 
 @pytest.mark.parametrize("hertz", [100.0, 220.0, 400.0])
-def test_spectral_features_of_a_tone_are_what_they_say(hertz: float):
+def test_spectral_features_of_a_tone_match_its_pitch_and_level(hertz: float):
     tone = (0.5 * np.sin(2 * np.pi * hertz * np.arange(16000) / 16000)).astype(np.float32)
     [frames] = Spectral().embed([tone])
     middle = frames[20:80].mean(axis=0)
@@ -114,7 +114,7 @@ def test_spectral_features_of_a_tone_are_what_they_say(hertz: float):
     assert pitch == pytest.approx(hertz, rel=0.02)
 
 
-def test_opensmile_is_a_plain_call(clips):
+def test_opensmile_vectors_equal_a_plain_call(clips):
     opensmile = pytest.importorskip("opensmile", reason="needs the extra 'opensmile'")
     smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
     [vector] = catalog.build(catalog.load().extractors["egemaps"]).embed(clips[:1])
@@ -136,8 +136,8 @@ def get_scene_embeddings(audio, model):
 
 def get_timestamp_embeddings(audio, model):
     frames = audio[:, : audio.shape[1] // 160 * 160].reshape(len(audio), -1, 160)
-    made = torch.stack([frames.mean(dim=2), frames.amax(dim=2), frames.amin(dim=2)], dim=2)
-    return made, 10.0 * torch.arange(made.shape[1]).expand(len(audio), -1)
+    embeddings = torch.stack([frames.mean(dim=2), frames.amax(dim=2), frames.amin(dim=2)], dim=2)
+    return embeddings, 10.0 * torch.arange(embeddings.shape[1]).expand(len(audio), -1)
 """
 
 
@@ -151,8 +151,8 @@ def test_a_hear_module_is_an_extractor_by_its_name(bench, digits: Path, tmp_path
     (tmp_path / "registry" / "extractors.toml").write_text(entry)
     monkeypatch.syspath_prepend(tmp_path)
     views = "hear:my_hear@pool=mean,timed@pool=mean"
-    done = bench("embed", digits, "--extractors", views, "--out", "e.parquet")
-    assert done.exit_code == 0, done.stderr
+    result = bench("embed", digits, "--extractors", views, "--out", "e.parquet")
+    assert result.exit_code == 0, result.stderr
     table = pd.read_parquet(tmp_path / "e.parquet")
     scenes, timed = (table[table["extractor"] == name] for name in ("hear:my_hear", "timed"))
     assert (len(scenes), len(timed)) == (48, 48)
@@ -162,6 +162,6 @@ def test_a_hear_module_is_an_extractor_by_its_name(bench, digits: Path, tmp_path
     assert len(timed["embedding"].iloc[0]) == 3
     (tmp_path / "my_hear.py").write_text("x = 1\n")
     monkeypatch.delitem(sys.modules, "my_hear")
-    refused = bench("embed", digits, "--extractors", "hear:my_hear", "--out", "e.parquet")
-    assert refused.exit_code == 2
-    assert "lacks load_model, get_scene_embeddings, get_timestamp_embeddings" in refused.stderr
+    failure = bench("embed", digits, "--extractors", "hear:my_hear", "--out", "e.parquet")
+    assert failure.exit_code == 2
+    assert "lacks load_model, get_scene_embeddings, get_timestamp_embeddings" in failure.stderr

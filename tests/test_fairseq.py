@@ -1,4 +1,4 @@
-"""Checkpoints of fairseq beside what fairseq itself made of them (tests/fairseq/make.py)."""
+"""Checkpoints of fairseq, compared with the output of fairseq itself (tests/fairseq/make.py)."""
 
 import argparse
 import pickle
@@ -12,22 +12,22 @@ torch = pytest.importorskip("torch", reason="needs the extra 'neural'")
 from bench.errors import PluginError  # noqa: E402
 from bench.extractors.fairseq import Fairseq  # noqa: E402
 
-KEPT = Path(__file__).parent / "fairseq"
+CHECKPOINTS = Path(__file__).parent / "fairseq"
 
 
 @pytest.mark.parametrize("name", ["wav2vec2-args", "wav2vec2-cfg", "hubert-cfg", "hubert-large-cfg"])
 def test_every_layer_is_fairseqs(name: str):
-    expected = np.load(KEPT / f"{name}.npz")
-    made = Fairseq(str(KEPT / f"{name}.pt"))
-    [frames] = made.embed([expected["audio"]])
-    assert (made.n_layers, made.dim) == (3, 16)
+    expected = np.load(CHECKPOINTS / f"{name}.npz")
+    extractor = Fairseq(str(CHECKPOINTS / f"{name}.pt"))
+    [frames] = extractor.embed([expected["audio"]])
+    assert (extractor.n_layers, extractor.dim) == (3, 16)
     np.testing.assert_allclose(frames[:3], expected["layers"], atol=1e-4)
     scale = np.abs(expected["layers"]).mean()
-    assert np.abs(frames[0] - frames[2]).mean() > 0.01 * scale, "layers differ, so that a swap would show"
+    assert np.abs(frames[0] - frames[2]).mean() > 0.01 * scale, "swapped layers would show"
 
 
 class Evil:
-    """What a pickle would run if it were loaded without care."""
+    """An object whose code runs when it is unpickled."""
 
     def __reduce__(self):
         return (print, ("the pickle's code ran",))
@@ -35,10 +35,10 @@ class Evil:
 
 @pytest.mark.parametrize("zipped", [True, False])
 def test_code_in_a_checkpoint_does_not_run(zipped: bool, tmp_path: Path, capfd):
-    content = torch.load(KEPT / "wav2vec2-cfg.pt", weights_only=False)
+    content = torch.load(CHECKPOINTS / "wav2vec2-cfg.pt", weights_only=False)
     path = tmp_path / "evil.pt"
     torch.save({**content, "extra": Evil()}, path, _use_new_zipfile_serialization=zipped)
-    expected = np.load(KEPT / "wav2vec2-cfg.npz")
+    expected = np.load(CHECKPOINTS / "wav2vec2-cfg.npz")
     [frames] = Fairseq(str(path)).embed([expected["audio"]])
     np.testing.assert_allclose(frames[:3], expected["layers"], atol=1e-4)
     assert "code ran" not in capfd.readouterr().out
@@ -56,20 +56,17 @@ def _with(content: dict, name: str) -> dict:
     ("spoil", "message"),
     [
         (lambda content: _without(content, "mask_emb"), "Missing key"),
-        (
-            lambda content: {**content, "model": {**content["model"], "new.weight": torch.ones(1)}},
-            "weight new.weight",
-        ),
+        (lambda content: _with(content, "new.weight"), "KeyError: .*new.weight"),
         (lambda content: {"model": content["model"]}, "KeyError: 'args'"),
         (
             lambda content: {**content, "cfg": None, "args": argparse.Namespace(arch="roberta")},
-            "is no Wav2Vec2",
+            "Wav2Vec2",
         ),
-        (lambda _: [1, 2], "is no Wav2Vec2"),
+        (lambda _: [1, 2], "Wav2Vec2"),
     ],
 )
-def test_what_is_no_such_checkpoint_is_one_line(spoil, message: str, tmp_path: Path):
-    content = torch.load(KEPT / "wav2vec2-cfg.pt", weights_only=False)
+def test_the_error_of_another_checkpoint_is_one_line(spoil, message: str, tmp_path: Path):
+    content = torch.load(CHECKPOINTS / "wav2vec2-cfg.pt", weights_only=False)
     torch.save(spoil(content), tmp_path / "spoilt.pt")
     with pytest.raises(PluginError, match=message) as caught:
         Fairseq(str(tmp_path / "spoilt.pt"))
@@ -77,7 +74,7 @@ def test_what_is_no_such_checkpoint_is_one_line(spoil, message: str, tmp_path: P
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", pickle.dumps({"a": 1}, protocol=2)])
-def test_a_file_that_is_no_checkpoint_is_one_line(content: bytes, tmp_path: Path):
+def test_the_error_of_a_file_without_a_checkpoint_names_it(content: bytes, tmp_path: Path):
     (tmp_path / "a.pt").write_bytes(content)
-    with pytest.raises(PluginError, match=r"a\.pt: is no Wav2Vec2 or HuBERT of fairseq"):
+    with pytest.raises(PluginError, match=r"a\.pt: .*Wav2Vec2 or HuBERT"):
         Fairseq(str(tmp_path / "a.pt"))

@@ -1,1 +1,1 @@
-"""The built-in extractors; the registry names them, nothing imports them."""
+"""The built-in extractors; the catalog names them, nothing imports them."""

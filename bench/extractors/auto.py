@@ -1,17 +1,17 @@
-"""Any checkpoint that one of the transformers here can take."""
+"""The extractor of any supported transformers checkpoint, chosen by the type of its model."""
 
 from typing import Any
 
 from transformers import AutoConfig
 
-from bench.errors import PluginError
+from bench.extractors.checkpoint import load_error
 from bench.extractors.spectrogram import Ast, Clap
 from bench.extractors.transformer import Transformer
 from bench.extractors.whisper import Whisper
 from bench.types import Extractor
 
-KINDS = {"whisper": Whisper, "audio-spectrogram-transformer": Ast, "clap": Clap}
-"""By the type of their models; `Transformer` for all others."""
+EXTRACTORS: dict[str, Any] = {"whisper": Whisper, "audio-spectrogram-transformer": Ast, "clap": Clap}
+"""Model type in config.json -> extractor; all other types get `Transformer`."""
 
 
 def extractor(
@@ -22,12 +22,12 @@ def extractor(
     Raises
     ------
     PluginError
-        If the checkpoint cannot be loaded, or is none of these and no encoder of waveforms.
+        If the checkpoint cannot be loaded, or no extractor here supports its model.
     """
     try:
         config = AutoConfig.from_pretrained(checkpoint, local_files_only=True)
     except (OSError, ValueError) as error:
-        raise PluginError(f"{checkpoint}: cannot be loaded ({' '.join(str(error).split())[:300]})") from error
-    made: Any = KINDS.get(config.model_type, Transformer)
-    found: Extractor = made(checkpoint, precision=precision, device=device, runtime=runtime)
-    return found
+        raise load_error(checkpoint, error) from error
+    extractor_class = EXTRACTORS.get(config.model_type, Transformer)
+    instance: Extractor = extractor_class(checkpoint, precision=precision, device=device, runtime=runtime)
+    return instance

@@ -1,4 +1,4 @@
-"""Loading of checkpoints: whole, without running their code, and with errors of one line."""
+"""Loading of transformers checkpoints: complete, without running their code, with one-line errors."""
 
 import pickle
 import warnings
@@ -10,26 +10,12 @@ from transformers.utils import logging
 
 from bench.errors import PluginError
 
-
-def preprocessor(auto: Any, checkpoint: str) -> Any:
-    """Return what makes a model's input of a clip, from the folder of its checkpoint.
-
-    Raises
-    ------
-    PluginError
-        If the folder does not say how.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of mel filters without a frequency, with which it was trained
-            return auto.from_pretrained(checkpoint, local_files_only=True)
-    except (OSError, ValueError) as error:
-        expected = "expected a preprocessor_config.json as save_pretrained of its feature extractor writes it"
-        raise PluginError(f"{checkpoint}: does not say how clips are normalised; {expected}") from error
+MESSAGE_LENGTH = 300
+"""Largest number of characters of a library's message that an error repeats."""
 
 
-def loaded(auto: Any, checkpoint: str) -> Any:
-    """Return the model of a folder, in fp32.
+def load_preprocessor(auto: Any, checkpoint: str) -> Any:
+    """Return the preprocessor in a checkpoint's folder: clips -> input of the model.
 
     Parameters
     ----------
@@ -39,26 +25,60 @@ def loaded(auto: Any, checkpoint: str) -> Any:
     Raises
     ------
     PluginError
-        If the folder is no checkpoint, its weights are damaged, are not those of the model that its
-        configuration describes, or are a pickle of anything but tensors.
+        If the folder has no usable preprocessor_config.json.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about empty mel filters, which the model was trained with
+            return auto.from_pretrained(checkpoint, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise PluginError(
+            f"{checkpoint}: does not say how clips are normalised; expected a preprocessor_config.json, "
+            "as save_pretrained of the feature extractor writes it"
+        ) from error
+
+
+def load_model(auto: Any, checkpoint: str) -> Any:
+    """Return the model in a checkpoint's folder, in fp32.
+
+    Parameters
+    ----------
+    auto : Any
+        A class of transformers with `from_pretrained`.
+
+    Raises
+    ------
+    PluginError
+        If the folder has no checkpoint, or its weights are damaged, do not fit its configuration, or are a
+        pickle with anything but tensors.
     """
     verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()  # what it would warn of is checked here
+    logging.set_verbosity_error()  # absent weights are checked below
     logging.disable_progress_bar()
     try:
-        model, told = auto.from_pretrained(
+        model, report = auto.from_pretrained(
             checkpoint, dtype=torch.float32, output_loading_info=True, local_files_only=True
         )
     except (OSError, ValueError, KeyError, SafetensorError, pickle.UnpicklingError, RuntimeError) as error:
-        raise PluginError(f"{checkpoint}: cannot be loaded ({' '.join(str(error).split())[:300]})") from error
+        raise load_error(checkpoint, error) from error
     finally:
         logging.set_verbosity(verbosity)
         logging.enable_progress_bar()
-    absent = sorted(str(key) for key in told["missing_keys"] if "masked_spec_embed" not in str(key))
-    wrong = [*absent, *(str(key) for key in told["mismatched_keys"])]
-    if wrong:
+    absent = sorted(str(key) for key in report["missing_keys"] if "masked_spec_embed" not in str(key))
+    random = [*absent, *(str(key) for key in report["mismatched_keys"])]
+    if random:
         raise PluginError(
-            f"{checkpoint}: lacks {len(wrong)} weights of {type(model).__name__}, such as {wrong[0]}, which "
-            "would be random"
+            f"{checkpoint}: lacks {len(random)} weights of {type(model).__name__}, such as {random[0]}; "
+            "they would be random"
         )
     return model
+
+
+def load_error(checkpoint: str, error: Exception) -> PluginError:
+    """Return the one-line error of a checkpoint that a library cannot load."""
+    return PluginError(f"{checkpoint}: cannot be loaded ({short_message(error)})")
+
+
+def short_message(error: Exception) -> str:
+    """Return the start of an error's message in one line."""
+    return " ".join(str(error).split())[:MESSAGE_LENGTH]

@@ -1,4 +1,4 @@
-"""Modules of the HEAR interface: load_model, get_scene_embeddings, get_timestamp_embeddings."""
+"""Modules with the HEAR interface: load_model, get_scene_embeddings, get_timestamp_embeddings."""
 
 import importlib
 from collections.abc import Sequence
@@ -7,23 +7,28 @@ import numpy as np
 import torch
 
 from bench.errors import PluginError
-from bench.extractors.groups import by_length
+from bench.extractors.batching import embed_equal_lengths
 from bench.types import Audio, Frames
 
 
 class Hear:
-    """A module of the HEAR interface: a clip's scene embedding as its one frame, or its timestamps' frames.
+    """The scene embedding of a HEAR module as a clip's only frame, or its timestamp embeddings as frames.
 
-    Clips are handed to the module in batches of one length, as its interface asks.
+    The module gets batches of clips of equal length, as its interface requires.
 
     Parameters
     ----------
     module : str
-        The name that it is imported by.
+        Import name of the module.
     weights : str
-        What its `load_model` is called with; empty for its own default.
+        Argument of its `load_model`; empty for the default.
     timestamps : bool
         Whether frames are the timestamp embeddings.
+
+    Raises
+    ------
+    PluginError
+        If the module lacks a function of the interface.
 
     References
     ----------
@@ -32,8 +37,8 @@ class Hear:
 
     def __init__(self, module: str, weights: str = "", timestamps: bool = False) -> None:
         self.module = importlib.import_module(module)
-        needed = ("load_model", "get_scene_embeddings", "get_timestamp_embeddings")
-        absent = [name for name in needed if not hasattr(self.module, name)]
+        interface = ("load_model", "get_scene_embeddings", "get_timestamp_embeddings")
+        absent = [name for name in interface if not hasattr(self.module, name)]
         if absent:
             raise PluginError(f"module '{module}' lacks {', '.join(absent)}; expected the HEAR interface")
         self.model = self.module.load_model(weights) if weights else self.module.load_model()
@@ -44,14 +49,16 @@ class Hear:
 
     def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
         """Return one array of shape (n_frames, dim) per clip, or of shape (dim,) for scenes."""
-        return by_length([clip.size for clip in audio], lambda rows: self._made([audio[row] for row in rows]))
+        return embed_equal_lengths(
+            [clip.size for clip in audio], lambda rows: self._embed_batch([audio[row] for row in rows])
+        )
 
-    def _made(self, clips: Sequence[Audio]) -> Frames:
-        """Return what the module makes of clips of one length, shape=(n_clips, ..., dim)."""
+    def _embed_batch(self, clips: Sequence[Audio]) -> Frames:
+        """Return the embeddings of clips of one length, shape=(n_clips, dim) or (n_clips, n_frames, dim)."""
         batch = torch.from_numpy(np.stack(clips))
         with torch.no_grad():
             if self.timestamps:
-                made, _ = self.module.get_timestamp_embeddings(batch, self.model)
+                embeddings, _ = self.module.get_timestamp_embeddings(batch, self.model)
             else:
-                made = self.module.get_scene_embeddings(batch, self.model)
-        return np.asarray(made.float().cpu().numpy())
+                embeddings = self.module.get_scene_embeddings(batch, self.model)
+        return np.asarray(embeddings.float().cpu().numpy())

@@ -9,10 +9,15 @@ from bench.types import Audio, Frames
 
 SAMPLE_RATE = 16_000
 WINDOW = 400
+"""In samples: 25 ms."""
+
 HOP = 160
+"""In samples: 10 ms."""
+
 N_FFT = 512
 N_MELS = 40
 DELTA_WIDTH = 9
+"""In frames."""
 
 
 class Mfcc:
@@ -26,10 +31,15 @@ class Mfcc:
     n_mfcc : int
         Number of coefficients, the 0th included.
     deltas : bool
-        Whether the frames hold the coefficients' deltas too.
+        Whether frames also hold the deltas of the coefficients.
     cmvn : bool
-        Whether each of them has mean 0 and variance 1 over the clip, against channels; pooled means and
-        deviations then say nothing.
+        Whether every coefficient is normalised to mean 0 and variance 1 over the clip, to remove the effect
+        of the channel. Use it with heads that see frames: pooled means and deviations are constant.
+
+    Raises
+    ------
+    ValueError
+        If `n_mfcc` is out of range.
 
     References
     ----------
@@ -42,7 +52,7 @@ class Mfcc:
 
     def __init__(self, n_mfcc: int = 20, deltas: bool = True, cmvn: bool = False) -> None:
         if not 1 <= n_mfcc <= N_MELS:
-            raise ValueError(f"n_mfcc is {n_mfcc}; expected 1 to {N_MELS}, the number of mel bands")
+            raise ValueError(f"n_mfcc is {n_mfcc}; expected 1 to {N_MELS} (the number of mel bands)")
         self.n_mfcc = n_mfcc
         self.deltas = deltas
         self.cmvn = cmvn
@@ -64,7 +74,7 @@ class Mfcc:
             n_mels=N_MELS,
         )
         if self.deltas:
-            # mode="nearest" takes clips of fewer frames than the fit is wide; "interp" refuses them.
+            # mode="nearest" accepts clips with fewer frames than DELTA_WIDTH; "interp" raises.
             slopes = delta(coefficients, width=DELTA_WIDTH, mode="nearest")
             coefficients = np.concatenate([coefficients, slopes])
         if self.cmvn:

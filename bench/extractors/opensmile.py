@@ -1,4 +1,4 @@
-"""Feature sets of openSMILE, one vector per clip."""
+"""Feature sets of openSMILE: one vector per clip."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,9 @@ from opensmile import FeatureLevel, FeatureSet, Smile
 from bench.types import Audio, Frames
 
 SAMPLE_RATE = 16_000
-SHORTEST = 1600
-"""Of less than 0.1 s, openSMILE makes no functionals."""
+
+MIN_SAMPLES = 1600
+"""Shortest clip for which openSMILE computes functionals: 0.1 s."""
 
 
 class OpenSmile:
@@ -18,7 +19,7 @@ class OpenSmile:
     Parameters
     ----------
     feature_set : str
-        ``eGeMAPSv02`` (88 numbers) or ``ComParE_2016`` (6373).
+        ``eGeMAPSv02`` (88 functionals) or ``ComParE_2016`` (6373).
 
     References
     ----------
@@ -34,7 +35,7 @@ class OpenSmile:
 
     def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
         """Return one vector of shape (dim,) per clip; zeros pad a clip shorter than 0.1 s."""
-        return [self._vector(np.pad(clip, (0, max(0, SHORTEST - clip.size)))) for clip in audio]
+        return [self._vector(np.pad(clip, (0, max(0, MIN_SAMPLES - clip.size)))) for clip in audio]
 
     def _vector(self, clip: Audio) -> Frames:
         return np.asarray(self.smile.process_signal(clip, SAMPLE_RATE).to_numpy()[0], dtype=np.float32)

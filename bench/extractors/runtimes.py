@@ -1,4 +1,4 @@
-"""What runs a network: torch, or OpenVINO on the CPU."""
+"""Runtimes of networks: torch, or OpenVINO on the CPU."""
 
 import ctypes
 import sys
@@ -11,42 +11,47 @@ import torch
 from bench.types import Frames
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-"""Numbers of glibc's malloc.h."""
+"""Options of mallopt, as in glibc's malloc.h."""
 
-LARGE = 2**30
-"""In bytes: larger than what a layer makes of a batch."""
+MALLOC_THRESHOLD = 2**30
+"""In bytes: larger than the output of a layer for one batch."""
 
 
-def prepared(
+def prepare(
     network: torch.nn.Module, example: torch.Tensor, runtime: str, precision: str, device: str
 ) -> Callable[..., Frames]:
-    """Return a function that runs a network on batches without gradients.
+    """Return a function that runs a network on batches, without gradients.
 
     Parameters
     ----------
     network : torch.nn.Module
-        Returns one tensor.
+        A network that returns one tensor.
     example : torch.Tensor
-        A batch of its first input, by which OpenVINO follows what the network does; batches may have any
-        number of clips of any length.
+        A batch of the network's first input, with which OpenVINO traces the network. Later batches may have
+        any number of clips of any length.
     runtime : str
-        ``torch``, or ``openvino``, which passes on no second input, such as a mask.
+        ``torch``, or ``openvino``, whose function accepts no second input, such as a mask.
     precision : str
         ``fp32`` or ``bf16``.
     device : str
-        As torch calls it.
+        A device of torch, such as ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    MemoryError
+        If a batch does not fit into the memory of the GPU; raised by the function.
     """
     if runtime == "openvino":
-        return _converted(network, example, precision)
+        return _compile(network, example, precision)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     network = network.to(device, dtype).eval()
     if torch.device(device).type == "cpu":
         _reuse_memory()
 
-    def run(values: torch.Tensor, *more: torch.Tensor) -> Frames:
+    def run(values: torch.Tensor, *masks: torch.Tensor) -> Frames:
         try:
             with torch.inference_mode():
-                states = network(values.to(device, dtype), *(each.to(device) for each in more))
+                states = network(values.to(device, dtype), *(mask.to(device) for mask in masks))
                 return np.asarray(states.float().cpu().numpy())
         except torch.OutOfMemoryError as error:
             raise MemoryError(str(error)) from error
@@ -54,12 +59,12 @@ def prepared(
     return run
 
 
-def _converted(network: torch.nn.Module, example: torch.Tensor, precision: str) -> Callable[..., Frames]:
-    """Return a function that runs a network in OpenVINO's form."""
+def _compile(network: torch.nn.Module, example: torch.Tensor, precision: str) -> Callable[..., Frames]:
+    """Return a function that runs a network with OpenVINO."""
     import openvino  # optional
 
     with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")  # tracing warns of branches on lengths, which the tests hold
+        warnings.simplefilter("ignore")  # tracing warns of branches on lengths, which the tests cover
         shape = openvino.PartialShape([-1, *example.shape[1:-1], -1])
         converted = openvino.convert_model(network.eval(), example_input=(example,), input=[shape])
     hint = {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32"}
@@ -72,12 +77,12 @@ def _converted(network: torch.nn.Module, example: torch.Tensor, precision: str) 
 
 
 def _reuse_memory() -> None:
-    """Let malloc keep what a layer frees for the next one.
+    """Let malloc keep the memory that a layer frees for the next layer.
 
-    By default, glibc returns large blocks to the kernel, which fills them with zeros when they are asked for
-    again: about a tenth of the time that a transformer takes. See mallopt(3).
+    By default, glibc returns large blocks to the kernel, which fills them with zeros before their next use.
+    That is about 10 % of a transformer's time. See mallopt(3).
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:
-        mallopt(M_MMAP_THRESHOLD, LARGE)
-        mallopt(M_TRIM_THRESHOLD, LARGE)
+        mallopt(M_MMAP_THRESHOLD, MALLOC_THRESHOLD)
+        mallopt(M_TRIM_THRESHOLD, MALLOC_THRESHOLD)

@@ -1,4 +1,4 @@
-"""Features of the short-time spectrum besides MFCC, and the waveform itself."""
+"""Log mel spectra, features of the short-time spectrum, and the waveform itself."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,17 @@ from bench.types import Audio, Frames
 
 SAMPLE_RATE = 16_000
 WINDOW = 400
+"""In samples: 25 ms."""
+
 HOP = 160
+"""In samples: 10 ms."""
+
 N_FFT = 512
 PITCH_WINDOW = 1024
-LOWEST_HZ, HIGHEST_HZ = 65.0, 500.0
-"""Where voices have their pitch."""
+"""In samples: 64 ms."""
+
+MIN_PITCH, MAX_PITCH = 65.0, 500.0
+"""Range of the pitch of voices, in Hz."""
 
 
 class LogMel:
@@ -34,7 +40,7 @@ class LogMel:
 
     def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
         """Return one array of shape (n_frames, n_mels) per clip; zeros pad a clip shorter than a window."""
-        return [self._frames(_padded(clip)) for clip in audio]
+        return [self._frames(_pad(clip)) for clip in audio]
 
     def _frames(self, y: Audio) -> Frames:
         power = feature.melspectrogram(
@@ -44,10 +50,10 @@ class LogMel:
 
 
 class Spectral:
-    """What the spectrum looks like: 14 numbers every 10 ms.
+    """Fourteen features of the spectrum, every 10 ms.
 
     In this order: centroid, bandwidth and roll-off (85 %) in Hz, flatness, contrast in dB in 7 bands, zero
-    crossings per sample, RMS, and the pitch in Hz by YIN within 65 to 500 Hz, as librosa computes them.
+    crossings per sample, RMS, and the pitch in Hz by YIN between 65 and 500 Hz, as librosa computes them.
 
     References
     ----------
@@ -61,13 +67,13 @@ class Spectral:
 
     def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
         """Return one array of shape (n_frames, 14) per clip; zeros pad a clip shorter than a window."""
-        return [self._frames(_padded(clip, PITCH_WINDOW)) for clip in audio]
+        return [self._frames(_pad(clip, PITCH_WINDOW)) for clip in audio]
 
     def _frames(self, y: Audio) -> Frames:
         magnitude = np.abs(librosa.stft(y, n_fft=N_FFT, win_length=WINDOW, hop_length=HOP))
         spectrum = {"S": magnitude, "sr": SAMPLE_RATE}
         pitch = librosa.yin(
-            y, fmin=LOWEST_HZ, fmax=HIGHEST_HZ, sr=SAMPLE_RATE, frame_length=PITCH_WINDOW, hop_length=HOP
+            y, fmin=MIN_PITCH, fmax=MAX_PITCH, sr=SAMPLE_RATE, frame_length=PITCH_WINDOW, hop_length=HOP
         )
         rows = [
             feature.spectral_centroid(**spectrum),
@@ -83,7 +89,7 @@ class Spectral:
 
 
 class Raw:
-    """The waveform itself, for networks that want it: every sample at 16 kHz is a frame."""
+    """The waveform itself, for networks over waveforms: every sample at 16 kHz is a frame."""
 
     sample_rate = SAMPLE_RATE
     dim = 1
@@ -93,5 +99,5 @@ class Raw:
         return [clip[:, np.newaxis] for clip in audio]
 
 
-def _padded(clip: Audio, least: int = N_FFT) -> Audio:
-    return np.pad(clip, (0, max(0, least - clip.size)))
+def _pad(clip: Audio, min_samples: int = N_FFT) -> Audio:
+    return np.pad(clip, (0, max(0, min_samples - clip.size)))

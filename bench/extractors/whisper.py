@@ -7,29 +7,34 @@ import torch
 from transformers import WhisperFeatureExtractor, WhisperModel
 
 from bench.errors import PluginError
-from bench.extractors.checkpoint import loaded, preprocessor
-from bench.extractors.groups import by_length
-from bench.extractors.runtimes import prepared
+from bench.extractors.batching import embed_equal_lengths
+from bench.extractors.checkpoint import load_model, load_preprocessor
+from bench.extractors.runtimes import prepare
 from bench.types import Audio, Frames
 
 SAMPLES_PER_FRAME = 320
-"""A hop of 160 samples between mel frames, of which the second convolution takes every other."""
+"""Two hops of 160 samples: the second convolution has a stride of 2 mel frames."""
 
 
 class Whisper:
-    """Every hidden state of Whisper's encoder over the frames that a clip really has.
+    """Every hidden state of Whisper's encoder, only the frames of the clip itself: one every 20 ms.
 
     Layer 0 is the input of the first layer; the last layer is the last hidden state, with the final norm.
 
     Parameters
     ----------
     checkpoint : str
-        A folder as `save_pretrained` writes it.
+        A folder in the format of `save_pretrained`.
     short : bool
-        Whether a clip is encoded with the positions that it needs only. Whisper itself pads every clip to
-        30 s with silence, which the real frames attend to: without it they are others, and far cheaper.
+        Whether a clip is encoded without padding. Whisper pads every clip with silence to 30 s, and the
+        frames of the clip attend to it: without padding, they have other values and cost far less.
     precision, device, runtime : str
-        As `runtimes.prepared` takes them.
+        As in `runtimes.prepare`.
+
+    Raises
+    ------
+    PluginError
+        If the checkpoint cannot be loaded or is not of Whisper.
 
     References
     ----------
@@ -44,13 +49,13 @@ class Whisper:
         device: str = "cpu",
         runtime: str = "torch",
     ) -> None:
-        model = loaded(WhisperModel, checkpoint)
+        model = load_model(WhisperModel, checkpoint)
         config = model.config
         if config.model_type != "whisper":
-            raise PluginError(f"{checkpoint}: is a checkpoint of {config.model_type}; expected whisper")
-        self.processor = preprocessor(WhisperFeatureExtractor, checkpoint)
+            raise PluginError(f"{checkpoint}: the model type is {config.model_type}; expected whisper")
+        self.processor = load_preprocessor(WhisperFeatureExtractor, checkpoint)
         example = torch.zeros(1, config.num_mel_bins, 2 * config.max_source_positions)
-        self.states = prepared(_States(model.encoder), example, runtime, precision, device)
+        self.states = prepare(_EncoderStates(model.encoder), example, runtime, precision, device)
         self.short = short
         self.sample_rate = int(self.processor.sampling_rate)
         self.dim = int(config.d_model)
@@ -61,13 +66,15 @@ class Whisper:
         self.padded_seconds = 0.0 if short else self.max_seconds
 
     def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
-        """Return one array of shape (n_layers, n_frames, dim) per clip of at most 30 s, a frame per 20 ms."""
+        """Return one array of shape (n_layers, n_frames, dim) per clip of at most 30 s."""
         n_frames = [max(1, -(-clip.size // SAMPLES_PER_FRAME)) for clip in audio]
         features = self._features(audio)
         if not self.short:
             return [states[:, :n] for states, n in zip(self.states(features), n_frames, strict=True)]
-        # No mask is known to Whisper: only equal lengths share a batch.
-        return by_length(n_frames, lambda rows: self.states(features[rows, :, : 2 * n_frames[rows[0]]]))
+        # Whisper accepts no mask.
+        return embed_equal_lengths(
+            n_frames, lambda rows: self.states(features[rows, :, : 2 * n_frames[rows[0]]])
+        )
 
     def _features(self, audio: Sequence[Audio]) -> torch.Tensor:
         """Return the log mel spectra of clips padded to 30 s, shape=(n_clips, n_mels, 3000)."""
@@ -76,8 +83,11 @@ class Whisper:
         return features
 
 
-class _States(torch.nn.Module):  # type: ignore[misc]  # torch counts as untyped
-    """Returns an encoder's hidden states of any length, shape=(n_clips, n_layers, n_frames, dim)."""
+class _EncoderStates(torch.nn.Module):  # type: ignore[misc]  # torch counts as untyped
+    """An encoder for input of any length that returns its hidden states.
+
+    The output has the shape (n_clips, n_layers, n_frames, dim).
+    """
 
     def __init__(self, encoder: Any) -> None:
         super().__init__()
@@ -86,14 +96,14 @@ class _States(torch.nn.Module):  # type: ignore[misc]  # torch counts as untyped
 
     def forward(self, features: Any) -> Any:
         n_frames = features.shape[-1] // 2
-        # The encoder refuses another length than it has positions.
+        # The encoder refuses input of another length than `max_source_positions`.
         self.encoder.config.max_source_positions = int(n_frames)
         self.positions.n_frames = n_frames
         return torch.stack(self.encoder(features, output_hidden_states=True).hidden_states, dim=1)
 
 
 class _Positions(torch.nn.Module):  # type: ignore[misc]
-    """The embeddings of as many positions as there are frames."""
+    """The embeddings of the first `n_frames` positions."""
 
     def __init__(self, weight: torch.nn.Parameter) -> None:
         super().__init__()

@@ -1,1 +1,1 @@
-"""The built-in heads that scikit-learn does not have; the registry names them, nothing imports them."""
+"""The built-in heads that scikit-learn lacks; the catalog names them, nothing imports them."""

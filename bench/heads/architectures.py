@@ -1,8 +1,8 @@
-"""Networks of heads: vectors, layers or padded frames with their lengths -> one logit per class.
+"""Networks of heads: vectors, layers or padded frames -> one logit per class.
 
 Conventions: vectors have shape=(n_clips, dim), layers (n_clips, n_layers, dim), frames (n_clips, n_frames,
-dim), where what lies behind a clip's own `lengths` changes nothing in evaluation mode; images are frames
-turned to shape=(n_clips, n_channels, dim, n_frames).
+dim), and images, which are transposed frames, (n_clips, n_channels, dim, n_frames). `lengths` holds the
+number of frames of every clip; the padding after them does not change the output in evaluation mode.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from torch.nn import functional
 
 
 class Mlp(nn.Sequential):  # type: ignore[misc]  # torch counts as untyped
-    """One hidden layer over a vector."""
+    """One hidden layer over a vector, with batch norm and dropout."""
 
     def __init__(self, dim: int, n_classes: int, hidden: int = 256, dropout: float = 0.3) -> None:
         super().__init__(
@@ -26,17 +26,17 @@ class Mlp(nn.Sequential):  # type: ignore[misc]  # torch counts as untyped
 
 
 class Gender(nn.Sequential):  # type: ignore[misc]
-    """Hidden layers of 13, 128 and 64, each with a ReLU and then batch norm."""
+    """Hidden layers of 13, 128 and 64 units over a vector, each followed by a ReLU and batch norm."""
 
     def __init__(self, dim: int, n_classes: int) -> None:
         layers: list[Any] = []
-        for before, after in ((dim, 13), (13, 128), (128, 64)):
-            layers += [nn.Linear(before, after), nn.ReLU(), nn.BatchNorm1d(after)]
+        for n_in, n_out in ((dim, 13), (13, 128), (128, 64)):
+            layers += [nn.Linear(n_in, n_out), nn.ReLU(), nn.BatchNorm1d(n_out)]
         super().__init__(*layers, nn.Linear(64, n_classes))
 
 
 class Speaker(nn.Sequential):  # type: ignore[misc]
-    """Hidden layers of 64, with tanh, and of 250, both with batch norm; half of the second is dropped."""
+    """Hidden layers of 64 units, with tanh, and 250 units, with dropout of 0.5; both with batch norm."""
 
     def __init__(self, dim: int, n_classes: int) -> None:
         linear = [nn.Linear(dim, 64), nn.Linear(64, 250), nn.Linear(250, n_classes)]
@@ -48,7 +48,7 @@ class Speaker(nn.Sequential):  # type: ignore[misc]
 
 
 class Cnn1d(nn.Sequential):  # type: ignore[misc]
-    """Convolutions of 32, 48 and 120 filters along a vector of at least 8 numbers, then layers of 128 and 64.
+    """Convolutions of 32, 48 and 120 filters along a vector, then layers of 128 and 64 units; dim >= 8.
 
     References
     ----------
@@ -58,14 +58,14 @@ class Cnn1d(nn.Sequential):  # type: ignore[misc]
 
     def __init__(self, dim: int, n_classes: int) -> None:
         layers: list[Any] = [nn.Unflatten(1, (1, dim))]
-        for before, after in ((1, 32), (32, 48), (48, 120)):
-            layers += [nn.Conv1d(before, after, 3), nn.ReLU()]
+        for n_in, n_out in ((1, 32), (32, 48), (48, 120)):
+            layers += [nn.Conv1d(n_in, n_out, 3), nn.ReLU()]
         layers += [nn.MaxPool1d(2), nn.Flatten(), nn.Linear(120 * ((dim - 6) // 2), 128), nn.ReLU()]
         super().__init__(*layers, nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, n_classes))
 
 
 class LayerWeights(nn.Module):  # type: ignore[misc]
-    """A learnt weighted sum of layers, projected and classified.
+    """A weighted sum of layers with trained weights, then a projection and a linear classifier.
 
     References
     ----------
@@ -82,7 +82,7 @@ class LayerWeights(nn.Module):  # type: ignore[misc]
 
 
 class AttentionPool(nn.Module):  # type: ignore[misc]
-    """The mean of frames by learnt weights, classified.
+    """A weighted mean of frames with weights by attention, then a linear classifier.
 
     References
     ----------
@@ -101,19 +101,19 @@ class AttentionPool(nn.Module):  # type: ignore[misc]
 
 
 class Cnn2d(nn.Module):  # type: ignore[misc]
-    """Blocks of a 3 x 3 convolution, batch norm, ReLU and halving over an image, then the mean over time.
+    """Blocks of 3 x 3 convolutions, batch norm, ReLU and max pooling over an image, then the mean over time.
 
     Parameters
     ----------
     blocks : tuple[tuple[int, ...], ...]
-        The filters of each convolution between two halvings.
+        Number of filters of every convolution of a block; max pooling follows a block.
     """
 
     def __init__(
         self, dim: int, n_classes: int, blocks: tuple[tuple[int, ...], ...] = ((16,), (32,), (64,))
     ) -> None:
         super().__init__()
-        self.least = 2 ** len(blocks)
+        self.multiple = 2 ** len(blocks)
         self.blocks = nn.ModuleList()
         n_channels = 1
         for sizes in blocks:
@@ -127,10 +127,10 @@ class Cnn2d(nn.Module):  # type: ignore[misc]
                 self.blocks[-1].append(nn.Sequential(*layers))
                 n_channels = size
         self.dropout = nn.Dropout(0.3)
-        self.classify = nn.Linear(n_channels * -(-dim // self.least), n_classes)
+        self.classify = nn.Linear(n_channels * -(-dim // self.multiple), n_classes)
 
     def forward(self, frames: Any, lengths: Any) -> Any:
-        x = image(frames, self.least)
+        x = image(frames, self.multiple)
         for block in self.blocks:
             for convolution in block:
                 x = convolution(x * within(lengths, x.shape[-1])[:, None, None])
@@ -139,7 +139,7 @@ class Cnn2d(nn.Module):  # type: ignore[misc]
 
 
 class Vgg(Cnn2d):
-    """The convolutions of VGG-11, with batch norm, at a share of their width.
+    """The convolutions of VGG-11 with batch norm, at a fraction of their width.
 
     References
     ----------
@@ -152,7 +152,7 @@ class Vgg(Cnn2d):
 
 
 class BcResNet(nn.Module):  # type: ignore[misc]
-    """Broadcasted residual network over an image, of any scale.
+    """Broadcasted residual network (BC-ResNet) over an image.
 
     References
     ----------
@@ -167,11 +167,9 @@ class BcResNet(nn.Module):  # type: ignore[misc]
         self.first = nn.Sequential(first, nn.BatchNorm2d(widths[0]), nn.ReLU())
         self.blocks = nn.ModuleList()
         for stage, (depth, stride) in enumerate(zip((2, 2, 4, 4), (1, 2, 2, 1), strict=True)):
-            for number in range(depth):
-                before = widths[stage] if number == 0 else widths[stage + 1]
-                self.blocks.append(
-                    _Broadcasted(before, widths[stage + 1], 2**stage, stride if number == 0 else 1)
-                )
+            n_out = widths[stage + 1]
+            self.blocks.append(_BroadcastedBlock(widths[stage], n_out, 2**stage, stride))
+            self.blocks.extend(_BroadcastedBlock(n_out, n_out, 2**stage, 1) for _ in range(depth - 1))
         last = widths[-1]
         self.last = nn.Sequential(
             nn.Conv2d(last, last, 5, padding=(0, 2), groups=last, bias=False),
@@ -190,35 +188,35 @@ class BcResNet(nn.Module):  # type: ignore[misc]
         return self.classify(mean_over_time(self.last(x * mask), lengths).mean(dim=2))
 
 
-class _Broadcasted(nn.Module):  # type: ignore[misc]
-    """A convolution over frequency, and over time what its mean over frequency adds to every band."""
+class _BroadcastedBlock(nn.Module):  # type: ignore[misc]
+    """A convolution over frequency, plus a convolution over time of its mean over frequency."""
 
-    def __init__(self, n_before: int, n_after: int, dilation: int, stride: int) -> None:
+    def __init__(self, n_in: int, n_out: int, dilation: int, stride: int) -> None:
         super().__init__()
-        self.changes = n_before != n_after
-        widen = nn.Conv2d(n_before, n_after, 1, bias=False), nn.BatchNorm2d(n_after), nn.ReLU()
+        self.widens = n_in != n_out
+        widen = nn.Conv2d(n_in, n_out, 1, bias=False), nn.BatchNorm2d(n_out), nn.ReLU()
         self.over_frequency = nn.Sequential(
-            *(widen if self.changes else ()),
-            nn.Conv2d(n_after, n_after, (3, 1), (stride, 1), (1, 0), groups=n_after, bias=False),
-            _SubSpectralNorm(n_after),
+            *(widen if self.widens else ()),
+            nn.Conv2d(n_out, n_out, (3, 1), (stride, 1), (1, 0), groups=n_out, bias=False),
+            _SubSpectralNorm(n_out),
         )
-        time = {"padding": (0, dilation), "dilation": (1, dilation), "groups": n_after, "bias": False}
+        time = {"padding": (0, dilation), "dilation": (1, dilation), "groups": n_out, "bias": False}
         self.over_time = nn.Sequential(
-            nn.Conv2d(n_after, n_after, (1, 3), **time),
-            nn.BatchNorm2d(n_after),
+            nn.Conv2d(n_out, n_out, (1, 3), **time),
+            nn.BatchNorm2d(n_out),
             nn.SiLU(),
-            nn.Conv2d(n_after, n_after, 1, bias=False),
+            nn.Conv2d(n_out, n_out, 1, bias=False),
             nn.Dropout2d(0.1),
         )
 
     def forward(self, x: Any, mask: Any) -> Any:
         bands = self.over_frequency(x)
         y = bands + self.over_time(bands.mean(dim=2, keepdim=True) * mask)
-        return functional.relu(y if self.changes else y + x)
+        return functional.relu(y if self.widens else y + x)
 
 
 class _SubSpectralNorm(nn.Module):  # type: ignore[misc]
-    """Batch norm of each of five parts of the spectrum by itself.
+    """Batch norm of five parts of the spectrum, separately.
 
     References
     ----------
@@ -237,7 +235,7 @@ class _SubSpectralNorm(nn.Module):  # type: ignore[misc]
 
 
 class MhattKws(nn.Module):  # type: ignore[misc]
-    """Convolutions over time, a bidirectional GRU, and attention of its last state with four heads.
+    """Convolutions over time, a bidirectional GRU, and multi-head attention with its last state as the query.
 
     References
     ----------
@@ -275,18 +273,21 @@ class MhattKws(nn.Module):  # type: ignore[misc]
 
 
 def within(lengths: Any, n_frames: int) -> Any:
-    """Return which frames are the clips' own, shape=(n_clips, n_frames)."""
+    """Return whether a frame is part of the clip, not padding, shape=(n_clips, n_frames)."""
     return torch.arange(n_frames, device=lengths.device) < lengths[:, None]
 
 
 def image(frames: Any, multiple: int = 1) -> Any:
-    """Return frames as an image of one channel, with zeros up to a multiple of so many bands and frames."""
+    """Return frames as an image of one channel.
+
+    Zeros pad the bands to a multiple of `multiple`, and the frames to at least `multiple`.
+    """
     x = frames.transpose(1, 2).unsqueeze(1)
-    short = -x.shape[3] if x.shape[3] < multiple else 0
-    return functional.pad(x, (0, short % multiple, 0, -x.shape[2] % multiple))
+    n_missing = max(0, multiple - x.shape[3])
+    return functional.pad(x, (0, n_missing, 0, -x.shape[2] % multiple))
 
 
 def mean_over_time(x: Any, lengths: Any) -> Any:
-    """Return the mean of an image over the clips' own frames, shape=(n_clips, n_channels, n_bands)."""
+    """Return the mean of an image over the frames of the clips, shape=(n_clips, n_channels, n_bands)."""
     inside = within(lengths, x.shape[-1])[:, None, None]
     return (x * inside).sum(dim=-1) / lengths[:, None, None]

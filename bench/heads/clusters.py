@@ -1,4 +1,4 @@
-"""Clusters of the training side, each with a label."""
+"""Clusters of the training clips as a classifier."""
 
 from collections import Counter
 from typing import Any, Self
@@ -10,21 +10,21 @@ from sklearn.mixture import GaussianMixture
 
 from bench.types import Embeddings, Labels
 
-CHOICES = (1, 2, 3, 5, 8, 13, 20)
-"""The numbers of Gaussians that the BIC chooses from."""
+N_GAUSSIANS = (1, 2, 3, 5, 8, 13, 20)
+"""Numbers of Gaussians to choose from by the BIC."""
 
 
 class Clusters(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type hints
-    """Clusters that are found without labels; each predicts the label that most of its training clips have.
+    """Clusters fitted without labels; a cluster predicts the most frequent label of its training clips.
 
     Parameters
     ----------
     method : str
-        ``kmeans``, or ``gmm-bic`` for diagonal Gaussians as many as have the lowest BIC.
+        ``kmeans``, or ``gmm-bic`` for the number of diagonal Gaussians with the lowest BIC.
     n_clusters : int
-        For k-means; 0 for as many as there are classes.
+        Number of clusters of k-means; 0 for the number of classes.
     random_state : int
-        Of the initialisation.
+        Seed of the initialisation.
 
     References
     ----------
@@ -37,24 +37,24 @@ class Clusters(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         self.random_state = random_state
 
     def fit(self, X: Embeddings, y: Labels) -> Self:
-        """Find the clusters of X, shape=(n_clips, dim), and the label of each."""
+        """Fit the clusters of X, shape=(n_clips, dim), and choose the label of every cluster."""
         self.classes_ = np.unique(y)
         self.clusterer_ = self._mixture(X) if self.method == "gmm-bic" else self._kmeans(X)
         clusters = self.clusterer_.predict(X)
         frequent = Counter(y).most_common(1)[0][0]
-        # A cluster without a training clip is possible for a Gaussian: it predicts the most frequent label.
+        # A Gaussian may have no training clip; it predicts the most frequent label of all clips.
         self.labels_ = [
             Counter(y[clusters == cluster]).most_common(1)[0][0] if (clusters == cluster).any() else frequent
-            for cluster in range(self._n_found())
+            for cluster in range(self._n_clusters())
         ]
         return self
 
     def assign(self, X: Embeddings) -> Any:
-        """Return the number of each clip's cluster."""
+        """Return the cluster of every clip, shape=(n_clips,), integers from 0."""
         return self.clusterer_.predict(X)
 
     def predict(self, X: Embeddings) -> Labels:
-        """Return the label of each clip's cluster."""
+        """Return the label of every clip's cluster."""
         return np.asarray(np.array(self.labels_)[self.assign(X)])
 
     def _kmeans(self, X: Embeddings) -> Any:
@@ -62,10 +62,10 @@ class Clusters(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         return KMeans(n_clusters, n_init=10, random_state=self.random_state).fit(X)
 
     def _mixture(self, X: Embeddings) -> Any:
-        n_most = len(np.unique(X, axis=0))
+        n_distinct = len(np.unique(X, axis=0))
         options = {"covariance_type": "diag", "random_state": self.random_state, "reg_covar": 1e-3}
-        fitted = [GaussianMixture(n, **options).fit(X) for n in CHOICES if n <= n_most]
-        return min(fitted, key=lambda mixture: mixture.bic(X))
+        mixtures = [GaussianMixture(n, **options).fit(X) for n in N_GAUSSIANS if n <= n_distinct]
+        return min(mixtures, key=lambda mixture: mixture.bic(X))
 
-    def _n_found(self) -> int:
+    def _n_clusters(self) -> int:
         return int(self.clusterer_.n_clusters if self.method == "kmeans" else self.clusterer_.n_components)

@@ -11,9 +11,10 @@ from bench.types import Embeddings, Labels
 
 
 class GBDT(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type hints
-    """`xgboost.XGBClassifier` for labels of any type, which XGBoost itself wants as 0 to n - 1.
+    """`xgboost.XGBClassifier` for labels of any type; XGBoost itself accepts only 0 to n_classes - 1.
 
-    One thread by default: sums of floats, and so the trees, would change with the number of cores.
+    It runs on one thread by default: the order of floating-point sums, and so the trees, depends on the
+    number of threads.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ class GBDT(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         self.n_jobs = n_jobs
 
     def fit(self, X: Embeddings, y: Labels) -> Self:
-        """Fit the trees, shape of X = (n_clips, dim)."""
+        """Fit the trees to X, shape=(n_clips, dim)."""
         self.encoder_ = LabelEncoder().fit(y)
         self.classes_ = self.encoder_.classes_
         self.trees_ = XGBClassifier(tree_method="hist", **self.get_params())
@@ -48,7 +49,7 @@ class GBDT(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         return self
 
     def predict(self, X: Embeddings) -> Labels:
-        """Return the most probable label of each row."""
+        """Return the most probable label of every clip."""
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
     def predict_proba(self, X: Embeddings) -> Any:

@@ -1,4 +1,4 @@
-"""One mixture of Gaussians per class."""
+"""Gaussian mixture models, one per class."""
 
 from typing import Any, Self
 
@@ -10,12 +10,14 @@ from bench.types import Labels, Samples
 
 
 class Mixtures(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type hints
-    """The class whose diagonal mixture gives a clip the highest likelihood, its frames' multiplied.
+    """The class whose mixture of diagonal Gaussians gives a clip the highest likelihood.
+
+    A clip is one vector or all its frames, whose log-likelihoods are summed.
 
     Parameters
     ----------
     n_components : int
-        Gaussians per class; a class with fewer vectors has one per vector.
+        Number of Gaussians per class; a class with fewer vectors has one per vector.
     n_init, random_state
         As in `sklearn.mixture.GaussianMixture`.
 
@@ -31,14 +33,14 @@ class Mixtures(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         self.random_state = random_state
 
     def fit(self, X: Samples, y: Labels) -> Self:
-        """Fit a mixture per class to the vectors of its clips, or to their frames."""
+        """Fit one mixture per class to the vectors or frames of its clips."""
         y = np.asarray(y)
         self.classes_ = np.unique(y)
         self.mixtures_ = []
         for label in self.classes_:
             vectors = np.concatenate([np.atleast_2d(X[int(row)]) for row in np.flatnonzero(y == label)])
             n_components = min(self.n_components, len(vectors))
-            if len(vectors) == 1:  # too few for scikit-learn; twice the same is a Gaussian of the least width
+            if len(vectors) == 1:  # scikit-learn needs two; equal ones give the narrowest Gaussian
                 vectors = np.repeat(vectors, 2, axis=0)
             mixture = GaussianMixture(
                 n_components,
@@ -50,7 +52,7 @@ class Mixtures(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         return self
 
     def decision_function(self, X: Samples) -> Any:
-        """Return each clip's log-likelihood, its frames' summed, under each of `classes_`."""
+        """Return the log-likelihoods, shape=(n_clips, n_classes), columns as in `classes_`."""
         clips = [np.atleast_2d(clip).astype(np.float64) for clip in X]
         stacked = np.concatenate(clips)
         starts = np.cumsum([0, *(len(clip) for clip in clips[:-1])])
@@ -58,5 +60,5 @@ class Mixtures(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         return np.stack(likelihoods, axis=1)
 
     def predict(self, X: Samples) -> Labels:
-        """Return the most likely label of each clip."""
+        """Return the most likely label of every clip."""
         return np.asarray(self.classes_[self.decision_function(X).argmax(axis=1)])

@@ -1,1 +1,1 @@
-"""The built-in reducers; the catalog names them, nothing imports them."""
+"""The built-in reducers that scikit-learn lacks; the catalog names them, nothing imports them."""

@@ -1,4 +1,4 @@
-"""UMAP as a reducer that can be kept."""
+"""UMAP as a reducer that can be saved."""
 
 from typing import Any, Self
 
@@ -10,15 +10,15 @@ from bench.types import Embeddings
 
 
 class Umap(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type hints
-    """`umap.UMAP` on one thread, which with its seed always finds the same map.
+    """`umap.UMAP` on one thread, so that a seed always gives the same map.
 
-    What UMAP builds holds compiled code, which no safe format keeps. So what is kept is what it was fitted
-    to, and after loading the map is found again.
+    A fitted UMAP holds compiled code, which no safe file format stores. A saved reducer therefore holds its
+    training clips, and fits the map again after loading.
 
     Parameters
     ----------
     n_components, random_state
-        As in UMAP.
+        As in `umap.UMAP`.
     """
 
     def __init__(self, n_components: int = 2, random_state: int = 0) -> None:
@@ -26,25 +26,25 @@ class Umap(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lea
         self.random_state = random_state
 
     def fit(self, X: Embeddings, y: object = None) -> Self:
-        """Find the map of X, shape=(n_clips, dim)."""
+        """Fit the map to X, shape=(n_clips, dim)."""
         self.X_ = np.asarray(X)
-        self.map_ = self._found()
+        self.map_ = self._fit_map()
         return self
 
     def fit_transform(self, X: Embeddings, y: object = None) -> Any:
-        """Find the map of X and return where X lies on it, shape=(n_clips, n_components)."""
+        """Fit the map to X, shape=(n_clips, dim), and return X on it, shape=(n_clips, n_components)."""
         return self.fit(X).map_.embedding_
 
     def transform(self, X: Embeddings) -> Any:
-        """Return where X lies on the map, shape=(n_clips, n_components)."""
+        """Return X on the map, shape=(n_clips, n_components)."""
         if not hasattr(self, "map_"):
-            self.map_ = self._found()
+            self.map_ = self._fit_map()
         return self.map_.transform(X)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__getstate__().items() if name != "map_"}
 
-    def _found(self) -> Any:
+    def _fit_map(self) -> Any:
         n_neighbors = max(2, min(15, len(self.X_) - 1))
         options = {"n_components": self.n_components, "n_neighbors": n_neighbors}
         return UMAP(**options, random_state=self.random_state, n_jobs=1).fit(self.X_)

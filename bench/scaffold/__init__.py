@@ -1,4 +1,4 @@
-"""A plugin's package, ready to install: `bench new`."""
+"""`bench new`: the package of a plugin, ready to install."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,52 +8,56 @@ import jinja2
 
 from bench.errors import UsageError
 
-KINDS: Mapping[str, Sequence[str]] = {
+REQUIREMENTS: Mapping[str, Sequence[str]] = {
     "extractor": ("numpy",),
     "head": ("scikit-learn",),
     "dataset": ("pandas", "soundfile"),
 }
-"""What can be made, and what its package needs besides this one."""
+"""Kind of plugin -> distributions that its package requires."""
+
+DISTRIBUTION_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 def create(kind: str, name: str, folder: Path) -> list[Path]:
-    """Write a package that has one plugin, its tests and a README; return the files.
+    """Write a package with one plugin, its tests and a README, and return its files.
 
     Parameters
     ----------
     kind : str
-        Of `KINDS`.
+        A key of `REQUIREMENTS`.
     name : str
-        Of the distribution, such as ``my-features``.
+        Name of the distribution, such as ``my-features``.
+    folder : Path
+        The parent folder of the package.
 
     Raises
     ------
     UsageError
-        If the name is none, or the folder is there already.
+        If the name is invalid, or the package's folder exists.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
-        raise UsageError(f"{name}: is no name for a distribution; expected small letters, digits and -")
+    if not DISTRIBUTION_NAME.fullmatch(name):
+        raise UsageError(f"{name}: not a name for a distribution; expected lower-case letters, digits and -")
     root = folder / name
     if root.exists():
-        raise UsageError(f"{root}: is there already; choose another name, or remove it")
+        raise UsageError(f"{root}: already exists; choose another name, or remove it")
     module = name.replace("-", "_")
-    facts = {
+    context = {
         "kind": kind,
         "name": name,
         "module": module,
-        "made": "".join(part.capitalize() for part in name.split("-")),
-        "requires": KINDS[kind],
+        "class_name": "".join(part.capitalize() for part in name.split("-")),
+        "requires": REQUIREMENTS[kind],
     }
     loader = jinja2.PackageLoader("bench.scaffold", ".")
-    # The templates are Python, TOML and Markdown of names that were checked above.
+    # The templates are Python, TOML and Markdown; the name in them was checked above.
     environment = jinja2.Environment(loader=loader, keep_trailing_newline=True, autoescape=False)  # noqa: S701
-    written = {
+    templates = {
         root / "pyproject.toml": "pyproject.toml.j2",
         root / "README.md": "README.md.j2",
         root / module / "__init__.py": f"{kind}.py.j2",
         root / "tests" / f"test_{module}.py": f"test_{kind}.py.j2",
     }
-    for path, template in written.items():
+    for path, template in templates.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(environment.get_template(template).render(facts), encoding="utf-8")
-    return list(written)
+        path.write_text(environment.get_template(template).render(context), encoding="utf-8")
+    return list(templates)

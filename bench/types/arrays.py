@@ -7,17 +7,18 @@ import numpy as np
 import numpy.typing as npt
 
 Audio: TypeAlias = npt.NDArray[np.float32]
-"""Mono samples, shape=(n_samples,), in [-1, 1]."""
+"""Mono samples of a clip, shape=(n_samples,), in [-1, 1]."""
 
 
 Frames: TypeAlias = npt.NDArray[np.float32]
-"""One clip, shape=(n_frames, dim), (n_layers, n_frames, dim) or, for a single frame, (dim,)."""
+"""Frames of a clip, shape=(n_frames, dim), (n_layers, n_frames, dim), or (dim,) for a single frame."""
 
 
 Statistics: TypeAlias = npt.NDArray[np.float32]
-"""One clip's statistics over frames, shape=(n_layers, n_statistics, dim).
+"""Statistics of a clip's frames over time, shape=(n_layers, n_statistics, dim).
 
-Behind more than one layer come the last hidden state, and the mean of the layers."""
+If there is more than one layer, the last hidden state and the mean of the layers follow as two more layers.
+"""
 
 
 Embeddings: TypeAlias = npt.NDArray[np.float32]
@@ -25,8 +26,8 @@ Embeddings: TypeAlias = npt.NDArray[np.float32]
 
 
 Samples: TypeAlias = Embeddings | Sequence[Frames]
-"""What a head sees: vectors; layers, shape=(n_clips, n_layers, dim); or one array per clip of its frames."""
+"""Input of a head: vectors; layers, shape=(n_clips, n_layers, dim); or the frames of every clip."""
 
 
 Labels: TypeAlias = npt.NDArray[np.str_]
-"""One label per clip, shape=(n_clips,); of groups, an array of objects that are str."""
+"""One label per clip, shape=(n_clips,); labels of groups are str objects in an object array."""

@@ -1,4 +1,4 @@
-"""What plugins implement."""
+"""Interfaces of plugins: what an extractor and a head must have, and what they may have."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -9,38 +9,63 @@ from bench.types.arrays import Audio, Frames, Labels, Samples
 
 @runtime_checkable
 class Extractor(Protocol):
-    """Audio -> frames: one array per clip.
+    """Audio -> frames. Any class with these members is an extractor; it needs no base class.
 
-    An extractor may also have any field of `Traits` as an attribute. One with `n_layers` returns every layer,
-    shape=(n_layers, n_frames, dim).
+    The fields of `Traits` are optional attributes.
+
+    Attributes
+    ----------
+    sample_rate : int
+        Rate of the audio that `embed` gets, in Hz.
+    dim : int
+        Number of values in a frame.
     """
 
     sample_rate: int
     dim: int
 
     def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
-        """Return one array per clip, of clips of any length; no clip's frames depend on the others."""
+        """Return one array per clip, in their order.
+
+        The frames of a clip must not depend on the other clips, and the clips must not be modified.
+
+        Parameters
+        ----------
+        audio : Sequence[Audio]
+            Clips of any length, each of shape=(n_samples,), in [-1, 1].
+
+        Returns
+        -------
+        Sequence[Frames]
+            Each of shape=(n_frames, dim), or (dim,) for a single frame; with `Traits.n_layers`,
+            shape=(n_layers, n_frames, dim), or one layer more if the last hidden state follows.
+
+        Raises
+        ------
+        MemoryError
+            If the clips are too many at once; they come again in smaller batches.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """Optional facts of an extractor, with the defaults of one that does not state them.
+    """Optional attributes of an extractor, with the defaults for those that it does not have.
 
     Parameters
     ----------
     max_seconds : float
-        Longest clip that it takes, in s; a longer clip comes in windows. 0 for any length.
+        Longest clip that `embed` accepts, in s; a longer clip is cut into windows. 0 for no limit.
     padded_seconds : float
-        Length that it pads every clip to, in s.
+        Length to which `embed` pads every clip, in s; a clip in a batch counts as at least that long.
     batch_seconds : float
-        Audio that it takes at once, in s. It raises MemoryError if that is too much.
+        Audio in a batch, in s.
     concurrent : bool
-        Whether several threads may call it at once.
+        Whether several threads may call `embed` at once.
     n_params : int | None
-        Number of parameters of its network.
+        Number of parameters of the network, for the report; None if unknown.
     n_layers : int | None
-        Number of layers that it returns; None for an extractor without layers.
+        Number of layers that `embed` returns; None for an extractor without layers.
     """
 
     max_seconds: float = 0.0
@@ -52,13 +77,13 @@ class Traits:
 
     @classmethod
     def of(cls, extractor: Extractor) -> Self:
-        """Return the traits that an extractor states as attributes.
+        """Return the traits of an extractor: its attributes, or else the defaults.
 
         Examples
         --------
-        >>> class Plain:
+        >>> class Waveform:
         ...     sample_rate, dim, concurrent = 16_000, 1, True
-        >>> Traits.of(Plain()).concurrent, Traits.of(Plain()).n_layers
+        >>> Traits.of(Waveform()).concurrent, Traits.of(Waveform()).n_layers
         (True, None)
         """
         names = (field.name for field in fields(cls))
@@ -66,16 +91,21 @@ class Traits:
 
 
 class Head(Protocol):
-    """A scikit-learn classifier; a fresh one is built for every fold.
+    """A classifier with the interface of scikit-learn; every fold gets a new one.
 
-    Its `fit` may also take `groups`, shape=(n_clips,), for an inner split of its own; one that clusters has
-    `assign`, which returns the cluster of every row.
+    Optional members:
+
+    - `predict_proba(X)` or `decision_function(X)`: scores, shape=(n_clips, n_classes), for metrics that need
+      them, with their columns in `classes_`;
+    - `fit(X, y, groups)`: the group of every clip, shape=(n_clips,), for an inner split;
+    - `assign(X)`: the cluster of every clip, shape=(n_clips,), integers from 0;
+    - the parameters `random_state` and `device` of scikit-learn's `set_params`.
     """
 
     def fit(self, X: Samples, y: Labels) -> Self:
-        """Fit on the training side of one fold."""
+        """Fit to the training clips of a fold, and return the head."""
         ...
 
     def predict(self, X: Samples) -> Labels:
-        """Return one label per sample of X."""
+        """Return one label per clip."""
         ...

@@ -1,0 +1,16 @@
+"""Conformance checks: named rules for every kind of plugin.
+
+In the tests of a plugin::
+
+    @pytest.mark.parametrize("check", check_extractor(Mine), ids=str)
+    def test_conformance(check):
+        check()
+"""
+
+from bench.testing.checks import Check
+from bench.testing.datasets import check_dataset
+from bench.testing.extractors import check_extractor
+from bench.testing.heads import check_head
+from bench.testing.tasks import check_task
+
+__all__ = ["Check", "check_dataset", "check_extractor", "check_head", "check_task"]
