@@ -6,9 +6,9 @@ from bench.request import Request
 from bench.runner.audit import audit
 from bench.runner.estimate import Estimate, estimate
 from bench.runner.events import EmbeddingProgress, RunEvents
+from bench.runner.execution import run
 from bench.runner.planning import Plan, plan, split_table
 from bench.runner.rerun import differences
-from bench.runner.schedule import run
 from bench.store import Counters
 
 __all__ = [
