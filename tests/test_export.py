@@ -69,7 +69,7 @@ def test_what_cannot_be_written_is_one_line(bench, digits: Path, words: list[str
 def test_a_checkpoint_that_is_nowhere_is_one_line(bench, digits: Path):
     done = bench("embed", digits, "--extractors", "hf:./none", "--out", "e.npz")
     assert done.exit_code == 2
-    assert "./none: there is no such folder or file" in done.stderr
+    assert "./none: no such folder or file" in done.stderr
 
 
 def test_an_undecodable_clip_is_named(bench, digits: Path, tmp_path: Path):

@@ -17,11 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 
-<<<<<<< ours
 from bench import catalog, datasets
-=======
-from bench import datasets, catalog
->>>>>>> theirs
 from bench.datasets.fetch import fetch
 from bench.errors import UsageError
 from bench.types import Card
@@ -356,15 +352,9 @@ def test_speech_commands_has_the_official_lists_as_folds(real: Path, server: Ser
         "testing_list.txt": b"no/0c_nohash_0.wav\n",
         "LICENSE": b"",
     }
-<<<<<<< ours
     corpus = catalog.card(packaged("speech-commands", server, tar(members | lists), tmp_path))
     fetch(corpus, tmp_path, quiet)
     table = datasets.from_card(corpus, tmp_path).table.set_index("clip")
-=======
-    made = catalog.card(packaged("speech-commands", server, tar(members | lists), tmp_path))
-    fetch(made, tmp_path, quiet)
-    table = datasets.from_card(made, tmp_path).table.set_index("clip")
->>>>>>> theirs
     assert table["fold"].to_dict() == dict(zip(names, ["train", "dev", "test", "train"], strict=True))
     assert table.loc[names, "keyword"].tolist() == ["yes", "yes", "no", "no"]
     assert table.loc[names[1], "speaker"] == "0b"
@@ -411,15 +401,9 @@ def test_a_packaged_card_reads_its_layout(name: str, take, server: Server, tmp_p
     names, labels = EVERY_LAYOUT[name]
     sound = take("george", 0, 0).read_bytes()
     other = {f"{Path(names[0]).parent}/readme.txt": b"", f"{Path(names[0]).parent}/other.wav": b""}
-<<<<<<< ours
     corpus = catalog.card(packaged(name, server, zipped(dict.fromkeys(names, sound) | other), tmp_path))
     fetch(corpus, tmp_path, quiet)
     table = datasets.from_card(corpus, tmp_path).table
-=======
-    made = catalog.card(packaged(name, server, zipped(dict.fromkeys(names, sound) | other), tmp_path))
-    fetch(made, tmp_path, quiet)
-    table = datasets.from_card(made, tmp_path).table
->>>>>>> theirs
     assert {column: table[column].tolist() for column in labels} == labels
 
 
@@ -433,15 +417,9 @@ def test_clean_speech_and_noise_of_one_archive_are_mixed(take, server: Server, t
         for kind in ("Babble", "CopyMachine")
         for n in range(3)
     }
-<<<<<<< ours
     corpus = catalog.card(packaged("ms-snsd", server, zipped(members), tmp_path))
     fetch(corpus, tmp_path, quiet)
     table = datasets.from_card(corpus, tmp_path).table
-=======
-    made = catalog.card(packaged("ms-snsd", server, zipped(members), tmp_path))
-    fetch(made, tmp_path, quiet)
-    table = datasets.from_card(made, tmp_path).table
->>>>>>> theirs
     assert len(table) == 12, "two segments of 3 s from each clip of 7 s"
     assert set(table["noise_kind"]) <= {"none", "Babble", "CopyMachine"}
     assert set(table["noise"]) == {"clean", "noisy"}
@@ -457,11 +435,7 @@ def loud(path: Path, seconds: float) -> bytes:
 
 
 def test_a_copy_of_ones_own_is_read_where_it_was_put(take, tmp_path: Path):
-<<<<<<< ours
     corpus = catalog.load().cards["voxceleb1"]
-=======
-    made = catalog.load().cards["voxceleb1"]
->>>>>>> theirs
     names = [
         "id10001/1zcIwhmdeo4/00001.wav",
         "id10001/7gWzIy6yIIk/00001.wav",

@@ -200,7 +200,7 @@ def test_names_of_any_kind_are_written_safely():
     assert "<script>" not in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.replace(r"\|", "").count("|") for line in rows}) == 1, "as many cells in every row"
-    [suite] = ElementTree.fromstring(rendering.as_junit(judged))  # noqa: S314  # made here
+    [suite] = ElementTree.fromstring(rendering.as_junit(judged))  # noqa: S314  # of this test
     assert suite.get("tests") == "2"
     assert suite.get("failures") == "2"
     for line in rendering.annotations(judged):

@@ -29,8 +29,10 @@ from xgboost import XGBClassifier
 from bench import catalog
 from bench.errors import PluginError
 from bench.heads import svm
-from bench.learn.folds import clustering, evaluate
-from bench.learn.pipeline import Recipe
+from bench.learn.folds import evaluate
+from bench.learn.pipeline import PipelineSpec
+from bench.learn.samples import Examples
+from bench.learn.scoring import clustering
 from bench.types import BASELINE, Spec, Split
 
 REGISTRY = catalog.load()
@@ -84,8 +86,8 @@ def problem(unit: str, n_clips: int = N_CLIPS) -> tuple[Any, np.ndarray, Split]:
 
 
 def evaluated(head: Spec, X: Any, y: np.ndarray, split: Split) -> Any:
-    recipe = Recipe(lambda: catalog.build(head, 0), head.unit, scaled=head.scale)
-    return evaluate(X, y, split, recipe, itertools.count().__next__)
+    recipe = PipelineSpec(lambda: catalog.build(head, 0), head.unit, scale=head.scale)
+    return evaluate(Examples(X, y, split), recipe, itertools.count().__next__)
 
 
 @pytest.fixture
@@ -329,7 +331,7 @@ def test_clusters_are_scored_against_the_labels_in_every_fold():
         spec("kmeans"), X + np.random.default_rng(0).normal(scale=6, size=X.shape), y, split
     )
     table = predictions.predictions
-    found = clustering(table)
+    found = {score.metric: score for score in clustering(table)}
     parts = [part for _, part in table.groupby("fold")]
     rand = [adjusted_rand_score(part["y_true"], part["cluster"]) for part in parts]
     assert found["ari"].folds == pytest.approx(rand)
@@ -338,7 +340,7 @@ def test_clusters_are_scored_against_the_labels_in_every_fold():
     assert found["nmi"].value == pytest.approx(np.mean(mutual))
     counts = [pd.crosstab(part["cluster"], part["y_true"]).max(axis=1).sum() for part in parts]
     assert found["purity"].folds == pytest.approx([n / 12 for n in counts])
-    assert clustering(evaluated(spec("svm"), X, y, split).predictions) == {}
+    assert clustering(evaluated(spec("svm"), X, y, split).predictions) == []
 
 
 def test_the_baseline_is_the_majority_class(wine):

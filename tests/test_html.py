@@ -156,8 +156,8 @@ try {
   state.open = document.querySelector("dialog").open;
   state.cells = count("#matrix svg [aria-roledescription='rect mark']");
   state.pairs = texts("#pairs tr td:first-child");
-  const named = (item) => item.textContent.trim() || item.ariaLabel || item.title;
-  state.labelled = [...document.querySelectorAll("button")].every(named);
+  const label = (item) => item.textContent.trim() || item.ariaLabel || item.title;
+  state.labelled = [...document.querySelectorAll("button")].every(label);
   state.wide = document.documentElement.scrollWidth > innerWidth;
   const loaded = performance.getEntriesByType("resource").map((entry) => entry.name);
   state.requests = loaded.filter((name) => !name.startsWith("blob:"));

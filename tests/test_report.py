@@ -247,8 +247,8 @@ def test_further_metrics_are_of_the_stored_predictions(store):
 
 
 def test_the_other_rows_stand_against_the_best(store):
-    made = store(result("a", accuracy=0.75), result("b", "w", accuracy=0.25))
-    markdown = report.write(made).paths[0].read_text()
+    runs = store(result("a", accuracy=0.75), result("b", "w", accuracy=0.25))
+    markdown = report.write(runs).paths[0].read_text()
     section = markdown.split("### Against the best: gender on demo (synthetic), mfcc svm")[1]
     header, row = rows(section.split("###")[0])
     assert header == ["row", "accuracy less", "p", "p, Holm", "p, permutation", "p, McNemar"]
@@ -276,11 +276,11 @@ def test_an_interrupted_run_says_so(store):
 
 @pytest.mark.figures
 def test_a_report_rendered_twice_is_the_same(store):
-    made = store(result("a"))
-    first = {path: path.read_bytes() for path in report.write(made).paths}
+    runs = store(result("a"))
+    first = {path: path.read_bytes() for path in report.write(runs).paths}
     for path in first:
         path.unlink()
-    assert {path: path.read_bytes() for path in report.write(made).paths} == first
+    assert {path: path.read_bytes() for path in report.write(runs).paths} == first
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path):
@@ -328,8 +328,8 @@ def test_many_classes_are_a_list_of_the_most_confused_pairs():
 
 @pytest.mark.figures
 def test_a_slice_holds_each_values_score_and_numbers_are_in_order(store):
-    made = store(result("a"), result("b", "mfcc", "dummy"))
-    text = report.write(made, by=["snr_db"]).text
+    runs = store(result("a"), result("b", "mfcc", "dummy"))
+    text = report.write(runs, by=["snr_db"]).text
     _, sliced = text.split("### accuracy by snr_db: gender on demo (synthetic)")
     assert rows(sliced) == [
         ["snr_db", "clips", "groups", "dummy", "mfcc svm"],
@@ -338,15 +338,15 @@ def test_a_slice_holds_each_values_score_and_numbers_are_in_order(store):
         ["none", "1", "1", "0.000", "0.000"],
         ["**worst**", "", "", "0.000", "0.000"],
     ]
-    assert (made.out / "figures" / "demo-gender-by-snr_db.png").is_file()
-    assert "accuracy by snr_db" in (made.out / "leaderboard.md").read_text()
+    assert (runs.out / "figures" / "demo-gender-by-snr_db.png").is_file()
+    assert "accuracy by snr_db" in (runs.out / "leaderboard.md").read_text()
 
 
 @pytest.mark.figures
 def test_a_column_may_have_any_name(store, tmp_path: Path):
-    made = store(result("a"))
-    made.write_labels("demo", pd.DataFrame({"clip": list("abcd"), "a/<b>|c d": list("1212")}))
-    text = report.write(made, by=["a/<b>|c d"]).text
+    runs = store(result("a"))
+    runs.write_labels("demo", pd.DataFrame({"clip": list("abcd"), "a/<b>|c d": list("1212")}))
+    text = report.write(runs, by=["a/<b>|c d"]).text
     assert r"### accuracy by a/&lt;b&gt;\|c d: gender" in text
     assert rows(text.split("### accuracy by")[1])[1][:2] == ["1", "2"]
     assert "](figures/demo-gender-by-a__b__c_d.png)" in text
@@ -493,6 +493,11 @@ def test_every_format_has_a_file_of_its_own():
 @pytest.mark.parametrize("words", ["[a](b)", "[x] done", "a|b", "*b*", "`c`", "<d>", "_e_", "[f]: g"])
 def test_a_text_that_looks_like_markdown_is_shown_as_it_is(words: str):
     safe = markdown.escaped(words)
-    shown = re.sub(r"\\(.)", r"\1", safe).replace("&lt;", "<").replace("&gt;", ">")
-    assert (shown, safe != words) == (words, True)
+    visible = re.sub(r"\\(.)", r"\1", safe).replace("&lt;", "<").replace("&gt;", ">")
+    assert (visible, safe != words) == (words, True)
     assert markdown.escaped("accuracy[frame] my_label") == "accuracy[frame] my_label"
+
+
+def test_the_help_of_the_command_names_every_format(bench):
+    text = " ".join(bench("report", "--help").output.split())
+    assert f"{', '.join(FORMATS)}, or" in text

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 
 from bench.errors import UsageError, shortlist
 from bench.report import words
-from bench.report.rows import Row, Table, tables
+from bench.report.rows import Row, Table
 from bench.report.sections import confusion, leaderboard
+from bench.report.tables import tables
 from bench.report.writers import csv, markdown
 from bench.store import Store
 

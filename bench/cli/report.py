@@ -8,6 +8,17 @@ import click
 from bench.cli.options import listed, print_report
 
 
+class FormatOption(click.Option):
+    """The option of the formats: it imports them for its help only, since that takes a second."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the option and its help, with the names of the formats."""
+        from bench.report import FORMATS
+
+        self.help = f"{', '.join(FORMATS)}, or DISTRIBUTION/FILE of a plugin."
+        return super().get_help_record(ctx)
+
+
 @click.command("report")
 @click.argument("outs", metavar="OUT...", nargs=-1, required=True, type=Path)
 @listed("--by", help="Slice by the values of label columns.")
@@ -17,7 +28,7 @@ from bench.cli.options import listed, print_report
     "formats",
     default="md",
     show_default=True,
-    help="md, html, csv, json, latex, model-index, junit, or DISTRIBUTION/FILE of a plugin.",
+    cls=FormatOption,
 )
 @click.option(
     "--publish",

@@ -22,7 +22,7 @@ class Limit:
     name : str
         A metric or one of `COSTS`; empty for the metric that a task ranks by.
     most : float
-        For a metric, the largest loss, in its own unit; for a cost, the largest factor.
+        For a metric, the largest loss, in its unit; for a cost, the largest factor.
     """
 
     name: str

@@ -6,7 +6,7 @@ from typing import Literal
 from bench.report.figures import Figure
 
 Medium = Literal["terminal", "markdown", "page"]
-"""Where a section is shown; the page shows notes, the leaderboard and pictures."""
+"""Where a section appears; the page has notes, the leaderboard and pictures."""
 
 EVERYWHERE: frozenset[Medium] = frozenset({"terminal", "markdown", "page"})
 
@@ -70,7 +70,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """A text of its own."""
+    """A text that stands alone."""
 
     text: Text
 

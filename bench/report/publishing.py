@@ -15,8 +15,9 @@ from bench.keys import digest
 from bench.metrics import METRICS
 from bench.report.document import Section
 from bench.report.figures import png
-from bench.report.rows import Table, tables
+from bench.report.rows import Table
 from bench.report.sections import Content, content, overview
+from bench.report.tables import tables
 from bench.report.writers import FORMATS, json, markdown
 from bench.store import Store, baseline
 
@@ -62,7 +63,7 @@ def _digest(store: Store) -> str:
     return digest([__version__, parts, [asdict(result) for result in store.planned()]])
 
 
-def write(
+def write(  # a parameter per option of `bench report`
     *stores: Store,
     by: Sequence[str] = (),
     metrics: Sequence[str] = (),
@@ -158,7 +159,7 @@ def _plugin_text(plugin: Plugin, report: Content) -> str:
 
 
 def publish(*stores: Store, folder: Path, formats: Sequence[str] = ("md",), **options: Any) -> Report:
-    """Write a report into a folder that is kept in git, as a forge shows it.
+    """Write a report into a folder that is kept in git, with README.md as a forge displays it.
 
     README.md is the leaderboard, leaderboard.csv holds its numbers, and `bench compare` holds later runs
     against baseline.jsonl, which is written once and then stays. Figures that the report no longer has are
@@ -177,7 +178,7 @@ def publish(*stores: Store, folder: Path, formats: Sequence[str] = ("md",), **op
     readme = folder / "README.md"
     title = f"# {overview.TITLE}"
     if readme.exists() and not readme.read_text(encoding="utf-8").startswith(title):
-        raise UsageError(f"{readme}: is no leaderboard, and would be lost; publish to a folder of its own")
+        raise UsageError(f"{readme}: is no leaderboard and would be lost; publish to another folder")
     report = write(*stores, folder=folder, formats=["md", "csv", *formats], **options)
     leaderboard, *others = report.paths
     paths = [leaderboard.replace(readme), *others]

@@ -1,4 +1,4 @@
-"""Results to compare a run with: another run's folder, or two files that are kept in git.
+"""Results to compare a run with: another run's folder, or two files in git.
 
 NAME.jsonl holds lines as results.jsonl does. NAME.parquet beside it holds the predictions, with the columns
 key, clip, group, y_true, y_pred; without it, scores are compared by the spread of their folds.

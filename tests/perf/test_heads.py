@@ -14,7 +14,8 @@ from xgboost import XGBClassifier
 
 from bench import catalog
 from bench.learn.folds import evaluate
-from bench.learn.pipeline import Recipe, Shared
+from bench.learn.pipeline import PipelineSpec, ReducerCache
+from bench.learn.samples import Examples
 from bench.types import Spec, Split
 
 N_CLASSES = 40
@@ -54,11 +55,11 @@ def folds(split: Split, X: np.ndarray, y: np.ndarray):
 @pytest.mark.filterwarnings("ignore:The `probability` parameter:FutureWarning")
 def test_svm_scores_classes_without_platts_inner_folds(benchmark, fastest, wide):
     X, y, split = wide
-    recipe = Recipe(lambda: catalog.build(declared("svm")))
+    recipe = PipelineSpec(lambda: catalog.build(declared("svm")))
     kept = {}
 
     def ours() -> None:
-        kept["scores"] = evaluate(X, y, split, recipe, time.perf_counter).predictions
+        kept["scores"] = evaluate(Examples(X, y, split), recipe, time.perf_counter).predictions
 
     def platts() -> None:
         kept["values"] = values = []
@@ -81,10 +82,10 @@ def test_gbdt_takes_what_xgboost_takes(benchmark, fastest, wide):
     few = y <= np.unique(y)[4]
     X, y, split = X[few], y[few], split.take(few)
     spec = declared("gbdt")
-    recipe = Recipe(lambda: catalog.build(spec))
+    recipe = PipelineSpec(lambda: catalog.build(spec))
 
     def ours() -> None:
-        evaluate(X, y, split, recipe, time.perf_counter)
+        evaluate(Examples(X, y, split), recipe, time.perf_counter)
 
     def bare() -> None:
         for X_train, y_train, X_test, _ in folds(split, X, LabelEncoder().fit_transform(y)):
@@ -127,19 +128,19 @@ def test_six_heads_share_one_umap_per_fold(benchmark, fastest, wide, monkeypatch
     fit = UMAP.fit
     monkeypatch.setattr(UMAP, "fit", lambda self, *rest: fits.append(1) or fit(self, *rest))
 
-    def recipe(name: str, *steps: str) -> Recipe:
-        return Recipe(
+    def recipe(name: str, *steps: str) -> PipelineSpec:
+        return PipelineSpec(
             lambda: catalog.build(declared(name)), steps=[(s, lambda: catalog.build(umap)) for s in steps]
         )
 
     def one() -> None:
-        evaluate(X, y, split, recipe("dummy", "umap"), time.perf_counter)
+        evaluate(Examples(X, y, split), recipe("dummy", "umap"), time.perf_counter)
 
     def six() -> None:
         fits.clear()
-        shared = Shared()
+        shared = ReducerCache()
         for name in names:
-            evaluate(X, y, split, recipe(name, "umap"), time.perf_counter, shared=shared)
+            evaluate(Examples(X, y, split), recipe(name, "umap"), time.perf_counter, shared)
 
     one_s, six_s = fastest(one, six, rounds=1)
     benchmark.extra_info |= {"fits": len(fits), "ratio": six_s / one_s}

@@ -15,7 +15,7 @@ NOTE = text(
     code("p, permutation"),
     " exchanges whole groups, and ",
     code("p, McNemar"),
-    " takes every clip as a group of its own.",
+    " takes every clip as a group.",
 )
 
 

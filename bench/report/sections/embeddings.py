@@ -13,7 +13,7 @@ from bench.report.rows import Table
 from bench.types import Embeddings, View
 
 MOST_POINTS = 3000
-"""Largest number of clips on a map; of more clips, a random part is shown."""
+"""Largest number of clips on a map; a random part of more clips."""
 
 
 def section(table: Table, cache: Cache | None) -> Section | None:

@@ -27,13 +27,14 @@ def section(table: Table) -> Section | None:
     if not lines:
         return None
     names = display.names(replace(row.system, train_size=1.0) for row in (*table.rows, *table.smaller))
-    named: Mapping[str, Mapping[float, Score]] = {names[system]: line for system, line in lines.items()}
+    curve_of: Mapping[str, Mapping[float, Score]] = {names[item]: line for item, line in lines.items()}
     shares = sorted({share for line in lines.values() for share in line})
     rows = tuple(
-        (cell(name), *(words.score_cell(line.get(share)) for share in shares)) for name, line in named.items()
+        (cell(name), *(words.score_cell(line.get(share)) for share in shares))
+        for name, line in curve_of.items()
     )
     x, y = Axis("share of the training groups", log=True), Axis(table.metric)
-    figure = Lines(words.title(table), x, y, named)
+    figure = Lines(words.title(table), x, y, curve_of)
     return Section(
         f"{table.metric} by training size: {words.title(table)}",
         3,

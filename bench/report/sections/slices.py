@@ -38,7 +38,7 @@ class Slice:
 
 
 def slices(table: Table, column: str) -> list[Slice]:
-    """Return the ranking scores over the clips of each value: numbers in their order, then texts."""
+    """Return the ranking scores over the clips of every value: numbers in their order, then texts."""
     labels = table.labels().set_index("clip")[column]
     parts: dict[str, Slice] = {}
     for row in table.rows:

@@ -84,12 +84,14 @@ def _table(table: Table, sections: Sequence[Section]) -> dict[str, Any]:
     blocks = sections[0].blocks
     names = words.names(table)
     grid = next((block for block in blocks if isinstance(block, Grid)), None)
+    kinds = _kinds(grid) if grid else []
     return {
         "id": f"t{digest(table.stem)[:8]}",
         "title": words.title(table),
         "notes": [note for block in blocks if isinstance(block, Notes) for note in block.texts],
         "grid": grid,
-        "kinds": _kinds(grid) if grid else [],
+        "kinds": kinds,
+        "ranking": kinds.index("number", 1) if kinds else 0,  # the first number behind the rank
         "keys": [row.first.key for row in table.rows],
         "names": [names[row.system] for row in table.rows],
         "figures": {
