@@ -17,7 +17,7 @@ import pytest
 
 from bench.embed.cache import Cache
 from bench.errors import UsageError
-from bench.runner import executors, schedule
+from bench.runner import execution, executors
 from bench.runner.executors import dask
 from bench.store import Store
 
@@ -312,13 +312,13 @@ def test_a_cache_that_cannot_be_written_still_serves(bench, digits: Path, tmp_pa
 def test_a_clip_that_has_gone_since_the_plan_ends_the_run(bench, digits, tone, tmp_path: Path, monkeypatch):
     with digits.open("a") as file:
         file.write(f"{tone('late.wav')},theo,male,3\n")
-    shards = schedule.shards
+    shards = execution.shards
 
     def vanish(*args: object, **kwargs: object) -> object:
         (tmp_path / "late.wav").unlink(missing_ok=True)
         return shards(*args, **kwargs)
 
-    monkeypatch.setattr(schedule, "shards", vanish)
+    monkeypatch.setattr(execution, "shards", vanish)
     call = ["run", "--tasks", "speaker", "--datasets", digits, "--extractors", "mfcc-13", "--heads", "lda"]
     stopped = bench(*call)
     assert stopped.exit_code == 2
