@@ -16,6 +16,7 @@ from hypothesis import settings
 from matplotlib.figure import Figure
 
 from bench import cli
+from bench.catalog.imports import FolderFinder
 from bench.datasets.kinds import demo
 from bench.datasets.tables import dataset
 from bench.types import Dataset
@@ -60,9 +61,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _plugins_of_one_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Forget the modules that a test wrote: the next one's may have the same names."""
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     before = set(sys.modules)
     yield
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, FolderFinder)]
     for name in set(sys.modules) - before:
         if "/pytest-of-" in (getattr(sys.modules[name], "__file__", None) or ""):
             del sys.modules[name]

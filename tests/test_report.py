@@ -14,8 +14,9 @@ from bench import display, report
 from bench.errors import UsageError
 from bench.report.document import Picture, Section
 from bench.report.figures import Axis, Lines, Matrix, RankDiagram, png, vega
-from bench.report.rows import Row, Table, tables
+from bench.report.rows import Row, Table
 from bench.report.sections import across, confusion, content, layers, overview
+from bench.report.tables import tables
 from bench.report.writers import FORMATS, markdown
 from bench.request import Request
 from bench.stats import Standing

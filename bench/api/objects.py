@@ -76,7 +76,7 @@ def _outside(function: Any) -> list[str]:
     """Return the names that a function uses and neither its source nor an installed module defines."""
     variables = inspect.getclosurevars(function)
     modules = {
-        name: value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", "__main__")
+        name: value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", "")
         for name, value in {**variables.nonlocals, **variables.globals}.items()
     }
     return [name for name, module in modules.items() if not _is_installed(str(module))]
