@@ -19,7 +19,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_blobs
 
 from bench import audio
-from bench.embed import pooling
+from bench.embed.layers import as_layers
 from bench.errors import BenchError, UsageError, shortlist
 from bench.metrics import METRICS
 from bench.types import Audio, Dataset, Extractor, Frames, Head, Task
@@ -110,7 +110,7 @@ class _Extracting(_Making[Extractor]):
         """Return the frames with every axis."""
         made = made or self.made
         n_layers = getattr(made, "n_layers", None)
-        return [pooling.stacked(each, made.dim, n_layers) for each in made.embed(clips)]
+        return [as_layers(each, made.dim, n_layers) for each in made.embed(clips)]
 
 
 def _same(a: Sequence[Frames], b: Sequence[Frames]) -> None:

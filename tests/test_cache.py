@@ -5,15 +5,15 @@ import fsspec
 import numpy as np
 import pytest
 
-from bench.embed.cache import Cache, Embedded
+from bench.embed.cache import Cache, ClipEmbedding
 from bench.errors import UsageError
 from bench.types import Usage
 
 
-def batch(*contents: str, dim: int = 3) -> dict[str, Embedded]:
+def batch(*contents: str, dim: int = 3) -> dict[str, ClipEmbedding]:
     rng = np.random.default_rng(len(contents))
     return {
-        content: Embedded(
+        content: ClipEmbedding(
             rng.normal(size=(2, 4, dim)).astype(np.float32), 1.5 + i, Usage(0.1 * i, 0.2 * i, 100.0), 7
         )
         for i, content in enumerate(contents)
@@ -28,7 +28,7 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def test_what_is_written_is_read_by_another_process_s_cache(root: str):
     Cache(root).write("mfcc", batch("a", "b"))
     Cache(root).write("mfcc", batch("c"))
-    assert Cache(root).kept("mfcc") == {"a", "b", "c"}
+    assert Cache(root).contents("mfcc") == {"a", "b", "c"}
     found = Cache(root).read("mfcc", ["a", "b", "c"])
     assert set(found) == {"a", "b", "c"}
     assert set(Cache(root).read("mfcc", ["c", "x"])) == {"c"}
@@ -69,7 +69,7 @@ def test_a_write_that_fails_leaves_no_row(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(fsspec.implementations.local.LocalFileSystem, "mv", full)
     with pytest.raises(UsageError, match=r"No space left on device.*free some space"):
         cache.write("mfcc", batch("a"))
-    assert cache.kept("mfcc") == set()
+    assert cache.contents("mfcc") == set()
 
 
 def test_frames_are_kept_apart_and_read_for_those_that_are_asked(root: str):
@@ -80,9 +80,9 @@ def test_frames_are_kept_apart_and_read_for_those_that_are_asked(root: str):
     framed = {name: dataclasses.replace(each, frames={3: frames[name]}) for name, each in made.items()}
     cache.write("mfcc", framed)
     cache.write("mfcc", batch("c"))
-    assert cache.kept("mfcc") == {"a", "b", "c"}
+    assert cache.contents("mfcc") == {"a", "b", "c"}
     assert not cache.read("mfcc", ["a"])["a"].frames
-    assert cache.kept("mfcc", framed=[3]) == {"a", "b"}
+    assert cache.contents("mfcc", frame_layers=[3]) == {"a", "b"}
     assert not cache.read_frames("mfcc", "last", {"b", "c"})
     found = cache.read_frames("mfcc", 3, {"b", "c"})
     assert set(found) == {"b"}

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from bench import audio
 from bench.catalog import learners, load
+from bench.costs import Meter
 from bench.datasets import index
-from bench.embed import batches, shards
+from bench.embed import batches, engine, pooling, shards
 from bench.embed.cache import Cache
-from bench.meter import Meter
+from bench.embed.extraction import Extraction
 from bench.runner import Request
 from bench.types import Usage
 
@@ -30,7 +31,7 @@ def source(manifest: Path, home: Path, **more: object) -> index.Source:
 
 def asked(manifest: Path, home: Path) -> tuple[index.Source, learners.Learner, Cache]:
     request = Request((str(manifest),), home, extractors=("mfcc-13",))
-    [(learner, _)] = learners.extractors(request, load())
+    [(learner, _)] = learners.extractors(request, load(), pooling.parse)
     return source(manifest, home), learner, Cache(str(home))
 
 
@@ -64,7 +65,7 @@ def test_shards_hold_what_the_cache_lacks_the_longest_first(digits: Path, tmp_pa
 
 def test_a_shard_that_takes_long_is_handed_back_with_the_rest(digits: Path, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(shards, "UNIT_SECONDS", 0.0)
-    monkeypatch.setattr(batches, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(engine, "STORE_SECONDS", 0.0)
     monkeypatch.setattr(batches, "BATCH_CLIPS", 10)
     found, learner, cache = asked(digits, tmp_path / "home")
     [shard], _ = shards.shards(found, learner.spec, learner.digest, cache)
@@ -74,25 +75,25 @@ def test_a_shard_that_takes_long_is_handed_back_with_the_rest(digits: Path, tmp_
         sizes.append(done.n_clips)
         shard = done.rest
     assert sizes == [10, 10, 10, 10, 8]
-    assert cache.kept(learner.digest) == set(found.contents)
+    assert cache.contents(learner.digest) == set(found.contents)
 
 
 def test_the_batches_are_the_same_whether_or_not_a_shard_is_handed_back(digits, tmp_path, monkeypatch):
     found, learner, cache = asked(digits, tmp_path / "home")
     [whole], _ = shards.shards(found, learner.spec, learner.digest, cache)
     sizes = []
-    called = batches._Engine._called
+    call = Extraction._call
     monkeypatch.setattr(
-        batches._Engine,
-        "_called",
-        lambda self, audios: sizes.append([each.size for each in audios]) or called(self, audios),
+        Extraction,
+        "_call",
+        lambda self, audios: sizes.append([audio.size for audio in audios]) or call(self, audios),
     )
     monkeypatch.setattr(batches, "BATCH_CLIPS", 7)
     shards.embed_shard(whole)
     at_once = sizes.copy()
     sizes.clear()
     monkeypatch.setattr(shards, "UNIT_SECONDS", 0.0)
-    monkeypatch.setattr(batches, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(engine, "STORE_SECONDS", 0.0)
     shard = whole
     while shard:
         shard = shards.embed_shard(shard).rest
@@ -142,7 +143,7 @@ METERED = """
 import json, time
 from dataclasses import asdict
 import numpy as np
-from bench.meter import Meter
+from bench.costs import Meter
 
 with Meter() as meter:
     first = meter.read()

@@ -1,6 +1,6 @@
 """Names -> extractors and heads, each with the digest of all that changes what it makes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
@@ -33,7 +33,9 @@ class Learner:
     identity: Mapping[str, Any] = field(default_factory=dict)
 
 
-def extractors(request: Request, declared: Registry) -> list[tuple[Learner, View]]:
+def extractors(
+    request: Request, declared: Registry, parse: Callable[[str], View]
+) -> list[tuple[Learner, View]]:
     """Return the extractors asked for as NAME or NAME@VIEW, or all that are offered and can run here."""
     texts = request.extractors or [name for name, spec in declared.extractors.items() if spec.offered]
     asked = [text.partition("@") for text in texts]
@@ -42,7 +44,7 @@ def extractors(request: Request, declared: Registry) -> list[tuple[Learner, View
     points: dict[tuple[str, View], None] = {}
     for name, _, view in asked:
         if request.extractors or not learners[name].obstacle:
-            points |= dict.fromkeys((name, each) for each in _views(learners[name], View.parse(view)))
+            points |= dict.fromkeys((name, each) for each in _views(learners[name], parse(view)))
     return [(learners[name], view) for name, view in points]
 
 

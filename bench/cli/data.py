@@ -77,8 +77,8 @@ def embed(dataset: str, out: Path, **asked: Any) -> None:
 
     request = runner.Request(datasets=(dataset,), home=paths.home(), **asked)
     with progress.observer() as observer:
-        notice = runner.notices(observer)
-        n_rows = runner.export(request, catalog.load(), shared.cache(), out, notice)
+        progress_of = runner.progress_factory(observer)
+        n_rows = runner.export(request, catalog.load(), shared.cache(), out, progress_of)
     click.echo(f"wrote {out}: {n_rows} rows")
 
 
@@ -102,7 +102,7 @@ def cache_info() -> None:
             "MB": f"{kept.n_bytes / 1e6:.1f}",
             "newest": f"{datetime.fromtimestamp(kept.modified):%Y-%m-%d %H:%M}",
         }
-        for kept in shared.cache().contents()
+        for kept in shared.cache().entries()
     ]
     click.echo(tabulate(rows, headers="keys", disable_numparse=True))
     click.echo(f"in {shared.cache().root}")
@@ -116,7 +116,7 @@ def cache_prune(extractors: tuple[str, ...], days: float) -> None:
     import time
 
     cache = shared.cache()
-    for kept in cache.contents():
+    for kept in cache.entries():
         old = kept.modified <= time.time() - days * 86_400
         if old and (not extractors or kept.extractor in extractors):
             cache.remove(kept.digest)

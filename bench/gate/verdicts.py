@@ -1,6 +1,5 @@
 """What became of every cell of a baseline: a score is worse if the loss is large and no chance."""
 
-import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ __all__ = ["COSTS", "FAILING", "Change", "Judged", "Limit", "Verdict", "compare"
 MOST_LOST = 0.02
 """Of the ranking metric, unless something else is asked for."""
 
-COSTS = tuple(each.name for each in dataclasses.fields(Cost) if each.name not in {"audio_s", "dim", "params"})
+COSTS = Cost.names("limit")
 """What a limit may be on besides metrics; more of it is worse."""
 
 SLACK = 1e-9

@@ -232,11 +232,10 @@ def _folds(score: Score) -> str:
 
 
 def _costs(result: Result) -> dict[str, str]:
-    if result.head == BASELINE:
-        return {"dim": "", "extract s": "", "fit s": "", "predict s": ""}
-    cost = result.cost
-    seconds = {"extract s": cost.extract_s, "fit s": cost.fit_s, "predict s": cost.predict_s}
-    return {"dim": str(cost.dim), **{name: about(value) for name, value in seconds.items()}}
+    columns = result.cost.columns()
+    seconds = {title: "" if value is None else about(value) for title, value in columns.items()}
+    texts = {"dim": str(result.cost.dim), **seconds}
+    return dict.fromkeys(texts, "") if result.head == BASELINE else texts
 
 
 def about(seconds: float) -> str:

@@ -18,15 +18,15 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from bench import catalog
+from bench.costs import Meter
 from bench.embed import pooling
-from bench.embed.cache import Cache, Embedded
-from bench.embed.shards import embedded
+from bench.embed.cache import Cache, ClipEmbedding
+from bench.embed.shards import read_embeddings
 from bench.errors import PluginError, UnavailableError, describe
 from bench.learn import bundle
 from bench.learn.folds import Evaluation, evaluate
 from bench.learn.pipeline import Recipe, Shared
 from bench.learn.scoring import scores
-from bench.meter import Meter
 from bench.runner.planning import FRAMED, Problem, layers
 from bench.runner.provenance import versions
 from bench.types import Cell, Cost, Embeddings, Frames, Layer, Result, Samples, Status, Usage
@@ -137,7 +137,7 @@ class _Gathered:
     ----------
     good : np.ndarray, shape=(n_clips,), dtype=bool
         Which of the dataset's clips could be decoded; `parts` holds these alone.
-    parts : Sequence[Sequence[Embedded]]
+    parts : Sequence[Sequence[ClipEmbedding]]
         The clips themselves, and their augmented copies.
     usage : Usage
         What embedding the clips themselves took.
@@ -148,7 +148,7 @@ class _Gathered:
     """
 
     good: npt.NDArray[np.bool_]
-    parts: Sequence[Sequence[Embedded]]
+    parts: Sequence[Sequence[ClipEmbedding]]
     audio_s: float
     usage: Usage
     shared: dict[object, Shared] = field(default_factory=dict)
@@ -173,7 +173,7 @@ def _read(work: Work, framed: set[Layer]) -> _Gathered:
     """Return the embeddings that the cache has."""
     passes = [work.contents, *work.copies]
     wanted = {content for contents in passes for content in contents if content}
-    found = embedded(Cache(work.cache), work.digest, wanted, framed)
+    found = read_embeddings(Cache(work.cache), work.digest, wanted, framed)
     good = np.array([all(content in found for content in of_clip) for of_clip in zip(*passes, strict=True)])
     parts = [
         [found[content] for content, known in zip(contents, good, strict=True) if known]
@@ -211,19 +211,14 @@ def _outcome(
     parent = None if problem.parent is None else problem.parent[gathered.good][rows]
     predictions["clip"] = work.clips[gathered.good][rows]
     predictions.insert(2, "group", problem.split.groups[problem.split.group][gathered.good][rows])
-    both = Usage.total([gathered.usage, usage])
-    cost = Cost(
-        audio_s=round(gathered.audio_s, 3),
-        extract_s=round(gathered.usage.seconds, 4),
-        extract_cpu_s=round(gathered.usage.cpu_s, 4),
-        fit_s=round(evaluation.fit_s, 4),
-        predict_s=round(evaluation.predict_s, 4),
-        cpu_s=round(usage.cpu_s, 4),
+    cost = Cost.of(
+        gathered.usage,
+        usage,
+        audio_s=gathered.audio_s,
+        fit_s=evaluation.fit_s,
+        predict_s=evaluation.predict_s,
         dim=_samples(cell, gathered)[0][0].shape[-1],
         params=gathered.parts[0][0].params,
-        peak_mb=both.peak_mb,
-        gpu_mb=both.gpu_mb,
-        energy_wh=both.energy_wh,
     )
     result = replace(
         unfinished(cell, Status.OK),
@@ -250,7 +245,7 @@ def _samples(cell: Cell, gathered: _Gathered) -> Sequence[Samples]:
     return gathered.seen[view]
 
 
-def _seen(cell: Cell, rows: Sequence[Embedded]) -> Embeddings | Sequence[Frames]:
+def _seen(cell: Cell, rows: Sequence[ClipEmbedding]) -> Embeddings | Sequence[Frames]:
     """Return what the cell's head sees of clips."""
     if cell.head.unit in FRAMED:
         return [row.frames[cell.view.layer] for row in rows]

@@ -85,7 +85,7 @@ def outlook(plan: Plan, request: Request, store: Store, cache: Cache) -> Outlook
         dataset, extractor = pair
         source = plan.sources[dataset]
         seconds = {c: s for c, s in zip(source.contents, source.seconds, strict=True) if c}
-        kept = seconds.keys() & cache.kept(plan.digests[extractor], wanted)
+        kept = seconds.keys() & cache.contents(plan.digests[extractor], wanted)
         hours = f"{sum(seconds.values()) / 3600:.2f}"
         row = (dataset, extractor, len(seconds), hours, len(kept))
         embeddings.append(dict(zip(("data set", "extractor", "clips", "hours", "kept"), row, strict=True)))

@@ -1,9 +1,10 @@
 """What a run tells those who watch it."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
+from bench.embed.shards import ProgressFactory
 from bench.types import Result
 
 
@@ -46,6 +47,6 @@ class Speedometer:
         return not self._observer.stopping
 
 
-def notices(observer: Observer) -> Callable[[str, str, int], Callable[[int, float], bool]]:
-    """Return what makes a speedometer's callback of a dataset, an extractor and a number of clips."""
+def progress_factory(observer: Observer) -> ProgressFactory:
+    """Return a function that makes the callback for the clips of a dataset and an extractor."""
     return lambda dataset, extractor, n_clips: Speedometer(dataset, extractor, n_clips, observer).tell

@@ -13,6 +13,7 @@ from bench import audio, augment, catalog, splits
 from bench.catalog import Registry, learners
 from bench.catalog.learners import Learner
 from bench.datasets.index import FOLDER_LABEL, Source, sources_of
+from bench.embed import pooling
 from bench.errors import LabelError, SplitError, UsageError
 from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
@@ -100,7 +101,7 @@ def plan(request: Request, declared: Registry) -> Plan:
         If a name is unknown, a dataset cannot be opened, or a task fits none of the datasets.
     """
     augment.parse(request.augment)
-    extractors = learners.extractors(request, declared)
+    extractors = learners.extractors(request, declared, pooling.parse)
     heads = learners.heads(request, declared)
     asked = _asked(request, declared)
     label = asked[0].target if len(asked) == 1 else FOLDER_LABEL

@@ -15,7 +15,7 @@ import pandas as pd
 from bench import augment
 from bench.datasets.index import Source
 from bench.embed.cache import Cache
-from bench.embed.shards import UNIT_SECONDS, Embedding, Shard, embed_shard, release, shards
+from bench.embed.shards import UNIT_SECONDS, Shard, ShardReport, embed_shard, release, shards
 from bench.errors import BenchError, ClipError, PluginError, UnavailableError
 from bench.request import Request
 from bench.runner import executors
@@ -229,7 +229,7 @@ class _Execution:
             self.embedding.discard(unit.digest)
             self._reject(group, error, f"extractor '{name}': {reason}" if reason else str(error))
             return
-        embedding: Embedding = future.result()
+        embedding: ShardReport = future.result()
         self.forecast.done(("extractor", unit.spec.name), embedding.audio_s, embedding.seconds)
         self.counters.clips_decoded += embedding.n_clips
         self.counters.clips_embedded += embedding.n_clips

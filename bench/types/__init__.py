@@ -4,11 +4,11 @@ Conventions: time is in s, sample rates in Hz. One word per concept: clip, datas
 embedding, head, task, split, fold, cell, result.
 """
 
+from bench.costs import Cost, Usage
 from bench.types.arrays import Audio, Embeddings, Frames, Labels, Samples, Statistics
 from bench.types.components import (
     BASELINE,
     LAYERS,
-    POOLS,
     UNPOOLED,
     Checkpoint,
     Kind,
@@ -19,13 +19,12 @@ from bench.types.components import (
 )
 from bench.types.data import AUDIO_COLUMNS, Card, Clip, Dataset, Noise, Split, Task
 from bench.types.protocols import Extractor, Head, Traits
-from bench.types.results import SCHEMA, SCORE_PREFIX, VOTES_PREFIX, Cell, Cost, Result, Score, Status, Usage
+from bench.types.results import SCHEMA, SCORE_PREFIX, VOTES_PREFIX, Cell, Result, Score, Status
 
 __all__ = [
     "AUDIO_COLUMNS",
     "BASELINE",
     "LAYERS",
-    "POOLS",
     "SCHEMA",
     "SCORE_PREFIX",
     "UNPOOLED",

@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from bench import catalog
 from bench.embed import pooling
-from bench.embed.batches import embed
-from bench.embed.cache import Cache, Embedded
+from bench.embed.cache import Cache, ClipEmbedding
+from bench.embed.engine import embed
 from bench.extractors.mfcc import DELTA_WIDTH, HOP, N_FFT, N_MELS, WINDOW
 from bench.types import Clip, Spec, Usage, View
 
@@ -135,7 +135,7 @@ def test_little_over_the_bare_batched_call(benchmark, fastest, base, chunks):
 def test_a_sweep_over_layers_costs_one_pass(benchmark, fastest, base, chunks):
     run = engine(chunks, spec(base, "fp32"))
     [batch] = run()
-    statistics = [each.statistics for each in batch.made.values()]
+    statistics = [each.statistics for each in batch.embeddings.values()]
     looks = [View(layer, pool) for layer in range(13) for pool in ("mean", "max", "mean+std")]
 
     def sweep() -> None:
@@ -172,7 +172,7 @@ def test_a_warm_cache_is_read_in_no_time(benchmark, tmp_path: Path):
     cache = Cache(str(tmp_path))
     for part in range(20):
         rows = {
-            f"{part * 500 + row:032x}": Embedded(
+            f"{part * 500 + row:032x}": ClipEmbedding(
                 rng.standard_normal((1, 4, 768), dtype=np.float32), 1.0, Usage(1.0, 1.0, 1.0)
             )
             for row in range(500)

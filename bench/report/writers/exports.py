@@ -11,12 +11,12 @@ from bench._version import __version__
 from bench.report import junit
 from bench.report.leaderboard import decimals, number
 from bench.report.rows import Row, Table
-from bench.types import BASELINE, Status
+from bench.types import BASELINE, Cost, Status
 
 SCHEMA = 1
 """Version of leaderboard.json; docs/leaderboard.schema.json describes it."""
 
-COSTS = ("extract_s", "fit_s", "predict_s", "cpu_s", "dim", "params", "peak_mb", "gpu_mb", "energy_wh")
+COSTS = Cost.names("export")
 
 
 def content(tables: Sequence[Table]) -> dict[str, Any]:

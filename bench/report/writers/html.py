@@ -22,7 +22,7 @@ from bench.keys import digest
 from bench.report import confusion, leaderboard, learning, slices
 from bench.report.rows import Row, Table
 from bench.store import Store
-from bench.types import BASELINE, Score, View
+from bench.types import BASELINE, Cost, Score, View
 
 MOST_CELLS = 2**19
 """Of all confusion matrices that the page holds; rows further down go without."""
@@ -132,6 +132,7 @@ def _section(table: Table, sliced: Mapping[str, pd.DataFrame]) -> dict[str, Any]
         "facts": [_plain(fact) for fact in leaderboard.facts(table)],
         "main": table.main,
         "metrics": names,
+        "costs": list(Cost().columns()),
         "rows": [_row(table, row, names) for row in table.rows],
         "figures": {name: spec for name, spec in figures.items() if spec},
     }
@@ -162,8 +163,8 @@ def _row(table: Table, row: Row, names: Sequence[str]) -> dict[str, Any]:
         "clips": first.n_test,
         "groups": first.n_groups,
         "costs": [
-            (value, "" if baseline else leaderboard.about(value))
-            for value in (first.cost.extract_s, first.cost.fit_s, first.cost.predict_s)
+            (value, "" if baseline or value is None else leaderboard.about(value))
+            for value in first.cost.columns().values()
         ],
     }
 

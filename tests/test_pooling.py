@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from bench.embed import pooling
+from bench.embed.layers import as_layers, select_layer
 from bench.errors import PluginError, UsageError
 from bench.types import View
 
@@ -11,7 +12,7 @@ LAYERS = RNG.normal(size=(4, 7, 3)).astype(np.float32)
 
 
 def summarised(frames: np.ndarray, n_layers: int | None = None) -> list[np.ndarray]:
-    return [pooling.summarise(pooling.stacked(frames, 3, n_layers))]
+    return [pooling.summarise(as_layers(frames, 3, n_layers))]
 
 
 @pytest.mark.parametrize(
@@ -72,12 +73,12 @@ def test_frames_that_break_the_contract_are_refused(frames: np.ndarray, message:
     ("chosen", "expected"), [(1, LAYERS[1]), ("last", LAYERS[3]), ("mean", LAYERS.mean(axis=0))]
 )
 def test_a_layer_of_the_frames_is_chosen_as_it_is_of_the_statistics(chosen, expected: np.ndarray):
-    np.testing.assert_allclose(pooling.layer(pooling.stacked(LAYERS, 3), chosen), expected, rtol=1e-6)
+    np.testing.assert_allclose(select_layer(as_layers(LAYERS, 3), chosen), expected, rtol=1e-6)
 
 
 def test_a_layer_of_the_frames_that_is_not_there_says_which_are():
     with pytest.raises(UsageError, match="expected @layer=0 to 3"):
-        pooling.layer(pooling.stacked(LAYERS, 3), 4)
+        select_layer(as_layers(LAYERS, 3), 4)
 
 
 def test_the_last_state_may_be_no_layer():
@@ -94,12 +95,12 @@ def test_the_last_state_may_be_no_layer():
 @pytest.mark.parametrize("n_layers", [2, 6])
 def test_another_number_of_layers_than_was_declared_is_refused(n_layers: int):
     with pytest.raises(PluginError, match=f"returned 4 layers; expected {n_layers}, and one more"):
-        pooling.stacked(LAYERS, 3, n_layers)
+        as_layers(LAYERS, 3, n_layers)
 
 
 @pytest.mark.parametrize("cuts", [[3], [1, 2, 6]])
 @pytest.mark.parametrize("frames", [FRAMES, LAYERS, LAYERS * 1e-3 + 1e3])
 def test_windows_have_the_statistics_of_the_whole(frames: np.ndarray, cuts: list[int]):
-    parts = np.split(pooling.stacked(frames.astype(np.float32), 3), cuts, axis=1)
+    parts = np.split(as_layers(frames.astype(np.float32), 3), cuts, axis=1)
     merged = pooling.merge([(part.shape[1], pooling.summarise(part)) for part in parts])
     np.testing.assert_allclose(merged, summarised(frames.astype(np.float32))[0], rtol=1e-3, atol=1e-4)
