@@ -3,8 +3,10 @@ from pathlib import Path
 
 import fsspec
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from bench.embed import pooling
 from bench.embed.cache import Cache, ClipEmbedding
 from bench.errors import UsageError
 from bench.types import Usage
@@ -87,3 +89,48 @@ def test_frames_are_kept_apart_and_read_for_those_that_are_asked(root: str):
     found = cache.read_frames("mfcc", 3, {"b", "c"})
     assert set(found) == {"b"}
     np.testing.assert_array_equal(found["b"], frames["b"])
+
+
+LOWEST = pooling.Statistic(
+    lambda layers: layers.min(axis=1), lambda windows: windows.statistics["min"].min(axis=0)
+)
+
+
+def test_a_new_pooling_embeds_again_what_lacks_its_statistic(
+    bench, digits: Path, tmp_path: Path, monkeypatch
+):
+    call = ["embed", digits, "--extractors"]
+    assert bench(*call, "mfcc-13@pool=max", "--out", "max.npz").exit_code == 0
+    assert bench(*call, "mfcc-13@pool=min", "--out", "min.npz").exit_code == 2
+    monkeypatch.setattr(pooling, "STATISTICS", {"min": LOWEST, **pooling.STATISTICS})
+    monkeypatch.setattr(pooling, "POOLINGS", {**pooling.POOLINGS, "min": ["min"]})
+    [folder] = (tmp_path / "cache").glob("embeddings-*/*")
+    cache = Cache(str(tmp_path / "cache"))
+    assert cache.contents(folder.name) == set()
+    for name, view in {"min": "pool=min", "again": "pool=max", "frames": "pool=none"}.items():
+        assert bench(*call, f"mfcc-13@{view}", "--out", f"{name}.npz").exit_code == 0
+    with (
+        np.load(tmp_path / "frames.npz") as frames,
+        np.load(tmp_path / "min.npz") as lowest,
+        np.load(tmp_path / "max.npz") as highest,
+        np.load(tmp_path / "again.npz") as again,
+    ):
+        clips = frames["mfcc-13 frames clip"] == lowest["clip"][3]
+        np.testing.assert_array_equal(lowest["mfcc-13 min"][3], frames["mfcc-13 frames"][clips].min(axis=0))
+        np.testing.assert_array_equal(again["mfcc-13 max"], highest["mfcc-13 max"])
+    monkeypatch.undo()
+    assert len(cache.contents(folder.name)) == 48, "files with more statistics, in another order, are read"
+
+
+def test_a_file_that_names_no_statistics_holds_the_first_four(tmp_path: Path, monkeypatch):
+    cache = Cache(str(tmp_path))
+    cache.write("mfcc", batch("a"))
+    [path] = tmp_path.glob("*/mfcc/*.arrow")
+    table = pa.ipc.open_file(path.read_bytes()).read_all()
+    shape = {"shape": table.schema.metadata[b"shape"]}
+    with pa.ipc.new_file(path, table.replace_schema_metadata(shape).schema) as writer:
+        writer.write_table(table.replace_schema_metadata(shape))
+    np.testing.assert_array_equal(cache.read("mfcc", ["a"])["a"].statistics, batch("a")["a"].statistics)
+    monkeypatch.setattr(pooling, "STATISTICS", {**pooling.STATISTICS, "min": LOWEST})
+    assert cache.contents("mfcc") == set()
+    assert not cache.read("mfcc", ["a"])

@@ -1,6 +1,11 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from bench import cli
 from bench.embed import pooling
 from bench.embed.layers import as_layers, select_layer
 from bench.errors import PluginError, UsageError
@@ -104,3 +109,49 @@ def test_windows_have_the_statistics_of_the_whole(frames: np.ndarray, cuts: list
     parts = np.split(as_layers(frames.astype(np.float32), 3), cuts, axis=1)
     merged = pooling.merge([(part.shape[1], pooling.summarise(part)) for part in parts])
     np.testing.assert_allclose(merged, summarised(frames.astype(np.float32))[0], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "view"),
+    [
+        ("", View()),
+        ("pool=max", View(pool="max")),
+        ("pool=none", View(pool="none")),
+        ("layer=3", View(layer=3)),
+        ("layer=mean@pool=first", View("mean", "first")),
+    ],
+)
+def test_a_view_is_parsed(text: str, view: View):
+    assert pooling.parse(text) == view
+
+
+@pytest.mark.parametrize("text", ["pool=men", "layer=-1", "layer=first", "width=3", "pool"])
+def test_an_unknown_view_lists_the_layers_and_poolings(text: str):
+    with pytest.raises(UsageError, match=rf"view '@{text}' .*@layer=N.*@pool=mean\|std") as caught:
+        pooling.parse(text)
+    assert "|".join(pooling.names()) in str(caught.value)
+
+
+def test_the_docs_list_every_pooling():
+    page = (Path(__file__).parent.parent / "docs" / "extractors.md").read_text(encoding="utf-8")
+    [sentence] = re.findall(r"Pooling\s+is over time: (.*?) for heads that see frames", page, re.DOTALL)
+    assert re.findall(r"`(.+?)`", sentence) == pooling.names()
+
+
+def test_the_help_lists_every_pooling():
+    text = CliRunner().invoke(cli.main, ["run", "--help"], terminal_width=1000).output
+    assert f"@pool={'|'.join(pooling.names())}." in "".join(text.split())
+
+
+def test_a_median_over_windows_is_that_of_all_frames(monkeypatch: pytest.MonkeyPatch):
+    before = pooling.merge([(4, pooling.summarise(LAYERS[:, :4])), (3, pooling.summarise(LAYERS[:, 4:]))])
+    median = pooling.Statistic(lambda layers: np.median(layers, axis=1))
+    monkeypatch.setattr(pooling, "STATISTICS", {**pooling.STATISTICS, "median": median})
+    monkeypatch.setattr(pooling, "POOLINGS", {**pooling.POOLINGS, "median": ["median"]})
+    assert pooling.needs_frames()
+    windows = [LAYERS[:, :4], LAYERS[:, 4:]]
+    merged = pooling.merge([(part.shape[1], pooling.summarise(part)) for part in windows], windows)
+    np.testing.assert_allclose(
+        pooling.select([merged], View(layer=1, pool="median"))[0], np.median(LAYERS[1], axis=0), rtol=1e-6
+    )
+    np.testing.assert_array_equal(merged[:, :4], before)

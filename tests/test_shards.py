@@ -1,9 +1,6 @@
 """What is to be embedded, in which pieces; what is known of audio without reading it; what work takes."""
 
-import json
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,13 +11,11 @@ from hypothesis import strategies as st
 
 from bench import audio
 from bench.catalog import learners, load
-from bench.costs import Meter
 from bench.datasets import index
 from bench.embed import batches, engine, pooling, shards
 from bench.embed.cache import Cache
 from bench.embed.extraction import Extraction
 from bench.runner import Request
-from bench.types import Usage
 
 
 def source(manifest: Path, home: Path, **more: object) -> index.Source:
@@ -137,52 +132,3 @@ def test_a_missing_file_is_looked_for_again(tone, tmp_path: Path):
     assert set(source(manifest, tmp_path / "home").unreadable) == {"b.wav"}
     tone("b.wav", pitch=400)
     assert not source(manifest, tmp_path / "home").unreadable
-
-
-METERED = """
-import json, time
-from dataclasses import asdict
-import numpy as np
-from bench.costs import Meter
-
-with Meter() as meter:
-    first = meter.read()
-    block = np.ones(40_000_000)  # 320 MB
-    until = time.process_time() + 0.1
-    while time.process_time() < until:
-        block[0] += 1
-    second = meter.read()
-    del block
-    meter.read()
-    time.sleep(0.1)
-    third = meter.read()
-print(json.dumps([asdict(each) for each in (first, second, third)]))
-"""
-
-
-def test_a_meter_sees_time_and_memory():
-    # In a process of its own: in this one, others may have told malloc to keep what is freed.
-    done = subprocess.run([sys.executable, "-c", METERED], capture_output=True, text=True, check=True)
-    first, second, third = (Usage(**told) for told in json.loads(done.stdout))
-    assert second.peak_mb - first.peak_mb > 300
-    assert second.peak_mb - third.peak_mb > 300
-    assert third.seconds >= 0.1
-    assert second.cpu_s >= 0.1 > third.cpu_s
-    assert first.gpu_mb is None
-
-
-def test_energy_is_measured_where_codecarbon_is_installed():
-    pytest.importorskip("codecarbon")
-    with Meter() as meter:
-        until = time.perf_counter() + 0.5
-        while time.perf_counter() < until:
-            pass
-        usage = meter.read()
-    assert usage.energy_wh is not None
-    assert 0 < usage.energy_wh < 1
-
-
-def test_usages_add_up_and_memory_does_not():
-    a, b = Usage(1.0, 2.0, 100.0, 5.0), Usage(3.0, 4.0, 50.0, None, 0.5)
-    assert Usage.total([a, b]) == Usage(4.0, 6.0, 100.0, 5.0, 0.5)
-    assert b.part(0.5) == Usage(1.5, 2.0, 50.0, None, 0.25)

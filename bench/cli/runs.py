@@ -102,7 +102,8 @@ CELL_TIMEOUT = click.option(
 )
 @shared.listed(
     "--extractors",
-    help="NAME, hf:ID_OR_FOLDER, fairseq:FILE, hear:MODULE; with @layer=N|last|mean|all@pool=P."
+    cls=shared.ViewOption,
+    help="NAME, hf:ID_OR_FOLDER, fairseq:FILE, hear:MODULE; with @layer=N|last|mean|all@pool={poolings}."
     "  [default: all that are here]",
 )
 @shared.listed(

@@ -56,6 +56,17 @@ def listed(
     return click.option(*names, metavar=metavar, default=default, callback=items, **more)
 
 
+class ViewOption(click.Option):
+    """An option whose help lists the poolings, which are loaded only if the help is shown."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the option and its help."""
+        from bench.embed import pooling
+
+        self.help = (self.help or "").replace("{poolings}", "|".join(pooling.names()))
+        return super().get_help_record(ctx)
+
+
 def seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
     """Return the numbers of a comma-separated list."""
     names = items(ctx, param, value)
