@@ -31,12 +31,12 @@ def test_what_is_written_is_read_by_another_process_s_cache(root: str):
     Cache(root).write("mfcc", batch("a", "b"))
     Cache(root).write("mfcc", batch("c"))
     assert Cache(root).contents("mfcc") == {"a", "b", "c"}
-    found = Cache(root).read("mfcc", ["a", "b", "c"])
-    assert set(found) == {"a", "b", "c"}
+    embeddings = Cache(root).read("mfcc", ["a", "b", "c"])
+    assert set(embeddings) == {"a", "b", "c"}
     assert set(Cache(root).read("mfcc", ["c", "x"])) == {"c"}
     for content, embedded in {**batch("a", "b"), **batch("c")}.items():
-        np.testing.assert_array_equal(found[content].statistics, embedded.statistics)
-        assert dataclasses.replace(found[content], statistics=embedded.statistics) == embedded
+        np.testing.assert_array_equal(embeddings[content].statistics, embedded.statistics)
+        assert dataclasses.replace(embeddings[content], statistics=embedded.statistics) == embedded
 
 
 def test_extractors_share_nothing(root: str):
@@ -75,20 +75,20 @@ def test_a_write_that_fails_leaves_no_row(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_frames_are_kept_apart_and_read_for_those_that_are_asked(root: str):
-    made = batch("a", "b")
+    rows = batch("a", "b")
     rng = np.random.default_rng(1)
     frames = {name: rng.normal(size=(n, 3)).astype(np.float32) for name, n in {"a": 5, "b": 9}.items()}
     cache = Cache(root)
-    framed = {name: dataclasses.replace(each, frames={3: frames[name]}) for name, each in made.items()}
+    framed = {name: dataclasses.replace(row, frames={3: frames[name]}) for name, row in rows.items()}
     cache.write("mfcc", framed)
     cache.write("mfcc", batch("c"))
     assert cache.contents("mfcc") == {"a", "b", "c"}
     assert not cache.read("mfcc", ["a"])["a"].frames
     assert cache.contents("mfcc", frame_layers=[3]) == {"a", "b"}
     assert not cache.read_frames("mfcc", "last", {"b", "c"})
-    found = cache.read_frames("mfcc", 3, {"b", "c"})
-    assert set(found) == {"b"}
-    np.testing.assert_array_equal(found["b"], frames["b"])
+    embeddings = cache.read_frames("mfcc", 3, {"b", "c"})
+    assert set(embeddings) == {"b"}
+    np.testing.assert_array_equal(embeddings["b"], frames["b"])
 
 
 LOWEST = pooling.Statistic(

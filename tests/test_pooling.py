@@ -87,14 +87,14 @@ def test_a_layer_of_the_frames_that_is_not_there_says_which_are():
 
 
 def test_the_last_state_may_be_no_layer():
-    made = summarised(LAYERS, n_layers=3)
+    statistics = summarised(LAYERS, n_layers=3)
     chosen = [View(layer=name, pool="mean") for name in ("last", 2, "mean")]
-    last, second, mean = (pooling.select(made, view)[0] for view in chosen)
+    last, second, mean = (pooling.select(statistics, view)[0] for view in chosen)
     np.testing.assert_allclose(last, LAYERS[3].mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(second, LAYERS[2].mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(mean, LAYERS[:3].mean(axis=(0, 1)), rtol=1e-5)
     with pytest.raises(UsageError, match="expected @layer=0 to 2"):
-        pooling.select(made, View(layer=3))
+        pooling.select(statistics, View(layer=3))
 
 
 @pytest.mark.parametrize("n_layers", [2, 6])

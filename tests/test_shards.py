@@ -1,4 +1,4 @@
-"""What is to be embedded, in which pieces; what is known of audio without reading it; what work takes."""
+"""Shards: which clips are embedded, in which pieces; and the index of audio that is not read again."""
 
 import os
 import time
@@ -20,11 +20,11 @@ from bench.runner import Request
 
 def source(manifest: Path, home: Path, **more: object) -> index.Source:
     request = Request((str(manifest),), home, **more)
-    [found] = index.sources_of(request, load()).values()
-    return found
+    [audio_source] = index.sources_of(request, load()).values()
+    return audio_source
 
 
-def asked(manifest: Path, home: Path) -> tuple[index.Source, learners.Learner, Cache]:
+def mfcc_source(manifest: Path, home: Path) -> tuple[index.Source, learners.Learner, Cache]:
     request = Request((str(manifest),), home, extractors=("mfcc-13",))
     [(learner, _)] = learners.extractors(request, load(), pooling.parse)
     return source(manifest, home), learner, Cache(str(home))
@@ -45,37 +45,37 @@ def test_a_shard_is_no_longer_than_it_may_be_unless_it_is_one_clip(seconds: list
 
 def test_shards_hold_what_the_cache_lacks_the_longest_first(digits: Path, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(shards, "SHARD_CLIPS", 20)
-    found, learner, cache = asked(digits, tmp_path / "home")
-    made, n_kept = shards.shards(found, learner.spec, learner.digest, cache)
-    assert (len(made), n_kept) == (3, 0)
-    seconds = [audio.seconds(clip) for shard in made for clip in shard.clips.values()]
+    audio_source, learner, cache = mfcc_source(digits, tmp_path / "home")
+    todo, n_cached = shards.shards(audio_source, learner.spec, learner.digest, cache)
+    assert (len(todo), n_cached) == (3, 0)
+    seconds = [audio.seconds(clip) for shard in todo for clip in shard.clips.values()]
     assert seconds == sorted(seconds, reverse=True)
-    done = shards.embed_shard(made[0])
+    done = shards.embed_shard(todo[0])
     assert (done.n_clips, done.rest, done.bad) == (20, None, {})
     assert done.audio_s == pytest.approx(sum(seconds[:20]))
-    left, n_kept = shards.shards(found, learner.spec, learner.digest, cache)
-    assert n_kept == 20
-    assert {c for shard in left for c in shard.clips} == set(made[1].clips) | set(made[2].clips)
+    left, n_cached = shards.shards(audio_source, learner.spec, learner.digest, cache)
+    assert n_cached == 20
+    assert {c for shard in left for c in shard.clips} == set(todo[1].clips) | set(todo[2].clips)
 
 
 def test_a_shard_that_takes_long_is_handed_back_with_the_rest(digits: Path, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(shards, "UNIT_SECONDS", 0.0)
     monkeypatch.setattr(engine, "STORE_SECONDS", 0.0)
     monkeypatch.setattr(batches, "BATCH_CLIPS", 10)
-    found, learner, cache = asked(digits, tmp_path / "home")
-    [shard], _ = shards.shards(found, learner.spec, learner.digest, cache)
+    audio_source, learner, cache = mfcc_source(digits, tmp_path / "home")
+    [shard], _ = shards.shards(audio_source, learner.spec, learner.digest, cache)
     sizes = []
     while shard:
         done = shards.embed_shard(shard)
         sizes.append(done.n_clips)
         shard = done.rest
     assert sizes == [10, 10, 10, 10, 8]
-    assert cache.contents(learner.digest) == set(found.contents)
+    assert cache.contents(learner.digest) == set(audio_source.contents)
 
 
 def test_the_batches_are_the_same_whether_or_not_a_shard_is_handed_back(digits, tmp_path, monkeypatch):
-    found, learner, cache = asked(digits, tmp_path / "home")
-    [whole], _ = shards.shards(found, learner.spec, learner.digest, cache)
+    audio_source, learner, cache = mfcc_source(digits, tmp_path / "home")
+    [whole], _ = shards.shards(audio_source, learner.spec, learner.digest, cache)
     sizes = []
     call = Extraction._call
     monkeypatch.setattr(
