@@ -1,4 +1,4 @@
-"""The engine that hands clips to extractors, with extractors made for the test."""
+"""The engine that sends clips through extractors, with extractors written for the test."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,8 @@ import soundfile
 
 from bench import audio, catalog
 from bench.embed import pooling
-from bench.embed.batches import Batch, embed
+from bench.embed.engine import EmbeddingBatch, embed
+from bench.embed.layers import as_layers
 from bench.errors import PluginError
 from bench.types import Audio, Clip, Frames, Layer, Spec
 
@@ -30,7 +31,7 @@ class Blocks:
         if len(sizes) * max(sizes) > self.most:
             raise MemoryError
         blocks = [clip[: clip.size // 80 * 80].reshape(-1, 80) for clip in audio]
-        return [np.stack([each.mean(axis=1), each.std(axis=1)], axis=1) for each in blocks]
+        return [np.stack([block.mean(axis=1), block.std(axis=1)], axis=1) for block in blocks]
 
 
 class Windowed(Blocks):
@@ -55,13 +56,13 @@ class PaddedTo(Blocks):
 def clips(tmp_path: Path) -> dict[str, Clip]:
     """Return content digest -> clip of 0.5 s to 3.5 s."""
     rng = np.random.default_rng(0)
-    made = {}
+    clips = {}
     for number in range(7):
         path = tmp_path / f"{number}.wav"
         soundfile.write(path, 0.1 * rng.standard_normal((number + 1) * RATE // 2), RATE)
-        made[f"{number:032x}"] = Clip(f"c{number}", path)
+        clips[f"{number:032x}"] = Clip(f"c{number}", path)
     CALLS.clear()
-    return made
+    return clips
 
 
 def spec(factory: type, **more: object) -> Spec:
@@ -74,24 +75,26 @@ def spec(factory: type, **more: object) -> Spec:
     )
 
 
-def run(clips: dict[str, Clip], factory: type, *, framed: Sequence[Layer] = (), **of: object) -> list[Batch]:
+def run(
+    clips: dict[str, Clip], factory: type, *, frame_layers: Sequence[Layer] = (), **of: object
+) -> list[EmbeddingBatch]:
     longest_first = dict(sorted(clips.items(), key=lambda item: -audio.seconds(item[1])))
-    made = spec(factory, **of)
-    return list(embed(longest_first, made, catalog.build(made), framed=framed))
+    extractor = spec(factory, **of)
+    return list(embed(longest_first, extractor, catalog.build(extractor), frame_layers=frame_layers))
 
 
 def whole(clip: Clip) -> np.ndarray:
     [frames] = Blocks().embed([audio.read(clip, RATE)])
-    return pooling.summarise(pooling.stacked(frames, 2))
+    return pooling.summarise(as_layers(frames, 2))
 
 
 @pytest.mark.parametrize("factory", [Blocks, Windowed, Small, PaddedTo])
 def test_statistics_do_not_depend_on_batches_windows_or_memory(factory: type, clips: dict[str, Clip]):
-    made = {content: each for batch in run(clips, factory) for content, each in batch.made.items()}
-    assert set(made) == set(clips)
+    embeddings = {content: row for batch in run(clips, factory) for content, row in batch.embeddings.items()}
+    assert set(embeddings) == set(clips)
     for content, clip in clips.items():
-        np.testing.assert_allclose(made[content].statistics, whole(clip), rtol=1e-4, atol=1e-6)
-        assert made[content].audio_s == pytest.approx(soundfile.info(clip.path).duration)
+        np.testing.assert_allclose(embeddings[content].statistics, whole(clip), rtol=1e-4, atol=1e-6)
+        assert embeddings[content].audio_s == pytest.approx(soundfile.info(clip.path).duration)
 
 
 def test_long_clips_come_in_equal_windows_within_the_budget(clips: dict[str, Clip]):
@@ -125,22 +128,26 @@ def test_a_clip_that_does_not_fit_alone_is_a_failure(clips: dict[str, Clip]):
 
 @pytest.mark.parametrize("factory", [Blocks, Windowed])
 def test_frames_of_windows_are_joined_in_their_order(factory: type, clips: dict[str, Clip]):
-    made = {c: each for batch in run(clips, factory, framed=["last"]) for c, each in batch.made.items()}
+    embeddings = {
+        content: row
+        for batch in run(clips, factory, frame_layers=["last"])
+        for content, row in batch.embeddings.items()
+    }
     for content, clip in clips.items():
         [frames] = Blocks().embed([audio.read(clip, RATE)])
-        np.testing.assert_array_equal(made[content].frames["last"], frames)
+        np.testing.assert_array_equal(embeddings[content].frames["last"], frames)
 
 
 def test_a_clip_that_cannot_be_decoded_is_named_and_the_rest_goes_on(clips: dict[str, Clip], tmp_path: Path):
     (tmp_path / "3.wav").write_bytes(b"RIFF")
     [batch] = run(clips, Blocks)
-    assert set(batch.bad) == {f"{3:032x}"}
-    assert len(batch.made) == 6
+    assert set(batch.errors) == {f"{3:032x}"}
+    assert len(batch.embeddings) == 6
 
 
 def test_steps_are_done_before_the_extractor_hears_a_clip(clips: dict[str, Clip]):
     [plain], [loud] = run(clips, Blocks), run(clips, Blocks, preprocess=("peak=0",))
     first = f"{0:032x}"
     gain = 1 / np.abs(audio.read(clips[first], RATE)).max()
-    ratio = loud.made[first].statistics[0, 1] / plain.made[first].statistics[0, 1]
+    ratio = loud.embeddings[first].statistics[0, 1] / plain.embeddings[first].statistics[0, 1]
     np.testing.assert_allclose(ratio[1], gain, rtol=1e-3)

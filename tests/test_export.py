@@ -10,6 +10,7 @@ import pytest
 
 from bench import audio
 from bench.catalog import devices
+from bench.embed import export
 from bench.errors import UsageError
 from bench.extractors.mfcc import Mfcc
 from bench.store import Store
@@ -43,12 +44,12 @@ def test_frames_themselves_can_be_written(bench, digits: Path, tmp_path: Path):
     table = pd.read_parquet(tmp_path / "f.parquet")
     path = pd.read_csv(digits)["path"][3]
     [frames] = Mfcc(13).embed([audio.read(Clip("a", Path(path)), 16000)])
-    own = table[table["clip"] == path]
-    assert own["frame"].tolist() == list(range(len(frames)))
-    np.testing.assert_allclose(np.stack(own["embedding"]), frames, rtol=1e-5)
+    rows = table[table["clip"] == path]
+    assert rows["frame"].tolist() == list(range(len(frames)))
+    np.testing.assert_allclose(np.stack(rows["embedding"]), frames, rtol=1e-5)
     with np.load(tmp_path / "f.npz") as arrays:
-        own = arrays["mfcc-13 frames clip"] == path
-        np.testing.assert_allclose(arrays["mfcc-13 frames"][own], frames, rtol=1e-5)
+        rows = arrays["mfcc-13 frames clip"] == path
+        np.testing.assert_allclose(arrays["mfcc-13 frames"][rows], frames, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,20 @@ def test_what_cannot_be_written_is_one_line(bench, digits: Path, words: list[str
     done = bench("embed", digits, *words)
     assert done.exit_code == 2
     assert message in done.stderr
+
+
+def test_a_new_format_is_a_function_and_an_entry(bench, digits: Path, tmp_path: Path, monkeypatch):
+    def write(path: Path, clips: np.ndarray, exports: list[export.ExportRows]) -> None:
+        path.write_text(" ".join(f"{rows.extractor} {rows.embeddings.shape}" for rows in exports))
+
+    monkeypatch.setattr(export, "FORMATS", {**export.FORMATS, ".txt": write})
+    assert bench("embed", digits, "--extractors", "mfcc-13@pool=max", "--out", "e.txt").exit_code == 0
+    assert (tmp_path / "e.txt").read_text().startswith("mfcc-13 (48, ")
+
+
+def test_the_docs_list_every_export_format():
+    page = (Path(__file__).parent.parent / "docs" / "extractors.md").read_text(encoding="utf-8")
+    assert [suffix for suffix in export.FORMATS if f"`{suffix}`" not in page] == []
 
 
 @pytest.mark.usefixtures("tiny")
@@ -84,9 +99,9 @@ def test_an_undecodable_clip_is_named(bench, digits: Path, tmp_path: Path):
 @pytest.mark.verb("cache")
 def test_the_cache_says_what_it_keeps_and_throws_it_away(bench, digits: Path):
     bench("embed", digits, "--extractors", "mfcc,mfcc-13@pool=none", "--out", "e.npz")
-    told = bench("cache", "info").stdout
-    assert {line.split()[0] for line in told.splitlines()[2:4]} == {"mfcc", "mfcc-13"}
-    assert told.count(" 48 ") == 2
+    text = bench("cache", "info").stdout
+    assert {line.split()[0] for line in text.splitlines()[2:4]} == {"mfcc", "mfcc-13"}
+    assert text.count(" 48 ") == 2
     assert bench("cache", "prune", "--older-than", "1").stdout == ""
     assert bench("cache", "prune", "--extractors", "mfcc").stdout.startswith("removed mfcc: 48 clips")
     assert "mfcc-13" in bench("cache", "info").stdout
@@ -131,18 +146,18 @@ def test_a_sweep_over_layers_and_poolings_runs_the_network_once(
 def test_of_the_layers_a_frame_head_keeps_its_own(bench, digits: Path, tiny: Path, tmp_path: Path):
     call = ["run", "--datasets", digits, "--tasks", "speaker", "--heads", "logreg-frames", "--extractors"]
 
-    def kept() -> list[str]:
+    def layers_on_disk() -> list[str]:
         return sorted(path.name for path in tmp_path.glob("cache/frames-*/*/*"))
 
     assert bench(*call, "hf:tiny@layer=1").exit_code == 0
-    assert kept() == ["1"]
+    assert layers_on_disk() == ["1"]
     assert bench(*call, "hf:tiny@layer=1,hf:tiny@layer=mean").exit_code == 0
-    assert kept() == ["1", "mean"]
+    assert layers_on_disk() == ["1", "mean"]
     done = bench(*call, "hf:tiny@layer=3,mfcc-13")
     assert done.exit_code == 1
     assert "extractor 'hf:tiny': there is no layer 3; expected @layer=0 to 2, last or mean" in done.stderr
-    found = {(r.extractor, r.head): r.status for r in Store(tmp_path / "bench-out").results().values()}
-    assert found["mfcc-13", "logreg-frames"] == Status.OK
+    statuses = {(r.extractor, r.head): r.status for r in Store(tmp_path / "bench-out").results().values()}
+    assert statuses["mfcc-13", "logreg-frames"] == Status.OK
 
 
 def test_what_runs_a_network_is_part_of_its_identity(bench, digits: Path, tiny: Path, tmp_path: Path):
@@ -189,8 +204,8 @@ def test_weights_that_are_not_here_skip_their_cells_with_the_command(
     call = ["run", "--datasets", digits, "--tasks", "gender", "--heads", "dummy"]
     done = bench(*call, "--extractors", "whisper-tiny,mfcc-13")
     assert done.exit_code == 0
-    told = "the weights openai/whisper-tiny are not here; run: bench fetch whisper-tiny"
-    assert f"extractor 'whisper-tiny': {told}" in done.stderr
+    text = "the weights openai/whisper-tiny are not here; run: bench fetch whisper-tiny"
+    assert f"extractor 'whisper-tiny': {text}" in done.stderr
     assert bench(*call, "--extractors", "whisper-tiny", "--strict").exit_code == 1
 
 

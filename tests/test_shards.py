@@ -1,9 +1,6 @@
-"""What is to be embedded, in which pieces; what is known of audio without reading it; what work takes."""
+"""Shards: which clips are embedded, in which pieces; and the index of audio that is not read again."""
 
-import json
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,22 +12,21 @@ from hypothesis import strategies as st
 from bench import audio
 from bench.catalog import learners, load
 from bench.datasets import index
-from bench.embed import batches, shards
+from bench.embed import batches, engine, pooling, shards
 from bench.embed.cache import Cache
-from bench.meter import Meter
+from bench.embed.extraction import Extraction
 from bench.runner import Request
-from bench.types import Usage
 
 
 def source(manifest: Path, home: Path, **more: object) -> index.Source:
     request = Request((str(manifest),), home, **more)
-    [found] = index.sources_of(request, load()).values()
-    return found
+    [audio_source] = index.sources_of(request, load()).values()
+    return audio_source
 
 
-def asked(manifest: Path, home: Path) -> tuple[index.Source, learners.Learner, Cache]:
+def mfcc_source(manifest: Path, home: Path) -> tuple[index.Source, learners.Learner, Cache]:
     request = Request((str(manifest),), home, extractors=("mfcc-13",))
-    [(learner, _)] = learners.extractors(request, load())
+    [(learner, _)] = learners.extractors(request, load(), pooling.parse)
     return source(manifest, home), learner, Cache(str(home))
 
 
@@ -49,50 +45,50 @@ def test_a_shard_is_no_longer_than_it_may_be_unless_it_is_one_clip(seconds: list
 
 def test_shards_hold_what_the_cache_lacks_the_longest_first(digits: Path, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(shards, "SHARD_CLIPS", 20)
-    found, learner, cache = asked(digits, tmp_path / "home")
-    made, n_kept = shards.shards(found, learner.spec, learner.digest, cache)
-    assert (len(made), n_kept) == (3, 0)
-    seconds = [audio.seconds(clip) for shard in made for clip in shard.clips.values()]
+    audio_source, learner, cache = mfcc_source(digits, tmp_path / "home")
+    todo, n_cached = shards.shards(audio_source, learner.spec, learner.digest, cache)
+    assert (len(todo), n_cached) == (3, 0)
+    seconds = [audio.seconds(clip) for shard in todo for clip in shard.clips.values()]
     assert seconds == sorted(seconds, reverse=True)
-    done = shards.embed_shard(made[0])
+    done = shards.embed_shard(todo[0])
     assert (done.n_clips, done.rest, done.bad) == (20, None, {})
     assert done.audio_s == pytest.approx(sum(seconds[:20]))
-    left, n_kept = shards.shards(found, learner.spec, learner.digest, cache)
-    assert n_kept == 20
-    assert {c for shard in left for c in shard.clips} == set(made[1].clips) | set(made[2].clips)
+    left, n_cached = shards.shards(audio_source, learner.spec, learner.digest, cache)
+    assert n_cached == 20
+    assert {c for shard in left for c in shard.clips} == set(todo[1].clips) | set(todo[2].clips)
 
 
 def test_a_shard_that_takes_long_is_handed_back_with_the_rest(digits: Path, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(shards, "UNIT_SECONDS", 0.0)
-    monkeypatch.setattr(batches, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(engine, "STORE_SECONDS", 0.0)
     monkeypatch.setattr(batches, "BATCH_CLIPS", 10)
-    found, learner, cache = asked(digits, tmp_path / "home")
-    [shard], _ = shards.shards(found, learner.spec, learner.digest, cache)
+    audio_source, learner, cache = mfcc_source(digits, tmp_path / "home")
+    [shard], _ = shards.shards(audio_source, learner.spec, learner.digest, cache)
     sizes = []
     while shard:
         done = shards.embed_shard(shard)
         sizes.append(done.n_clips)
         shard = done.rest
     assert sizes == [10, 10, 10, 10, 8]
-    assert cache.kept(learner.digest) == set(found.contents)
+    assert cache.contents(learner.digest) == set(audio_source.contents)
 
 
 def test_the_batches_are_the_same_whether_or_not_a_shard_is_handed_back(digits, tmp_path, monkeypatch):
-    found, learner, cache = asked(digits, tmp_path / "home")
-    [whole], _ = shards.shards(found, learner.spec, learner.digest, cache)
+    audio_source, learner, cache = mfcc_source(digits, tmp_path / "home")
+    [whole], _ = shards.shards(audio_source, learner.spec, learner.digest, cache)
     sizes = []
-    called = batches._Engine._called
+    call = Extraction._call
     monkeypatch.setattr(
-        batches._Engine,
-        "_called",
-        lambda self, audios: sizes.append([each.size for each in audios]) or called(self, audios),
+        Extraction,
+        "_call",
+        lambda self, audios: sizes.append([audio.size for audio in audios]) or call(self, audios),
     )
     monkeypatch.setattr(batches, "BATCH_CLIPS", 7)
     shards.embed_shard(whole)
     at_once = sizes.copy()
     sizes.clear()
     monkeypatch.setattr(shards, "UNIT_SECONDS", 0.0)
-    monkeypatch.setattr(batches, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(engine, "STORE_SECONDS", 0.0)
     shard = whole
     while shard:
         shard = shards.embed_shard(shard).rest
@@ -136,52 +132,3 @@ def test_a_missing_file_is_looked_for_again(tone, tmp_path: Path):
     assert set(source(manifest, tmp_path / "home").unreadable) == {"b.wav"}
     tone("b.wav", pitch=400)
     assert not source(manifest, tmp_path / "home").unreadable
-
-
-METERED = """
-import json, time
-from dataclasses import asdict
-import numpy as np
-from bench.meter import Meter
-
-with Meter() as meter:
-    first = meter.read()
-    block = np.ones(40_000_000)  # 320 MB
-    until = time.process_time() + 0.1
-    while time.process_time() < until:
-        block[0] += 1
-    second = meter.read()
-    del block
-    meter.read()
-    time.sleep(0.1)
-    third = meter.read()
-print(json.dumps([asdict(each) for each in (first, second, third)]))
-"""
-
-
-def test_a_meter_sees_time_and_memory():
-    # In a process of its own: in this one, others may have told malloc to keep what is freed.
-    done = subprocess.run([sys.executable, "-c", METERED], capture_output=True, text=True, check=True)
-    first, second, third = (Usage(**told) for told in json.loads(done.stdout))
-    assert second.peak_mb - first.peak_mb > 300
-    assert second.peak_mb - third.peak_mb > 300
-    assert third.seconds >= 0.1
-    assert second.cpu_s >= 0.1 > third.cpu_s
-    assert first.gpu_mb is None
-
-
-def test_energy_is_measured_where_codecarbon_is_installed():
-    pytest.importorskip("codecarbon")
-    with Meter() as meter:
-        until = time.perf_counter() + 0.5
-        while time.perf_counter() < until:
-            pass
-        usage = meter.read()
-    assert usage.energy_wh is not None
-    assert 0 < usage.energy_wh < 1
-
-
-def test_usages_add_up_and_memory_does_not():
-    a, b = Usage(1.0, 2.0, 100.0, 5.0), Usage(3.0, 4.0, 50.0, None, 0.5)
-    assert Usage.total([a, b]) == Usage(4.0, 6.0, 100.0, 5.0, 0.5)
-    assert b.part(0.5) == Usage(1.5, 2.0, 50.0, None, 0.25)

@@ -1,6 +1,6 @@
 """Names and options -> extractors and heads, with the digest of everything that changes its output."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -46,7 +46,9 @@ class Learner:
     identity: Mapping[str, Any] = field(default_factory=dict)
 
 
-def extractors(request: Request, declared: Registry) -> list[tuple[Learner, View]]:
+def extractors(
+    request: Request, declared: Registry, parse_view: Callable[[str], View]
+) -> list[tuple[Learner, View]]:
     """Return the extractors of a request with their views; by default all offered ones that can run here.
 
     Raises
@@ -55,7 +57,7 @@ def extractors(request: Request, declared: Registry) -> list[tuple[Learner, View
         If a name, a view or a preprocessing step is unknown.
     """
     texts = request.extractors or [name for name, spec in declared.extractors.items() if spec.offered]
-    pairs = [(name, View.parse(view)) for name, _, view in (text.partition("@") for text in texts)]
+    pairs = [(name, parse_view(view)) for name, _, view in (text.partition("@") for text in texts)]
     names = dict.fromkeys(name for name, _ in pairs)
     learners = {name: _learner(_extractor(name, request, declared), request) for name in names}
     points = {

@@ -1,1 +1,1 @@
-"""Audio -> frames -> vectors, kept on disk by content."""
+"""Embed: clips -> frames -> statistics and vectors, cached by content."""

@@ -1,92 +1,145 @@
-"""Embeddings for use elsewhere: a row per clip, extractor and view."""
+"""Export: embeddings as files for other programs, a row per clip, extractor and view."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from bench import display
 from bench.catalog import Registry, learners
 from bench.catalog.learners import Learner
 from bench.datasets.index import Source, sources_of
 from bench.embed import pooling
-from bench.embed.cache import Cache, Embedded
-from bench.embed.shards import Tell, embed_shard, embedded, shards
+from bench.embed.cache import Cache, ClipEmbedding
+from bench.embed.shards import ProgressFactory, embed_shard, read_embeddings, shards
 from bench.errors import ClipError, UsageError
 from bench.request import Request
-from bench.types import UNPOOLED, Layer
-
-Notice = Callable[[str, str, int], Tell]
-"""Takes a dataset, an extractor and a number of clips, and returns what takes note of their embedding."""
-
-SUFFIXES = (".parquet", ".npz")
+from bench.types import UNPOOLED, Embeddings, Layer, View
 
 
-def export(request: Request, declared: Registry, cache: Cache, path: Path, notice: Notice) -> int:
-    """Write the embeddings of one dataset, and return how many rows.
+@dataclass(frozen=True, slots=True, eq=False)
+class ExportRows:
+    """The embeddings of a dataset's clips by one extractor and view.
+
+    Parameters
+    ----------
+    clips : np.ndarray, shape=(n_rows,), dtype=str
+        The clip of each row.
+    frames : np.ndarray | None, shape=(n_rows,), dtype=int
+        The position of each row in its clip; None if a row is a pooled clip.
+    embeddings : Embeddings, shape=(n_rows, dim)
+    """
+
+    extractor: str
+    view: View
+    clips: npt.NDArray[np.str_]
+    frames: npt.NDArray[np.intp] | None
+    embeddings: Embeddings
+
+
+Clips = npt.NDArray[np.str_]
+"""The names of a dataset's clips, shape=(n_clips,)."""
+
+
+def _write_parquet(path: Path, clips: Clips, exports: Sequence[ExportRows]) -> None:
+    """Write a table with the columns clip, extractor, view, frame (of frames), and embedding."""
+    tables = []
+    for rows in exports:
+        columns = {"clip": rows.clips, "extractor": rows.extractor, "view": display.view(rows.view)}
+        frames = {} if rows.frames is None else {"frame": rows.frames}
+        tables.append(pd.DataFrame({**columns, **frames, "embedding": list(rows.embeddings)}))
+    pd.concat(tables, ignore_index=True).to_parquet(path.absolute(), index=False)
+
+
+def _write_npz(path: Path, clips: Clips, exports: Sequence[ExportRows]) -> None:
+    """Write an array of clips and one of embeddings per extractor and view, with their clips if frames."""
+    arrays: dict[str, npt.NDArray[np.generic]] = {"clip": clips}
+    for rows in exports:
+        name = f"{rows.extractor} {display.view(rows.view)}"
+        arrays[name] = rows.embeddings
+        if rows.frames is not None:
+            arrays[f"{name} clip"] = rows.clips
+    np.savez(path, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the arrays for its options
+
+
+FORMATS: Mapping[str, Callable[[Path, Clips, Sequence[ExportRows]], None]] = {
+    ".parquet": _write_parquet,
+    ".npz": _write_npz,
+}
+"""Suffix of a file -> the function that writes it; docs/extractors.md lists them."""
+
+
+def export(
+    request: Request, declared: Registry, cache: Cache, path: Path, progress_of: ProgressFactory
+) -> int:
+    """Write the embeddings of one dataset, and return the number of rows.
 
     Parameters
     ----------
     path : Path
-        A Parquet file with the columns clip, extractor, view, embedding, and, with ``@pool=none``, frame; or
-        an .npz file with an array of clips and one of embeddings, shape=(n_clips, dim), per extractor and
-        view.
+        Its suffix is one of `FORMATS`. With ``@pool=none`` a row is a frame, else a clip.
 
     Raises
     ------
     UsageError
-        If the path is neither, or its extractors cannot run here.
+        If the suffix is unknown, or an extractor cannot run here.
     ClipError
         If a clip cannot be decoded.
     """
-    if path.suffix not in SUFFIXES:
-        raise UsageError(f"--out {path}: expected a file that ends in {' or '.join(SUFFIXES)}")
+    if path.suffix not in FORMATS:
+        raise UsageError(f"--out {path}: expected a file that ends in {' or '.join(FORMATS)}")
     [source] = sources_of(request, declared).values()
     clips = source.dataset.table["clip"].to_numpy(str)
-    arrays: dict[str, Any] = {}
-    tables = []
-    for learner, view in learners.extractors(request, declared):
+    exports = []
+    for learner, view in learners.extractors(request, declared, pooling.parse):
         if learner.obstacle:
             raise UsageError(learner.obstacle.reason)
-        framed = view.pool == UNPOOLED
-        rows = _embedded(source, learner, [view.layer] if framed else (), cache, notice)
-        if framed:
-            vectors = [row.frames[view.layer] for row in rows]
-        else:
-            vectors = [
-                vector[np.newaxis] for vector in pooling.select([row.statistics for row in rows], view)
-            ]
-        lengths = [len(vector) for vector in vectors]
-        names = {"clip": np.repeat(clips, lengths), "extractor": learner.spec.name, "view": str(view)}
-        numbers = {"frame": np.concatenate([np.arange(n) for n in lengths])} if framed else {}
-        stacked = np.concatenate(vectors)
-        tables.append(pd.DataFrame({**names, **numbers, "embedding": list(stacked)}))
-        name = f"{learner.spec.name} {view}"
-        arrays |= {name: stacked, **({f"{name} clip": names["clip"]} if framed else {})}
+        frame_layers = [view.layer] if view.pool == UNPOOLED else []
+        embeddings = _embed(source, learner, frame_layers, cache, progress_of)
+        exports.append(_rows(learner.spec.name, view, clips, embeddings))
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".npz":
-        np.savez(path, clip=clips, **arrays)
-    else:
-        pd.concat(tables, ignore_index=True).to_parquet(path.absolute(), index=False)
-    return sum(map(len, tables))
+    FORMATS[path.suffix](path, clips, exports)
+    return sum(len(rows.embeddings) for rows in exports)
 
 
-def _embedded(
-    source: Source, learner: Learner, framed: Collection[Layer], cache: Cache, notice: Notice
-) -> Sequence[Embedded]:
-    """Return the embeddings of a source's clips in their order; what the cache lacks is made."""
+def _rows(extractor: str, view: View, clips: Clips, embeddings: Sequence[ClipEmbedding]) -> ExportRows:
+    """Return a row per clip, or per frame if the view has no pooling."""
+    if view.pool != UNPOOLED:
+        vectors = pooling.select([embedding.statistics for embedding in embeddings], view)
+        return ExportRows(extractor=extractor, view=view, clips=clips, frames=None, embeddings=vectors)
+    frames = [embedding.frames[view.layer] for embedding in embeddings]
+    n_frames = [len(array) for array in frames]
+    return ExportRows(
+        extractor=extractor,
+        view=view,
+        clips=np.repeat(clips, n_frames),
+        frames=np.concatenate([np.arange(n) for n in n_frames]),
+        embeddings=np.concatenate(frames),
+    )
+
+
+def _embed(
+    source: Source,
+    learner: Learner,
+    frame_layers: Collection[Layer],
+    cache: Cache,
+    progress_of: ProgressFactory,
+) -> Sequence[ClipEmbedding]:
+    """Return the embeddings of a source's clips in their order; embed those that the cache lacks."""
     bad: dict[str, str] = {}
-    found, _ = shards(source, learner.spec, learner.digest, cache, framed=framed)
-    tell = notice(source.dataset.name, learner.spec.name, sum(len(shard.clips) for shard in found))
-    for shard in found:
-        embedding = embed_shard(shard, tell)
-        bad |= embedding.bad
-        if embedding.rest:
+    todo, _ = shards(source, learner.spec, learner.digest, cache, frame_layers=frame_layers)
+    progress = progress_of(source.dataset.name, learner.spec.name, sum(len(shard.clips) for shard in todo))
+    for shard in todo:
+        report = embed_shard(shard, progress)
+        bad |= report.bad
+        if report.rest:
             raise KeyboardInterrupt
     clips = source.bad(bad)
     if clips:
         clip, reason = next(iter(clips.items()))
         raise ClipError(f"{len(clips)} clips cannot be decoded, such as {clip}: {reason}")
-    kept = embedded(cache, learner.digest, source.contents, framed)
-    return [kept[content] for content in source.contents]
+    embeddings = read_embeddings(cache, learner.digest, source.contents, frame_layers)
+    return [embeddings[content] for content in source.contents]

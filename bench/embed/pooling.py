@@ -1,55 +1,140 @@
-"""Views: frames -> statistics over time (kept by the cache) -> the vector that a clip head sees."""
+"""Poolings: frames -> statistics over time (cached) -> the vector that a clip head sees.
 
-from collections.abc import Sequence
-from dataclasses import replace
+A new pooling is an entry of `POOLINGS`, and an entry of `STATISTICS` if no statistic there does.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias, cast
 
 import numpy as np
+import numpy.typing as npt
 
+from bench.embed.layers import layer_index
 from bench.errors import PluginError, UsageError
-from bench.types import Embeddings, Frames, Layer, Statistics, View
-
-STATISTICS = ("mean", "std", "max", "first")
-"""The statistics over frames, in the order in which they are stacked; every pooling is made of them."""
+from bench.types import LAYERS, UNPOOLED, Embeddings, Frames, Layer, Statistics, View
 
 EXACT_FRAMES = 2000
-"""Of so many frames, sums in float32 are exact enough."""
+"""Largest number of frames that is summed in float32; more frames are summed in float64."""
+
+Values: TypeAlias = npt.NDArray[np.floating]
+"""One statistic of every layer, shape=(n_layers, dim)."""
 
 
-def stacked(frames: Frames, dim: int, n_layers: int | None = None) -> Frames:
-    """Return frames with every axis: one layer, or every layer and then the last one.
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Statistics of the windows that a long clip is cut into.
 
     Parameters
     ----------
-    frames : Frames
-        shape=(n_layers, n_frames, dim), (n_frames, dim) for one layer, or (dim,) for one frame. One layer
-        more than `n_layers` is the model's last hidden state, where that is not the last layer itself.
-    dim : int
-        The width that the extractor declares.
-    n_layers : int | None
-        The number of layers that it declares, if any.
+    weights : np.ndarray, shape=(n_windows,), dtype=float64
+        Share of the clip's frames in each window; the sum is 1.
+    statistics : Mapping[str, np.ndarray]
+        Name of a statistic -> shape=(n_windows, n_layers, dim), dtype=float64.
+    """
 
-    Returns
-    -------
-    Frames
-        shape=(1, n_frames, dim) or (n_layers + 1, n_frames, dim).
+    weights: npt.NDArray[np.float64]
+    statistics: Mapping[str, npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """A function of frames over time.
+
+    Parameters
+    ----------
+    compute : Callable[[Frames], Values]
+        Frames of shape=(n_layers, n_frames, dim) -> shape=(n_layers, dim).
+    merge : Callable[[Windows], Values] | None
+        Statistics of a clip's windows -> those of the clip; None computes the statistic from all frames of
+        the clip, which then stay in memory until its last window.
+    """
+
+    compute: Callable[[Frames], Values]
+    merge: Callable[[Windows], Values] | None = None
+
+
+def _dtype(layers: Frames) -> type[np.floating]:
+    """Return a type in which sums over the frames keep their digits."""
+    return np.float32 if layers.shape[1] <= EXACT_FRAMES else np.float64
+
+
+def _mean(layers: Frames) -> Values:
+    return np.asarray(layers.mean(axis=1, dtype=_dtype(layers)))
+
+
+def _std(layers: Frames) -> Values:
+    deviations = np.subtract(layers, _mean(layers)[:, np.newaxis], dtype=_dtype(layers))
+    np.square(deviations, out=deviations)
+    return np.asarray(np.sqrt(deviations.mean(axis=1)))
+
+
+def _merge_means(windows: Windows) -> Values:
+    return np.asarray(np.einsum("w,wld->ld", windows.weights, windows.statistics["mean"]))
+
+
+def _merge_stds(windows: Windows) -> Values:
+    """Return the standard deviation of all frames.
+
+    Variances are combined as in Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for
+    computing sample variances", 1979.
+    """
+    mean, std = windows.statistics["mean"], windows.statistics["std"]
+    squares = std**2 + (mean - _merge_means(windows)) ** 2
+    return np.asarray(np.sqrt(np.einsum("w,wld->ld", windows.weights, squares)))
+
+
+STATISTICS: Mapping[str, Statistic] = {
+    "mean": Statistic(_mean, _merge_means),
+    "std": Statistic(_std, _merge_stds),
+    "max": Statistic(
+        lambda layers: layers.max(axis=1), lambda windows: windows.statistics["max"].max(axis=0)
+    ),
+    "first": Statistic(lambda layers: layers[:, 0], lambda windows: windows.statistics["first"][0]),
+}
+"""Statistics over time, in the order of the second axis of `Statistics`; all are computed in one pass."""
+
+POOLINGS: Mapping[str, Sequence[str]] = {
+    "mean": ["mean"],
+    "std": ["std"],
+    "mean+std": ["mean", "std"],
+    "max": ["max"],
+    "first": ["first"],
+}
+"""Name of a pooling -> the statistics that it concatenates."""
+
+
+def parse(text: str) -> View:
+    """Return the view that ``layer=N@pool=NAME`` describes; either part may be missing.
 
     Raises
     ------
-    PluginError
-        If the array has another shape, no frames, or is none of floats.
+    UsageError
+        If a part names no layer or no pooling.
+
+    Examples
+    --------
+    >>> parse("layer=9@pool=max")
+    View(layer=9, pool='max')
     """
-    values = np.asarray(frames)
-    layers = values.reshape((1,) * (3 - values.ndim) + values.shape) if values.ndim in {1, 2} else values
-    if layers.ndim != 3 or layers.shape[1] == 0 or layers.shape[2] != dim:
-        raise PluginError(f"returned frames of shape {values.shape}; expected (n_frames, {dim})")
-    if not np.issubdtype(layers.dtype, np.floating):
-        raise PluginError(f"returned {layers.dtype} frames; expected floats")
-    n_given, n_named = len(layers), n_layers or len(layers)
-    if n_given not in {n_named, n_named + 1}:
-        raise PluginError(f"returned {n_given} layers; expected {n_named}, and one more for the last state")
-    if n_named > 1 and n_given == n_named:
-        layers = np.concatenate([layers, layers[-1:]])
-    return layers.astype(np.float32, copy=False)
+    view = View()
+    for part in filter(None, text.split("@")):
+        name, _, value = part.partition("=")
+        if name == "layer" and value.isdecimal():
+            view = replace(view, layer=int(value))
+        elif name == "layer" and value in LAYERS:
+            view = replace(view, layer=cast("Layer", value))
+        elif name == "pool" and value in names():
+            view = replace(view, pool=value)
+        else:
+            layers, pools = "|".join(LAYERS), "|".join(names())
+            raise UsageError(f"view '@{part}' is unknown; expected @layer=N|{layers} or @pool={pools}")
+    return view
+
+
+def names() -> list[str]:
+    """Return what ``@pool=NAME`` takes: every pooling, and none for frames."""
+    return [*POOLINGS, UNPOOLED]
 
 
 def summarise(layers: Frames) -> Statistics:
@@ -58,62 +143,71 @@ def summarise(layers: Frames) -> Statistics:
     Parameters
     ----------
     layers : Frames
-        As `stacked` returns them.
+        As `layers.as_layers` returns them.
+
+    Returns
+    -------
+    Statistics
+        shape=(n_layers, n_statistics, dim). The mean over several layers comes after the last hidden state.
 
     Raises
     ------
     PluginError
-        If the frames are not all finite.
+        If a frame is not finite.
     """
-    with np.errstate(invalid="ignore", over="ignore"):  # told below
-        parts = [_statistics(layers)]
-        if len(layers) > 1:  # the mean over layers is one layer more, since its std is no mean of stds
-            parts.append(_statistics(layers[:-1].mean(axis=0, keepdims=True)))
-    statistics = np.concatenate(parts)
+    with np.errstate(invalid="ignore", over="ignore"):  # the check below reports them
+        arrays = _with_mean(layers)
+        statistics = _stack([_compute(statistic, arrays) for statistic in STATISTICS.values()])
     if not np.isfinite(statistics).all():
         raise PluginError("returned frames that are not all finite")
     return statistics
 
 
-def _statistics(layers: Frames) -> Statistics:
-    """Return the statistics of every layer, shape=(n_layers, n_statistics, dim)."""
-    # Sums of many float32 lose digits, those of a window of a transformer do not.
-    dtype = np.float32 if layers.shape[1] <= EXACT_FRAMES else np.float64
-    mean = layers.mean(axis=1, dtype=dtype, keepdims=True)
-    deviations = np.subtract(layers, mean, dtype=dtype)
-    np.square(deviations, out=deviations)
-    std = np.sqrt(deviations.mean(axis=1))
-    parts = [mean[:, 0], std, layers.max(axis=1), layers[:, 0]]
-    return np.stack(parts, axis=1).astype(np.float32, copy=False)
+def _with_mean(layers: Frames) -> Sequence[Frames]:
+    """Return the layers, and the mean over them as one layer more if there are several.
+
+    Frames are averaged, and not statistics: a mean of standard deviations is no standard deviation.
+    """
+    return [layers] if len(layers) == 1 else [layers, layers[:-1].mean(axis=0, keepdims=True)]
 
 
-def merge(parts: Sequence[tuple[int, Statistics]]) -> Statistics:
-    """Return the statistics of a clip from those of its windows, in their order, each with its n_frames.
+def _compute(statistic: Statistic, arrays: Sequence[Frames]) -> Values:
+    """Return a statistic of every layer of some arrays, shape=(n_layers, dim)."""
+    return np.concatenate([statistic.compute(layers) for layers in arrays])
 
-    Means and variances are combined as in Chan, Golub and LeVeque, "Updating formulae and a pairwise
-    algorithm for computing sample variances", 1979.
+
+def _stack(columns: Sequence[Values]) -> Statistics:
+    return np.stack(columns, axis=1).astype(np.float32, copy=False)
+
+
+def needs_frames() -> bool:
+    """Return whether a statistic of a clip cannot be merged from those of its windows."""
+    return any(statistic.merge is None for statistic in STATISTICS.values())
+
+
+def merge(parts: Sequence[tuple[int, Statistics]], windows: Sequence[Frames] = ()) -> Statistics:
+    """Return the statistics of a clip from those of its windows.
+
+    Parameters
+    ----------
+    parts : Sequence[tuple[int, Statistics]]
+        Number of frames and statistics of each window, in the order of time.
+    windows : Sequence[Frames]
+        Frames of each window, as `layers.as_layers` returns them; needed if `needs_frames`.
     """
     if len(parts) == 1:
         return parts[0][1]
     weights = np.array([n_frames for n_frames, _ in parts], dtype=np.float64)
     weights /= weights.sum()
-    mean, std, highest, first = np.stack([part for _, part in parts]).astype(np.float64).transpose(2, 0, 1, 3)
-    whole = np.einsum("w,wld->ld", weights, mean)
-    variance = np.einsum("w,wld->ld", weights, std**2 + (mean - whole) ** 2)
-    return np.stack([whole, np.sqrt(variance), highest.max(axis=0), first[0]], axis=1).astype(np.float32)
-
-
-def layer(layers: Frames, name: Layer) -> Frames:
-    """Return one layer's frames, shape=(n_frames, dim), of those that `stacked` returned.
-
-    Raises
-    ------
-    UsageError
-        If the extractor does not give the layer.
-    """
-    if name == "mean":
-        return np.asarray(layers[: max(len(layers) - 1, 1)].mean(axis=0))
-    return np.asarray(layers[_index(name, max(len(layers) - 1, 1))])
+    stacks = np.stack([part for _, part in parts]).astype(np.float64).transpose(2, 0, 1, 3)
+    merged = Windows(weights, dict(zip(STATISTICS, stacks, strict=True)))
+    arrays = _with_mean(np.concatenate(windows, axis=1)) if needs_frames() else []
+    return _stack(
+        [
+            statistic.merge(merged) if statistic.merge else _compute(statistic, arrays)
+            for statistic in STATISTICS.values()
+        ]
+    )
 
 
 def select(statistics: Sequence[Statistics], view: View) -> Embeddings:
@@ -122,29 +216,21 @@ def select(statistics: Sequence[Statistics], view: View) -> Embeddings:
     Parameters
     ----------
     statistics : Sequence[Statistics]
-        One array per clip.
+        One array per clip, in the order of `STATISTICS`.
 
     Raises
     ------
     UsageError
-        If the view names a layer that the extractor does not give.
+        If the extractor does not return the layer.
     """
-    n_stored = len(statistics[0])
-    index = -1 if view.layer == "mean" else _index(view.layer, max(n_stored - 2, 1))
-    pooled = [STATISTICS.index(name) for name in view.pool.split("+")]
-    return np.stack([clip[index, pooled].ravel() for clip in statistics])
+    n_layers = max(len(statistics[0]) - 2, 1)
+    row = -1 if view.layer == "mean" else layer_index(view.layer, n_layers)
+    order = list(STATISTICS)
+    columns = [order.index(name) for name in POOLINGS[view.pool]]
+    return np.stack([clip[row, columns].ravel() for clip in statistics])
 
 
 def every_layer(statistics: Sequence[Statistics], view: View) -> Embeddings:
-    """Return the pooled vectors of every layer per clip, shape=(n_clips, n_layers, dim * n_statistics)."""
+    """Return the pooled vectors of every layer, shape=(n_clips, n_layers, dim * n_statistics)."""
     n_layers = max(len(statistics[0]) - 2, 1)
-    return np.stack([select(statistics, replace(view, layer=number)) for number in range(n_layers)], axis=1)
-
-
-def _index(name: Layer, n_layers: int) -> int:
-    """Return which of the layers a name means, but for their mean; the last state is behind them."""
-    if name == "last":
-        return n_layers if n_layers > 1 else 0
-    if not isinstance(name, int) or name >= n_layers:
-        raise UsageError(f"there is no layer {name}; expected @layer=0 to {n_layers - 1}, last or mean")
-    return name
+    return np.stack([select(statistics, replace(view, layer=layer)) for layer in range(n_layers)], axis=1)

@@ -1,4 +1,4 @@
-"""Work on an extractor: what the cache lacks of a dataset, in shards, each embedded where it is sent."""
+"""Shards: the clips of a dataset that the cache lacks, in pieces of work for one extractor."""
 
 from __future__ import annotations
 
@@ -9,38 +9,41 @@ from dataclasses import dataclass, replace
 from bench import catalog
 from bench.augment import Changes
 from bench.datasets.index import Source
-from bench.embed.batches import embed
-from bench.embed.cache import Cache, Embedded
+from bench.embed.cache import Cache, ClipEmbedding
+from bench.embed.engine import embed
 from bench.errors import PluginError
 from bench.types import Clip, Extractor, Layer, Spec
 
 SHARD_SECONDS = 300.0
 SHARD_CLIPS = 1024
-"""A shard is full at either, whatever runs it: its batches decide an embedding's last bits."""
+"""A shard is full at either limit, wherever it runs: its batches decide an embedding's last bits."""
 
 UNIT_SECONDS = 30.0
-"""After about so long, a shard that nobody watches is handed back with what is left of it."""
+"""Time after which a shard without a `Progress` callback returns what it did not embed, in s."""
 
-Tell = Callable[[int, float], bool]
-"""Takes note of clips that are embedded and their length in s, and returns whether to go on."""
+Progress = Callable[[int, float], bool]
+"""Takes a number of embedded clips and their length in s; returns whether to go on."""
+
+ProgressFactory = Callable[[str, str, int], Progress]
+"""Takes a dataset, an extractor and a number of clips; returns the callback for their embedding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Clips for an extractor, and the cache that their embeddings go to.
+    """Clips to embed by one extractor.
 
     Parameters
     ----------
     cache : str
-        The root of the cache.
+        Root of the cache that stores the embeddings.
     digest : str
-        What the cache keeps the extractor's embeddings under.
+        The extractor's digest, under which the cache stores them.
     clips : Mapping[str, Clip]
-        By the digest of their contents.
+        By the digest of their content.
     changes : Changes
-        What is done to the clips, which are augmented copies then.
-    framed : Collection[Layer]
-        The layers of which frames are wanted.
+        Applied to the clips, which then are augmented copies.
+    frame_layers : Collection[Layer]
+        Layers whose frames are stored too.
     """
 
     cache: str
@@ -48,21 +51,23 @@ class Shard:
     digest: str
     clips: Mapping[str, Clip]
     changes: Changes
-    framed: Collection[Layer]
+    frame_layers: Collection[Layer]
 
 
 @dataclass(frozen=True, slots=True)
-class Embedding:
-    """What became of a shard.
+class ShardReport:
+    """What `embed_shard` did.
 
     Parameters
     ----------
-    n_clips, audio_s, seconds : int, float, float
-        Embedded clips, their length in s, and what they took, in s.
+    n_clips : int
+        Number of embedded clips.
+    audio_s, seconds : float
+        Their length, and the time that it took, in s.
     bad : Mapping[str, str]
-        Content -> why it cannot be decoded.
+        Content -> why the clip cannot be decoded.
     rest : Shard | None
-        What is left to do.
+        The clips that are not embedded; None if all are.
     """
 
     n_clips: int
@@ -78,101 +83,122 @@ def shards(
     digest: str,
     cache: Cache,
     changes: Changes = (),
-    framed: Collection[Layer] = (),
+    frame_layers: Collection[Layer] = (),
 ) -> tuple[list[Shard], int]:
-    """Return what is to be embedded of a source and its copies, and how many of their clips are kept."""
-    kept = cache.kept(digest, framed)
-    n_kept = 0
-    found = []
-    for contents, changed in ((source.contents, ()), *((copy, changes) for copy in source.copies)):
-        wanted = {content: row for row, content in enumerate(contents) if content}
-        todo = [content for content in wanted if content not in kept]
-        n_kept += len(wanted) - len(todo)
-        todo.sort(key=lambda content: -source.seconds[wanted[content]])
+    """Return the clips of a source and its copies that the cache lacks, and the number that it holds."""
+    stored = cache.contents(digest, frame_layers)
+    n_cached = 0
+    result = []
+    for contents, applied in ((source.contents, ()), *((copy, changes) for copy in source.copies)):
+        rows = {content: row for row, content in enumerate(contents) if content}
+        todo = [content for content in rows if content not in stored]
+        n_cached += len(rows) - len(todo)
+        todo.sort(key=lambda content: -source.seconds[rows[content]])
         clips = source.dataset.clips() if todo else []
-        for part in _cut(todo, [source.seconds[wanted[content]] for content in todo]):
-            chosen = {content: clips[wanted[content]] for content in part}
-            found.append(Shard(cache.root, spec, digest, chosen, changed, framed))
-    return found, n_kept
+        for part in _cut(todo, [source.seconds[rows[content]] for content in todo]):
+            result.append(
+                Shard(
+                    cache=cache.root,
+                    spec=spec,
+                    digest=digest,
+                    clips={content: clips[rows[content]] for content in part},
+                    changes=applied,
+                    frame_layers=frame_layers,
+                )
+            )
+    return result, n_cached
 
 
 def _cut(contents: Sequence[str], seconds: Sequence[float]) -> Iterator[Sequence[str]]:
-    """Yield parts that are no longer than a shard may be."""
+    """Yield contents in parts that fit into a shard; a clip that is too long is a part by itself."""
     start, length = 0, 0.0
-    for stop, more in enumerate(seconds):
-        if stop > start and (length + more > SHARD_SECONDS or stop - start == SHARD_CLIPS):
+    for stop, clip_s in enumerate(seconds):
+        if stop > start and (length + clip_s > SHARD_SECONDS or stop - start == SHARD_CLIPS):
             yield contents[start:stop]
             start, length = stop, 0.0
-        length += more
+        length += clip_s
     if contents:
         yield contents[start:]
 
 
-def embed_shard(shard: Shard, tell: Tell | None = None) -> Embedding:
-    """Embed clips into the cache until all are there, the time is over, or `tell` wants no more.
+def embed_shard(shard: Shard, progress: Progress | None = None) -> ShardReport:
+    """Embed clips into the cache until all are done, the time is over, or `progress` returns False.
+
+    The first shard of an extractor in this process embeds one clip twice, to check that a batch changes
+    nothing.
 
     Raises
     ------
     UnavailableError, PluginError
         If the extractor cannot be built, raises or breaks its contract.
     UsageError
-        If the cache cannot be written, or a clip's file has gone.
+        If the cache cannot be written, or a clip's file does not exist any more.
     """
     cache = Cache(shard.cache)
-    new = shard.digest not in _kept
-    extractor = _built(shard)
+    first = shard.digest not in _extractors
+    extractor = _extractor(shard)
     rest = dict(shard.clips)
     bad: dict[str, str] = {}
     n_clips, audio_s = 0, 0.0
     start = time.monotonic()
-    for batch in embed(shard.clips, shard.spec, extractor, shard.changes, shard.framed, doubted=new):
-        if batch.made:
-            cache.write(shard.digest, batch.made)
-        for content in (*batch.made, *batch.bad):
+    for batch in embed(
+        shard.clips, shard.spec, extractor, shard.changes, shard.frame_layers, check_invariance=first
+    ):
+        if batch.embeddings:
+            cache.write(shard.digest, batch.embeddings)
+        for content in (*batch.embeddings, *batch.errors):
             del rest[content]
-        bad |= batch.bad
-        more = sum(each.audio_s for each in batch.made.values())
-        n_clips, audio_s = n_clips + len(batch.made), audio_s + more
-        wanted = tell(len(batch.made), more) if tell else time.monotonic() < start + UNIT_SECONDS
-        if not wanted:
+        bad |= batch.errors
+        n_batch, batch_s = len(batch.embeddings), sum(row.audio_s for row in batch.embeddings.values())
+        n_clips, audio_s = n_clips + n_batch, audio_s + batch_s
+        goes_on = progress(n_batch, batch_s) if progress else time.monotonic() < start + UNIT_SECONDS
+        if not goes_on:
             break
     if n_clips:
         cache.describe(shard.digest, shard.spec.name)
-    left = replace(shard, clips=rest) if rest else None
-    return Embedding(n_clips, audio_s, time.monotonic() - start, bad, left)
+    return ShardReport(
+        n_clips=n_clips,
+        audio_s=audio_s,
+        seconds=time.monotonic() - start,
+        bad=bad,
+        rest=replace(shard, clips=rest) if rest else None,
+    )
 
 
-_kept: dict[str, Extractor] = {}
+_extractors: dict[str, Extractor] = {}
 """The extractor that this process built last, by its digest: a network takes seconds to load."""
 
 
-def _built(shard: Shard) -> Extractor:
+def _extractor(shard: Shard) -> Extractor:
     """Return a shard's extractor."""
-    if shard.digest not in _kept:
-        _kept.clear()
+    if shard.digest not in _extractors:
+        _extractors.clear()
         extractor = catalog.build(shard.spec)
         if not isinstance(extractor, Extractor):
             spec = shard.spec
             raise PluginError(f"extractor '{spec.name}' ({spec.factory}) lacks sample_rate, dim or embed")
-        _kept[shard.digest] = extractor
-    return _kept[shard.digest]
+        _extractors[shard.digest] = extractor
+    return _extractors[shard.digest]
 
 
 def release() -> None:
-    """Let go of the extractor that this process built last."""
-    _kept.clear()
+    """Free the extractor that this process built last."""
+    _extractors.clear()
 
 
-def embedded(
-    cache: Cache, digest: str, contents: Collection[str], framed: Collection[Layer] = ()
-) -> Mapping[str, Embedded]:
-    """Return what the cache has of an extractor's digest for some contents, with frames of some layers."""
-    found = cache.read(digest, contents)
-    for layer in framed:
+def read_embeddings(
+    cache: Cache, digest: str, contents: Collection[str], frame_layers: Collection[Layer] = ()
+) -> Mapping[str, ClipEmbedding]:
+    """Return the cached embeddings of some contents, with the frames of some layers.
+
+    A clip is left out if its embedding, or the frames of a layer, are not cached.
+    """
+    embeddings = cache.read(digest, contents)
+    for layer in frame_layers:
         frames = cache.read_frames(digest, layer, contents)
-        found = {
-            content: replace(found[content], frames={**found[content].frames, layer: own})
-            for content, own in frames.items()
-            if content in found
+        embeddings = {
+            content: replace(embeddings[content], frames={**embeddings[content].frames, layer: array})
+            for content, array in frames.items()
+            if content in embeddings
         }
-    return found
+    return embeddings

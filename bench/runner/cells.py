@@ -18,9 +18,10 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from bench import catalog
+from bench.costs import Meter
 from bench.embed import pooling
-from bench.embed.cache import Cache, Embedded
-from bench.embed.shards import embedded
+from bench.embed.cache import Cache, ClipEmbedding
+from bench.embed.shards import read_embeddings
 from bench.errors import UnavailableError, UsageError, describe
 from bench.keys import digest
 from bench.learn import bundle
@@ -29,7 +30,6 @@ from bench.learn.folds import ALL, Evaluation, evaluate, fit_all
 from bench.learn.pipeline import PipelineSpec, ReducerCache
 from bench.learn.samples import Examples
 from bench.learn.scoring import scores
-from bench.meter import Meter
 from bench.runner.planning import FRAMED, Problem, layers
 from bench.runner.provenance import versions
 from bench.types import Cell, Cost, Embeddings, Frames, Layer, Result, Samples, Status, TaskId, Usage
@@ -145,7 +145,7 @@ class _Extraction:
     ----------
     decodable : np.ndarray, shape=(n_clips,), dtype=bool
         Clips of the dataset that can be decoded; `passes` holds these alone.
-    passes : Sequence[Sequence[Embedded]]
+    passes : Sequence[Sequence[ClipEmbedding]]
         Embeddings of the clips, then of each set of augmented copies.
     usage : Usage
         Cost of embedding the clips.
@@ -156,7 +156,7 @@ class _Extraction:
     """
 
     decodable: npt.NDArray[np.bool_]
-    passes: Sequence[Sequence[Embedded]]
+    passes: Sequence[Sequence[ClipEmbedding]]
     audio_s: float
     usage: Usage
     reducers: dict[object, ReducerCache] = field(default_factory=dict)
@@ -181,7 +181,7 @@ def _read(work: Work, framed: set[Layer]) -> _Extraction:
     """Return the embeddings in the cache."""
     passes = [work.contents, *work.copies]
     contents = {content for one_pass in passes for content in one_pass if content}
-    by_content = embedded(Cache(work.cache), work.digest, contents, framed)
+    by_content = read_embeddings(Cache(work.cache), work.digest, contents, framed)
     decodable = np.array(
         [all(content in by_content for content in clip) for clip in zip(*passes, strict=True)]
     )
@@ -253,19 +253,14 @@ def _outcome(
 
 
 def _cost(cell: Cell, extraction: _Extraction, evaluation: Evaluation, usage: Usage) -> Cost:
-    both = Usage.total([extraction.usage, usage])
-    return Cost(
-        audio_s=round(extraction.audio_s, 3),
-        extract_s=round(extraction.usage.seconds, 4),
-        extract_cpu_s=round(extraction.usage.cpu_s, 4),
-        fit_s=round(evaluation.fit_s, 4),
-        predict_s=round(evaluation.predict_s, 4),
-        cpu_s=round(usage.cpu_s, 4),
+    return Cost.of(
+        extraction.usage,
+        usage,
+        audio_s=extraction.audio_s,
+        fit_s=evaluation.fit_s,
+        predict_s=evaluation.predict_s,
         dim=_samples(cell, extraction)[0][0].shape[-1],
         params=extraction.passes[0][0].params,
-        peak_mb=both.peak_mb,
-        gpu_mb=both.gpu_mb,
-        energy_wh=both.energy_wh,
     )
 
 
@@ -278,7 +273,7 @@ def _samples(cell: Cell, extraction: _Extraction) -> Sequence[Samples]:
     return extraction.samples[key]
 
 
-def _samples_of(cell: Cell, rows: Sequence[Embedded]) -> Embeddings | Sequence[Frames]:
+def _samples_of(cell: Cell, rows: Sequence[ClipEmbedding]) -> Embeddings | Sequence[Frames]:
     """Return what the cell's head sees of some clips."""
     if cell.head.unit in FRAMED:
         return [row.frames[cell.view.layer] for row in rows]

@@ -120,7 +120,7 @@ def estimate(plan: Plan, request: Request, store: Store, cache: Cache) -> Estima
     for (dataset, extractor), frame_layers in framed.items():
         source = plan.sources[dataset]
         seconds = {c: s for c, s in zip(source.contents, source.seconds, strict=True) if c}
-        cached = seconds.keys() & cache.kept(plan.digests[extractor], frame_layers)
+        cached = seconds.keys() & cache.contents(plan.digests[extractor], frame_layers)
         hours = sum(seconds.values()) / 3600
         embeddings.append(
             ClipCounts(

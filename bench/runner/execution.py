@@ -15,7 +15,7 @@ import pandas as pd
 from bench import augment
 from bench.datasets.index import Source
 from bench.embed.cache import Cache
-from bench.embed.shards import UNIT_SECONDS, Embedding, Shard, embed_shard, release, shards
+from bench.embed.shards import UNIT_SECONDS, Shard, ShardReport, embed_shard, release, shards
 from bench.errors import PluginError, UnavailableError
 from bench.request import Request
 from bench.runner import executors
@@ -254,7 +254,7 @@ class _Execution:
             status = Status.SKIPPED if isinstance(error, UnavailableError) else Status.FAILED
             self._reject(group, status, f"extractor '{name}': {loss}" if loss else str(error))
             return []
-        embedding: Embedding = future.result()
+        embedding: ShardReport = future.result()
         self.forecast.finish(("extractor", name), embedding.audio_s, embedding.seconds)
         self.results.counters.clips_decoded += embedding.n_clips
         self.results.counters.clips_embedded += embedding.n_clips

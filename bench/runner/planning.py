@@ -13,6 +13,7 @@ from bench import audio, augment, catalog, preprocess, splits
 from bench.catalog import Registry, learners
 from bench.catalog.learners import Learner
 from bench.datasets.index import FOLDER_LABEL, Source, sources_of
+from bench.embed import pooling
 from bench.errors import LabelError, SplitError, UsageError
 from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
@@ -128,7 +129,7 @@ def plan(request: Request, declared: Registry) -> Plan:
         If a name is unknown, a dataset cannot be opened, or a task fits none of the datasets.
     """
     augmentation = augmentation_of(request)
-    extractors = learners.extractors(request, declared)
+    extractors = learners.extractors(request, declared, pooling.parse)
     heads = learners.heads(request, declared)
     requested = _requested_tasks(request, declared)
     label = requested[0].target if len(requested) == 1 else FOLDER_LABEL

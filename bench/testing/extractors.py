@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from bench.embed import pooling
+from bench.embed.layers import as_layers
 from bench.testing.checks import Check, Rule, Subject, build_checks
 from bench.types import Audio, Extractor, Frames, Traits
 
@@ -35,7 +35,7 @@ class ExtractorSubject(Subject[Extractor]):
         """Return one array per clip, shape=(n_layers, n_frames, dim), of a new or the shared extractor."""
         extractor = extractor or self.plugin
         n_layers = Traits.of(extractor).n_layers
-        return [pooling.stacked(frames, extractor.dim, n_layers) for frames in extractor.embed(clips)]
+        return [as_layers(frames, extractor.dim, n_layers) for frames in extractor.embed(clips)]
 
 
 def _assert_close(first: Sequence[Frames], second: Sequence[Frames]) -> None:

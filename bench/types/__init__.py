@@ -4,11 +4,11 @@ Conventions: time is in s, sample rates in Hz. One word per concept: clip, datas
 embedding, head, task, split, fold, cell, result.
 """
 
+from bench.costs import Cost, Usage
 from bench.types.arrays import Audio, Embeddings, Frames, Labels, Samples, Statistics
 from bench.types.components import (
     BASELINE,
     LAYERS,
-    POOLS,
     UNPOOLED,
     Checkpoint,
     Kind,
@@ -26,7 +26,6 @@ from bench.types.results import (
     Augmentation,
     Cell,
     Change,
-    Cost,
     Level,
     Result,
     Score,
@@ -35,14 +34,12 @@ from bench.types.results import (
     Step,
     System,
     TaskId,
-    Usage,
 )
 
 __all__ = [
     "AUDIO_COLUMNS",
     "BASELINE",
     "LAYERS",
-    "POOLS",
     "SCHEMA",
     "SCORE_PREFIX",
     "UNPOOLED",

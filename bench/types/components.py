@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self, cast
-
-from bench.errors import UsageError
+from typing import Any, Literal
 
 LAYERS = ("last", "mean", "all")
 
 
-POOLS = ("mean", "std", "mean+std", "max", "first")
-
-
 UNPOOLED = "none"
-"""The pooling of a head that sees frames."""
+"""The name of no pooling, for a head that sees frames."""
 
 
 Layer = int | Literal["last", "mean", "all"]
@@ -25,33 +19,10 @@ Layer = int | Literal["last", "mean", "all"]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Which layer and which pooling turns frames into the vector that a clip head sees.
-
-    Examples
-    --------
-    >>> View.parse("layer=9@pool=max")
-    View(layer=9, pool='max')
-    """
+    """The layer and the pooling that turn frames into the vector that a clip head sees."""
 
     layer: Layer = "last"
     pool: str = "mean+std"
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Return the view that ``layer=N@pool=NAME`` describes; either part may be missing."""
-        view = cls()
-        for part in filter(None, text.split("@")):
-            name, _, value = part.partition("=")
-            if name == "layer" and value.isdecimal():
-                view = dataclasses.replace(view, layer=int(value))
-            elif name == "layer" and value in LAYERS:
-                view = dataclasses.replace(view, layer=cast("Layer", value))
-            elif name == "pool" and value in {*POOLS, UNPOOLED}:
-                view = dataclasses.replace(view, pool=value)
-            else:
-                layers, pools = "|".join(LAYERS), "|".join((*POOLS, UNPOOLED))
-                raise UsageError(f"view '@{part}' is unknown; expected @layer=N|{layers} or @pool={pools}")
-        return view
 
 
 BASELINE = "dummy"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
+from bench.costs import Cost
 from bench.types.components import Spec, View
 from bench.types.data import Task
 
@@ -149,84 +149,6 @@ class Score:
         """Return the interval; the value itself where there is none."""
         low = self.value if self.low is None else self.low
         return low, self.value if self.high is None else self.high
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What some work took in the process that did it.
-
-    Parameters
-    ----------
-    seconds, cpu_s : float
-        By the clock, and by the processor over all threads of the process, in s.
-    peak_mb : float
-        The most memory that the process held meanwhile, in MB of 10^6 bytes.
-    gpu_mb : float | None
-        The most that torch held on the GPU; None where it used none.
-    energy_wh : float | None
-        By codecarbon, in Wh; None where that is not installed.
-    """
-
-    seconds: float
-    cpu_s: float
-    peak_mb: float
-    gpu_mb: float | None = None
-    energy_wh: float | None = None
-
-    def part(self, share: float) -> Self:
-        """Return what a share of the work took; memory is not shared."""
-        energy_wh = None if self.energy_wh is None else share * self.energy_wh
-        return dataclasses.replace(
-            self, seconds=share * self.seconds, cpu_s=share * self.cpu_s, energy_wh=energy_wh
-        )
-
-    @classmethod
-    def total(cls, usages: Sequence[Self]) -> Self:
-        """Return what several pieces of work took together, one after the other."""
-        gpu = [each.gpu_mb for each in usages if each.gpu_mb is not None]
-        energy = [each.energy_wh for each in usages if each.energy_wh is not None]
-        return cls(
-            seconds=sum(each.seconds for each in usages),
-            cpu_s=sum(each.cpu_s for each in usages),
-            peak_mb=max(each.peak_mb for each in usages),
-            gpu_mb=max(gpu) if gpu else None,
-            energy_wh=sum(energy) if energy else None,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a cell took, measured where it was done; of the embedding, when that was done.
-
-    Parameters
-    ----------
-    audio_s : float
-        The length of the clips that were embedded, in s.
-    extract_s, extract_cpu_s : float, float | None
-        What embedding them took by the clock and by the processor, decoding included in the latter, in s.
-    fit_s, predict_s, cpu_s : float, float, float | None
-        What all folds took by the clock, and both together by the processor, in s.
-    dim : int
-        Of what the head saw.
-    params : int | None
-        Of the extractor's network; None where the extractor does not say.
-    peak_mb, gpu_mb, energy_wh : float | None
-        As in `Usage`, of embedding and evaluation together.
-
-    What an earlier version did not measure is None.
-    """
-
-    audio_s: float = 0.0
-    extract_s: float = 0.0
-    extract_cpu_s: float | None = None
-    fit_s: float = 0.0
-    predict_s: float = 0.0
-    cpu_s: float | None = None
-    dim: int = 0
-    params: int | None = None
-    peak_mb: float | None = None
-    gpu_mb: float | None = None
-    energy_wh: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from bench import catalog
 from bench.embed import pooling
-from bench.embed.batches import embed
-from bench.embed.cache import Cache, Embedded
+from bench.embed.cache import Cache, ClipEmbedding
+from bench.embed.engine import embed
 from bench.extractors.mfcc import DELTA_WIDTH, HOP, N_FFT, N_MELS, WINDOW
 from bench.types import Clip, Spec, Usage, View
 
@@ -75,7 +75,7 @@ def loop(base: Path, chunks: dict[str, Clip]) -> Iterator[Callable[[], object]]:
 
 @pytest.fixture(autouse=True)
 def loaded_once(monkeypatch: pytest.MonkeyPatch):
-    """Build each extractor once: what loading takes is no part of these ratios."""
+    """Build every extractor once: what loading takes is no part of these ratios."""
     built: dict[str, object] = {}
     build = catalog.build
 
@@ -135,7 +135,7 @@ def test_little_over_the_bare_batched_call(benchmark, fastest, base, chunks):
 def test_a_sweep_over_layers_costs_one_pass(benchmark, fastest, base, chunks):
     run = engine(chunks, spec(base, "fp32"))
     [batch] = run()
-    statistics = [each.statistics for each in batch.made.values()]
+    statistics = [embedding.statistics for embedding in batch.embeddings.values()]
     looks = [View(layer, pool) for layer in range(13) for pool in ("mean", "max", "mean+std")]
 
     def sweep() -> None:
@@ -172,7 +172,7 @@ def test_a_warm_cache_is_read_in_no_time(benchmark, tmp_path: Path):
     cache = Cache(str(tmp_path))
     for part in range(20):
         rows = {
-            f"{part * 500 + row:032x}": Embedded(
+            f"{part * 500 + row:032x}": ClipEmbedding(
                 rng.standard_normal((1, 4, 768), dtype=np.float32), 1.0, Usage(1.0, 1.0, 1.0)
             )
             for row in range(500)
@@ -181,8 +181,8 @@ def test_a_warm_cache_is_read_in_no_time(benchmark, tmp_path: Path):
 
     def read() -> np.ndarray:
         names = [f"{row:032x}" for row in range(10_000)]
-        kept = cache.read("a", names)
-        return pooling.select([kept[name].statistics for name in names], View(pool="mean"))
+        embeddings = cache.read("a", names)
+        return pooling.select([embeddings[name].statistics for name in names], View(pool="mean"))
 
     assert benchmark(read).shape == (10_000, 768)
     assert benchmark.stats.stats.min < 0.5
