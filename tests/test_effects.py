@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 ALLOWED = {
-    "open audio": ["audio", "datasets"],
+    "open audio": ["audio"],
     "write files": [
         "api",
         "cli",

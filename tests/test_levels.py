@@ -26,6 +26,22 @@ def test_the_levels_of_the_architecture_page_are_the_tested_ones():
     ]
 
 
+def test_the_places_of_the_architecture_page_exist():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = page.partition("## Where a change goes")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| a")]
+    assert len(rows) >= 25
+    for row in rows:
+        place = row.split("|")[2]
+        names = re.findall(r"`([A-Z]+)`", place)
+        paths = [path for path in re.findall(r"`([\w/.]+)`", place) if "/" in path or "." in path]
+        files = [base / path for path in paths for base in (ROOT, ROOT / "bench") if (base / path).exists()]
+        assert len(files) == len([path for path in paths if "NAME" not in path]), row
+        folders = [file / "__init__.py" if file.is_dir() else file for file in files]
+        code = "".join(file.read_text(encoding="utf-8") for file in folders if file.suffix == ".py")
+        assert all(re.search(rf"^{name}\b", code, re.MULTILINE) for name in names), row
+
+
 def test_a_room_imports_only_from_the_rooms_below_it():
     done = subprocess.run(
         [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True
