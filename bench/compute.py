@@ -24,7 +24,7 @@ class Outcome:
     report: Report
 
 
-def compute(
+def compute(  # the last three say how a run is shown, and to whom
     request: Request,
     declared: Registry,
     store: Store,

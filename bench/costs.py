@@ -235,7 +235,7 @@ Source = Callable[[Usage, Usage], float | None]
 """Returns a cost of a cell from the usage of its embedding and of its evaluation."""
 
 
-def _cost(
+def _cost(  # a fact of a cost per parameter
     default: Any,
     source: Source | None = None,
     *,

@@ -21,7 +21,7 @@ from bench.store import Store
 from bench.types import Kind, Spec
 
 
-def run(
+def run(  # an axis of the matrix per parameter, as on the command line
     *,
     tasks: Sequence[str] = (),
     datasets: Sequence[str | Path | pd.DataFrame] = ("demo",),

@@ -20,7 +20,7 @@ from bench.cli.options import listed
 @click.option("--markdown", "markdown_file", metavar="FILE", type=Path, help="Write the verdict there too.")
 @click.option("--junit", metavar="FILE", type=Path, help="Write it as JUnit XML.")
 @click.option("--update", is_flag=True, help="Make OUT the new baseline, and exit with 0.")
-def command(
+def command(  # a parameter per option
     baseline: Path,
     out: Path,
     fail_on: tuple[str, ...],

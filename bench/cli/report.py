@@ -36,7 +36,7 @@ class FormatOption(click.Option):
     type=Path,
     help="Write it there as README.md, with a baseline for bench compare if there is none.",
 )
-def command(
+def command(  # a parameter per option
     outs: tuple[Path, ...],
     by: tuple[str, ...],
     metrics: tuple[str, ...],

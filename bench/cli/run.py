@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Show the plan and an estimate of its time; compute nothing.")
 @click.option("--plain", is_flag=True, help="Write lines instead of bars.")
 @click.option("--log-json", is_flag=True, help="Write one JSON object per line instead of bars.")
-def command(
+def command(  # a parameter per option
     out: Path, strict: bool, track: tuple[str, ...], dry_run: bool, plain: bool, log_json: bool, **fields: Any
 ) -> None:
     """Compute the matrix datasets x tasks x extractors x heads, and its leaderboard.

@@ -36,7 +36,7 @@ class EmbeddingBatch:
     errors: Mapping[str, str]
 
 
-def embed(
+def embed(  # the fields of a shard, and two settings
     clips: Mapping[str, Clip],
     spec: Spec,
     extractor: Extractor,

@@ -77,7 +77,7 @@ class ShardReport:
     rest: Shard | None
 
 
-def shards(
+def shards(  # what embedding depends on, from five rooms
     source: Source,
     spec: Spec,
     digest: str,
