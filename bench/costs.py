@@ -240,9 +240,8 @@ def _cost(  # a fact of a cost per parameter
     source: Source | None = None,
     *,
     digits: int | None = None,
-    title: str = "",
+    shown: bool = False,
     limit: bool = True,
-    export: bool = True,
 ) -> Any:
     """Return a field of `Cost`.
 
@@ -252,14 +251,12 @@ def _cost(  # a fact of a cost per parameter
         Where the value comes from; None for a value that is passed to `Cost.of`.
     digits : int | None
         Decimals that are stored; None for all.
-    title : str
-        Column of the leaderboard, in s; empty for no column.
+    shown : bool
+        Whether the leaderboard has a column of it.
     limit : bool
         Whether a gate may limit it: more of it is worse.
-    export : bool
-        Whether leaderboard.json and the tables made from it hold it.
     """
-    metadata = {"source": source, "digits": digits, "title": title, "limit": limit, "export": export}
+    metadata = {"source": source, "digits": digits, "shown": shown, "limit": limit}
     return field(default=default, metadata=metadata)
 
 
@@ -294,13 +291,13 @@ class Cost:
     A cost that the version which ran the cell did not measure is None.
     """
 
-    audio_s: float = _cost(0.0, digits=3, limit=False, export=False)
-    extract_s: float = _cost(0.0, lambda embedding, _: embedding.seconds, digits=4, title="extract s")
-    extract_cpu_s: float | None = _cost(None, lambda embedding, _: embedding.cpu_s, digits=4, export=False)
-    fit_s: float = _cost(0.0, digits=4, title="fit s")
-    predict_s: float = _cost(0.0, digits=4, title="predict s")
+    audio_s: float = _cost(0.0, digits=3, limit=False)
+    dim: int = _cost(0, shown=True, limit=False)
+    extract_s: float = _cost(0.0, lambda embedding, _: embedding.seconds, digits=4, shown=True)
+    extract_cpu_s: float | None = _cost(None, lambda embedding, _: embedding.cpu_s, digits=4)
+    fit_s: float = _cost(0.0, digits=4, shown=True)
+    predict_s: float = _cost(0.0, digits=4, shown=True)
     cpu_s: float | None = _cost(None, lambda _, evaluation: evaluation.cpu_s, digits=4)
-    dim: int = _cost(0, limit=False)
     params: int | None = _cost(None, limit=False)
     peak_mb: float | None = _cost(None, _whole("peak_mb"))
     gpu_mb: float | None = _cost(None, _whole("gpu_mb"))
@@ -333,17 +330,6 @@ class Cost:
         return cls(**values)
 
     @classmethod
-    def names(cls, use: Literal["limit", "export"]) -> tuple[str, ...]:
-        """Return the fields that a gate may limit, or that are exported."""
+    def names(cls, use: Literal["limit", "shown"]) -> tuple[str, ...]:
+        """Return the fields that a gate may limit, or that the leaderboard shows."""
         return tuple(cost.name for cost in fields(cls) if cost.metadata[use])
-
-    def columns(self) -> dict[str, float | None]:
-        """Return the values that the leaderboard shows, by the title of their column.
-
-        Examples
-        --------
-        >>> Cost(extract_s=2.0).columns()
-        {'extract s': 2.0, 'fit s': 0.0, 'predict s': 0.0}
-        """
-        titles = {cost.name: cost.metadata["title"] for cost in fields(self)}
-        return {title: getattr(self, name) for name, title in titles.items() if title}

@@ -94,8 +94,13 @@ def test_what_cannot_be_run_is_said(digits: Path, tmp_path: Path, monkeypatch):
 
     with pytest.raises(UsageError, match="louder: uses gain, loudness from outside"):
         bench.run(**{**asked, "extractors": [louder]})
+
+    def namesake(y, rate):
+        return y[:1]
+
+    namesake.__name__ = "loudness"
     with pytest.raises(UsageError, match="extractors: two are called 'loudness'"):
-        bench.run(**{**asked, "extractors": [loudness, loudness]})
+        bench.run(**{**asked, "extractors": [loudness, namesake]})
     peaks = Peaks()
     peaks.window = np.hanning(9)
     with pytest.raises(UsageError, match=r"Peaks: .*put it into a file"):

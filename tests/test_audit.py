@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from bench.embed import batches
+from bench.embed import batches, decoding
 from bench.store import Store
 
 WORDS = ["run", "--tasks", "speaker", "--extractors", "mfcc-13", "--heads", "svm,kmeans", "--out", "out"]
@@ -169,7 +169,7 @@ def lines(out: Path) -> list[dict]:
 
 def test_batches_and_threads_change_nothing_but_cost(bench, done, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(batches, "BATCH_CLIPS", 5)
-    monkeypatch.setattr(batches, "READERS", 1)
+    monkeypatch.setattr(decoding, "READERS", 1)
     monkeypatch.setenv("OMP_NUM_THREADS", "2" if os.environ.get("OMP_NUM_THREADS") == "1" else "1")
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "other cache"))
     bench("rerun", "out/run.json", "--out", "new")

@@ -5,6 +5,7 @@ import pytest
 
 from bench import catalog
 from bench.catalog import learners, requirements
+from bench.embed import pooling
 from bench.errors import PluginError, UnavailableError, UsageError
 from bench.request import Request
 from bench.types import Spec
@@ -127,7 +128,7 @@ def test_an_unknown_step_of_an_entry_names_its_file(user: Path):
     path = write(user, "registry/extractors.toml", EXTRACTOR.format(name="a") + 'preprocess = ["trm=40"]\n')
     request = Request(extractors=("a",))
     with pytest.raises(UsageError, match="'a': preprocess: step 'trm=40' is unknown") as caught:
-        learners.extractors(request, catalog.load(user))
+        learners.extractors(request, catalog.load(user), pooling.parse)
     assert str(caught.value).startswith(str(path))
 
 

@@ -349,5 +349,5 @@ def test_a_cache_may_be_a_url(bench, digits, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     call = ["run", "--tasks", "speaker", "--datasets", digits, "--extractors", "mfcc-13", "--heads"]
     assert bench(*call, "lda").exit_code == 0
-    assert "embedded already: mfcc-13 48" in bench(*call, "knn").stderr
+    assert "cached clips: mfcc-13 48" in bench(*call, "knn").stderr
     assert "in memory://embeddings" in bench("cache", "info").stdout

@@ -14,7 +14,7 @@ from bench.embed import export
 from bench.errors import UsageError
 from bench.extractors.mfcc import Mfcc
 from bench.store import Store
-from bench.types import Clip, Status
+from bench.types import Clip, Status, View
 
 
 @pytest.mark.verb("embed")
@@ -128,15 +128,15 @@ def tiny(tmp_path: Path) -> Path:
 def test_a_sweep_over_layers_and_poolings_runs_the_network_once(
     bench, digits: Path, tiny: Path, tmp_path: Path
 ):
-    views = ",".join(f"hf:tiny@layer=all@pool={pool}" for pool in ("mean", "max", "mean+std"))
+    extractors = ",".join(f"hf:tiny@layer=all@pool={pool}" for pool in ("mean", "max", "mean+std"))
     call = ["run", "--datasets", digits, "--tasks", "gender", "--heads", "svm"]
-    done = bench(*call, "--extractors", views)
+    done = bench(*call, "--extractors", extractors)
     assert done.exit_code == 0, done.stderr
     counters = json.loads((tmp_path / "bench-out" / "run.json").read_text())["counters"]
     assert counters["clips_embedded"] == 48
     assert counters["cells_computed"] == 2 * 3 * 3
-    layers = {r.view for r in Store(tmp_path / "bench-out").results().values()}
-    assert {"layer 0, mean", "layer 2, max", "layer 1, mean+std"} <= layers
+    views = {r.view for r in Store(tmp_path / "bench-out").results().values()}
+    assert {View(0, "mean"), View(2, "max"), View(1, "mean+std")} <= views
     again = bench(*call, "--extractors", "hf:tiny@layer=mean@pool=first,hf:tiny")
     assert again.exit_code == 0
     counters = json.loads((tmp_path / "bench-out" / "run.json").read_text())["counters"]

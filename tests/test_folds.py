@@ -22,7 +22,7 @@ from bench.learn.folds import ALL, evaluate, fit_all, training_part
 from bench.learn.pipeline import PipelineSpec
 from bench.learn.samples import Examples
 from bench.learn.scoring import levels, score
-from bench.splits import joined
+from bench.splits import join_groups
 from bench.types import Split
 
 
@@ -225,7 +225,7 @@ def test_a_head_of_a_smaller_training_side_is_fitted_to_that_part(problem):
     predictions = evaluate(
         Examples(X, y, split), PipelineSpec(SVC, train_size=0.3), clock()
     ).predictions.set_index("row")
-    group = joined(split.groups)
+    group = join_groups(split.groups)
     for fold, train, test in split.rounds():
         part = training_part(train, y, group, 0.3)
         assert len(part) < len(train)
@@ -291,7 +291,7 @@ def test_the_model_of_all_clips_gets_the_groups_and_the_share_of_a_fold(problem)
     X, y, split = problem
     model = fit_all(Examples(X, y, split), PipelineSpec(Grouped, train_size=0.3))
     clips = training_part(np.arange(90), y, split.groups["speaker"], 0.3)
-    assert model[-1].groups_.tolist() == joined(split.groups)[clips].tolist()
+    assert model[-1].groups_.tolist() == join_groups(split.groups)[clips].tolist()
 
 
 def test_the_model_of_all_clips_is_tuned_as_a_fold_is(problem):
@@ -302,7 +302,7 @@ def test_the_model_of_all_clips_is_tuned_as_a_fold_is(problem):
         {"svc__C": [0.001, 1.0]},
         scoring="balanced_accuracy",
         cv=StratifiedGroupKFold(3, shuffle=True, random_state=0),
-    ).fit(X, y, groups=joined(split.groups))
+    ).fit(X, y, groups=join_groups(split.groups))
     assert search.best_params_["svc__C"] == model[-1].C
     assert model.predict(X).tolist() == search.predict(X).tolist()
 

@@ -163,7 +163,7 @@ def test_tasks_metrics_and_reports_of_a_distribution(
     compared = bench("compare", "bench-out", "bench-out", "--fail-on", "scoring/right:0.01")
     assert compared.exit_code == 0, compared.output
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path != str(site)])
-    metrics._brought.cache_clear()  # as in a process that comes later
+    metrics._plugin_metric.cache_clear()  # as in a process that comes later
     gone = bench("report", "bench-out").output
     assert "| rank   | extractor   | view     | head                   | accuracy " in gone, "it ranks now"
     assert "| scoring/right " in gone, "what was found stays readable"

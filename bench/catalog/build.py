@@ -1,7 +1,6 @@
 """Specs -> extractors, heads and reducers."""
 
 import importlib
-from contextlib import nullcontext
 from typing import Any
 
 from bench.catalog import imports
@@ -32,7 +31,7 @@ def build(spec: Spec, seed: int | None = None, device: str = "auto") -> Any:
         raise UnavailableError(f"{spec.kind} '{spec.name}' is not installed; run: {command}")
     module, attribute = imports.factory_of(spec)
     try:
-        with nullcontext() if spec.root else imports.libraries_only(packaged_root()):
+        with imports.libraries_only(packaged_root()):
             component = getattr(importlib.import_module(module), attribute)(**spec.params)
         return _configured(component, spec, seed, device)
     except PluginError as error:

@@ -1,7 +1,7 @@
 """Limits of a gate: how much worse a score or a cost may get."""
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Self
 
 from bench import catalog
@@ -9,7 +9,7 @@ from bench.errors import UsageError
 from bench.metrics import METRICS
 from bench.types import Cost
 
-COSTS = tuple(item.name for item in fields(Cost) if item.name not in {"audio_s", "dim", "params"})
+COSTS = Cost.names("limit")
 """Costs with a limit; more is worse."""
 
 

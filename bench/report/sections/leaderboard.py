@@ -5,14 +5,14 @@ from bench.report import words
 from bench.report.document import EMPTY, Block, Cell, Grid, Notes, Section, Text, cell, code, strong, text
 from bench.report.rows import Row, Table
 from bench.store import TableProtocol
-from bench.types import Result, Score
+from bench.types import Cost, Result, Score
 
 FEW_GROUPS = 20
 """Number of groups below which intervals are rough."""
 
 FEW_GROUPS_PER_CLASS = 5
 
-COSTS = ("dim", "extract_s", "fit_s", "predict_s")
+COSTS = Cost.names("shown")
 """Costs that a leaderboard shows: fields of `Cost`."""
 
 
