@@ -147,7 +147,7 @@ class Request:
     extractors: tuple[str, ...] = _option(
         (),
         "list",
-        "NAME, hf:ID_OR_FOLDER, fairseq:FILE, hear:MODULE; with @layer=N|last|mean|all@pool=P."
+        "NAME, hf:ID_OR_FOLDER, fairseq:FILE, hear:MODULE; with @layer=N|last|mean|all@pool={poolings}."
         "  [default: those that can run here]",
         "--extractors",
         suite="extractors.names",

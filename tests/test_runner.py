@@ -716,7 +716,7 @@ def test_an_extractors_own_steps_are_its_entrys(bench, digits: Path, tmp_path: P
     (tmp_path / "registry" / "heads.toml").write_text(entry)
     refused = bench(*call[:-2], "--extractors", "mfcc", "--heads", "scaled")
     assert refused.exit_code == 2
-    assert "head 'scaled' has preprocess; only extractors hear audio" in refused.stderr
+    assert "heads.toml: 'scaled': unknown field 'preprocess'" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -72,9 +72,21 @@ def declared(options: Iterable[Option]) -> Callable[[Command], Command]:
     return decorate
 
 
+class _Option(click.Option):
+    """An option whose help lists the poolings, which are loaded only when the help is shown."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the option and its help."""
+        if self.help and "{poolings}" in self.help:
+            from bench.embed import pooling
+
+            self.help = self.help.replace("{poolings}", "|".join(pooling.names()))
+        return super().get_help_record(ctx)
+
+
 def _click(option: Option) -> Callable[[Command], Command]:
     """Return the option as click takes it."""
-    shared: dict[str, Any] = {"help": option.about, "show_default": bool(option.default)}
+    shared: dict[str, Any] = {"cls": _Option, "help": option.about, "show_default": bool(option.default)}
     if option.form == "flag":
         return click.option(*option.flags, option.name, is_flag=True, help=option.about)
     if option.form == "count":
