@@ -16,7 +16,7 @@ from bench import audio
 from bench.catalog import packaged_root
 from bench.extractors.mfcc import Mfcc
 from bench.store import Store
-from bench.types import Clip, Result
+from bench.types import Clip, Result, SplitId
 
 
 def found(store: Store) -> dict[str, Result]:
@@ -50,7 +50,7 @@ def test_gender_of_251_speakers_is_told_and_is_what_a_plain_script_tells(gender:
     assert results["svm"].scores[0].value >= 0.90
     assert results["dummy"].scores[0].value < 0.55
     assert {result.n_test for result in results.values()} == {251}
-    assert {result.split for result in results.values()} == {"cv:5, grouped by speaker"}
+    assert {result.split for result in results.values()} == {SplitId("cv:5", "speaker")}
 
     predictions = gender.predictions(results["svm"].key)
     assert predictions["clip"].is_unique
