@@ -60,7 +60,7 @@ def _option(value: Any, form: Form, about: str, *flags: str, suite: str = "", **
     return field(default=value, metadata=option | more)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What the user asks for; an empty list of names asks for everything that fits the data.
 

@@ -19,13 +19,13 @@ from bench.runner import Request
 
 
 def source(manifest: Path, home: Path, **more: object) -> index.Source:
-    request = Request((str(manifest),), home, **more)
+    request = Request(datasets=(str(manifest),), home=home, **more)
     [audio_source] = index.sources_of(request, load()).values()
     return audio_source
 
 
 def mfcc_source(manifest: Path, home: Path) -> tuple[index.Source, learners.Learner, Cache]:
-    request = Request((str(manifest),), home, extractors=("mfcc-13",))
+    request = Request(datasets=(str(manifest),), home=home, extractors=("mfcc-13",))
     [(learner, _)] = learners.extractors(request, load(), pooling.parse)
     return source(manifest, home), learner, Cache(str(home))
 

@@ -82,7 +82,14 @@ def test_little_over_the_libraries(benchmark, manifest: Path, tmp_path: Path):
         extractor.embed([np.ones(extractor.sample_rate, np.float32)])
     for name in heads:
         catalog.build(declared.heads[name])
-    request = runner.Request((str(manifest),), tmp_path, ("speaker",), extractors, heads, seeds=(0, 1))
+    request = runner.Request(
+        datasets=(str(manifest),),
+        home=tmp_path,
+        tasks=("speaker",),
+        extractors=extractors,
+        heads=heads,
+        seeds=(0, 1),
+    )
     store = Store(tmp_path / "out")
     store.open()
     start = time.perf_counter()
@@ -158,8 +165,8 @@ def test_a_plan_of_10000_cells_and_a_million_clips(benchmark, tmp_path: Path):
     code = (
         "import re, time; from pathlib import Path\n"
         "from bench import runner; from bench.catalog.declarations import load\n"
-        "request = runner.Request(('many.parquet',), Path('home'), ('speaker',),\n"
-        "    ('mfcc', 'logmel', 'spectral'), ('svm', 'logreg', 'knn'), seeds=range(834))\n"
+        "request = runner.Request(datasets=('many.parquet',), home=Path('home'), tasks=('speaker',),\n"
+        "    extractors=('mfcc', 'logmel', 'spectral'), heads=('svm', 'logreg', 'knn'), seeds=range(834))\n"
         "start = time.perf_counter(); plan = runner.plan(request, load())\n"
         "seconds = time.perf_counter() - start\n"
         "peak = re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]\n"
