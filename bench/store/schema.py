@@ -77,7 +77,7 @@ def result(line: str, source: str) -> Result:
             raise UsageError(f"{source}: schema {schema}, newer than {SCHEMA}; upgrade this package")
         fields = {**(fields if schema == SCHEMA else _migrated(fields)), "schema": SCHEMA}
         return msgspec.convert(fields, Result)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, msgspec.ValidationError) as error:
         raise UsageError(f"{source}: not a result ({error}); remove the line") from error
 
 
@@ -174,7 +174,7 @@ def run_record(fields: Any, source: str) -> RunRecord:
         if schema < RUN_SCHEMA:
             fields = {**fields, "schema": RUN_SCHEMA, "tables": [_table(table) for table in fields["tables"]]}
         return msgspec.convert(fields, RunRecord)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, msgspec.ValidationError) as error:
         raise UsageError(f"{source}: no run record ({error}); run the same command again") from error
 
 
