@@ -359,11 +359,6 @@ def test_a_column_that_no_dataset_has_says_which_there_are(store):
         report.write(store(result("a")), by=["snr"])
 
 
-def test_mean_ranks_and_their_critical_difference_are_demsars():
-    assert across.critical_difference(4, 14) == pytest.approx(2.569 * np.sqrt(20 / 84), abs=1e-3), "table 5"
-    assert across.critical_difference(2, 10) == pytest.approx(1.960 * np.sqrt(6 / 60), abs=1e-3)
-
-
 def table(name: str, values: dict[str, float], view: View = MEAN_STD) -> Table:
     """Return a table with a row per head, whose accuracies are the values."""
     table_rows = tuple(

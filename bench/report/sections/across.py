@@ -16,9 +16,8 @@ from bench.metrics import METRICS, Floats
 from bench.report.document import Grid, Paragraph, Picture, Section, cell, text
 from bench.report.figures import RankDiagram
 from bench.report.rows import Table
+from bench.stats import critical_difference
 from bench.types import System
-
-ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +92,6 @@ def _ranks(tables: Sequence[Table], systems: Sequence[System]) -> Floats:
         merits.append([sign * values[system] for system in systems])
     ranks: Floats = stats.rankdata(-np.array(merits), axis=1)
     return ranks
-
-
-def critical_difference(n_systems: int, n_tables: int) -> float:
-    """Return the critical difference of mean ranks at a level of 5 %, by Nemenyi's test."""
-    q = stats.studentized_range.ppf(1 - ALPHA, n_systems, np.inf) / np.sqrt(2)
-    return float(q * np.sqrt(n_systems * (n_systems + 1) / (6 * n_tables)))
 
 
 def section(tables: Sequence[Table]) -> Section | None:
