@@ -64,7 +64,7 @@ def test_an_estimate_counts_cells_and_cached_clips(digits: Path, tmp_path: Path)
     )
     store, cache = Store(tmp_path / "out"), Cache(str(tmp_path / "cache"))
     plan = runner.plan(request, load())
-    before = runner.estimate(plan, request, store, cache).event()
+    before = runner.estimate(plan, request, store, cache).planned
     assert (before.to_compute, before.cached, before.not_possible) == (2, 0, 0)
     assert before.seconds is None
     [counts] = before.embeddings
@@ -73,7 +73,7 @@ def test_an_estimate_counts_cells_and_cached_clips(digits: Path, tmp_path: Path)
     assert counts == expected
     store.open()
     runner.run(plan, request, store, cache, Silent())
-    after = runner.estimate(plan, request, store, cache).event()
+    after = runner.estimate(plan, request, store, cache).planned
     assert (after.to_compute, after.cached, after.seconds) == (0, 2, 0)
     assert asdict(after)["embeddings"][0]["cached"] == 48
 

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 
+from bench.catalog.requirements import installation
 from bench.errors import UsageError
 
 
@@ -56,5 +57,5 @@ def runtime(option: str, device: str) -> str:
     if option == "openvino" and not on_cpu:
         raise UsageError(f"--runtime openvino: runs on the CPU, not on {device}; add --device cpu")
     if option == "openvino" and not installed:
-        raise UsageError('--runtime openvino: run: pip install "audio-embedding-bench[openvino]"')
+        raise UsageError(f"--runtime openvino: run: {installation('openvino')}")
     return "openvino" if option != "torch" and on_cpu and installed else "torch"

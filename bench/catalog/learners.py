@@ -17,7 +17,7 @@ JOIN = "+"
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why an extractor or head cannot run, and the status of its cells."""
+    """Why cells cannot be computed, and their status."""
 
     status: Status
     reason: str

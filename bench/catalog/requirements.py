@@ -28,6 +28,17 @@ def missing(spec: Spec) -> str:
     extras = {_extra(name) for name in absent}
     if "" in extras:
         return f"pip install {' '.join(absent)}"
+    return installation(*extras)
+
+
+def installation(*extras: str) -> str:
+    """Return the command that installs extras of this package.
+
+    Examples
+    --------
+    >>> installation("neural", "html")
+    'pip install "audio-embedding-bench[html,neural]"'
+    """
     return f'pip install "{DISTRIBUTION}[{",".join(sorted(extras))}]"'
 
 

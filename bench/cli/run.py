@@ -1,6 +1,7 @@
 """`bench run`: compute the matrix."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ from bench.request import Output, Request
 from bench.request import options as declared
 
 if TYPE_CHECKING:
-    from bench.runner import Estimate
+    from bench.runner.events import Planned
+    from bench.types import Result
 
 
 @click.command("run")
@@ -44,7 +46,8 @@ def command(  # a parameter per option
     store = Store(out)
     request = Request(home=paths.home(), command=options.command_line(), **fields)
     if dry_run:
-        _print_plan(runner.estimate(runner.plan(request, catalog.load()), request, store, cache()))
+        plan = runner.plan(request, catalog.load())
+        _print_plan(runner.estimate(plan, request, store, cache()).planned, plan.rejected)
         return
     outcome = compute(request, catalog.load(), store, track=track, plain=plain, log_json=log_json)
     options.print_report(outcome.report)
@@ -56,14 +59,14 @@ def command(  # a parameter per option
     sys.exit(1 if counters.cells_failed or (strict and counters.cells_skipped) else 0)
 
 
-def _print_plan(estimate: "Estimate") -> None:
+def _print_plan(planned: "Planned", rejected: "Sequence[Result]") -> None:
     from tabulate import tabulate
 
     from bench.runner import progress
 
-    rows = [{**asdict(row), "hours": f"{row.hours:.2f}"} for row in estimate.embeddings]
+    rows = [{**asdict(row), "hours": f"{row.hours:.2f}"} for row in planned.embeddings]
     click.echo(tabulate(rows, headers="keys", disable_numparse=True))
     click.echo()
-    for reason in sorted({f"{result.status}: {result.reason}" for result in estimate.rejected}):
+    for reason in sorted({f"{result.status}: {result.reason}" for result in rejected}):
         click.echo(reason)
-    click.echo(progress.summary(estimate.event())[0])
+    click.echo(progress.summary(planned)[0])

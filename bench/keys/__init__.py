@@ -1,5 +1,5 @@
-"""Keys: digests of structured values; no text for people is part of one."""
+"""Keys: digests of structured values, and how two values differ; no text for people is part of one."""
 
-from bench.keys.digests import digest
+from bench.keys.digests import changes, digest
 
-__all__ = ["digest"]
+__all__ = ["changes", "digest"]

@@ -1,4 +1,4 @@
-"""Digests of JSON values."""
+"""Digests of JSON values, and the fields in which two of them differ."""
 
 import hashlib
 import json
@@ -28,6 +28,17 @@ def digest(value: object) -> str:
     _refuse_other_keys(value)
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def changes(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    """Return the keys of which two mappings have different values, sorted; a missing value is None.
+
+    Examples
+    --------
+    >>> changes({"a": 1, "b": 2}, {"a": 1, "b": 3, "c": 4})
+    ['b', 'c']
+    """
+    return [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
 
 
 def _refuse_other_keys(value: object) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 from bench.stats import Standing
 from bench.store import DatasetRecord, Store, TableProtocol
 from bench.types import BASELINE, Level, Result, Score, System, TaskId
+from bench.types.results import score_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +47,7 @@ class Row:
 
     def score(self, metric: str, level: Level = "clip") -> Score | None:
         """Return the score of a metric at a level; None if the row has none."""
-        return next((score for score in self.scores if (score.metric, score.level) == (metric, level)), None)
+        return score_of(self.scores, metric, level)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,8 +109,8 @@ class Table:
     @property
     def further_scores(self) -> list[Score]:
         """Return one score of every metric and level besides the ranking one, in the order of the rows."""
-        scores = {(score.metric, score.level): score for row in reversed(self.rows) for score in row.scores}
-        order = dict.fromkeys((score.metric, score.level) for row in self.rows for score in row.scores)
+        scores = {score.column: score for row in reversed(self.rows) for score in row.scores}
+        order = dict.fromkeys(score.column for row in self.rows for score in row.scores)
         return [scores[column] for column in order if column != (self.metric, "clip")]
 
     def ranking(self, row: Row) -> Score:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench import stats
 from bench.errors import UsageError, shortlist
-from bench.keys import digest
+from bench.keys import changes, digest
 from bench.learn.scoring import score
 from bench.metrics import METRICS, Floats, Predicted
 from bench.report.rows import Row, Table
@@ -110,7 +110,7 @@ def _refuse_ambiguous_names(stores: Sequence[Store]) -> None:
                 continue
             first, expected = identities.setdefault(name, (store, identity))
             if identity != expected:
-                fields = [key for key in {*identity, *expected} if identity.get(key) != expected.get(key)]
+                fields = changes(identity, expected)
                 raise UsageError(
                     f"{first.out} and {store.out}: '{name}' is not the same in both ({shortlist(fields)}); "
                     "report them apart, or run one of them again"

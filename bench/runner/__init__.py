@@ -4,20 +4,16 @@ from bench.datasets.index import open_dataset
 from bench.embed.export import export
 from bench.request import Request
 from bench.runner.audit import audit
-from bench.runner.estimate import Estimate, estimate
-from bench.runner.events import EmbeddingProgress, RunEvents
+from bench.runner.estimate import estimate
+from bench.runner.events import EmbeddingProgress
 from bench.runner.execution import run
 from bench.runner.planning import Plan, plan, split_table
 from bench.runner.rerun import differences
-from bench.store import Counters
 
 __all__ = [
-    "Counters",
     "EmbeddingProgress",
-    "Estimate",
     "Plan",
     "Request",
-    "RunEvents",
     "audit",
     "differences",
     "estimate",

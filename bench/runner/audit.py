@@ -1,8 +1,9 @@
 """Verify a folder: its lines, scores, splits, data, extractors and heads."""
 
 import contextlib
+import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 
 from bench import catalog, display, splits
 from bench.errors import BenchError
+from bench.keys import changes
 from bench.keys.fingerprints import fingerprint
 from bench.learn.scoring import scores
 from bench.metrics import METRICS
@@ -23,6 +25,9 @@ TOLERANCE = 1e-12
 
 MAX_CLIPS = 5
 """Number of clips that a difference names."""
+
+Protocols = Mapping[tuple[str, str], TableProtocol]
+"""By the names of dataset and task."""
 
 
 def audit(store: Store, home: Path) -> list[str]:
@@ -38,21 +43,22 @@ def audit(store: Store, home: Path) -> list[str]:
     """
     record, results = store.run(), store.results()
     lines = [f"{store.results_path}:{number}: seal does not match" for number in store.broken_seals()]
-    protocols = {(table.dataset, table.task): table for table in record.tables}
+    protocols = {(table.dataset, table.task.name): table for table in record.tables}
     folds = {}
-    for (dataset, task), protocol in protocols.items():
-        folds[dataset, task] = store.split(dataset, task.name)
-        name = display.table(dataset, task.name)
-        lines += [f"{name}: {line}" for line in _check_split(folds[dataset, task], protocol)]
+    for table, protocol in protocols.items():
+        split = store.split(*table)
+        lines += [f"{display.table(*table)}: {line}" for line in _check_split(split, protocol)]
+        folds[table] = split.set_index("clip")
+    labels = functools.cache(lambda dataset: store.labels(dataset).set_index("clip"))
     for key in record.cells:
         result = results.get(key)
         if result is None:
             lines.append(f"{store.results_path}: cell {key} of run.json is missing")
         elif result.status == Status.OK:
-            table = result.dataset, result.task
-            differences = _check_cell(store, result, folds[table], protocols[table])
+            table = result.dataset, result.task.name
+            differences = _check_cell(store, result, folds[table], labels, protocols[table])
             lines += [f"{display.cell(result)}: {line}" for line in differences]
-    return lines + list(_check_world(store, record, home))
+    return lines + list(_check_world(store, record, protocols, home))
 
 
 def _check_split(table: pd.DataFrame, protocol: TableProtocol) -> Iterator[str]:
@@ -73,15 +79,21 @@ def _groups(table: pd.DataFrame) -> dict[str, Labels]:
     return {name.removeprefix(GROUP_PREFIX): table[name].to_numpy(str) for name in columns}
 
 
-def _check_cell(store: Store, result: Result, folds: pd.DataFrame, protocol: TableProtocol) -> Iterator[str]:
-    """Yield the faults of a cell's predictions and scores."""
+def _check_cell(
+    store: Store,
+    result: Result,
+    folds: pd.DataFrame,
+    labels: Callable[[str], pd.DataFrame],
+    protocol: TableProtocol,
+) -> Iterator[str]:
+    """Yield the faults of a cell's predictions and scores; both tables have the clips as index."""
     if not store.predictions_path(result.key).is_file():
         yield "predictions are missing"
         return
     predictions = store.predictions(result.key)
     if fingerprint(predictions) != result.predictions:
         yield "predictions differ from the scored ones"
-    expected = folds.set_index("clip").reindex(predictions["clip"])
+    expected = folds.reindex(predictions["clip"])
     group = f"{GROUP_PREFIX}{protocol.split.group}"
     for of_split, of_predictions in (("fold", "fold"), ("y", "y_true"), (group, "group")):
         if (expected[of_split].to_numpy(str) != predictions[of_predictions].to_numpy(str)).any():
@@ -90,14 +102,14 @@ def _check_cell(store: Store, result: Result, folds: pd.DataFrame, protocol: Tab
     if uninstalled:
         yield f"metrics {', '.join(uninstalled)} are not installed; install their distribution"
         return
-    parents = store.labels(result.dataset).set_index("clip").reindex(predictions["clip"])
+    parents = labels(result.dataset).reindex(predictions["clip"])
     parent = parents["parent"].to_numpy(str) if "parent" in parents else None
     yield from _check_scores(result.scores, scores(predictions, protocol.metrics, parent))
 
 
 def _check_scores(stored: Sequence[Score], computed: Sequence[Score]) -> Iterator[str]:
     """Yield the stored scores that their predictions do not give."""
-    before, now = ({(score.metric, score.level): score for score in side} for side in (stored, computed))
+    before, now = ({score.column: score for score in side} for side in (stored, computed))
     for name in dict.fromkeys([*before, *now]):
         a, b = before.get(name), now.get(name)
         if a is None or b is None or not _equal(a, b):
@@ -112,7 +124,7 @@ def _equal(a: Score, b: Score) -> bool:
     )
 
 
-def _check_world(store: Store, record: RunRecord, home: Path) -> Iterator[str]:
+def _check_world(store: Store, record: RunRecord, protocols: Protocols, home: Path) -> Iterator[str]:
     """Yield what changed since the run: data, splits, extractors, heads, versions."""
     try:
         with contextlib.chdir(record.folder):
@@ -120,7 +132,6 @@ def _check_world(store: Store, record: RunRecord, home: Path) -> Iterator[str]:
     except (BenchError, OSError) as error:
         yield f"the run cannot be planned again: {error}"
         return
-    protocols = {(table.dataset, table.task.name): table for table in record.tables}
     yield from _changed_splits(store, protocols, now)
     for name, version in versions(VERSIONED).items():
         if record.env.get(name) != version:
@@ -128,13 +139,10 @@ def _check_world(store: Store, record: RunRecord, home: Path) -> Iterator[str]:
     for name, identity in now.identities.items():
         before = record.identities.get(name)
         if before and before != identity:
-            parts = [part for part in sorted({*before, *identity}) if before.get(part) != identity.get(part)]
-            yield f"{name}: changed {', '.join(parts)}"
+            yield f"{name}: changed {', '.join(changes(before, identity))}"
 
 
-def _changed_splits(
-    store: Store, protocols: dict[tuple[str, str], TableProtocol], now: Plan
-) -> Iterator[str]:
+def _changed_splits(store: Store, protocols: Protocols, now: Plan) -> Iterator[str]:
     """Yield how the splits of a plan differ from the stored ones."""
     for table, problem in now.problems.items():
         name = display.table(*table)

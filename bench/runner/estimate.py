@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from bench.embed.cache import Cache
@@ -75,31 +75,18 @@ class Estimate:
 
     Parameters
     ----------
-    n_cells : int
-        Number of cells of the plan.
+    planned : Planned
+        The event that starts the run.
+    results : Mapping[str, Result]
+        Key -> result that the store already has.
     reusable : Set[str]
         Keys of the cells that need no computing.
-    rejected : Sequence[Result]
-        Results of what cannot be computed, with the reasons.
-    embeddings : Sequence[ClipCounts]
-        One per dataset and extractor.
     """
 
-    n_cells: int
+    planned: Planned
+    results: Mapping[str, Result]
     reusable: Set[str]
-    rejected: Sequence[Result]
-    embeddings: Sequence[ClipCounts]
     forecast: Forecast
-
-    def event(self) -> Planned:
-        """Return the event that starts a run."""
-        return Planned(
-            to_compute=self.n_cells - len(self.reusable),
-            cached=len(self.reusable),
-            not_possible=len(self.rejected),
-            embeddings=tuple(self.embeddings),
-            seconds=self.forecast.seconds_left(),
-        )
 
 
 def estimate(plan: Plan, request: Request, store: Store, cache: Cache) -> Estimate:
@@ -130,13 +117,14 @@ def estimate(plan: Plan, request: Request, store: Store, cache: Cache) -> Estima
         if (dataset, extractor) in to_embed:
             audio_s = sum(s for content, s in seconds.items() if content not in cached)
             forecast.plan(("extractor", extractor), audio_s)
-    return Estimate(
-        n_cells=len(plan.cells),
-        reusable=reusable,
-        rejected=plan.rejected,
-        embeddings=embeddings,
-        forecast=forecast,
+    planned = Planned(
+        to_compute=len(plan.cells) - len(reusable),
+        cached=len(reusable),
+        not_possible=len(plan.rejected),
+        embeddings=tuple(embeddings),
+        seconds=forecast.seconds_left(),
     )
+    return Estimate(planned, results, reusable, forecast)
 
 
 def _is_reusable(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -43,13 +43,13 @@ def run(plan: Plan, request: Request, store: Store, cache: Cache, events: RunEve
         If the events are stopping; the current units are stored.
     """
     start = time.perf_counter()
-    results = _Results(store, events, Counters(cells_planned=len(plan.cells) + len(plan.rejected)))
-    counters = results.counters
+    expectation = estimate(plan, request, store, cache)
+    counters = Counters(cells_planned=len(plan.cells) + len(plan.rejected))
+    results = _Results(store, events, counters, expectation.results)
     run_record = record(plan, request, counters, finished=False)
     store.write_run(run_record)
     _write_tables(plan, store)
-    expectation = estimate(plan, request, store, cache)
-    events.planned(expectation.event())
+    events.planned(expectation.planned)
     counters.cells_reused = len(expectation.reusable)
     for result in plan.rejected:
         results.add(result)
@@ -92,11 +92,13 @@ def _cells_by_extractor(cells: Iterable[Cell]) -> list[list[Cell]]:
 class _Results:
     """Results of a run: stored, counted, and reported to its events."""
 
-    def __init__(self, store: Store, events: RunEvents, counters: Counters) -> None:
+    def __init__(
+        self, store: Store, events: RunEvents, counters: Counters, earlier: Mapping[str, Result]
+    ) -> None:
         self.counters = counters
         self._store = store
         self._events = events
-        self._earlier = store.results()
+        self._earlier = earlier
 
     def add(self, result: Result, predictions: pd.DataFrame | None = None) -> None:
         """Store a result, unless it is the one that the store already has, without predictions."""

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench import audio, augment, catalog, preprocess, splits
 from bench.catalog import Registry, learners
-from bench.catalog.learners import Learner
+from bench.catalog.learners import Learner, Obstacle
 from bench.datasets.index import FOLDER_LABEL, Source, sources_of
 from bench.embed import pooling
 from bench.errors import LabelError, SplitError, UsageError
@@ -69,14 +69,6 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejection:
-    """Why cells cannot be computed."""
-
-    status: Status
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Point:
     """What a cell adds to a dataset and a task."""
 
@@ -87,13 +79,12 @@ class Point:
     train_size: float
 
     @property
-    def rejection(self) -> Rejection | None:
+    def obstacle(self) -> Obstacle | None:
         """Return why the point cannot be computed on any data; None if it can."""
         if self.view.pool == UNPOOLED and self.head.spec.unit in {"clip", "layers"}:
             head = self.head.spec.name
-            return Rejection(Status.SKIPPED, f"head '{head}' needs pooled vectors; remove @pool={UNPOOLED}")
-        obstacle = self.extractor.obstacle or self.head.obstacle
-        return Rejection(obstacle.status, obstacle.reason) if obstacle else None
+            return Obstacle(Status.SKIPPED, f"head '{head}' needs pooled vectors; remove @pool={UNPOOLED}")
+        return self.extractor.obstacle or self.head.obstacle
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,19 +132,19 @@ def plan(request: Request, declared: Registry) -> Plan:
     points = [
         Point(extractor, view, head, seed, train_size) for (extractor, view), head, seed, train_size in axes
     ]
+    possible = [point for point in points if point.obstacle is None]
+    impossible = [(point, obstacle) for point in points if (obstacle := point.obstacle)]
     problems: dict[tuple[str, str], Problem] = {}
     cells: list[Cell] = []
     rejected: list[Result] = []
     for source, task in itertools.product(sources.values(), tasks):
         problem = _problem(source, task, request, is_requested=bool(requested))
-        if isinstance(problem, Rejection):
+        if isinstance(problem, Obstacle):
             rejected += [_rejected(source.dataset, task, point, problem) for point in points]
             continue
         problems[source.dataset.name, task.name] = problem
-        cells += _cells(source, problem, points, augmentation)
-        rejected += [
-            _rejected(source.dataset, task, point, point.rejection) for point in points if point.rejection
-        ]
+        cells += _cells(source, problem, possible, augmentation)
+        rejected += [_rejected(source.dataset, task, point, obstacle) for point, obstacle in impossible]
     everything = [*(extractor for extractor, _ in extractors), *heads]
     return Plan(
         sources=sources,
@@ -180,9 +171,8 @@ def augmentation_of(request: Request) -> Augmentation | None:
 def steps_of(spec: Spec) -> tuple[Step, ...]:
     """Return the preprocessing steps of an extractor."""
     steps = preprocess.parse(spec.preprocess)
-    quality = (
-        (Step(preprocess.RESAMPLE, steps.quality),) if steps.quality != preprocess.parse(()).quality else ()
-    )
+    default = preprocess.parse(()).quality
+    quality = () if steps.quality == default else (Step(preprocess.RESAMPLE, steps.quality),)
     return (*(Step(name, value) for name, value in steps.steps), *quality)
 
 
@@ -254,7 +244,7 @@ def _check_tasks(tasks: Sequence[Task], sources: Mapping[str, Source]) -> None:
         raise UsageError(f"no task fits the data: {columns}; add one to registry/tasks.toml")
 
 
-def _problem(source: Source, task: Task, request: Request, *, is_requested: bool) -> Problem | Rejection:
+def _problem(source: Source, task: Task, request: Request, *, is_requested: bool) -> Problem | Obstacle:
     """Return a task over a dataset, or why there is none.
 
     Raises
@@ -264,15 +254,15 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
     """
     dataset = source.dataset
     if task.target not in dataset.labels:
-        return Rejection(Status.SKIPPED, f"{dataset.source} has no column '{task.target}'")
+        return Obstacle(Status.SKIPPED, f"{dataset.source} has no column '{task.target}'")
     try:
         split = splits.make(dataset, task, request.split, source.fingerprints)
     except LabelError as error:
         if is_requested:
             raise
-        return Rejection(Status.SKIPPED, str(error))
+        return Obstacle(Status.SKIPPED, str(error))
     except SplitError as error:
-        return Rejection(Status.FAILED if is_requested else Status.SKIPPED, str(error))
+        return Obstacle(Status.FAILED if is_requested else Status.SKIPPED, str(error))
     y = splits.target(dataset, task)
     if request.permute_labels:
         y = splits.permute_labels(y, split)
@@ -289,7 +279,7 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
 def _cells(
     source: Source, problem: Problem, points: Sequence[Point], augmentation: Augmentation | None
 ) -> Iterator[Cell]:
-    """Yield the cell of every point that can be computed."""
+    """Yield the cell of every point."""
     dataset, task, split = source.dataset, problem.task, problem.split_id
     shared = digest(
         {
@@ -301,8 +291,6 @@ def _cells(
         }
     )
     for point in points:
-        if point.rejection:
-            continue
         view = _view_of_unit(point.view, point.head.spec)
         digests = [shared, point.extractor.digest, view.layer, view.pool, point.head.digest]
         yield Cell(
@@ -329,7 +317,7 @@ def _view_of_unit(view: View, head: Spec) -> View:
     return replace(view, layer="all") if head.unit == "layers" else view
 
 
-def _rejected(dataset: Dataset, task: Task, point: Point, rejection: Rejection) -> Result:
+def _rejected(dataset: Dataset, task: Task, point: Point, obstacle: Obstacle) -> Result:
     """Return the result of a point that cannot be computed; no cell shares its key."""
     extractor, head, view = point.extractor.spec, point.head.spec, point.view
     names = [dataset.name, task.name, extractor.name, [view.layer, view.pool], head.name]
@@ -342,8 +330,8 @@ def _rejected(dataset: Dataset, task: Task, point: Point, rejection: Rejection) 
         head=head.name,
         seed=point.seed,
         split=None,
-        status=rejection.status,
+        status=obstacle.status,
         synthetic=dataset.synthetic,
-        reason=rejection.reason,
+        reason=obstacle.reason,
         train_size=point.train_size,
     )

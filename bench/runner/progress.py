@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from bench import display
-from bench.runner.events import Planned
+from bench.runner.events import ClipCounts, Planned
 from bench.runner.trackers import NO_TRACKERS, Trackers
 from bench.types import Result, Score, Status
 
@@ -209,12 +209,17 @@ def summary(plan: Planned) -> list[str]:
     if not plan.to_compute:
         return [cells]
     estimate = "no estimate yet" if plan.seconds is None else f"{duration(plan.seconds)} of work"
-    cached_by_dataset: dict[str, list[str]] = {}
+    by_dataset: dict[str, list[ClipCounts]] = {}
     for counts in plan.embeddings:
-        audio = f"{counts.dataset}: {counts.clips} clips, {counts.hours:.2f} h of audio"
-        cached_by_dataset.setdefault(audio, []).append(f"{counts.extractor} {counts.cached}")
-    datasets = (f"{audio}; cached clips: {', '.join(n)}" for audio, n in cached_by_dataset.items())
-    return [f"{cells}; {estimate}", *datasets]
+        by_dataset.setdefault(counts.dataset, []).append(counts)
+    return [f"{cells}; {estimate}", *map(_dataset_summary, by_dataset.values())]
+
+
+def _dataset_summary(embeddings: Sequence[ClipCounts]) -> str:
+    """Return the clips of one dataset as text, with those that are cached per extractor."""
+    first = embeddings[0]
+    cached = ", ".join(f"{counts.extractor} {counts.cached}" for counts in embeddings)
+    return f"{first.dataset}: {first.clips} clips, {first.hours:.2f} h of audio; cached clips: {cached}"
 
 
 def duration(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from bench import display
+from bench.keys import changes
 from bench.store import Store
 from bench.types import Result, Status
 
@@ -23,10 +24,7 @@ def differences(before: Store, after: Store) -> list[str]:
 
 def _by_cell(store: Store) -> dict[object, Result]:
     return {
-        (
-            *(result.dataset, result.task, result.split, result.extractor, result.view, result.head),
-            *(result.preprocess, result.augmentation, result.seed, result.train_size),
-        ): result
+        (result.dataset, result.task, result.split, result.system, result.seed): result
         for result in store.planned()
     }
 
@@ -35,7 +33,7 @@ def _changes(old: Result, new: Result) -> Iterator[str]:
     """Yield how two results of one cell differ."""
     if old.status != new.status:
         yield f"status {old.status} -> {new.status}"
-    scores = [{(score.metric, score.level): score for score in result.scores} for result in (old, new)]
+    scores = [{score.column: score for score in result.scores} for result in (old, new)]
     for metric in dict.fromkeys([*scores[0], *scores[1]]):
         a, b = scores[0].get(metric), scores[1].get(metric)
         if a != b:
@@ -43,6 +41,5 @@ def _changes(old: Result, new: Result) -> Iterator[str]:
             yield f"{name} {display.score(a)} -> {display.score(b)}"
     if old.status == new.status == Status.OK and old.predictions != new.predictions:
         yield "predictions differ"
-    for name in sorted({*old.env, *new.env}):
-        if old.env.get(name) != new.env.get(name):
-            yield f"{name} {old.env.get(name)} -> {new.env.get(name)}"
+    for name in changes(old.env, new.env):
+        yield f"{name} {old.env.get(name)} -> {new.env.get(name)}"

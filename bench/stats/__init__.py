@@ -1,13 +1,11 @@
 """Uncertainty of scores: intervals, paired tests and ranks."""
 
-from bench.stats.intervals import LEVEL, MAX_BLOCK, MAX_WEIGHTS, N_DRAWS, bounded, bounds, draws
+from bench.stats.intervals import LEVEL, N_DRAWS, bounded, bounds, draws
 from bench.stats.ranks import Standing, critical_difference, standings
 from bench.stats.tests import Comparison, Difference, compare, difference, holm, mcnemar, paired, permutation
 
 __all__ = [
     "LEVEL",
-    "MAX_BLOCK",
-    "MAX_WEIGHTS",
     "N_DRAWS",
     "Comparison",
     "Difference",

@@ -149,8 +149,7 @@ class Store:
     def write_run(self, run: RunRecord) -> None:
         """Replace the record of the newest run."""
         content = {**asdict(run), "request": recorded(run.request)}
-        with _replacing(self.run_path) as part:
-            part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        _replace_json(self.run_path, content)
 
     def report(self) -> Mapping[str, Any] | None:
         """Return what the newest report is made of, its text and its paths; None if there is none."""
@@ -159,8 +158,7 @@ class Store:
 
     def write_report(self, report: Mapping[str, Any]) -> None:
         """Replace what is known of the newest report."""
-        with _replacing(self.out / "report.json") as part:
-            part.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        _replace_json(self.out / "report.json", report)
 
     def labels(self, dataset: str) -> pd.DataFrame:
         """Return the labels of a dataset of the newest run: `clip` and its label columns."""
@@ -226,6 +224,12 @@ def _replacing(path: Path) -> Iterator[Path]:
     part = path.with_suffix(".part")
     yield part
     part.replace(path)
+
+
+def _replace_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Replace a JSON file on disk."""
+    with _replacing(path) as part:
+        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def _replace_table(path: Path, table: pd.DataFrame) -> None:

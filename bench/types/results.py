@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
@@ -145,6 +145,11 @@ class Score:
     folds: tuple[float, ...] = ()
 
     @property
+    def column(self) -> tuple[str, Level]:
+        """Return the metric and the level; no other score of a result shares them."""
+        return self.metric, self.level
+
+    @property
     def bounds(self) -> tuple[float, float]:
         """Return the interval; the value itself where there is none."""
         low = self.value if self.low is None else self.low
@@ -169,6 +174,11 @@ class System:
     preprocess: tuple[Step, ...] = ()
     augmentation: Augmentation | None = None
     train_size: float = 1.0
+
+
+def score_of(scores: Iterable[Score], metric: str, level: Level) -> Score | None:
+    """Return the score of a metric at a level; None if there is none."""
+    return next((score for score in scores if score.column == (metric, level)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +234,7 @@ class Result:
 
     def score(self, metric: str, level: Level = "clip") -> Score | None:
         """Return the score of a metric at a level; None if the cell has none."""
-        scores = (score for score in self.scores if (score.metric, score.level) == (metric, level))
-        return next(scores, None)
+        return score_of(self.scores, metric, level)
 
     @property
     def system(self) -> System:

@@ -11,6 +11,7 @@ import jinja2
 import numpy as np
 
 from bench._version import __version__
+from bench.catalog.requirements import installation
 from bench.errors import UsageError
 from bench.keys import digest
 from bench.report import words
@@ -35,7 +36,7 @@ def write(content: Content) -> str:
         import itables
         import vl_convert
     except ImportError as error:
-        raise UsageError('--format html: run: pip install "audio-embedding-bench[html]"') from error
+        raise UsageError(f"--format html: run: {installation('html')}") from error
     bundle = importlib.resources.files(itables) / "html"
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bench.report.writers", "."),

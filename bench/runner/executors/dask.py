@@ -15,6 +15,7 @@ from typing import Any
 
 import fsspec
 
+from bench.catalog.requirements import installation
 from bench.errors import UsageError
 from bench.runner.executors.workers import DEATHS, Workers, thread_limits
 
@@ -49,7 +50,7 @@ def workers(name: str, jobs: int, timeout: float | None, shared: str) -> Iterato
         If Dask is not installed, or the scheduler does not answer.
     """
     if find_spec("distributed") is None:
-        raise UsageError(f'--executor {name}: run: pip install "audio-embedding-bench[dask]"')
+        raise UsageError(f"--executor {name}: run: {installation('dask')}")
     with ExitStack() as stack:
         client, mend = stack.enter_context(_local(jobs) if name == LOCAL else _remote(name))
         executor: Executor = client.get_executor(pure=False)

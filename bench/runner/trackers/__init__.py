@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Any, Protocol
 
 from bench import display
+from bench.catalog.requirements import installation
 from bench.errors import UsageError, one_line
 from bench.types import Result, Status
 
@@ -58,7 +59,7 @@ def connect(names: Sequence[str]) -> Trackers:
             services = ", ".join(PACKAGES)
             raise UsageError(f"--track {name}: is unknown; expected {services}, alone or with :TARGET")
         if find_spec(PACKAGES[service]) is None:
-            raise UsageError(f'--track {name}: run: pip install "audio-embedding-bench[{service}]"')
+            raise UsageError(f"--track {name}: run: {installation(service)}")
         try:
             trackers[name] = import_module(f"bench.runner.trackers.{service}").Tracker(target)
         except Exception as error:  # packages raise errors of any class
