@@ -19,6 +19,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
 from bench import audio, catalog
+from bench.catalog.requirements import missing
 from bench.errors import PluginError, UsageError
 from bench.learn import bundle
 from bench.learn.bundle import BundleCard
@@ -121,13 +122,14 @@ def assert_a_fresh_process_predicts_the_same(
         ("logreg-frames", ()),
         ("gmm", ()),
         ("mlp", ()),
+        ("cnn1d", ()),
     ],
 )
 def test_a_bundle_of_spoken_digits_predicts_the_same_in_a_fresh_process(
     name: str, steps: Sequence[str], digits, tmp_path: Path
 ):
     frames, y, split = digits
-    spec = head(name, epochs=3) if name == "mlp" else head(name)
+    spec = head(name, epochs=3) if name in {"mlp", "cnn1d"} else head(name)
     X = pooled(frames) if spec.unit == "clip" else frames
     evaluation, model = fit(spec, Examples(X, y, split), steps)
     folder = tmp_path / "bundle"
@@ -265,6 +267,8 @@ def recordings(take, tmp_path: Path) -> Path:
 
 def test_a_run_saves_bundles_of_its_folds_and_of_all_clips(bench, recordings: Path, tmp_path: Path):
     heads = ["svm", "umap-svm", "gmm-clip"]
+    if not missing(REGISTRY.heads["mlp"]):
+        heads.append("mlp")
     call = ["run", "--datasets", recordings, "--tasks", "speaker", "--extractors", "mfcc@pool=mean"]
     outcome = bench(*call, "--heads", ",".join(heads), "--save-models")
     assert outcome.exit_code == 0, outcome.stderr

@@ -166,7 +166,10 @@ def test_a_wrong_checksum_is_refused_and_nothing_is_left(server: Server, tmp_pat
     content = tar({"a.txt": b"hello"})
     good = card(server, content)
     server.archives["mine.tar.gz"] = content[:-20] + bytes(20)
-    with pytest.raises(UsageError, match="checksum"):
+    with pytest.raises(
+        UsageError,
+        match=r"mine\.tar\.gz: its checksum is not the card's, .*; try again",
+    ):
         fetch(good, tmp_path, quiet)
     assert left(tmp_path) == []
     server.archives["mine.tar.gz"] = content

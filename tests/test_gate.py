@@ -100,7 +100,7 @@ def test_the_six_verdicts():
     ), "the gravest first"
     reasons = {judged.result.head: judged.reason for judged in cells}
     assert reasons["broken"] == "failed: it raised"
-    assert reasons["gone"]
+    assert reasons["gone"] == "is not in the new run"
     assert reasons["moved"] == "other clips, labels, folds or groups"
     [worse] = cells[0].differences
     assert worse.after - worse.before == pytest.approx(-0.2)

@@ -146,8 +146,8 @@ def test_the_table_names_its_split_its_data_and_why_no_stricter_split_was_possib
     text = report.write(store(result("a"), note="session: none")).text
     notes = "\n".join(line for line in text.splitlines() if line.startswith("- "))
     assert "cv:2, grouped by speaker (4 groups), 2 tested folds, 2 classes" in notes
-    assert "speaker, audio" in notes
-    assert "session: none" in notes
+    assert "- Kept apart in every fold: speaker, audio." in notes
+    assert "- No stricter split was possible: session: none." in notes
     assert "4 clips, version 1, content `0123456789ab`" in notes
     assert r"- left \| out" in notes
 

@@ -7,18 +7,19 @@ from bench.cli.options import listed
 
 @click.group("cache")
 def command() -> None:
-    """Look at the embeddings that are entry, and throw them away."""
+    """Show the cached embeddings, and remove them."""
 
 
 @command.command("info")
 def cache_info() -> None:
-    """Show of which extractors how much is entry, and since when."""
+    """Show the cached embeddings per extractor: clips, size, and the newest."""
     from datetime import datetime
 
     from tabulate import tabulate
 
-    from bench.compute import cache
+    from bench import compute
 
+    cache = compute.cache()
     rows = [
         {
             "extractor": entry.extractor,
@@ -27,17 +28,17 @@ def cache_info() -> None:
             "MB": f"{entry.n_bytes / 1e6:.1f}",
             "newest": f"{datetime.fromtimestamp(entry.modified):%Y-%m-%d %H:%M}",
         }
-        for entry in cache().entries()
+        for entry in cache.entries()
     ]
     click.echo(tabulate(rows, headers="keys", disable_numparse=True))
-    click.echo(f"in {cache().root}")
+    click.echo(f"in {cache.root}")
 
 
 @command.command("prune")
 @listed("--extractors", help="Of these.  [default: of all]")
 @click.option("--older-than", "days", metavar="DAYS", type=float, default=0.0, help="Unchanged for so long.")
 def cache_prune(extractors: tuple[str, ...], days: float) -> None:
-    """Throw away embeddings that are entry; they are made again when they are needed."""
+    """Remove cached embeddings; a run that needs them computes them again."""
     import time
 
     from bench import compute
