@@ -62,7 +62,7 @@ def test_predictions_and_scores_are_those_of_a_plain_scikit_learn_loop(problem, 
     by_row = predictions.set_index("row").sort_index()
     assert by_row["y_pred"].tolist() == expected.tolist()
     assert by_row["y_true"].tolist() == y.tolist()
-    [accuracy] = score(predictions, ["accuracy"])
+    [accuracy] = score(predictions.assign(group="all"), ["accuracy"])
     assert accuracy.value == pytest.approx(accuracy_score(y, expected.astype(str)))
     assert accuracy.folds == pytest.approx(per_fold)
 

@@ -65,16 +65,17 @@ class Results:
         return confusion.matrix(table.predictions(row.first))
 
     def _row(self, task: str, extractor: str, head: str, dataset: str) -> tuple[Table, Row]:
+        tables = self.tables
         rows = [
             (table, row)
-            for table in self.tables
+            for table in tables
             if table.task.name == task and dataset in {"", table.dataset}
             for row in table.rows
             if (row.first.extractor, row.first.head) == (extractor, head)
         ]
         if len(rows) != 1:
             known = [
-                f"{words.title(each)}: {words.name(each, row)}" for each in self.tables for row in each.rows
+                f"{words.title(table)}: {words.name(table, row)}" for table in tables for row in table.rows
             ]
             there = shortlist(known, 20)
             raise UsageError(f"{task}, {extractor}, {head}: {len(rows)} rows are that; there are {there}")

@@ -93,13 +93,21 @@ def export(
         raise UsageError(f"--out {path}: expected a file that ends in {' or '.join(FORMATS)}")
     [source] = sources_of(request, declared).values()
     clips = source.dataset.table["clip"].to_numpy(str)
-    exports = []
-    for learner, view in learners.extractors(request, declared, pooling.parse):
+    points = learners.extractors(request, declared, pooling.parse)
+    by_name: dict[str, Learner] = {}
+    frame_layers: dict[str, list[Layer]] = {}
+    for learner, view in points:
         if learner.obstacle:
             raise UsageError(learner.obstacle.reason)
-        frame_layers = [view.layer] if view.pool == UNPOOLED else []
-        embeddings = _embed(source, learner, frame_layers, cache, progress_of)
-        exports.append(_rows(learner.spec.name, view, clips, embeddings))
+        by_name[learner.spec.name] = learner
+        frame_layers.setdefault(learner.spec.name, []).extend([view.layer] if view.pool == UNPOOLED else [])
+    embeddings = {
+        name: _embed(source, learner, frame_layers[name], cache, progress_of)
+        for name, learner in by_name.items()
+    }
+    exports = [
+        _rows(learner.spec.name, view, clips, embeddings[learner.spec.name]) for learner, view in points
+    ]
     path.parent.mkdir(parents=True, exist_ok=True)
     FORMATS[path.suffix](path, clips, exports)
     return sum(len(rows.embeddings) for rows in exports)

@@ -74,7 +74,7 @@ class Extraction:
         mean_s = sum(samples.size for samples in audios) / len(audios) / self._extractor.sample_rate
         if mean_s < MIN_SECONDS or not self.traits.concurrent:
             return list(self._extractor.embed(audios))
-        n_threads = devices.threads()
+        n_threads = min(devices.threads(), len(audios))
         with ThreadPoolExecutor(n_threads) as workers:
             parts = list(workers.map(self._extractor.embed, [audios[i::n_threads] for i in range(n_threads)]))
         return [parts[row % n_threads][row // n_threads] for row in range(len(audios))]

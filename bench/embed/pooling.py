@@ -223,14 +223,21 @@ def select(statistics: Sequence[Statistics], view: View) -> Embeddings:
     UsageError
         If the extractor does not return the layer.
     """
-    n_layers = max(len(statistics[0]) - 2, 1)
-    row = -1 if view.layer == "mean" else layer_index(view.layer, n_layers)
-    order = list(STATISTICS)
-    columns = [order.index(name) for name in POOLINGS[view.pool]]
-    return np.stack([clip[row, columns].ravel() for clip in statistics])
+    row = -1 if view.layer == "mean" else layer_index(view.layer, _n_layers(statistics))
+    return np.stack([clip[row, _columns(view)].ravel() for clip in statistics])
 
 
 def every_layer(statistics: Sequence[Statistics], view: View) -> Embeddings:
     """Return the pooled vectors of every layer, shape=(n_clips, n_layers, dim * n_statistics)."""
-    n_layers = max(len(statistics[0]) - 2, 1)
-    return np.stack([select(statistics, replace(view, layer=layer)) for layer in range(n_layers)], axis=1)
+    n_layers = _n_layers(statistics)
+    return np.stack([clip[:n_layers, _columns(view)].reshape(n_layers, -1) for clip in statistics])
+
+
+def _n_layers(statistics: Sequence[Statistics]) -> int:
+    return max(len(statistics[0]) - 2, 1)
+
+
+def _columns(view: View) -> list[int]:
+    """Return the indices of a pooling's statistics."""
+    order = list(STATISTICS)
+    return [order.index(name) for name in POOLINGS[view.pool]]

@@ -87,6 +87,7 @@ def shards(  # what embedding depends on, from five rooms
 ) -> tuple[list[Shard], int]:
     """Return the clips of a source and its copies that the cache lacks, and the number that it holds."""
     stored = cache.contents(digest, frame_layers)
+    clips: Sequence[Clip] = ()
     n_cached = 0
     result = []
     for contents, applied in ((source.contents, ()), *((copy, changes) for copy in source.copies)):
@@ -94,7 +95,7 @@ def shards(  # what embedding depends on, from five rooms
         todo = [content for content in rows if content not in stored]
         n_cached += len(rows) - len(todo)
         todo.sort(key=lambda content: -source.seconds[rows[content]])
-        clips = source.dataset.clips() if todo else []
+        clips = clips or (source.dataset.clips() if todo else ())
         for part in _cut(todo, [source.seconds[rows[content]] for content in todo]):
             result.append(
                 Shard(

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from bench import display
 from bench.gate.differences import Difference
 from bench.gate.verdicts import FAILING, Judged, Verdict, verdict_on
-from bench.report.document import Block, Cell, Grid, Paragraph, Section, cell, code, strong, text
+from bench.report.document import EMPTY, Block, Cell, Grid, Paragraph, Section, cell, code, strong, text
 from bench.report.writers import junit, markdown
 
-EMPTY = cell("")
 HEADERS = ("verdict", "data set", "task", "cell", "what", "before", "after", "change", "p")
 
 NOTE = text(
@@ -96,7 +95,7 @@ def as_junit(cells: Sequence[Judged]) -> str:
         junit.Case.of(judged.result, "failure" if judged.verdict in FAILING else "passed", _sentence(judged))
         for judged in cells
     ]
-    return junit.xml({"bench compare": cases})
+    return junit.xml([("bench compare", cases)])
 
 
 def annotations(cells: Sequence[Judged]) -> list[str]:

@@ -22,34 +22,35 @@ def scores(predictions: pd.DataFrame, metrics: Sequence[str], parent: Labels | N
     parent : Labels | None
         The clip that each row is a segment of.
     """
-    of_clips = stats.bounded(predictions, score(predictions, metrics))
+    of_clips = score(predictions, metrics)
     of_levels = [
         value
         for level, table in levels(predictions, parent).items()
-        for value in stats.bounded(table, score(table, metrics[:1], level))
+        for value in score(table, metrics[:1], level)
     ]
     return (*of_clips, *of_levels, *clustering(predictions))
 
 
 def score(predictions: pd.DataFrame, metrics: Sequence[str], level: Level = "clip") -> list[Score]:
-    """Return every metric over all tested clips and over those of every fold, without intervals.
+    """Return every metric over all tested clips, with its interval, and over those of every fold.
 
     A metric of scores or probabilities is left out if the head gives none.
 
     Parameters
     ----------
     predictions : pd.DataFrame
-        With the columns `fold`, `y_true` and `y_pred`, and perhaps ``score_CLASS``.
+        With the columns `fold`, `group`, `y_true` and `y_pred`, and perhaps ``score_CLASS``.
     level : Level
         What the rows are.
     """
     predicted = Predicted.of(predictions)
     fold = predictions["fold"].to_numpy(dtype=str)
     parts = [predicted.take(fold == name) for name in np.unique(fold)]
-    computable = [METRICS[name] for name in metrics if METRICS[name].needs in predicted.inputs]
+    inputs = predicted.inputs
+    computable = [METRICS[name] for name in metrics if METRICS[name].needs in inputs]
     # Validation of the arguments would take most of the time of a small score.
     with config_context(assume_finite=True, skip_parameter_validation=True):
-        return [
+        values = [
             Score(
                 metric=metric.name,
                 value=metric.score(predicted),
@@ -58,6 +59,7 @@ def score(predictions: pd.DataFrame, metrics: Sequence[str], level: Level = "cli
             )
             for metric in computable
         ]
+    return stats.bounded(predicted, predictions["group"].to_numpy(str), values)
 
 
 def levels(predictions: pd.DataFrame, parent: Labels | None) -> Mapping[Level, pd.DataFrame]:

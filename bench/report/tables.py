@@ -12,8 +12,9 @@ from bench import stats
 from bench.errors import UsageError, shortlist
 from bench.keys import changes, digest
 from bench.learn.scoring import score
-from bench.metrics import METRICS, Floats, Predicted
+from bench.metrics import METRICS, Floats, Metric, Predicted
 from bench.report.rows import Row, Table
+from bench.stats import Standing
 from bench.store import DatasetRecord, RunRecord, Store, TableProtocol
 from bench.types import BASELINE, UNPOOLED, Result, Score, Status, System, TaskId, View
 
@@ -129,7 +130,7 @@ def _table(pool: _Pool, metrics: Sequence[str], variant: str) -> Table:
         protocol=pool.protocol,
         source=pool.source,
         rows=_ranked(pool, [result for result in computed if result.train_size == largest]),
-        smaller=_ranked(pool, [result for result in computed if result.train_size < largest]),
+        smaller=_ranked(pool, [result for result in computed if result.train_size < largest], paired=False),
         others=tuple(result for result in pool.results.values() if result.status != Status.OK),
         stores=pool.stores,
         variant=variant,
@@ -141,13 +142,15 @@ def _with_metrics(pool: _Pool, result: Result, metrics: Sequence[str]) -> Result
     missing = [metric for metric in metrics if result.score(metric) is None]
     if not missing:
         return result
-    predictions = pool.predictions(result)
-    further = stats.bounded(predictions, score(predictions, missing))
+    further = score(pool.predictions(result), missing)
     return replace(result, scores=(*result.scores, *further))
 
 
-def _ranked(pool: _Pool, results: Sequence[Result]) -> tuple[Row, ...]:
-    """Return the rows, the best first, ties by system; equal rows of the baseline count once."""
+def _ranked(pool: _Pool, results: Sequence[Result], *, paired: bool = True) -> tuple[Row, ...]:
+    """Return the rows, the best first, ties by system; equal rows of the baseline count once.
+
+    Without paired tests every row may have every rank.
+    """
     if not results or pool.protocol is None:
         return ()
     metric = METRICS[pool.protocol.metrics[0]]
@@ -159,9 +162,7 @@ def _ranked(pool: _Pool, results: Sequence[Result]) -> tuple[Row, ...]:
         _without_equal_baselines(tuple(group) for group in groups.values()),
         key=lambda seeds: (sign * _mean(seeds, metric.name), _order(seeds[0].system)),
     )
-    samples, n_groups = _samples(pool, ordered, metric.name)
-    values = np.array([_mean(seeds, metric.name) for seeds in ordered])
-    standings = stats.standings(values, samples, n_groups, metric.higher_is_better)
+    standings = _standings(pool, ordered, metric) if paired else stats.untested(len(ordered))
     return tuple(
         Row(
             system=_identity(seeds[0].system),
@@ -172,6 +173,13 @@ def _ranked(pool: _Pool, results: Sequence[Result]) -> tuple[Row, ...]:
         )
         for seeds, standing in zip(ordered, standings, strict=True)
     )
+
+
+def _standings(pool: _Pool, rows: Sequence[Seeds], metric: Metric) -> list[Standing]:
+    """Return the standing of every row from paired tests of all pairs."""
+    samples, n_groups = _samples(pool, rows, metric.name)
+    values = np.array([_mean(seeds, metric.name) for seeds in rows])
+    return stats.standings(values, samples, n_groups, metric.higher_is_better)
 
 
 def _identity(system: System) -> System:

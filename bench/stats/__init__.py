@@ -1,7 +1,7 @@
 """Uncertainty of scores: intervals, paired tests and ranks."""
 
 from bench.stats.intervals import LEVEL, N_DRAWS, bounded, bounds, draws
-from bench.stats.ranks import Standing, critical_difference, standings
+from bench.stats.ranks import Standing, critical_difference, standings, untested
 from bench.stats.tests import Comparison, Difference, compare, difference, holm, mcnemar, paired, permutation
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "paired",
     "permutation",
     "standings",
+    "untested",
 ]

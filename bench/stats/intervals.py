@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
 from bench.metrics import METRICS, Floats, Metric, Predicted
@@ -98,15 +97,14 @@ def quantiles(sample: Floats, n_groups: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def bounded(table: pd.DataFrame, scores: Sequence[Score]) -> list[Score]:
-    """Return scores of a table of predictions with their intervals; a score without one stays as it is.
+def bounded(predicted: Predicted, group: Labels, scores: Sequence[Score]) -> list[Score]:
+    """Return scores of predictions with their intervals; a score without one stays as it is.
 
     Parameters
     ----------
-    table : pd.DataFrame
-        With the columns `group`, `y_true` and `y_pred`, and perhaps ``score_CLASS``.
+    group : Labels
+        shape=(n_clips,).
     """
-    predicted, group = Predicted.of(table), table["group"].to_numpy(str)
     bounded_scores = []
     for score in scores:
         interval = bounds(METRICS[score.metric], predicted, group)

@@ -31,6 +31,11 @@ class Standing:
     p: float
 
 
+def untested(n_rows: int) -> list[Standing]:
+    """Return the standing of rows that no test tells apart: every rank is possible."""
+    return [Standing(low=1, high=n_rows, tied=True, p=1.0)] * n_rows
+
+
 def standings(
     values: Floats, samples: Floats, n_groups: int, higher_is_better: bool = True
 ) -> list[Standing]:
@@ -45,7 +50,7 @@ def standings(
     """
     n_rows = len(values)
     if n_rows == 1 or n_groups < 2:
-        return [Standing(low=1, high=n_rows, tied=True, p=1.0)] * n_rows
+        return untested(n_rows)
     merit = values if higher_is_better else -values
     first, second = np.triu_indices(n_rows, 1)
     pair_p = [

@@ -46,8 +46,9 @@ def slices(table: Table, column: str) -> list[Slice]:
         for label, clips in predictions.groupby(labels.loc[predictions["clip"]].to_numpy()):
             name = str(label)
             part = parts.setdefault(name, Slice(name, len(clips), clips["group"].nunique()))
-            value = METRICS[table.metric].score(Predicted.of(clips))
-            [part.scores[row.system]] = stats.bounded(clips, [Score(table.metric, value)])
+            predicted = Predicted.of(clips)
+            value = Score(table.metric, METRICS[table.metric].score(predicted))
+            [part.scores[row.system]] = stats.bounded(predicted, clips["group"].to_numpy(str), [value])
     return sorted(parts.values(), key=lambda part: (math.isnan(part.number), _finite(part), part.value))
 
 

@@ -81,7 +81,7 @@ def _tables(content: Content) -> list[dict[str, Any]]:
 
 
 def _table(table: Table, sections: Sequence[Section]) -> dict[str, Any]:
-    """Return a table's notes and grid, and the figures of all its sections by title."""
+    """Return a table's notes and grid, and the figures of all its sections."""
     blocks = sections[0].blocks
     names = words.names(table)
     grid = next((block for block in blocks if isinstance(block, Grid)), None)
@@ -95,9 +95,11 @@ def _table(table: Table, sections: Sequence[Section]) -> dict[str, Any]:
         "ranking": kinds.index("number", 1) if kinds else 0,  # the first number behind the rank
         "keys": [row.first.key for row in table.rows],
         "names": [names[row.system] for row in table.rows],
-        "figures": {
-            picture.title: vega.spec(picture.figure) for section in sections for picture in section.pictures
-        },
+        "figures": [
+            {"title": picture.title, "spec": vega.spec(picture.figure)}
+            for section in sections
+            for picture in section.pictures
+        ],
     }
 
 

@@ -41,7 +41,7 @@ class Case:
 
 def write(content: Content) -> str:
     """Return a suite per table, with a case per cell."""
-    return xml({words.title(table): _cases(table) for table in content.tables})
+    return xml([(words.title(table), _cases(table)) for table in content.tables])
 
 
 def _cases(table: Table) -> list[Case]:
@@ -49,10 +49,10 @@ def _cases(table: Table) -> list[Case]:
     return [Case.of(result, OUTCOMES[result.status], result.reason) for result in (*computed, *table.others)]
 
 
-def xml(suites: Mapping[str, Sequence[Case]]) -> str:
-    """Return the XML of the cases of every suite."""
+def xml(suites: Iterable[tuple[str, Sequence[Case]]]) -> str:
+    """Return the XML of suites, each a title and its cases."""
     root = ElementTree.Element("testsuites", name="bench")
-    for title, cases in suites.items():
+    for title, cases in suites:
         suite = ElementTree.SubElement(
             root,
             "testsuite",
