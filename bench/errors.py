@@ -56,6 +56,17 @@ def shortlist(names: Collection[str], most: int = 5) -> str:
     return first if len(names) <= most else f"{first} and {len(names) - most} more"
 
 
+def message(error: BaseException) -> str:
+    """Return the message of an error in one line.
+
+    Examples
+    --------
+    >>> message(ValueError("no  idea"))
+    'no idea'
+    """
+    return " ".join(str(error).split())
+
+
 def one_line(error: BaseException) -> str:
     """Return the type and the message of an error in one line.
 
@@ -64,7 +75,7 @@ def one_line(error: BaseException) -> str:
     >>> one_line(ValueError("no  idea"))
     'ValueError: no idea'
     """
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return f"{type(error).__name__}: {message(error)}"
 
 
 def describe(error: BaseException) -> str:

@@ -36,8 +36,6 @@ class Option:
         Values of a choice.
     maximum : int | None
         Largest count.
-    recorded : bool
-        Whether the record of a run holds it; False for what only says where it is computed.
     """
 
     name: str
@@ -50,14 +48,25 @@ class Option:
     default: str = ""
     choices: tuple[str, ...] = ()
     maximum: int | None = None
-    recorded: bool = True
 
 
-def _option(value: Any, form: Form, about: str, *flags: str, suite: str = "", **more: Any) -> Any:
-    """Return a field with its option; `suite` is ``TABLE.KEY``, `more` are further fields of `Option`."""
+def _option(  # what a field needs, and an option
+    value: Any, form: Form, about: str, *flags: str, suite: str = "", recorded: bool = True, **more: Any
+) -> Any:
+    """Return a field with its option.
+
+    Parameters
+    ----------
+    suite : str
+        ``TABLE.KEY`` of a suite.
+    recorded : bool
+        Whether the record of a run holds it; False for what only says where it is computed.
+    more : Any
+        Further fields of `Option`.
+    """
     table, _, key = suite.partition(".")
     option = {"form": form, "about": about, "flags": flags, "table": table, "key": key}
-    return field(default=value, metadata=option | more)
+    return field(default=value, metadata={"option": option | more, "recorded": recorded})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,7 +291,9 @@ class Output:
 def options(noun: type[Request] | type[Output]) -> dict[str, Option]:
     """Return the options of a class by their fields' names."""
     return {
-        item.name: Option(name=item.name, **item.metadata) for item in fields(noun) if "form" in item.metadata
+        item.name: Option(name=item.name, **item.metadata["option"])
+        for item in fields(noun)
+        if "option" in item.metadata
     }
 
 

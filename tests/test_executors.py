@@ -76,9 +76,7 @@ class Guesses(ClassifierMixin, BaseEstimator):
 
 
 @pytest.fixture
-def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.delitem(sys.modules, "odd_plugins", raising=False)
+def plugins(tmp_path: Path) -> None:
     (tmp_path / "registry").mkdir()
     (tmp_path / "odd_plugins.py").write_text(PLUGINS)
     for kind, names in {

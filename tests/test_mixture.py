@@ -115,7 +115,7 @@ def test_neither_speakers_nor_noises_cross_a_fold(mixture: Dataset, speech: Data
     assert set(table.loc[~noisy, ["snr_db", "noise_kind"]].to_numpy().ravel()) == {"none"}
     assert table.loc[noisy, "snr_db"].value_counts(normalize=True).between(0.14, 0.19).all()
     split = splits.make(mixture, NOISE, "")
-    assert split.label == "fixed, grouped by recording"
+    assert (split.name, split.group, split.leaky) == ("fixed", "recording", False)
     assert set(split.groups) == {"recording", "parent", "noise_recording"}
 
 

@@ -63,9 +63,7 @@ EXTRACTORS = "".join(
 
 
 @pytest.fixture
-def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.delitem(sys.modules, "plugins_under_test", raising=False)
+def plugins(tmp_path: Path) -> Path:
     (tmp_path / "registry").mkdir()
     (tmp_path / "plugins_under_test.py").write_text(PLUGINS)
     needy = '[needy]\nfactory = "plugins_under_test:Levels"\nrequires = ["no-such-distribution"]\n'

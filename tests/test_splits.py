@@ -70,7 +70,7 @@ def test_folds_hold_about_the_same_share_of_every_class(made):
     split = splits.make(dataset, GENDER, "cv:5")
     gender = dataset.table["gender"].to_numpy()
     assert [(gender[test] == "f").mean() for _, _, test in split.rounds()] == [0.5] * 5
-    assert split.label == "cv:5, grouped by speaker"
+    assert (split.name, split.group, split.leaky) == ("cv:5", "speaker", False)
     assert split.note == ""
 
 
@@ -92,7 +92,7 @@ def test_the_strictest_group_that_the_data_can_satisfy_is_used(made):
 def test_a_lenient_group_says_why_no_stricter_one_was_possible(made):
     clips = [{"speaker": f"s{i}", "session": f"chapter {i}"} for i in range(4) for _ in range(5)]
     split = splits.make(made(clips), SPEAKER, "cv:2")
-    assert split.label == "cv:2, grouped by recording"
+    assert (split.name, split.group, split.leaky) == ("cv:2", "recording", False)
     assert split.note == "session: 4 of 4 classes have a single session (s0, s1, s2, s3)"
     without = splits.make(made([{"speaker": row["speaker"]} for row in clips]), SPEAKER, "cv:2")
     assert without.note == "session: there is no such column"
@@ -136,7 +136,7 @@ FOUR = rows({("f", "a"): 2, ("m", "b"): 2, ("f", "c"): 1, ("m", "d"): 1, ("f", "
 def test_a_fold_column_is_the_default_split(made):
     dataset = made(with_folds(FOUR, "rrrrttd"))
     split = splits.make(dataset, GENDER, "")
-    assert split.label == "fixed, grouped by speaker"
+    assert (split.name, split.group, split.leaky) == ("fixed", "speaker", False)
     [(name, train, test)] = split.rounds()
     assert (name, len(train), len(test)) == ("test", 4, 2)
     assert splits.make(dataset, GENDER, "cv:2").name == "cv:2"
@@ -175,7 +175,7 @@ def test_folds_may_come_from_a_table(made, tmp_path: Path):
     path = tmp_path / "folds.csv"
     path.write_text("clip,fold\n" + "".join(f"c{i},{'train' if i < 4 else 'test'}\n" for i in range(7)))
     split = splits.make(made(FOUR), GENDER, str(path))
-    assert split.label == "folds.csv, grouped by speaker"
+    assert (split.name, split.group, split.leaky) == ("folds.csv", "speaker", False)
     assert (split.fold == "train").sum() == 4
 
 
@@ -260,7 +260,7 @@ def test_the_check_is_made_at_the_moment_of_use():
 def test_a_fixed_split_falls_back_to_the_group_that_the_data_can_satisfy(made):
     clips = [{"speaker": f"s{i}", "session": f"chapter {i}"} for i in range(2) for _ in range(3)]
     split = splits.make(made(with_folds(clips, "rrtrrt")), SPEAKER, "fixed")
-    assert split.label == "fixed, grouped by recording"
+    assert (split.name, split.group, split.leaky) == ("fixed", "recording", False)
     assert split.note.startswith("session: 2 of 2 classes have a single session")
 
 
@@ -283,7 +283,7 @@ def test_leaving_one_group_out_tests_every_group_alone(made):
     split = splits.make(dataset, GENDER, "loso")
     speaker = dataset.table["speaker"].to_numpy()
     assert [set(speaker[test]) for _, _, test in split.rounds()] == [{f"s{i}"} for i in range(6)]
-    assert split.label == "loso, grouped by speaker"
+    assert (split.name, split.group, split.leaky) == ("loso", "speaker", False)
 
 
 def test_a_group_called_train_is_tested_too(made):
@@ -306,7 +306,7 @@ def test_a_holdout_tests_about_its_share_of_every_class_once(made, how: str, sha
 def test_a_random_split_leaks_and_says_so(made):
     dataset = made(voices(4, n_clips=20))
     split = splits.make(dataset, GENDER, "random")
-    assert split.label == "random, LEAKY, ignores speaker"
+    assert (split.name, split.group, split.leaky) == ("random", "speaker", True)
     speaker = dataset.table["speaker"].to_numpy()
     assert all(set(speaker[train]) & set(speaker[test]) for _, train, test in split.rounds())
     splits.check(split, dataset.table["gender"].to_numpy())
@@ -341,7 +341,7 @@ def test_a_task_may_have_a_fixed_split_of_its_own(made, tmp_path: Path):
     path.write_text("speaker,fold\ns0,0\ns1,0\ns2,1\ns3,1\n")
     dataset = dataclasses.replace(made(voices(4)), fold_lists={"gender": path})
     split = splits.make(dataset, GENDER, "")
-    assert split.label == "fixed, grouped by speaker"
+    assert (split.name, split.group, split.leaky) == ("fixed", "speaker", False)
     assert split.fold.tolist() == ["0"] * 6 + ["1"] * 6
     with pytest.raises(UsageError, match=r"no column 'fold', and no fixed split of task 'speaker'"):
         splits.make(dataset, SPEAKER, "fixed")

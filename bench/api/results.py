@@ -74,10 +74,10 @@ class Results:
             if (row.first.extractor, row.first.head) == (extractor, head)
         ]
         if len(rows) != 1:
-            known = [
+            names = [
                 f"{words.title(table)}: {words.name(table, row)}" for table in tables for row in table.rows
             ]
-            there = shortlist(known, 20)
+            there = shortlist(names, 20)
             raise UsageError(f"{task}, {extractor}, {head}: {len(rows)} rows are that; there are {there}")
         return rows[0]
 

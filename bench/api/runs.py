@@ -59,9 +59,9 @@ def run(  # an axis of the matrix per parameter, as on the command line
         If something is unknown or does not fit; the message says how to fix it.
     """
     out = Path(out)
-    known = declared_options(Request).keys() - {"tasks", "datasets", "extractors", "heads"}
-    if unknown := options.keys() - known:
-        raise UsageError(f"unknown option {shortlist(unknown)}; expected {', '.join(sorted(known))}")
+    accepted = declared_options(Request).keys() - {"tasks", "datasets", "extractors", "heads"}
+    if unknown := options.keys() - accepted:
+        raise UsageError(f"unknown option {shortlist(unknown)}; expected {', '.join(sorted(accepted))}")
     specs = {id(thing): spec_of("extractor", thing) for thing in extractors if not isinstance(thing, str)}
     specs |= {id(thing): spec_of("head", thing) for thing in heads if not isinstance(thing, str)}
     if specs and options.get("jobs", 1) > 1:

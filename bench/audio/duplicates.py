@@ -1,5 +1,6 @@
 """Clips that contain the same samples, whatever their files and formats."""
 
+import functools
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ def duplicate_fingerprints(clips: Sequence[Clip], header: HeaderReader = files.h
     header : HeaderReader
         The function `header`, or a cached one.
     """
+    header = functools.cache(header)
     keys: list[object] = [_rate_and_length(clip, header) for clip in clips]
     for length in (BEGINNING_SECONDS, None):
         keys = [

@@ -176,7 +176,7 @@ def _tables(root: Path, pattern: str) -> Iterator[tuple[Path, str, Mapping[str, 
 def _add(declared: dict[str, Declaration], value: Declaration) -> None:
     """Add a value; a second, equal declaration is dropped, as in a checkout that is also installed."""
     first = declared.setdefault(value.name, value)
-    if _content(first) != _content(value):
+    if first is not value and _content(first) != _content(value):
         places = f"in {first.source} and in {value.source}"
         raise UsageError(f"'{value.name}' is declared twice: {places}; rename one of them")
 

@@ -1,7 +1,9 @@
 """Names and options -> extractors and heads, with the digest of everything that changes its output."""
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from bench import audio, catalog, preprocess
@@ -59,7 +61,8 @@ def extractors(
     texts = request.extractors or [name for name, spec in declared.extractors.items() if spec.offered]
     pairs = [(name, parse_view(view)) for name, _, view in (text.partition("@") for text in texts)]
     names = dict.fromkeys(name for name, _ in pairs)
-    learners = {name: _learner(_extractor(name, request, declared), request) for name in names}
+    sha256 = functools.cache(weights.digest)  # several extractors may share weights
+    learners = {name: _learner(_extractor(name, request, declared), request, sha256) for name in names}
     points = {
         (name, view): None
         for name, all_layers in pairs
@@ -127,14 +130,14 @@ def _with_steps(head: Spec, request: Request, declared: Registry) -> Learner:
     )
 
 
-def _learner(spec: Spec, request: Request) -> Learner:
+def _learner(spec: Spec, request: Request, sha256: Callable[[Path], str] = weights.digest) -> Learner:
     """Return the learner of a spec; weights add their path, device and precision to its parameters."""
     command = catalog.missing(spec)
     if command:
         reason = f"{spec.kind} '{spec.name}' is not installed; run: {command}"
         return Learner(spec, obstacle=Obstacle(Status.SKIPPED, reason))
     try:
-        spec, identity = _weighted(spec, request) if spec.weights else (spec, catalog.identity(spec))
+        spec, identity = _weighted(spec, request, sha256) if spec.weights else (spec, catalog.identity(spec))
     except PluginError as error:
         return Learner(spec, obstacle=Obstacle(Status.FAILED, str(error)))
     except UnavailableError as error:
@@ -146,7 +149,7 @@ def _learner(spec: Spec, request: Request) -> Learner:
     return Learner(spec, catalog.key(identity), identity=identity)
 
 
-def _weighted(spec: Spec, request: Request) -> tuple[Spec, Mapping[str, Any]]:
+def _weighted(spec: Spec, request: Request, sha256: Callable[[Path], str]) -> tuple[Spec, Mapping[str, Any]]:
     """Return an extractor with its weights' path, device and precision, and its identity.
 
     The identity has the digest of the weights, and neither their path nor the device.
@@ -156,7 +159,7 @@ def _weighted(spec: Spec, request: Request) -> tuple[Spec, Mapping[str, Any]]:
     if "runtime" in spec.params:
         spec = _with_runtime(spec, request.runtime, device)
     identity = catalog.identity(spec)
-    identity = {**identity, "weights": weights.digest(path), "precision": precision}
+    identity = {**identity, "weights": sha256(path), "precision": precision}
     params = {"checkpoint": str(path), "device": device, "precision": precision}
     return replace(spec, params={**spec.params, **params}), identity
 

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bench.errors import UnavailableError, UsageError
+from bench.errors import UnavailableError, UsageError, message
 
 CONFIGURATION = ("config.json", "preprocessor_config.json")
 FORMATS = ("*.safetensors", "*.bin")
@@ -83,7 +83,7 @@ def fetch(weights: str) -> Path:
     except RepositoryNotFoundError as error:
         raise UsageError(f"{name}: the hub has no such checkpoint, or it is private") from error
     except (HfHubHTTPError, OSError) as error:
-        why = " ".join(str(error).split())[:200]
+        why = message(error)[:200]
         raise UsageError(f"{name}: the hub cannot be reached ({why}); run the same command again") from error
     return folder
 

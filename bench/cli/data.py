@@ -23,10 +23,10 @@ def data_check(dataset: str, as_json: bool) -> None:
     from bench.datasets import check
 
     declared = catalog.load()
-    found = check.check(
+    summary = check.check(
         runner.open_dataset(dataset, declared, paths.home()), declared.tasks.values(), splits.make
     )
-    click.echo(json.dumps(dataclasses.asdict(found), indent=2) if as_json else check.text(found))
+    click.echo(json.dumps(dataclasses.asdict(summary), indent=2) if as_json else check.text(summary))
 
 
 @command.command("split")
@@ -46,10 +46,9 @@ def data_split(dataset: str, task: str, split: str, by: str, out: Path) -> None:
     from bench import catalog, runner
 
     declared = catalog.load()
-    found = catalog.task(task, declared)
-    table = runner.split_table(
-        runner.open_dataset(dataset, declared, paths.home(), found.target), found, split, by
-    )
+    problem = catalog.task(task, declared)
+    source = runner.open_dataset(dataset, declared, paths.home(), problem.target)
+    table = runner.split_table(source, problem, split, by)
     out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(out, index=False)
     click.echo(f"wrote {out}: {len(table)} of {by} in {table['fold'].nunique()} folds")

@@ -18,7 +18,7 @@ NAMES = ("extractors", "preprocess", "device", "precision", "runtime")
 @click.argument("dataset")
 @options.declared(declared(Request)[name] for name in NAMES)
 @click.option("--out", type=Path, required=True, help="A .parquet or .npz file.")
-@click.option("--plain", is_flag=True, help="Write lines instead of bars.")
+@options.plain
 def command(dataset: str, out: Path, plain: bool, **fields: Any) -> None:
     """Write the embeddings of DATASET, one row per clip, extractor and view."""
     from bench import catalog

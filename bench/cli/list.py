@@ -37,7 +37,7 @@ def _entries(kind: str | None) -> Iterator[Mapping[str, Any]]:
 
     declared = catalog.load()
     theirs = declared.plugins
-    known: dict[str, Mapping[str, Any]] = {
+    by_kind: dict[str, Mapping[str, Any]] = {
         "datasets": declared.cards,
         "tasks": {**declared.tasks, **theirs.get("tasks", {})},
         "extractors": declared.extractors,
@@ -48,9 +48,9 @@ def _entries(kind: str | None) -> Iterator[Mapping[str, Any]]:
     if kind == "metrics":
         from bench.metrics import BUILT_IN
 
-        known["metrics"] = {**BUILT_IN, **theirs.get("metrics", {})}
-    for name in [kind] if kind else known:
-        for value in known[name].values():
+        by_kind["metrics"] = {**BUILT_IN, **theirs.get("metrics", {})}
+    for name in [kind] if kind else by_kind:
+        for value in by_kind[name].values():
             about = _scored(value) if hasattr(value, "higher_is_better") else value.about
             entry = {
                 "kind": name,
@@ -78,13 +78,13 @@ def _missing(kind: str, value: Any) -> str:
 
 
 def _facts(value: Any, checkpoints: Mapping[str, "Checkpoint"]) -> Mapping[str, Any]:
-    """Return what else is known: where it comes from and, of data and weights, on which terms."""
-    known = {name: getattr(value, name, "") for name in ("source", "weights", "licence", "citation")}
-    checkpoint = checkpoints.get(known["weights"])
+    """Return the source of a declaration and, of data and weights, their terms."""
+    facts = {name: getattr(value, name, "") for name in ("source", "weights", "licence", "citation")}
+    checkpoint = checkpoints.get(facts["weights"])
     if checkpoint:
-        known |= {**dataclasses.asdict(checkpoint), "source": known["source"]}
-        del known["name"]
-    return {name: fact for name, fact in known.items() if fact}
+        facts |= {**dataclasses.asdict(checkpoint), "source": facts["source"]}
+        del facts["name"]
+    return {name: fact for name, fact in facts.items() if fact}
 
 
 def _scored(metric: Any) -> str:

@@ -30,6 +30,9 @@ def listed(*flags: str, metavar: str = "A,B", default: str = "", **more: Any) ->
     return click.option(*flags, metavar=metavar, default=default, callback=items, **more)
 
 
+plain = click.option("--plain", is_flag=True, help="Write lines instead of bars.")
+
+
 def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
     names = items(ctx, param, value)
     if not names or not all(name.isdecimal() for name in names):
@@ -72,21 +75,36 @@ def declared(options: Iterable[Option]) -> Callable[[Command], Command]:
     return decorate
 
 
-class _Option(click.Option):
-    """An option whose help lists the poolings, which are loaded only when the help is shown."""
+def _poolings() -> str:
+    from bench.embed import pooling
+
+    return "|".join(pooling.names())
+
+
+def _formats() -> str:
+    from bench.report import FORMATS
+
+    return ", ".join(FORMATS)
+
+
+NAMES = {"{poolings}": _poolings, "{formats}": _formats}
+"""Text in a help -> the function that imports what it stands for, and names it."""
+
+
+class LazyOption(click.Option):
+    """An option whose help lists names; they are imported for the help only, since that takes a second."""
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Return the option and its help."""
-        if self.help and "{poolings}" in self.help:
-            from bench.embed import pooling
-
-            self.help = self.help.replace("{poolings}", "|".join(pooling.names()))
+        for text, names in NAMES.items():
+            if self.help and text in self.help:
+                self.help = self.help.replace(text, names())
         return super().get_help_record(ctx)
 
 
 def _click(option: Option) -> Callable[[Command], Command]:
     """Return the option as click takes it."""
-    shared: dict[str, Any] = {"cls": _Option, "help": option.about, "show_default": bool(option.default)}
+    shared: dict[str, Any] = {"cls": LazyOption, "help": option.about, "show_default": bool(option.default)}
     if option.form == "flag":
         return click.option(*option.flags, option.name, is_flag=True, help=option.about)
     if option.form == "count":

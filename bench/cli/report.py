@@ -5,18 +5,7 @@ from typing import Any
 
 import click
 
-from bench.cli.options import listed, print_report
-
-
-class FormatOption(click.Option):
-    """The option of the formats: it imports them for its help only, since that takes a second."""
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Return the option and its help, with the names of the formats."""
-        from bench.report import FORMATS
-
-        self.help = f"{', '.join(FORMATS)}, or DISTRIBUTION/FILE of a plugin."
-        return super().get_help_record(ctx)
+from bench.cli.options import LazyOption, listed, print_report
 
 
 @click.command("report")
@@ -28,7 +17,8 @@ class FormatOption(click.Option):
     "formats",
     default="md",
     show_default=True,
-    cls=FormatOption,
+    cls=LazyOption,
+    help="{formats}, or DISTRIBUTION/FILE of a plugin.",
 )
 @click.option(
     "--publish",
@@ -53,8 +43,8 @@ def command(  # a parameter per option
 
     stores = [Store(out) for out in dict.fromkeys(outs)]
     embeddings = cache() if "html" in formats else None
-    asked: dict[str, Any] = {"by": by, "metrics": metrics, "formats": formats, "cache": embeddings}
+    choices: dict[str, Any] = {"by": by, "metrics": metrics, "formats": formats, "cache": embeddings}
     if publish:
-        print_report(reports.publish(*stores, folder=publish, **asked))
+        print_report(reports.publish(*stores, folder=publish, **choices))
     else:
-        print_report(reports.write(*stores, **asked))
+        print_report(reports.write(*stores, **choices))

@@ -19,7 +19,7 @@ from bench.request import options as declared
 @click.argument("run_json", type=Path)
 @click.option("--out", type=Path, help="Folder of the new results.  [default: NAME-rerun]")
 @options.declared(declared(Request)[name] for name in ("jobs", "executor", "cell_timeout"))
-@click.option("--plain", is_flag=True, help="Write lines instead of bars.")
+@options.plain
 def command(run_json: Path, out: Path | None, plain: bool, **execution: Any) -> None:
     """Compute the run of RUN_JSON again, and show the differences."""
     from bench import catalog, runner

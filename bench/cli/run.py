@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 )
 @options.declared([*declared(Request).values(), *declared(Output).values()])
 @click.option("--dry-run", is_flag=True, help="Show the plan and an estimate of its time; compute nothing.")
-@click.option("--plain", is_flag=True, help="Write lines instead of bars.")
+@options.plain
 @click.option("--log-json", is_flag=True, help="Write one JSON object per line instead of bars.")
 def command(  # a parameter per option
     out: Path, strict: bool, track: tuple[str, ...], dry_run: bool, plain: bool, log_json: bool, **fields: Any

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
-from bench import audio
+from bench import audio, display
 from bench.errors import BenchError, ClipError, shortlist
-from bench.types import Clip, Dataset, Split, Task
+from bench.types import Clip, Dataset, Split, SplitId, Task
 
 FULL_SCALE = 0.999
 CLIPPED_SAMPLES = 3
@@ -81,7 +81,8 @@ def check(dataset: Dataset, tasks: Iterable[Task], make_split: SplitMaker) -> Su
     """
     facts: dict[str, ClipFacts] = {}
     undecodable: dict[str, str] = {}
-    for clip in dataset.clips():
+    clips = dataset.clips()
+    for clip in clips:
         try:
             facts[clip.id] = _facts(clip)
         except ClipError as error:
@@ -89,7 +90,7 @@ def check(dataset: Dataset, tasks: Iterable[Task], make_split: SplitMaker) -> Su
     clips_by_sha256: dict[str, list[str]] = {}
     for name, clip_facts in facts.items():
         clips_by_sha256.setdefault(clip_facts.sha256, []).append(name)
-    fingerprints = audio.duplicate_fingerprints(dataset.clips())
+    fingerprints = audio.duplicate_fingerprints(clips)
     return Summary(
         dataset=dataset.name,
         n_clips=len(dataset.table),
@@ -167,7 +168,8 @@ def _verdict(dataset: Dataset, task: Task, fingerprints: Sequence[str], make_spl
         split = make_split(dataset, task, "", fingerprints)
     except BenchError as error:
         return f"cannot run: {error}"
-    return f"{split.label} ({len(np.unique(split.groups[split.group]))} groups)"
+    label = display.split(SplitId(split.name, split.group, split.leaky))
+    return f"{label} ({len(np.unique(split.groups[split.group]))} groups)"
 
 
 def text(summary: Summary) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import urlparse
 import pooch
 import requests
 
-from bench.errors import UsageError
+from bench.errors import UsageError, message
 from bench.keys import digest
 from bench.types import Card
 
@@ -109,7 +109,7 @@ def _download(file: Mapping[str, Any], downloads: Path, notify: Notify) -> Path:
         path = pooch.retrieve(url, known_hash, fname=unique_name, path=downloads, downloader=downloader)
     except requests.RequestException as error:
         done = part.stat().st_size if part.is_file() else 0
-        reason = " ".join(str(error).split())[:200]
+        reason = message(error)[:200]
         raise UsageError(
             f"{url}: broke off after {done} bytes ({reason}); run the same command to go on"
         ) from error

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_numeric_dtype, is_string_dtype
 
-from bench.errors import UsageError
+from bench.errors import UsageError, message
 from bench.types import AUDIO_COLUMNS, Dataset
 
 SUFFIXES = (".csv", ".parquet", ".jsonl")
@@ -54,7 +54,7 @@ def read_table(path: Path, separator: str = ",", columns: Sequence[str] = ()) ->
     except FileNotFoundError as error:
         raise UsageError(f"{path}: no such file") from error
     except (ValueError, OSError, pd.errors.ParserWarning) as error:  # pandas' and pyarrow's are ValueErrors
-        raise UsageError(f"{path}: cannot be read as a table ({' '.join(str(error).split())})") from error
+        raise UsageError(f"{path}: cannot be read as a table ({message(error)})") from error
     for name in table.columns:
         table[name] = table[name].str.strip()
     first_line = 1 if columns else 2

@@ -18,7 +18,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from bench import catalog
-from bench.errors import PluginError, UsageError
+from bench.errors import PluginError, UsageError, message
 from bench.learn.pipeline import with_head
 from bench.learn.prediction import clip_predictions, sample_predictions
 from bench.learn.samples import SampleTable
@@ -140,8 +140,8 @@ def save(folder: Path, card: BundleCard, models: Mapping[str, Pipeline]) -> None
         raise UsageError(f"{folder}: cannot be written ({error.strerror})") from error
     except (TypeError, ValueError, AttributeError) as error:  # an object of a plugin that skops cannot hold
         shutil.rmtree(part, ignore_errors=True)
-        cause = " ".join(str(error).split())
-        raise PluginError(f"head '{card.cell.head.name}': its models cannot be saved ({cause})") from error
+        name = card.cell.head.name
+        raise PluginError(f"head '{name}': its models cannot be saved ({message(error)})") from error
 
 
 def load(folder: Path, fold: str) -> Bundle:

@@ -142,9 +142,9 @@ class Store:
         return schema.run_record(content, str(self.run_path))
 
     def planned(self) -> list[Result]:
-        """Return what is known of the newest run's cells, in the order of its plan."""
-        known = self.results()
-        return [known[key] for key in self.run().cells if key in known]
+        """Return the results of the newest run's cells, in the order of its plan."""
+        results = self.results()
+        return [results[key] for key in self.run().cells if key in results]
 
     def write_run(self, run: RunRecord) -> None:
         """Replace the record of the newest run."""
@@ -157,7 +157,7 @@ class Store:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
     def write_report(self, report: Mapping[str, Any]) -> None:
-        """Replace what is known of the newest report."""
+        """Replace the content of the newest report."""
         _replace_json(self.out / "report.json", report)
 
     def labels(self, dataset: str) -> pd.DataFrame:
@@ -189,11 +189,13 @@ class Store:
         return pd.read_csv(self.bad_clips_path, dtype=str, keep_default_na=False)
 
     def write_bad_clips(self, dataset: str, reasons: Mapping[str, str]) -> None:
-        """Replace what is listed of a dataset; `reasons` is clip -> reason."""
-        known = self.bad_clips()
+        """Replace the bad clips of a dataset; `reasons` is clip -> reason."""
+        earlier = self.bad_clips()
         rows: Sequence[tuple[str, str, str]] = [(dataset, clip, reason) for clip, reason in reasons.items()]
-        table = pd.concat([known[known["dataset"] != dataset], pd.DataFrame(rows, columns=BAD_CLIP_COLUMNS)])
-        if len(table) or len(known):
+        table = pd.concat(
+            [earlier[earlier["dataset"] != dataset], pd.DataFrame(rows, columns=BAD_CLIP_COLUMNS)]
+        )
+        if len(table) or len(earlier):
             with _replacing(self.bad_clips_path) as part:
                 table.to_csv(part, index=False)
 

@@ -155,8 +155,8 @@ def _change(text: str) -> dict[str, Any]:
 
 def _score(name: str, score: Mapping[str, Any]) -> dict[str, Any]:
     metric, _, level = name.removesuffix("]").partition("[")
-    known = LEVELS[level] if level else "cluster" if metric in CLUSTER_METRICS else "clip"
-    return {**score, "metric": metric, "level": known}
+    default = "cluster" if metric in CLUSTER_METRICS else "clip"
+    return {**score, "metric": metric, "level": LEVELS[level] if level else default}
 
 
 def run_record(fields: Any, source: str) -> RunRecord:

@@ -203,11 +203,6 @@ class Split:
         """Return the column that the folds keep apart."""
         return next(iter(self.groups))
 
-    @property
-    def label(self) -> str:
-        """Return the description of the split in tables."""
-        return f"{self.name}, {'LEAKY, ignores' if self.leaky else 'grouped by'} {self.group}"
-
     def rounds(self) -> Iterator[tuple[str, npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
         """Yield (fold, training rows, test rows) for every test fold; rows have shape=(n_rows,)."""
         names = sorted(set(self.fold.tolist()))
