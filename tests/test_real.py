@@ -55,8 +55,7 @@ def test_gender_of_251_speakers_is_told_and_is_what_a_plain_script_tells(gender:
     predictions = gender.predictions(results["svm"].key)
     assert predictions["clip"].is_unique
     paths = {
-        path.stem: str(path)
-        for path in Path(gender.run()["datasets"]["train-clean-100"]["source"]).rglob("*.flac")
+        path.stem: str(path) for path in Path(gender.run().datasets["train-clean-100"].source).rglob("*.flac")
     }
     X = np.stack([plain_embedding(paths[clip]) for clip in predictions["clip"]])
     y, fold = predictions["y_true"].to_numpy(str), predictions["fold"].to_numpy(str)
