@@ -46,6 +46,13 @@ def test_every_layer_can_be_chosen_of_the_same_statistics(layer, frames: np.ndar
     )
 
 
+def test_the_vectors_of_every_layer_are_those_of_each():
+    statistics = [pooling.summarise(LAYERS), pooling.summarise(LAYERS[:, :4])]
+    each = [pooling.select(statistics, View(layer=layer, pool="mean+std")) for layer in range(len(LAYERS))]
+    every = pooling.every_layer(statistics, View(layer="all", pool="mean+std"))
+    np.testing.assert_array_equal(every, np.stack(each, axis=1))
+
+
 def test_one_vector_per_clip_is_one_frame():
     statistics = summarised(FRAMES[0])
     np.testing.assert_array_equal(pooling.select(statistics, View(pool="mean"))[0], FRAMES[0])
