@@ -32,7 +32,7 @@ collect_ignore = ["fairseq", *([] if any("tests/perf" in word for word in sys.ar
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs real audio, and what is a unit test."""
     for item in items:
-        asked = {"bench", "real"} & set(getattr(item, "fixturenames", ()))
+        asked = {"bench", "digits", "real"} & set(getattr(item, "fixturenames", ()))
         if "real" in asked:
             item.add_marker("real")
         if not asked:
