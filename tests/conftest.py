@@ -29,14 +29,22 @@ settings.load_profile("patient")
 collect_ignore = ["fairseq", *([] if any("tests/perf" in word for word in sys.argv[1:]) else ["perf"])]
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than cores: many a test waits for processes."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs real audio, and what is a unit test."""
+    """Mark what needs real audio, what is a unit test, and the heads that use UMAP."""
     for item in items:
         asked = {"bench", "digits", "real"} & set(getattr(item, "fixturenames", ()))
         if "real" in asked:
             item.add_marker("real")
         if not asked:
             item.add_marker("unit")
+        if "umap" in item.name:  # compiling it takes a process half a minute
+            item.add_marker(pytest.mark.xdist_group("umap"))
+            item.add_marker("no_cover")
 
 
 ROOT = Path(__file__).parent.parent

@@ -265,6 +265,7 @@ def recordings(take, tmp_path: Path) -> Path:
     return tmp_path / "digits.csv"
 
 
+@pytest.mark.xdist_group("umap")
 def test_a_run_saves_bundles_of_its_folds_and_of_all_clips(bench, recordings: Path, tmp_path: Path):
     heads = ["svm", "umap-svm", "gmm-clip"]
     if not missing(REGISTRY.heads["mlp"]):

@@ -170,6 +170,7 @@ def test_a_limit_that_is_none(text: str, message: str):
         compare(one, one, [Limit.parse(text)])
 
 
+@pytest.mark.no_cover
 def test_reruns_without_change_raise_few_alarms():
     """200 reruns of four systems whose errors are speakers' and clips' own luck: no change is real."""
     rng = np.random.default_rng(1)

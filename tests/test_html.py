@@ -220,6 +220,7 @@ def test_names_of_any_kind_are_safe_and_the_page_works(look, width: int):
 
 
 @pytest.mark.xdist_group("clock")
+@pytest.mark.no_cover
 def test_5000_rows_stay_responsive(look):
     state = look(page(table(5000, [f"extractor {n}" for n in range(4)])))
     assert state["errors"] == state["console"] == []

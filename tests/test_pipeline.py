@@ -112,6 +112,8 @@ def test_tuned_and_untuned_heads_are_rows_of_their_own(bench, digits: Path, tmp_
     assert counters["cells_computed"] == 0
 
 
+@pytest.mark.xdist_group("umap")
+@pytest.mark.no_cover
 def test_reducers_are_named_before_their_head(bench, digits: Path, tmp_path: Path):
     call = ["run", "--datasets", digits, "--tasks", "speaker", "--extractors", "mfcc-13", "--out", "out"]
     assert bench(*call, "--heads", "pca+svm,pca-47+svm,umap+knn,svm").exit_code == 1, (
