@@ -3,7 +3,6 @@
 import importlib
 import json
 import os
-import random
 import re
 import signal
 import subprocess
@@ -248,22 +247,6 @@ def test_a_batch_systems_warning_finishes_the_current_units(words: list[str], di
     results = Store(tmp_path / "bench-out").results()
     assert 0 < len(results) < 45
     assert all(result.status == "ok" for result in results.values())
-
-
-@everywhere
-def test_killed_runs_end_with_the_results_of_an_undisturbed_run(executor, real: Path, tmp_path: Path):
-    sys.path.insert(0, str(Path(__file__).parent))
-    try:
-        import campaign
-    finally:
-        sys.path.pop(0)
-    campaign.digits(real / "fsdd", n_takes=1).to_csv(tmp_path / "digits.csv", index=False)
-    command = [sys.executable, "-m", "bench", "run", "--tasks", "speaker", "--datasets", "digits.csv"]
-    command += ["--extractors", "mfcc,spectral", "--heads", "svm,lda,gbdt"]
-    assert campaign.started([*command, "--out", "whole"], tmp_path, "c0").wait() == 0
-    call = [*command, "--out", "out", *EXECUTORS[executor]]
-    list(campaign.killed(call, tmp_path, "c1", seconds=12, chance=random.Random(0)))  # noqa: S311
-    assert campaign.results(tmp_path / "out") == campaign.results(tmp_path / "whole")
 
 
 @pytest.fixture

@@ -1,0 +1,20 @@
+"""A small part of every storm; `tox -e storm` runs the whole."""
+
+import importlib
+import random
+from pathlib import Path
+
+import pytest
+
+STORMS = {"caches": 8, "kills": 4, "recordings": 60}
+"""Storm -> number of cases."""
+
+
+@pytest.mark.parametrize("name", STORMS)
+def test_every_case_holds(name: str, real: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "home"))
+    storm = importlib.import_module(name).storm
+    cases = list(storm(tmp_path, STORMS[name], random.Random(0)))  # noqa: S311
+    assert len(cases) >= STORMS[name]
+    assert [case for case in cases if case.fault] == []
