@@ -231,7 +231,7 @@ def run(tmp_path: Path) -> Path:
     store = Store(tmp_path / "out")
     store.open()
     table = predictions(24)
-    one = result("h", table)
+    one = result("h", table, n_test=N_CLIPS)
     store.append(one, table)
     store.write_run(plan(one.key))
     return store.out
@@ -261,7 +261,7 @@ def test_the_command_writes_what_is_asked_for_and_exits_as_a_gate(bench, run: Pa
     assert bench("compare", path, run).exit_code == 0
     store = Store(run)
     worse = predictions(100)
-    one = result("h", worse)
+    one = result("h", worse, n_test=N_CLIPS)
     store.append(one, worse)
     store.write_run(plan(one.key))
     summary = tmp_path / "summary.md"

@@ -45,7 +45,7 @@ def tables(stores: Sequence[Store], metrics: Sequence[str] = ()) -> list[Table]:
     for store in stores:
         run = store.run()
         protocols = {(table.dataset, table.task.name): _rankable(store, table) for table in run.tables}
-        for result in store.planned():
+        for result in _readable(store):
             protocol = protocols.get((result.dataset, result.task.name))
             identity = (result.dataset, result.task.name, _protocol_digest(protocol))
             pool = pools.setdefault(identity, _Pool.of(result, protocol, run))
@@ -55,6 +55,15 @@ def tables(stores: Sequence[Store], metrics: Sequence[str] = ()) -> list[Table]:
     return [
         _table(pool, metrics, variant[:6] if n_variants[dataset, task] > 1 else "")
         for (dataset, task, variant), pool in pools.items()
+    ]
+
+
+def _readable(store: Store) -> list[Result]:
+    """Return the results of a store; a cell whose scored predictions cannot be read has failed."""
+    reasons = store.unreadable()
+    return [
+        replace(result, status=Status.FAILED, reason=reasons[result.key]) if result.key in reasons else result
+        for result in store.planned()
     ]
 
 
