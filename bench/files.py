@@ -103,7 +103,8 @@ def parse_json(text: str | bytes) -> Any:
     Traceback (most recent call last):
     ValueError: key 'a' is there twice
     """
-    text = text.decode("utf-8") if isinstance(text, bytes) else text
+    # Editors put a mark of the encoding at the beginning.
+    text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
     try:
         return json.loads(
             text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
