@@ -103,9 +103,9 @@ def test_predictions_of_another_cell_are_not_the_scored_ones(store: Store):
     store.append(RESULT, PREDICTIONS)
     store.append(dataclasses.replace(RESULT, key="k2"), PREDICTIONS.assign(y_pred="f"))
     store.write_run(dataclasses.replace(RECORD, cells=("k1", "k2")))
-    assert store.unreadable() == {}
+    assert store.unreadable(store.planned()) == {}
     shutil.copy(store.predictions_path("k2"), store.predictions_path("k1"))
-    [(key, reason)] = store.unreadable().items()
+    [(key, reason)] = store.unreadable(store.planned()).items()
     assert key == "k1"
     assert "k1.parquet: holds other predictions than the scored ones; delete it" in reason
 
@@ -216,10 +216,9 @@ def test_a_torn_last_line_is_left_out_and_cut_off(store: Store):
         ('"x"', "results.jsonl:2: .*no JSON object.*remove the line"),
         ("[]", "results.jsonl:2: .*no JSON object.*remove the line"),
         ("[" * 100_000, "results.jsonl:2: .*nested too deeply.*remove the line"),
-        ('{"a": 1, "a": 2}', "results.jsonl:2: .*key 'a' is there twice"),
-        ('{"a": 1e999}', "results.jsonl:2: .*1e999 is no finite number"),
-        ('{"a": NaN}', "results.jsonl:2: .*NaN is no finite number"),
-        ("caf\xe9", "results.jsonl:2: .*can't decode byte 0xe9"),
+        ('{"a": 1e999}', "results.jsonl:2: .*out of range.*remove the line"),
+        ('{"a": NaN}', "results.jsonl:2: .*invalid.*remove the line"),
+        ('"caf\xe9"', "results.jsonl:2: .*utf-?8.*remove the line"),
         ("{}", "results.jsonl:2: .*'schema'.*remove the line"),
         ('{"schema": "4"}', "results.jsonl:2: .*remove the line"),
         ('{"schema": 1}', "results.jsonl:2: .*remove the line"),

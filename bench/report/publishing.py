@@ -183,7 +183,7 @@ def publish(*stores: Store, folder: Path, formats: Sequence[str] = ("md",), **op
     if readme.exists() and not readme.read_text(encoding="utf-8").startswith(title):
         raise UsageError(f"{readme}: is no leaderboard and would be lost; publish to another folder")
     for store in stores:
-        for reason in store.unreadable().values():
+        for reason in store.unreadable(store.planned()).values():
             raise UsageError(reason)
     report = write(*stores, folder=folder, formats=["md", "csv", *formats], **options)
     leaderboard, *others = report.paths

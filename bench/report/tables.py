@@ -60,10 +60,11 @@ def tables(stores: Sequence[Store], metrics: Sequence[str] = ()) -> list[Table]:
 
 def _readable(store: Store) -> list[Result]:
     """Return the results of a store; a cell whose scored predictions cannot be read has failed."""
-    reasons = store.unreadable()
+    results = store.planned()
+    reasons = store.unreadable(results)
     return [
         replace(result, status=Status.FAILED, reason=reasons[result.key]) if result.key in reasons else result
-        for result in store.planned()
+        for result in results
     ]
 
 

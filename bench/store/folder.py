@@ -8,7 +8,7 @@ the labels of every clip; and OUT/splits/DATASET.TASK.parquet each clip's conten
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -170,10 +170,10 @@ class Store:
             raise UsageError(f"{path}: holds other predictions than the scored ones; delete it and {AGAIN}")
         return table
 
-    def unreadable(self) -> dict[str, str]:
+    def unreadable(self, results: Iterable[Result]) -> dict[str, str]:
         """Return key -> reason of the computed cells whose scored predictions cannot be read."""
         reasons = {}
-        for result in self.planned():
+        for result in results:
             if result.status == Status.OK:
                 try:
                     self.scored_predictions(result)

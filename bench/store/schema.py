@@ -4,6 +4,7 @@ Schema 4 of a line holds values; schemas 1 to 3 hold texts, which are parsed her
 of run.json is a `RunRecord`; schema 1 holds the same texts.
 """
 
+import codecs
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -12,7 +13,6 @@ from typing import Any
 import msgspec
 
 from bench.errors import UsageError
-from bench.files import parse_json
 from bench.keys import digest
 from bench.store.record import RUN_SCHEMA, RunRecord
 from bench.types import SCHEMA, UNPOOLED, Result
@@ -58,7 +58,12 @@ def unseal(line: str | bytes) -> tuple[dict[str, Any], bool]:
     ValueError
         If the line is no JSON object.
     """
-    fields = parse_json(line)
+    line = line.encode() if isinstance(line, str) else line
+    try:
+        # Editors put a mark of the encoding at the beginning. Of equal keys the last counts, and is sealed.
+        fields = msgspec.json.decode(line.removeprefix(codecs.BOM_UTF8))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     if not isinstance(fields, dict):
         raise ValueError("no JSON object")
     cost = fields.get("cost", {})
