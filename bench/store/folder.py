@@ -49,6 +49,7 @@ class Store:
         self.results_path = out / "results.jsonl"
         self.run_path = out / "run.json"
         self.bad_clips_path = out / "bad_clips.csv"
+        self._last_read: tuple[object, dict[str, Result]] = (None, {})
 
     def open(self) -> None:
         """Make the folder ready to write, and cut off a line that a kill left torn.
@@ -108,7 +109,11 @@ class Store:
         """
         if not self.results_path.is_file():
             return {}
-        return _results(_lines(self.results_path)[:-1], self.results_path, sealed=sealed)
+        facts = self.results_path.stat()
+        version = facts.st_size, facts.st_mtime_ns, sealed
+        if self._last_read[0] != version:
+            self._last_read = version, _results(_lines(self.results_path)[:-1], self.results_path, sealed)
+        return self._last_read[1]
 
     def broken_seals(self) -> list[int]:
         """Return the numbers of the lines of results.jsonl that are not as they were written."""
@@ -304,7 +309,7 @@ def read_results(path: Path) -> dict[str, Result]:
         If a line is damaged, changed after it was written, or of a newer schema.
     """
     lines = _lines(path)
-    return _results(lines if lines[-1] else lines[:-1], path, sealed=True)
+    return _results(lines if lines[-1] else lines[:-1], path, True)
 
 
 def write_results(path: Path, results: Sequence[Result]) -> None:
@@ -317,7 +322,7 @@ def _lines(path: Path) -> list[bytes]:
     return path.read_bytes().split(b"\n")
 
 
-def _results(lines: Sequence[bytes], path: Path, *, sealed: bool) -> dict[str, Result]:
+def _results(lines: Sequence[bytes], path: Path, sealed: bool) -> dict[str, Result]:
     """Return key -> result of the lines of a file."""
     results = (
         schema.result(line, f"{path}:{number}", sealed=sealed) for number, line in enumerate(lines, start=1)
