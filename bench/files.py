@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from bench.errors import UsageError, one_line
 
-
 PARQUET = b"PAR1"
 """First and last bytes of a Parquet file."""
 
@@ -76,8 +75,8 @@ def is_whole_table(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             start = file.read(len(PARQUET))
-            file.seek(-len(PARQUET), os.SEEK_END)
-            return start == file.read() == PARQUET
+            size = file.seek(-len(PARQUET), os.SEEK_END)
+            return size > len(PARQUET) and start == file.read() == PARQUET
     except OSError:
         return False
 

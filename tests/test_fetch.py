@@ -355,7 +355,7 @@ def test_a_file_of_another_size_than_the_card_says_is_refused(server: Server, tm
 def test_a_small_storm_of_archives_holds(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "sync", lambda: None)
     storm = runpy.run_path(str(Path(__file__).parent / "storm" / "archives.py"))["storm"]
-    assert storm(seed=2, n=16)["faults"] == []
+    assert storm(seed=2, n=8)["faults"] == []
 
 
 def test_cards_of_the_same_files_share_them(server: Server, tmp_path: Path):

@@ -95,7 +95,7 @@ def test_predictions_that_cannot_be_read_are_named_and_do_not_count_as_computed(
     path = store.predictions_path("k1")
     path.write_bytes(damaged(path.read_bytes())[damage])
     assert not store.has_predictions("k1")
-    with pytest.raises(UsageError, match=r"k1\.parquet: cannot be read \(.*; run the same command again$"):
+    with pytest.raises(UsageError, match=r"k1\.parquet: cannot be read \(.*; delete it and run the same c"):
         store.predictions("k1")
 
 

@@ -151,7 +151,8 @@ class Store:
         UsageError
             If they are not there, or damaged.
         """
-        return read_table(self.predictions_path(key), AGAIN)
+        path = self.predictions_path(key)
+        return read_table(path, f"delete it and {AGAIN}" if path.exists() else AGAIN)
 
     def has_predictions(self, key: str) -> bool:
         """Return whether a cell's predictions are there and whole; their content is not read."""
