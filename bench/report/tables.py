@@ -46,6 +46,10 @@ def tables(stores: Sequence[Store], metrics: Sequence[str] = ()) -> list[Table]:
         run = store.run()
         protocols = {(table.dataset, table.task.name): _rankable(store, table) for table in run.tables}
         for result in store.planned():
+            if result.dataset not in run.datasets:
+                raise UsageError(
+                    f"{store.run_path}: lacks data set '{result.dataset}'; run the same command again"
+                )
             protocol = protocols.get((result.dataset, result.task.name))
             identity = (result.dataset, result.task.name, _protocol_digest(protocol))
             pool = pools.setdefault(identity, _Pool.of(result, protocol, run))
