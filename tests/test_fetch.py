@@ -1,9 +1,14 @@
 """Downloads from a server of the test's own, with small archives in the real layouts."""
 
+import bz2
 import dataclasses
+import gzip
 import hashlib
 import io
+import lzma
+import os
 import re
+import runpy
 import shutil
 import stat
 import tarfile
@@ -18,6 +23,7 @@ import pytest
 import soundfile
 
 from bench import catalog, datasets
+from bench.datasets import fetch as fetching
 from bench.datasets.fetch import fetch
 from bench.errors import UsageError
 from bench.types import Card
@@ -31,6 +37,8 @@ class Server:
         self.breaks_at: int | None = None
         self.ranges = True
         self.chunked = False
+        self.closes_at: int | None = None  # without saying how much there is, once
+        self.kind = "application/gzip"
         self.ranges_requested: list[str | None] = []
         server = self
 
@@ -51,7 +59,10 @@ class Server:
                 self.send_response(206 if first else 200)
                 last, server.breaks_at = server.breaks_at, None
                 sent = content[first:last]
-                if server.chunked:
+                self.send_header("Content-Type", server.kind)
+                if server.closes_at:
+                    sent, server.closes_at = content[first : server.closes_at], None
+                elif server.chunked:
                     self.send_header("Transfer-Encoding", "chunked")
                     sent = f"{len(sent):x}\r\n".encode() + sent + b"\r\n" + (b"" if last else b"0\r\n\r\n")
                 else:
@@ -91,9 +102,20 @@ def tar(members: dict[str, bytes], *special: tarfile.TarInfo) -> bytes:
     return buffer.getvalue()
 
 
-def link(name: str, target: str) -> tarfile.TarInfo:
+def plain(members: dict[str, bytes]) -> bytes:
+    return gzip.decompress(tar(members))
+
+
+def changed(content: bytes, position: int) -> bytes:
+    """Return a content with one other byte."""
+    content = bytearray(content)
+    content[position] ^= 0x55
+    return bytes(content)
+
+
+def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
-    member.type, member.linkname = tarfile.SYMTYPE, target
+    member.type, member.linkname = kind, target
     return member
 
 
@@ -188,7 +210,22 @@ def test_a_wrong_checksum_is_refused_and_nothing_is_left(server: Server, tmp_pat
         (zipped({"out": b"/etc/passwd"}, link=True), "'out' is a link"),
         (zipped({"zeros.bin": bytes(3_000_000)}), "unpacks to more than"),
         (zipped({"a.txt": b"hello"}).replace(b"\xcbH\xcd\xc9\xc9", b"\xcbH\xcd\xc9\xc8"), "refused"),
-        (b"no tar at all", "file could not be opened successfully|not a gzip file"),
+        (tar({"a.txt": b"hello"}) + bytes(9) + b"x", "Not a gzipped file"),
+        (gzip.compress(plain({"a.txt": b"x"}) + plain({"b.txt": b"x"})), "goes on behind its end"),
+        (gzip.compress(plain({"a.txt": b"x"}) + bytes(2_000_000)), "goes on behind its end"),
+        (gzip.compress(plain({"a": b""})[:512] * 3000), "goes on behind its size"),
+        (gzip.compress(plain({"a.txt": b"x"})[:1024]), "damaged or cut short .empty header"),
+        (gzip.compress(changed(plain({"a.txt": b"x", "b.txt": b"y"}), 1024)), "damaged or cut short .bad"),
+        (changed(tar({"a.txt": b"hello"}), -8), "CRC check failed"),
+        (changed(bz2.compress(plain({"a.txt": b"hello"})), 40), "Invalid data stream"),
+        (changed(lzma.compress(plain({"a.txt": b"hello"})), 40), "LZMAError"),
+        (changed(zipped({"a.txt": b"hello" * 99}), 40), "zlib.error|error: Error|CRC|BadZip|refused"),
+        (plain({}), "holds no files"),
+        (zipped({}), "holds no files"),
+        (tar({"a.txt": b"x"}, link("b.txt", "no.txt", tarfile.LNKTYPE)), "link to no earlier file"),
+        (tar({"a" * 200 + "/b" * 500: b"x"}), "path of more than 1024 characters"),
+        (tar({"a": b"x", "a/b": b"x"}), "Not a directory|File exists"),
+        (b"no tar at all", "refused: no tar or zip archive"),
         pytest.param(
             tar({"a.txt": b"hello" * 1000})[:-30], "refused|ended before|unexpected end", id="cut short"
         ),
@@ -261,6 +298,64 @@ def test_what_was_downloaded_whole_but_not_moved_is_not_downloaded_again(server:
             fetch(bare, tmp_path, quiet)
     assert (fetch(bare, tmp_path, quiet) / "a.txt").read_bytes() == b"hello"
     assert server.ranges_requested == [None, f"bytes={len(content)}-"]
+
+
+def without_hash(server: Server, content: bytes, **fields: object) -> Card:
+    known = card(server, content)
+    return dataclasses.replace(known, files=({"url": known.files[0]["url"], **fields},))
+
+
+@pytest.mark.parametrize("fields", [{}, {"bytes": True}])
+def test_a_download_that_ends_early_is_never_taken_for_whole(
+    fields: dict[str, object], server: Server, tmp_path: Path
+):
+    content = plain({f"{number}.bin": bytes(1024) for number in range(40)})
+    bare = without_hash(server, content, **({"bytes": len(content)} if fields else {}))
+    server.closes_at = 512 * 30  # a member ends there
+    with pytest.raises(UsageError, match="broke off after 15360 bytes" if fields else "cut short .empty"):
+        fetch(bare, tmp_path, quiet)
+    assert list((tmp_path / "data").iterdir()) == []
+    assert len(list(fetch(bare, tmp_path, quiet).iterdir())) == 40
+    assert server.ranges_requested[1] == ("bytes=15360-" if fields else None)
+
+
+def test_a_download_that_never_ends_stops_at_its_size(server: Server, tmp_path: Path, monkeypatch):
+    content = tar({"a.txt": hashlib.shake_128(b"seed").digest(100_000)})
+    server.closes_at = len(content)
+    with pytest.raises(UsageError, match=r"mine.tar.gz: sends more than 1000 bytes, so the download is del"):
+        fetch(without_hash(server, content, bytes=1000), tmp_path, quiet)
+    monkeypatch.setattr(fetching, "MOST_BYTES", 2000)
+    server.closes_at = len(content)
+    with pytest.raises(UsageError, match="sends more than 2000 bytes"):
+        fetch(without_hash(server, content), tmp_path, quiet)
+    assert left(tmp_path) == []
+
+
+def test_a_page_in_place_of_an_archive_keeps_what_was_downloaded(server: Server, tmp_path: Path):
+    content = tar({"a.txt": hashlib.shake_128(b"seed").digest(100_000)})
+    bare = without_hash(server, content)
+    server.breaks_at = 40_000
+    with pytest.raises(UsageError, match="broke off"):
+        fetch(bare, tmp_path, quiet)
+    server.kind = "text/html; charset=utf-8"
+    with pytest.raises(UsageError, match="is a page for people, no archive"):
+        fetch(bare, tmp_path, quiet)
+    server.kind = "application/gzip"
+    assert (fetch(bare, tmp_path, quiet) / "a.txt").stat().st_size == 100_000
+    assert server.ranges_requested[2] == server.ranges_requested[1] != "bytes=0-"
+
+
+def test_a_file_of_another_size_than_the_card_says_is_refused(server: Server, tmp_path: Path):
+    content = tar({"a.txt": b"hello"})
+    with pytest.raises(UsageError, match=f"has {len(content)} bytes; the card says 999"):
+        fetch(without_hash(server, content, bytes=999), tmp_path, quiet)
+    assert left(tmp_path) == []
+
+
+def test_a_small_storm_of_archives_holds(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "sync", lambda: None)
+    storm = runpy.run_path(str(Path(__file__).parent / "storm" / "archives.py"))["storm"]
+    assert storm(seed=2, n=8)["faults"] == []
 
 
 def test_cards_of_the_same_files_share_them(server: Server, tmp_path: Path):

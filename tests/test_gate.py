@@ -232,7 +232,7 @@ def run(tmp_path: Path) -> Path:
     store = Store(tmp_path / "out")
     store.open()
     table = predictions(24)
-    one = result("h", table)
+    one = result("h", table, n_test=N_CLIPS)
     store.append(one, table)
     store.write_run(plan(one.key))
     return store.out
@@ -262,7 +262,7 @@ def test_the_command_writes_what_is_asked_for_and_exits_as_a_gate(bench, run: Pa
     assert bench("compare", path, run).exit_code == 0
     store = Store(run)
     worse = predictions(100)
-    one = result("h", worse)
+    one = result("h", worse, n_test=N_CLIPS)
     store.append(one, worse)
     store.write_run(plan(one.key))
     summary = tmp_path / "summary.md"
@@ -283,6 +283,61 @@ def test_what_cannot_be_a_baseline(run: Path, tmp_path: Path):
         baseline.write(baseline.side(run), tmp_path / "b.csv")
     with pytest.raises(UsageError, match="has no computed cell"):
         baseline.write(Side(run, [], {}.get), tmp_path / "b.jsonl")
+
+
+@pytest.fixture
+def kept(run: Path, tmp_path: Path) -> Path:
+    """Return the baseline of a run."""
+    path = tmp_path / "b.jsonl"
+    baseline.write(baseline.side(run), path)
+    return path
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\n\n", bytes(40)])
+def test_an_empty_baseline_is_nothing_to_compare_with(bench, run: Path, kept: Path, content: bytes):
+    kept.write_bytes(content)
+    done = bench("compare", kept, run)
+    assert done.exit_code == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "b.jsonl" in done.stderr
+
+
+def test_a_torn_baseline_is_refused_and_one_without_its_last_newline_is_read(run: Path, kept: Path):
+    content = kept.read_bytes()
+    kept.write_bytes(content[:-1])
+    assert len(baseline.side(kept).results) == 1
+    kept.write_bytes(content + content[:90])
+    with pytest.raises(UsageError, match=r"b\.jsonl:2: not a result"):
+        baseline.side(kept)
+    kept.write_bytes(content.replace(b'"value": 0.9', b'"value": 0.8'))
+    with pytest.raises(UsageError, match=r"b\.jsonl:1: was changed after it was written"):
+        baseline.side(kept)
+
+
+def test_predictions_that_do_not_belong_to_a_baseline_are_refused(run: Path, kept: Path):
+    path = kept.with_suffix(".parquet")
+    table = pd.read_parquet(path)
+    for changed, message in (
+        (table.iloc[:-5], "holds 235 clips of cell .*, which was tested on 240 in"),
+        (table.assign(key="other"), "holds 0 clips of cell"),
+        (table.drop(columns="y_true"), "has no column y_true"),
+    ):
+        changed.to_parquet(path, index=False)
+        with pytest.raises(UsageError, match=rf"b\.parquet: {message}.*restore it, or delete"):
+            baseline.side(kept)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UsageError, match=r"b\.parquet: cannot be read"):
+        baseline.side(kept)
+
+
+def test_a_run_with_predictions_of_another_cell_is_not_compared(bench, run: Path, kept: Path):
+    store = Store(run)
+    [result] = store.planned()
+    predictions(0).to_parquet(store.predictions_path(result.key), index=False)
+    done = bench("compare", kept, run, "--update")
+    assert done.exit_code == 2
+    assert "holds other predictions than the scored ones" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 OLD = Path(__file__).parent.parent / "reports" / "demo" / "baseline.jsonl"

@@ -1,6 +1,8 @@
 """Reports of real runs: merged, exported, published."""
 
 import json
+import runpy
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +17,7 @@ from click.testing import CliRunner
 
 from bench import cli, report
 from bench.errors import UsageError
+from bench.report.tables import tables
 from bench.store import Store
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "leaderboard.schema.json").read_text())
@@ -143,6 +146,66 @@ def test_a_readme_that_is_no_leaderboard_is_not_overwritten(runs, bench, tmp_pat
     assert done.exit_code == 2
     assert "README.md: is no leaderboard" in done.output
     assert (tmp_path / "README.md").read_text() == "# My project"
+
+
+@pytest.fixture
+def swapped(runs, tmp_path: Path) -> Store:
+    """Return a copy of a run in which a cell has the predictions of another."""
+    store = Store(shutil.copytree(runs["a"].out, tmp_path / "swapped"))
+    by_head = {result.head: result.key for result in store.planned()}
+    shutil.copy(store.predictions_path(by_head["knn"]), store.predictions_path(by_head["lda"]))
+    return store
+
+
+def test_predictions_of_another_cell_are_listed_and_neither_drawn_nor_published(swapped, bench):
+    done = bench("report", swapped.out)
+    assert done.exit_code == 0
+    assert "holds other predictions than the scored ones; delete it and run the same" in done.stdout
+    [table] = tables([swapped])
+    assert {result.head for result in table.others} == {"lda"}
+    assert len(table.rows) + len(table.others) == 5
+    published = bench("report", swapped.out, "--publish", "published")
+    assert published.exit_code == 2
+    assert "holds other predictions than the scored ones" in published.stderr
+    assert not Path("published").exists()
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1", bytes(900)])
+def test_a_cell_without_whole_predictions_is_computed_again(runs, bench, damage: bytes, tmp_path: Path):
+    store = Store(shutil.copytree(runs["a"].out, tmp_path / "torn"))
+    [result, *_] = [result for result in store.planned() if result.head == "lda"]
+    store.predictions_path(result.key).write_bytes(damage)
+    assert "cannot be read" in bench("report", store.out).stdout
+    words = ["--datasets", runs["a"].out.parent / "digits.csv", "--tasks", "speaker"]
+    words += ["--extractors", "mfcc-13,mfcc-13@pool=max", "--heads", "lda,knn"]
+    done = bench("run", *words, "--out", store.out)
+    assert done.exit_code == 0
+    assert "cells: 1 computed, 5 reused" in done.stderr
+    assert store.scored_predictions(store.results()[result.key]) is not None
+
+
+def test_an_edited_line_is_neither_reported_nor_compared(runs, bench, tmp_path: Path):
+    store = Store(shutil.copytree(runs["a"].out, tmp_path / "edited"))
+    text = store.results_path.read_text()
+    store.results_path.write_text(text.replace('"n_test": 48', '"n_test": 47', 1))
+    for words in (["report", store.out], ["compare", runs["a"].out, store.out]):
+        done = bench(*words)
+        assert done.exit_code == 2
+        assert "results.jsonl:1: was changed after it was written" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_figure_that_a_power_loss_cut_is_drawn_again(runs, bench):
+    bench("report", runs["a"].out)
+    [path, *_] = (runs["a"].out / "confusion").iterdir()
+    path.write_bytes(path.read_bytes()[:9])
+    bench("report", runs["a"].out)
+    assert path.read_bytes().endswith(b"IEND\xaeB`\x82")
+
+
+def test_a_small_storm_of_damaged_files_holds():
+    storm = runpy.run_path(str(Path(__file__).parent / "storm" / "truncations.py"))["storm"]
+    assert storm(seed=3, n=6, commands=("report", "compare with a baseline", "audit"))["faults"] == []
 
 
 def test_another_split_is_not_comparable(runs, bench):

@@ -1,14 +1,17 @@
 import dataclasses
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from bench import files
 from bench.errors import UsageError
 from bench.keys.fingerprints import fingerprint
 from bench.request import Request
-from bench.store import Counters, RunRecord, Store
+from bench.store import Counters, ReportRecord, RunRecord, Store
 from bench.types import SCHEMA, Cost, Result, Score, SplitId, Status, TaskId, View
 
 RESULT = Result(
@@ -24,6 +27,18 @@ RESULT = Result(
     scores=(Score("accuracy", 0.5, folds=(0.25, 0.75)),),
     cost=Cost(audio_s=1.5, dim=80),
     env={"bench": "1"},
+)
+RECORD = RunRecord(
+    command="bench run",
+    request=Request(datasets=("a.csv",), seeds=(0, 1), jobs=4),
+    folder="/somewhere",
+    finished=False,
+    env={"bench": "1", "cores": 2},
+    counters=Counters(cells_planned=3),
+    datasets={},
+    tables=(),
+    identities={"mfcc": {"params": {"n_mfcc": 13}}},
+    cells=("k1",),
 )
 PREDICTIONS = pd.DataFrame(
     {"clip": ["a"], "fold": ["0"], "y_true": ["f"], "y_pred": ["m"], "score_f": [0.25]}
@@ -52,6 +67,93 @@ def test_a_line_that_was_edited_is_found(store: Store):
         assert field in text
         store.results_path.write_text(text.replace(field, edited))
         assert store.broken_seals() == ([2] if "key" in field else [1, 2])
+        with pytest.raises(UsageError, match=r"results.jsonl:\d: was changed after it was .*remove the line"):
+            store.results()
+        assert len(store.results(sealed=False)) == 2
+
+
+def test_a_line_is_the_same_however_an_editor_saves_it(store: Store):
+    store.append(RESULT)
+    text = store.results_path.read_bytes()
+    store.results_path.write_bytes(b"\xef\xbb\xbf" + text.replace(b"\n", b"\r\n"))
+    assert store.results() == {"k1": RESULT}
+
+
+def damaged(content: bytes) -> dict[str, bytes]:
+    """Return what a power loss makes of a file."""
+    half = len(content) // 2
+    return {"0": b"", "1": content[:1], "half": content[:half], "-1": content[:-1], "zeros": bytes(2 * half)}
+
+
+DAMAGES = list(damaged(b""))
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_predictions_that_cannot_be_read_are_named_and_do_not_count_as_computed(store: Store, damage: str):
+    store.append(RESULT, PREDICTIONS)
+    assert store.has_predictions("k1")
+    path = store.predictions_path("k1")
+    path.write_bytes(damaged(path.read_bytes())[damage])
+    assert not store.has_predictions("k1")
+    with pytest.raises(UsageError, match=r"k1\.parquet: cannot be read \(.*; delete it and run the same c"):
+        store.predictions("k1")
+
+
+def test_predictions_of_another_cell_are_not_the_scored_ones(store: Store):
+    store.append(RESULT, PREDICTIONS)
+    store.append(dataclasses.replace(RESULT, key="k2"), PREDICTIONS.assign(y_pred="f"))
+    store.write_run(dataclasses.replace(RECORD, cells=("k1", "k2")))
+    assert store.unreadable(store.planned()) == {}
+    shutil.copy(store.predictions_path("k2"), store.predictions_path("k1"))
+    [(key, reason)] = store.unreadable(store.planned()).items()
+    assert key == "k1"
+    assert "k1.parquet: holds other predictions than the scored ones; delete it" in reason
+
+
+def test_a_changed_byte_of_a_table_is_noticed(store: Store):
+    store.write_labels("d", pd.DataFrame({"clip": [f"c{n}" for n in range(99)], "age": range(99)}))
+    [path] = (store.out / "labels").iterdir()
+    content = bytearray(path.read_bytes())
+    content[60] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"d\.parquet: cannot be read .*run the same command again"):
+        store.labels("d")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_report_and_bad_clips_that_cannot_be_read_are_absent(store: Store, damage: str):
+    store.write_report(ReportRecord("digest", "text", ("leaderboard.md",)))
+    store.write_bad_clips("one", {"a": "empty"})
+    assert store.report() == ReportRecord("digest", "text", ("leaderboard.md",))
+    for path in (store.out / "report.json", store.bad_clips_path):
+        path.write_bytes(damaged(path.read_bytes())[damage])
+    store.bad_clips_path.write_bytes(b"" if damage == "-1" else store.bad_clips_path.read_bytes())
+    assert store.report() is None or damage == "-1"
+    store.write_bad_clips("two", {"b": "empty"})
+    assert store.bad_clips()["clip"].tolist() == ["b"]
+
+
+def test_a_finished_run_that_lacks_results_says_so(store: Store):
+    store.append(RESULT)
+    record = dataclasses.replace(RECORD, cells=("k1", "k2"))
+    store.write_run(record)
+    assert store.planned() == [RESULT]
+    store.write_run(dataclasses.replace(record, finished=True))
+    with pytest.raises(UsageError, match=r"results.jsonl: lacks 1 of the 2 cells of its run; run the same"):
+        store.planned()
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path, order = tmp_path / "a.txt", []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda number: (order.append(path.exists()), fsync(number)))
+    files.replace_text(path, "new")
+    assert order == [False, True], "the file before it is renamed, its folder afterwards"
+    monkeypatch.setattr(files, "sync", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        files.replace_text(path, "other")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+    assert path.read_text() == "new"
 
 
 def test_a_fingerprint_is_of_values_and_columns_and_of_no_file():
@@ -111,6 +213,12 @@ def test_a_torn_last_line_is_left_out_and_cut_off(store: Store):
         ("hello", "results.jsonl:2: .*remove the line"),
         ("null", "results.jsonl:2: .*remove the line"),
         ("3", "results.jsonl:2: .*remove the line"),
+        ('"x"', "results.jsonl:2: .*no JSON object.*remove the line"),
+        ("[]", "results.jsonl:2: .*no JSON object.*remove the line"),
+        ("[" * 100_000, "results.jsonl:2: .*nested too deeply.*remove the line"),
+        ('{"a": 1e999}', "results.jsonl:2: .*out of range.*remove the line"),
+        ('{"a": NaN}', "results.jsonl:2: .*invalid.*remove the line"),
+        ('"b\xe9"', "results.jsonl:2: .*utf-?8.*remove the line"),
         ("{}", "results.jsonl:2: .*'schema'.*remove the line"),
         ('{"schema": "4"}', "results.jsonl:2: .*remove the line"),
         ('{"schema": 1}', "results.jsonl:2: .*remove the line"),
@@ -119,7 +227,7 @@ def test_a_torn_last_line_is_left_out_and_cut_off(store: Store):
 )
 def test_a_damaged_or_newer_line_is_named(store: Store, line: str, message: str):
     store.append(RESULT)
-    with store.results_path.open("a") as file:
+    with store.results_path.open("a", encoding="latin-1") as file:
         file.write(line + "\n")
     with pytest.raises(UsageError, match=message):
         store.results()
@@ -151,22 +259,27 @@ def test_a_folder_without_a_run_says_what_is_expected(tmp_path: Path):
 
 
 def test_run_json_is_replaced(store: Store):
-    record = RunRecord(
-        command="bench run",
-        request=Request(datasets=("a.csv",), seeds=(0, 1), jobs=4),
-        folder="/somewhere",
-        finished=False,
-        env={"bench": "1", "cores": 2},
-        counters=Counters(cells_planned=3),
-        datasets={},
-        tables=(),
-        identities={"mfcc": {"params": {"n_mfcc": 13}}},
-        cells=("k1",),
-    )
-    store.write_run(record)
-    store.write_run(dataclasses.replace(record, finished=True))
-    request = dataclasses.replace(record.request, jobs=1)
-    assert store.run() == dataclasses.replace(record, finished=True, request=request)
+    store.write_run(RECORD)
+    store.write_run(dataclasses.replace(RECORD, finished=True))
+    request = dataclasses.replace(RECORD.request, jobs=1)
+    assert store.run() == dataclasses.replace(RECORD, finished=True, request=request)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no JSON"),
+        (b"b\xe9", "no JSON .*can't decode"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"schema": 2, "schema": 2}', "key 'schema' is there twice"),
+        (b"null", "no run record"),
+        (b'{"schema": "2"}', "no run record"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_one_line(store: Store, content: bytes, message: str):
+    store.run_path.write_bytes(content)
+    with pytest.raises(UsageError, match=rf"run.json: .*{message}.*run the same command again$"):
+        store.run()
 
 
 def test_bad_clips_are_listed_per_dataset_until_they_are_good(store: Store):

@@ -1,10 +1,8 @@
 """Downloads: the archives of a card -> a folder; an incomplete or damaged archive never leaves one."""
 
+import os
 import shutil
-import stat
-import tarfile
 import tempfile
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,12 +12,17 @@ from urllib.parse import urlparse
 import pooch
 import requests
 
+from bench.datasets import archives
 from bench.errors import UsageError, message
+from bench.files import sync
 from bench.keys import digest
 from bench.types import Card
 
 CHUNK_BYTES = 1 << 14
 TIMEOUT_S = 30
+MOST_BYTES = 10**12
+"""Largest download of which neither the card nor the server says the size."""
+
 EXPANSION = 20
 """Largest ratio of unpacked to packed size, unless the card has a field `unpacked`."""
 
@@ -59,8 +62,8 @@ def fetch(card: Card, home: Path, notify: Notify) -> Path:
     ------
     UsageError
         If the card has no archives or unknown fields, if a download is interrupted (the next call resumes
-        it), if a checksum differs, or if an archive is damaged or has members outside of its folder. Then no
-        folder is left.
+        it), if a checksum or the size differs, or if an archive is damaged or has members outside of its
+        folder. Then no folder is left.
     """
     target = card.folder(home)
     if target.is_dir():
@@ -74,23 +77,26 @@ def fetch(card: Card, home: Path, notify: Notify) -> Path:
             raise UsageError(f"{card.source}: files: {fields}; expected {', '.join(FIELDS)} of each")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        archives = [_download(file, home / "downloads", notify) for file in card.files]
-        _unpack_all(card, archives, target)
+        downloads = [_download(file, home / "downloads", notify) for file in card.files]
+        _unpack_all(card, downloads, target)
         # Only now: if the disk is full or the user stops, nothing is downloaded again.
-        for archive in archives:
+        for archive in downloads:
             archive.unlink()
     except OSError as error:
         raise UsageError(f"{home}: {error.strerror or error}; set BENCH_CACHE to another folder") from error
     return target
 
 
-def _unpack_all(card: Card, archives: Sequence[Path], target: Path) -> None:
+def _unpack_all(card: Card, downloads: Sequence[Path], target: Path) -> None:
     """Unpack the archives of a card to a temporary folder, and rename it when all are complete."""
     unpacking = Path(tempfile.mkdtemp(prefix=f"{target.name}-", dir=target.parent))
     try:
-        for file, archive in zip(card.files, archives, strict=True):
-            _unpack(archive, unpacking, file.get("unpacked", EXPANSION * archive.stat().st_size))
+        for file, archive in zip(card.files, downloads, strict=True):
+            archives.unpack(archive, unpacking, file.get("unpacked", EXPANSION * archive.stat().st_size))
+        if hasattr(os, "sync"):  # thousands of files at once; Windows has none
+            os.sync()
         unpacking.rename(target)
+        sync(target.parent)
     finally:
         shutil.rmtree(unpacking, ignore_errors=True)
 
@@ -126,64 +132,67 @@ def _resume(
     """Download to `part`, from its end if the server allows that, and move the complete file."""
     done = part.stat().st_size if part.is_file() else 0
     if not n_bytes or done < n_bytes:
-        headers = {"Range": f"bytes={done}-"} if done else {}
+        # Without the identity, the length that the server states may be that of compressed data.
+        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={done}-"} if done else {})}
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
             # A range that begins at the end of the file is not satisfiable: the part is complete.
             if response.status_code != requests.codes.requested_range_not_satisfiable:
                 response.raise_for_status()
                 _append(response, part, notify, n_bytes)
+    done = part.stat().st_size
+    if n_bytes and done != n_bytes:
+        part.unlink()
+        raise UsageError(f"{url}: has {done} bytes; the card says {n_bytes}, so the download is deleted")
+    sync(part)
     shutil.move(part, output_file)
 
 
 def _append(
     response: requests.Response, part: Path, notify: Callable[[int, int], None], n_bytes: int
 ) -> None:
-    """Append a partial response to a file, or replace the file by a complete response."""
-    is_partial = response.status_code == requests.codes.partial_content
-    done = part.stat().st_size if is_partial else 0
-    total = n_bytes or done + int(response.headers.get("Content-Length", -done))
-    with part.open("ab" if is_partial else "wb") as file:
-        for chunk in response.iter_content(CHUNK_BYTES):
-            file.write(chunk)
-            done += len(chunk)
-            notify(done, total)
-
-
-def _unpack(archive: Path, target: Path, max_bytes: int) -> None:
-    """Unpack a tar or zip file, without members outside of the target, links out of it, or devices.
+    """Append a partial response to a file, or replace the file by a complete response.
 
     Raises
     ------
     UsageError
-        If the archive is damaged, too large or has such a member; the archive is deleted then.
+        If the server sends a page, or more than the card says; the file is deleted for the latter.
+    requests.RequestException
+        If the server sends less than it says, or another part.
     """
-    try:
-        (_unzip if zipfile.is_zipfile(archive) else _untar)(archive, target, max_bytes)
-    except (tarfile.TarError, zipfile.BadZipFile, RuntimeError) as error:
-        archive.unlink()
-        raise UsageError(f"{archive.name}: refused: {error}") from error
+    if response.headers.get("Content-Type", "").startswith("text/html"):
+        raise UsageError(f"{response.url}: is a page for people, no archive; open it in a browser")
+    done = _first_byte(response, part)
+    length = response.headers.get("Content-Length", "")
+    is_known = length.isdecimal() and "Content-Encoding" not in response.headers
+    stated = done + int(length) if is_known else 0
+    most = n_bytes or stated or MOST_BYTES
+    with part.open("ab" if done else "wb") as file:
+        for chunk in response.iter_content(CHUNK_BYTES):
+            file.write(chunk)
+            done += len(chunk)
+            notify(done, n_bytes or stated)
+            if done > most:
+                break
+    if done > most:
+        part.unlink()
+        raise UsageError(f"{response.url}: sends more than {most} bytes, so the download is deleted")
+    if done < stated or (done < n_bytes and not stated):
+        raise requests.ConnectionError(f"{(stated or n_bytes) - done} bytes are missing")
 
 
-def _untar(archive: Path, target: Path, max_bytes: int) -> None:
-    """Unpack a tar file with Python's filter ``data``, which refuses unsafe members."""
-    n_unpacked = 0
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            n_unpacked += member.size
-            if n_unpacked > max_bytes:
-                raise tarfile.TarError(f"it unpacks to more than {max_bytes} bytes")
-            tar.extract(member, target, filter="data")
+def _first_byte(response: requests.Response, part: Path) -> int:
+    """Return where in the file a response begins: 0, or for a partial one at the end of `part`.
 
-
-def _unzip(archive: Path, target: Path, max_bytes: int) -> None:
-    """Unpack a zip file; `zipfile` never reads more of a member than its declared size."""
-    with zipfile.ZipFile(archive) as packed:
-        if sum(member.file_size for member in packed.infolist()) > max_bytes:
-            raise zipfile.BadZipFile(f"it unpacks to more than {max_bytes} bytes")
-        for member in packed.infolist():
-            # `zipfile` would silently move such a member into the target.
-            if not (target / member.filename).resolve().is_relative_to(target.resolve()):
-                raise zipfile.BadZipFile(f"'{member.filename}' would be extracted outside of its folder")
-            if stat.S_ISLNK(member.external_attr >> 16):
-                raise zipfile.BadZipFile(f"'{member.filename}' is a link")
-            packed.extract(member, target)
+    Raises
+    ------
+    requests.ConnectionError
+        If it begins elsewhere; the part is deleted, so that the next download begins again.
+    """
+    if response.status_code != requests.codes.partial_content:
+        return 0
+    done = part.stat().st_size if part.is_file() else 0
+    content_range = response.headers.get("Content-Range", f"bytes {done}-")
+    if not content_range.startswith(f"bytes {done}-"):
+        part.unlink(missing_ok=True)
+        raise requests.ConnectionError(f"the server sent {content_range} for bytes {done}-")
+    return done

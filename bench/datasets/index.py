@@ -1,7 +1,6 @@
 """Names and paths -> datasets, with an index of the content of their audio."""
 
 import functools
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import pandas as pd
 from bench import audio, augment, catalog, datasets
 from bench.catalog import Registry
 from bench.errors import ClipError, UsageError
+from bench.files import read_table, replace_table
 from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
 from bench.request import Request
@@ -19,6 +19,9 @@ from bench.types import AUDIO_COLUMNS, Dataset
 
 FORMAT = "sources-v2"
 """Folder of the index files; a new name for a new format."""
+
+COLUMNS = ["content", "fingerprint", "seconds"]
+"""Columns of an index file."""
 
 FOLDER_LABEL = "class"
 """Label column for the classes of a folder, unless a single task gives another one."""
@@ -109,9 +112,8 @@ def _source(dataset: Dataset, request: Request) -> Source:
     """Return a dataset with its index: the saved one, unless a file has changed since."""
     path = _index_path(dataset, request.home)
     unreadable: Mapping[str, str] = {}
-    if path and path.is_file() and not request.reread:
-        index = pd.read_parquet(path)
-    else:
+    index = None if request.reread or not path else _saved(path, len(dataset.table))
+    if index is None:
         index, unreadable = _index(dataset)
         if path and not unreadable:
             _save(index, path)
@@ -150,13 +152,20 @@ def _index(dataset: Dataset) -> tuple[pd.DataFrame, Mapping[str, str]]:
     return pd.DataFrame(columns), unreadable
 
 
+def _saved(path: Path, n_clips: int) -> pd.DataFrame | None:
+    """Return the index in a file; None if there is none, or none that can be read."""
+    try:
+        index = read_table(path, "")
+    except UsageError:
+        return None
+    return index if list(index.columns) == COLUMNS and len(index) == n_clips else None
+
+
 def _save(index: pd.DataFrame, path: Path) -> None:
     """Write an index file; an index that cannot be saved is computed again by the next run."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}")
-        index.to_parquet(part, index=False)
-        part.replace(path)
+        replace_table(path, index)
 
 
 def _index_path(dataset: Dataset, home: Path) -> Path | None:

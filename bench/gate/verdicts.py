@@ -77,9 +77,11 @@ def compare(before: Side, after: Side, limits: Sequence[Limit] = ()) -> list[Jud
     Raises
     ------
     UsageError
-        If no cell has one of the scores or costs in both runs.
+        If the baseline has no computed cell, or no cell has one of the scores or costs in both runs.
     """
     earlier = {CellId.of(result): result for result in before.results if result.status == Status.OK}
+    if not earlier:
+        raise UsageError(f"{before.source}: has no computed cell, so there is nothing to compare with")
     later = {CellId.of(result): result for result in after.results}
     verdicts: dict[CellId, Judged] = {}
     pairs: dict[CellId, Pair] = {}

@@ -11,6 +11,7 @@ from bench.catalog import entrypoints
 from bench.catalog.entrypoints import Plugin
 from bench.embed.cache import Cache
 from bench.errors import PluginError, UsageError, describe
+from bench.files import replace_text, replacing
 from bench.keys import digest
 from bench.metrics import METRICS
 from bench.report.document import Section
@@ -19,7 +20,7 @@ from bench.report.rows import Table
 from bench.report.sections import Content, content, overview
 from bench.report.tables import tables
 from bench.report.writers import FORMATS, json, markdown
-from bench.store import Store, baseline
+from bench.store import ReportRecord, Store, baseline
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,11 @@ def updated(store: Store) -> Report:
     """Return the report of the newest run; write it only if its content changed or a file is gone."""
     made_of = _digest(store)
     last = store.report()
-    if last and last["made_of"] == made_of and all((store.out / path).is_file() for path in last["paths"]):
-        return Report(last["text"], [store.out / path for path in last["paths"]])
+    if last and last.made_of == made_of and all((store.out / path).is_file() for path in last.paths):
+        return Report(last.text, [store.out / path for path in last.paths])
     report = write(store)
-    paths = [str(path.relative_to(store.out)) for path in report.paths]
-    store.write_report({"made_of": made_of, "text": report.text, "paths": paths})
+    paths = tuple(str(path.relative_to(store.out)) for path in report.paths)
+    store.write_report(ReportRecord(made_of, report.text, paths))
     return report
 
 
@@ -124,8 +125,9 @@ def _draw(sections: Iterable[Section], folder: Path) -> list[Path]:
     paths = []
     for picture in (picture for section in sections for picture in section.pictures if picture.path):
         path = folder / picture.path
-        if not (picture.keyed and path.exists()):
-            png.write(picture.figure, path)
+        if not (picture.keyed and png.is_whole(path)):
+            with replacing(path) as part:
+                png.write(picture.figure, part)
         paths.append(path)
     return paths
 
@@ -136,7 +138,7 @@ def _write(name: str, report: Content, folder: Path, plugins: Mapping[str, Plugi
         path, text = folder / FORMATS[name].file, FORMATS[name].write(report)
     else:
         path, text = folder / name.rpartition("/")[2], _plugin_text(plugins[name], report)
-    path.write_text(text, encoding="utf-8")
+    replace_text(path, text)
     return path
 
 
@@ -173,12 +175,16 @@ def publish(*stores: Store, folder: Path, formats: Sequence[str] = ("md",), **op
     Raises
     ------
     UsageError
-        As of `write`; or if the folder has a README.md that is no leaderboard.
+        As of `write`; if the folder has a README.md that is no leaderboard; or if the scored predictions of
+        a cell cannot be read.
     """
     readme = folder / "README.md"
     title = f"# {overview.TITLE}"
     if readme.exists() and not readme.read_text(encoding="utf-8").startswith(title):
         raise UsageError(f"{readme}: is no leaderboard and would be lost; publish to another folder")
+    for store in stores:
+        for reason in store.unreadable(store.planned()).values():
+            raise UsageError(reason)
     report = write(*stores, folder=folder, formats=["md", "csv", *formats], **options)
     leaderboard, *others = report.paths
     paths = [leaderboard.replace(readme), *others]

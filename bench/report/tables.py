@@ -46,6 +46,10 @@ def tables(stores: Sequence[Store], metrics: Sequence[str] = ()) -> list[Table]:
         run = store.run()
         protocols = {(table.dataset, table.task.name): _rankable(store, table) for table in run.tables}
         for result in store.planned():
+            if result.dataset not in run.datasets:
+                raise UsageError(
+                    f"{store.run_path}: lacks data set '{result.dataset}'; run the same command again"
+                )
             protocol = protocols.get((result.dataset, result.task.name))
             identity = (result.dataset, result.task.name, _protocol_digest(protocol))
             pool = pools.setdefault(identity, _Pool.of(result, protocol, run))
@@ -60,7 +64,7 @@ def tables(stores: Sequence[Store], metrics: Sequence[str] = ()) -> list[Table]:
 
 @dataclass(frozen=True, slots=True)
 class _Pool:
-    """Results of one protocol; results and their stores by key."""
+    """Results of one protocol; results, their stores and for a while their predictions by key."""
 
     dataset: str
     task: TaskId
@@ -68,15 +72,21 @@ class _Pool:
     source: DatasetRecord
     results: dict[str, Result] = field(default_factory=dict)
     stores: dict[str, Store] = field(default_factory=dict)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     @classmethod
     def of(cls, result: Result, protocol: TableProtocol | None, run: RunRecord) -> "_Pool":
         """Return an empty pool for results such as this one."""
         return cls(result.dataset, result.task, protocol, run.datasets[result.dataset])
 
-    def predictions(self, result: Result) -> pd.DataFrame:
-        """Return the predictions of a result's cell."""
-        return self.stores[result.key].predictions(result.key)
+    def read(self) -> None:
+        """Read the scored predictions of all computed cells; a cell whose cannot be read has failed."""
+        for key, result in self.results.items():
+            if result.status == Status.OK:
+                try:
+                    self.tables[key] = self.stores[key].scored_predictions(result)
+                except UsageError as error:
+                    self.results[key] = replace(result, status=Status.FAILED, reason=str(error))
 
 
 def _protocol_digest(protocol: TableProtocol | None) -> str:
@@ -120,11 +130,12 @@ def _refuse_ambiguous_names(stores: Sequence[Store]) -> None:
 
 def _table(pool: _Pool, metrics: Sequence[str], variant: str) -> Table:
     """Return the table of a pool: the largest training share apart from the smaller ones."""
+    pool.read()
     computed = [
         _with_metrics(pool, result, metrics) for result in pool.results.values() if result.status == Status.OK
     ]
     largest = max((result.train_size for result in computed), default=1.0)
-    return Table(
+    table = Table(
         dataset=pool.dataset,
         task=pool.task,
         protocol=pool.protocol,
@@ -135,6 +146,8 @@ def _table(pool: _Pool, metrics: Sequence[str], variant: str) -> Table:
         stores=pool.stores,
         variant=variant,
     )
+    pool.tables.clear()
+    return table
 
 
 def _with_metrics(pool: _Pool, result: Result, metrics: Sequence[str]) -> Result:
@@ -142,7 +155,7 @@ def _with_metrics(pool: _Pool, result: Result, metrics: Sequence[str]) -> Result
     missing = [metric for metric in metrics if result.score(metric) is None]
     if not missing:
         return result
-    further = score(pool.predictions(result), missing)
+    further = score(pool.tables[result.key], missing)
     return replace(result, scores=(*result.scores, *further))
 
 
@@ -242,7 +255,7 @@ def _samples(pool: _Pool, rows: Sequence[Seeds], metric: str) -> tuple[Floats, i
     tuple[Floats, int]
         Draws, shape=(n_rows, n_draws), and the number of groups of the shared clips.
     """
-    predictions = [[pool.predictions(result).set_index("clip") for result in seeds] for seeds in rows]
+    predictions = [[pool.tables[result.key].set_index("clip") for result in seeds] for seeds in rows]
     first = predictions[0][0]
     shared = first.index
     for frames in predictions:

@@ -138,4 +138,4 @@ def _is_reusable(
         return False
     if request.save_models and not store.models_path(cell.key).is_dir():
         return False
-    return store.predictions_path(cell.key).is_file()
+    return store.has_predictions(cell.key)

@@ -4,19 +4,19 @@ NAME.jsonl holds lines as results.jsonl does. NAME.parquet beside it holds the p
 key, clip, group, y_true, y_pred; without it, scores are compared by the spread of their folds.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from bench.errors import UsageError
+from bench.files import read_table, replace_table
 from bench.store import Store, read_results, write_results
+from bench.store.folder import PREDICTION_COLUMNS as COLUMNS
 from bench.types import Result, Status
 
 SUFFIX = ".jsonl"
-COLUMNS = ["clip", "group", "y_true", "y_pred"]
-"""Columns of predictions that a baseline holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +42,45 @@ def side(source: Path) -> Side:
     Raises
     ------
     UsageError
-        If there is no such folder or file.
+        If there is no such folder or file, or a file in it is damaged; of a baseline also if its two files
+        do not belong together. Reading the predictions of a run raises it if they are not the scored ones.
     """
     if source.is_dir():
         store = Store(source)
-        return Side(source, store.planned(), store.predictions)
+        results = store.planned()
+        by_key = {result.key: result for result in results}
+        return Side(source, results, lambda key: store.scored_predictions(by_key[key]))
     if not source.is_file():
         raise UsageError(f"{source}: does not exist; expected a baseline's {SUFFIX} file, or a run's folder")
-    path = source.with_suffix(".parquet").absolute()
-    tables = dict(iter(pd.read_parquet(path).groupby("key"))) if path.is_file() else {}
-    return Side(source, list(read_results(source).values()), tables.get)
+    results = list(read_results(source).values())
+    return Side(source, results, _stored_predictions(source, results).get)
+
+
+def _stored_predictions(source: Path, results: Sequence[Result]) -> Mapping[str, pd.DataFrame]:
+    """Return key -> predictions of a baseline; none if it holds only scores.
+
+    Raises
+    ------
+    UsageError
+        If the file of the predictions is damaged, or holds other cells or clips than the results.
+    """
+    path = source.with_suffix(".parquet")
+    if not path.is_file():
+        return {}
+    fix = f"restore it, or delete {source} and write both with `bench compare {source} OUT --update`"
+    table = read_table(path, fix)
+    missing = [column for column in ("key", *COLUMNS) if column not in table]
+    if missing:
+        raise UsageError(f"{path}: has no column {', '.join(missing)}; {fix}")
+    tables = {str(key): cell for key, cell in table.groupby("key")}
+    for result in results:
+        n_clips = len(tables.get(result.key, ()))
+        if result.status == Status.OK and n_clips != result.n_test:
+            raise UsageError(
+                f"{path}: holds {n_clips} clips of cell {result.key}, which was tested on {result.n_test} in "
+                f"{source}; {fix}"
+            )
+    return tables
 
 
 def joined(sides: Sequence[Side]) -> Side:
@@ -84,5 +113,5 @@ def write(run: Side, path: Path) -> None:
         if (predictions := run.predictions(result.key)) is not None
     ]
     if tables:
-        pd.concat(tables).to_parquet(path.with_suffix(".parquet").absolute(), index=False, compression="zstd")
+        replace_table(path.with_suffix(".parquet"), pd.concat(tables), compression="zstd")
     write_results(path, results)

@@ -8,23 +8,29 @@ the labels of every clip; and OUT/splits/DATASET.TASK.parquet each clip's conten
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import pandas as pd
 from filelock import FileLock, Timeout
 
 from bench.errors import UsageError
+from bench.files import is_whole_table, parse_json, read_table, replace_table, replace_text, replacing, sync
 from bench.keys.fingerprints import fingerprint
 from bench.request import recorded
 from bench.store import schema
-from bench.store.record import RunRecord
-from bench.types import Result
+from bench.store.record import ReportRecord, RunRecord
+from bench.types import Result, Status
 
 BAD_CLIP_COLUMNS = ["dataset", "clip", "reason"]
+
+PREDICTION_COLUMNS = ["clip", "group", "y_true", "y_pred"]
+"""Columns that predictions always have."""
+
+AGAIN = "run the same command again"
 
 
 class Store:
@@ -43,6 +49,7 @@ class Store:
         self.results_path = out / "results.jsonl"
         self.run_path = out / "run.json"
         self.bad_clips_path = out / "bad_clips.csv"
+        self._last_read: tuple[object, dict[str, Result]] = (None, {})
 
     def open(self) -> None:
         """Make the folder ready to write, and cut off a line that a kill left torn.
@@ -58,6 +65,7 @@ class Store:
                 file.seek(0)
                 whole = file.read().rfind(b"\n") + 1
                 file.truncate(whole)
+            sync(self.out)
         except OSError as error:
             raise UsageError(f"{self.out}: cannot be written ({error.strerror})") from error
 
@@ -86,20 +94,37 @@ class Store:
         finally:
             lock.release()
 
-    def results(self) -> Mapping[str, Result]:
-        """Return key -> result, as `read_results` does; none of a folder without results."""
-        return read_results(self.results_path) if self.results_path.is_file() else {}
+    def results(self, *, sealed: bool = True) -> Mapping[str, Result]:
+        """Return key -> result, the last line of each key; a torn last line is left out.
+
+        Parameters
+        ----------
+        sealed : bool
+            Whether to refuse a line that was changed after it was written.
+
+        Raises
+        ------
+        UsageError
+            If a line is damaged, changed, or of a newer schema.
+        """
+        if not self.results_path.is_file():
+            return {}
+        facts = self.results_path.stat()
+        version = facts.st_size, facts.st_mtime_ns, sealed
+        if self._last_read[0] != version:
+            self._last_read = version, _results(_lines(self.results_path)[:-1], self.results_path, sealed)
+        return self._last_read[1]
 
     def broken_seals(self) -> list[int]:
         """Return the numbers of the lines of results.jsonl that are not as they were written."""
-        lines = self.results_path.read_text(encoding="utf-8").split("\n")[:-1]
-        return [number for number, line in enumerate(lines, 1) if line != schema.seal(schema.unseal(line))]
+        lines = _lines(self.results_path)[:-1]
+        return [number for number, line in enumerate(lines, 1) if not schema.unseal(line)[1]]
 
     def append(self, result: Result, predictions: pd.DataFrame | None = None) -> None:
         """Keep a result, its predictions first: a line never names predictions that are not there."""
         try:
             if predictions is not None:
-                _replace_table(self.predictions_path(result.key), predictions)
+                replace_table(self.predictions_path(result.key), predictions)
                 result = replace(result, predictions=fingerprint(predictions))
             with self.results_path.open("a", encoding="utf-8") as file:
                 file.write(schema.line(result) + "\n")
@@ -112,16 +137,55 @@ class Store:
 
     def predictions_path(self, key: str) -> Path:
         """Return where a cell's predictions are."""
-        # Absolute, since pyarrow takes a relative path with a colon for a URL.
-        return self.out.absolute() / "predictions" / f"{key}.parquet"
+        return self.out / "predictions" / f"{key}.parquet"
 
     def models_path(self, key: str) -> Path:
         """Return the folder of a cell's fitted models."""
         return self.out / "models" / key
 
     def predictions(self, key: str) -> pd.DataFrame:
-        """Return a cell's predictions: clip, fold, y_true, y_pred and a column of scores per class."""
-        return pd.read_parquet(self.predictions_path(key))
+        """Return a cell's predictions: clip, fold, y_true, y_pred and a column of scores per class.
+
+        Raises
+        ------
+        UsageError
+            If they are not there, or damaged.
+        """
+        path = self.predictions_path(key)
+        return read_table(path, f"delete it and {AGAIN}" if path.exists() else AGAIN)
+
+    def has_predictions(self, key: str) -> bool:
+        """Return whether a cell's predictions are there and whole; their content is not read."""
+        return is_whole_table(self.predictions_path(key))
+
+    def scored_predictions(self, result: Result) -> pd.DataFrame:
+        """Return the predictions that a result's scores come from.
+
+        Raises
+        ------
+        UsageError
+            If they are not there, damaged, or others than those.
+        """
+        table = self.predictions(result.key)
+        if result.predictions:  # results of old versions do not name them
+            are_scored = fingerprint(table) == result.predictions
+        else:
+            are_scored = set(PREDICTION_COLUMNS) <= set(table.columns) and len(table) == result.n_test
+        if not are_scored:
+            path = self.predictions_path(result.key)
+            raise UsageError(f"{path}: holds other predictions than the scored ones; delete it and {AGAIN}")
+        return table
+
+    def unreadable(self, results: Iterable[Result]) -> dict[str, str]:
+        """Return key -> reason of the computed cells whose scored predictions cannot be read."""
+        reasons = {}
+        for result in results:
+            if result.status == Status.OK:
+                try:
+                    self.scored_predictions(result)
+                except UsageError as error:
+                    reasons[result.key] = str(error)
+        return reasons
 
     def run(self) -> RunRecord:
         """Return the record of the newest run.
@@ -132,61 +196,92 @@ class Store:
             If the folder holds no run, or a damaged record.
         """
         try:
-            content = json.loads(self.run_path.read_text(encoding="utf-8"))
+            content = parse_json(self.run_path.read_bytes())
         except FileNotFoundError as error:
             raise UsageError(
                 f"{self.out}: holds no run.json; expected the folder that `bench run --out` wrote"
             ) from error
         except ValueError as error:
-            raise UsageError(f"{self.run_path}: no JSON ({error}); run the same command again") from error
+            raise UsageError(f"{self.run_path}: no JSON ({error}); {AGAIN}") from error
         return schema.run_record(content, str(self.run_path))
 
     def planned(self) -> list[Result]:
-        """Return the results of the newest run's cells, in the order of its plan."""
-        results = self.results()
-        return [results[key] for key in self.run().cells if key in results]
+        """Return the results of the newest run's cells, in the order of its plan.
+
+        Raises
+        ------
+        UsageError
+            As of `run` and `results`; or if a cell of a finished run has no result.
+        """
+        run, results = self.run(), self.results()
+        n_missing = len(set(run.cells) - results.keys())
+        if run.finished and n_missing:
+            raise UsageError(
+                f"{self.results_path}: lacks {n_missing} of the {len(run.cells)} cells of its run; {AGAIN}"
+            )
+        return [results[key] for key in run.cells if key in results]
 
     def write_run(self, run: RunRecord) -> None:
         """Replace the record of the newest run."""
         content = {**asdict(run), "request": recorded(run.request)}
-        _replace_json(self.run_path, content)
+        replace_text(self.run_path, json.dumps(content, indent=2) + "\n")
 
-    def report(self) -> Mapping[str, Any] | None:
-        """Return what the newest report is made of, its text and its paths; None if there is none."""
-        path = self.out / "report.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    def report(self) -> ReportRecord | None:
+        """Return the record of the newest report; None if there is none that can be read."""
+        try:
+            content = parse_json((self.out / "report.json").read_bytes())
+            return msgspec.convert(content, ReportRecord)
+        except (OSError, ValueError):  # written again
+            return None
 
-    def write_report(self, report: Mapping[str, Any]) -> None:
-        """Replace the content of the newest report."""
-        _replace_json(self.out / "report.json", report)
+    def write_report(self, report: ReportRecord) -> None:
+        """Replace the record of the newest report."""
+        replace_text(self.out / "report.json", json.dumps(asdict(report), indent=2) + "\n")
 
     def labels(self, dataset: str) -> pd.DataFrame:
-        """Return the labels of a dataset of the newest run: `clip` and its label columns."""
-        return pd.read_parquet(self._labels_path(dataset))
+        """Return the labels of a dataset of the newest run: `clip` and its label columns.
+
+        Raises
+        ------
+        UsageError
+            If they are not there, or damaged.
+        """
+        return read_table(self._labels_path(dataset), AGAIN)
 
     def write_labels(self, dataset: str, table: pd.DataFrame) -> None:
         """Replace the labels of a dataset."""
-        _replace_table(self._labels_path(dataset), table)
+        _replace_in_folder(self._labels_path(dataset), table)
 
     def split(self, dataset: str, task: str) -> pd.DataFrame:
-        """Return the split that was used: `clip`, `content`, `y`, `fold`, and a ``group COLUMN`` of each."""
-        return pd.read_parquet(self._split_path(dataset, task))
+        """Return the split that was used: `clip`, `content`, `y`, `fold`, and a ``group COLUMN`` of each.
+
+        Raises
+        ------
+        UsageError
+            If it is not there, or damaged.
+        """
+        return read_table(self._split_path(dataset, task), AGAIN)
 
     def write_split(self, dataset: str, task: str, table: pd.DataFrame) -> None:
         """Replace the split of a task on a dataset."""
-        _replace_table(self._split_path(dataset, task), table)
+        _replace_in_folder(self._split_path(dataset, task), table)
 
     def _split_path(self, dataset: str, task: str) -> Path:
-        return self.out.absolute() / "splits" / f"{dataset}.{task.replace('/', '.')}.parquet"
+        return self.out / "splits" / f"{dataset}.{task.replace('/', '.')}.parquet"
 
     def _labels_path(self, dataset: str) -> Path:
-        return self.out.absolute() / "labels" / f"{dataset}.parquet"
+        return self.out / "labels" / f"{dataset}.parquet"
 
     def bad_clips(self) -> pd.DataFrame:
-        """Return the clips that could not be decoded, with the columns dataset, clip, reason."""
-        if not self.bad_clips_path.is_file():
-            return pd.DataFrame(columns=BAD_CLIP_COLUMNS)
-        return pd.read_csv(self.bad_clips_path, dtype=str, keep_default_na=False)
+        """Return the clips that could not be decoded, with the columns dataset, clip, reason.
+
+        A file that cannot be read counts as absent: the clips of a dataset are listed when it is embedded.
+        """
+        try:
+            table = pd.read_csv(self.bad_clips_path, dtype=str, keep_default_na=False)
+        except (OSError, ValueError):
+            table = pd.DataFrame()
+        return table if list(table.columns) == BAD_CLIP_COLUMNS else pd.DataFrame(columns=BAD_CLIP_COLUMNS)
 
     def write_bad_clips(self, dataset: str, reasons: Mapping[str, str]) -> None:
         """Replace the bad clips of a dataset; `reasons` is clip -> reason."""
@@ -196,46 +291,41 @@ class Store:
             [earlier[earlier["dataset"] != dataset], pd.DataFrame(rows, columns=BAD_CLIP_COLUMNS)]
         )
         if len(table) or len(earlier):
-            with _replacing(self.bad_clips_path) as part:
+            with replacing(self.bad_clips_path) as part:
                 table.to_csv(part, index=False)
 
 
+def _replace_in_folder(path: Path, table: pd.DataFrame) -> None:
+    """Replace a table, in a folder that may be missing."""
+    path.parent.mkdir(exist_ok=True)
+    replace_table(path, table)
+
+
 def read_results(path: Path) -> dict[str, Result]:
-    """Return key -> result, the last line of each key; a torn last line is left out.
+    """Return key -> result of a file that `write_results` wrote, the last line of each key.
 
     Raises
     ------
     UsageError
-        If a line is damaged, or of a newer schema.
+        If a line is damaged, changed after it was written, or of a newer schema.
     """
-    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-    results = (schema.result(line, f"{path}:{number}") for number, line in enumerate(lines, start=1))
-    return {result.key: result for result in results}
+    lines = _lines(path)
+    return _results(lines if lines[-1] else lines[:-1], path, True)
 
 
 def write_results(path: Path, results: Sequence[Result]) -> None:
     """Write results as `read_results` reads them."""
-    with _replacing(path) as part:
-        lines = [schema.line(result) + "\n" for result in results]
-        part.write_text("".join(lines), encoding="utf-8")
+    replace_text(path, "".join(schema.line(result) + "\n" for result in results))
 
 
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Yield a file to write beside a path, and put it there when it is whole."""
-    part = path.with_suffix(".part")
-    yield part
-    part.replace(path)
+def _lines(path: Path) -> list[bytes]:
+    """Return the lines of a file; the last one is empty unless it is torn."""
+    return path.read_bytes().split(b"\n")
 
 
-def _replace_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Replace a JSON file on disk."""
-    with _replacing(path) as part:
-        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
-def _replace_table(path: Path, table: pd.DataFrame) -> None:
-    """Replace a table on disk."""
-    path.parent.mkdir(exist_ok=True)
-    with _replacing(path) as part:
-        table.to_parquet(part, index=False)
+def _results(lines: Sequence[bytes], path: Path, sealed: bool) -> dict[str, Result]:
+    """Return key -> result of the lines of a file."""
+    results = (
+        schema.result(line, f"{path}:{number}", sealed=sealed) for number, line in enumerate(lines, start=1)
+    )
+    return {result.key: result for result in results}

@@ -114,3 +114,22 @@ class RunRecord:
     identities: Mapping[str, Mapping[str, Any]]
     cells: tuple[str, ...]
     schema: int = RUN_SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRecord:
+    """The content of report.json.
+
+    Parameters
+    ----------
+    made_of : str
+        Digest of everything that the report shows.
+    text : str
+        The tables, for a terminal.
+    paths : tuple[str, ...]
+        Its files, in the run's folder.
+    """
+
+    made_of: str
+    text: str
+    paths: tuple[str, ...]

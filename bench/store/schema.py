@@ -4,6 +4,7 @@ Schema 4 of a line holds values; schemas 1 to 3 hold texts, which are parsed her
 of run.json is a `RunRecord`; schema 1 holds the same texts.
 """
 
+import codecs
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -25,6 +26,9 @@ CLUSTER_METRICS = {"ari", "nmi", "v_measure", "purity", "silhouette"}
 RANGES = {"stretch": (0.8, 1.25), "pitch": (-2.0, 2.0), "noise": (5.0, 30.0)}
 """Range of a change that a text of schema 3 leaves out."""
 
+FIX = "remove the line, and run the same command again"
+"""What to do about a damaged line."""
+
 PERMUTED = ", labels permuted"
 LEAKY, GROUPED = ", LEAKY, ignores ", ", grouped by "
 
@@ -44,26 +48,41 @@ def seal(fields: Mapping[str, Any]) -> str:
     return json.dumps({**fields, "cost": cost, "seal": digest(rest)}, allow_nan=False)
 
 
-def unseal(line: str) -> dict[str, Any]:
-    """Return the fields of a line without its seals.
+def unseal(line: str | bytes) -> tuple[dict[str, Any], bool]:
+    """Return the fields of a line without its seals, and whether they are as they were written.
+
+    A line of an earlier schema may have no seal.
 
     Raises
     ------
     ValueError
         If the line is no JSON object.
     """
-    fields = json.loads(line)
+    line = line.encode() if isinstance(line, str) else line
+    try:
+        # Editors put a mark of the encoding at the beginning. Of equal keys the last counts, and is sealed.
+        fields = msgspec.json.decode(line.removeprefix(codecs.BOM_UTF8))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     if not isinstance(fields, dict):
         raise ValueError("no JSON object")
-    if not isinstance(fields.get("cost", {}), dict):
+    cost = fields.get("cost", {})
+    if not isinstance(cost, dict):
         raise ValueError("cost is no JSON object")
-    fields.pop("seal", None)
-    fields.get("cost", {}).pop("seal", None)
-    return fields
+    seals = fields.pop("seal", None), cost.pop("seal", None)
+    if seals == (None, None) and fields.get("schema") != SCHEMA:
+        return fields, True
+    rest = {name: value for name, value in fields.items() if name != "cost"}
+    return fields, seals == (digest(rest), digest(cost))
 
 
-def result(line: str, source: str) -> Result:
+def result(line: str | bytes, source: str, *, sealed: bool = False) -> Result:
     """Return the result of a line of schema 1 to 4.
+
+    Parameters
+    ----------
+    sealed : bool
+        Whether to refuse a line that was changed after it was written.
 
     Raises
     ------
@@ -71,14 +90,16 @@ def result(line: str, source: str) -> Result:
         If the line is damaged, or of a newer schema.
     """
     try:
-        fields = unseal(line)
+        fields, is_original = unseal(line)
         schema = fields["schema"]
         if schema > SCHEMA:
             raise UsageError(f"{source}: schema {schema}, newer than {SCHEMA}; upgrade this package")
+        if sealed and not is_original:
+            raise UsageError(f"{source}: was changed after it was written: its seal does not match; {FIX}")
         fields = {**(fields if schema == SCHEMA else _migrated(fields)), "schema": SCHEMA}
         return msgspec.convert(fields, Result)
     except (ValueError, KeyError, TypeError, AttributeError, msgspec.ValidationError) as error:
-        raise UsageError(f"{source}: not a result ({error}); remove the line") from error
+        raise UsageError(f"{source}: not a result ({error}); {FIX}") from error
 
 
 def _migrated(fields: Mapping[str, Any]) -> dict[str, Any]:

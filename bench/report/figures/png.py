@@ -12,6 +12,9 @@ from bench.metrics import Floats
 from bench.report.figures import Axis, Figure, Lines, Matrix, RankDiagram
 from bench.types import Score
 
+END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
+"""Last chunk of a PNG file."""
+
 MOST_WITH_COUNTS = 25
 """Largest number of classes for which a matrix shows counts."""
 
@@ -29,7 +32,12 @@ def write(figure: Figure, path: Path) -> None:
     """
     drawing = RENDERERS[type(figure)](figure)
     path.parent.mkdir(parents=True, exist_ok=True)
-    drawing.savefig(path, dpi=100, metadata={"Software": None})
+    drawing.savefig(path, format="png", dpi=100, metadata={"Software": None})
+
+
+def is_whole(path: Path) -> bool:
+    """Return whether there is a PNG file with the chunk that ends one."""
+    return path.is_file() and path.read_bytes().endswith(END)
 
 
 def _canvas(width: float, height: float) -> plots.Figure:

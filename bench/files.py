@@ -1,0 +1,136 @@
+"""Files on disk: replaced so that a power loss leaves the old or the new content, and read strictly."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from bench.errors import UsageError, one_line
+
+PARQUET = b"PAR1"
+"""First and last bytes of a Parquet file."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a file to write beside a path; put it there, and on the disk, when it is whole.
+
+    Raises
+    ------
+    OSError
+        If the file or its folder cannot be written; the path is as it was.
+    """
+    # Its own name in every process, since several runs may save the same index.
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        sync(part)
+        part.replace(path)
+        sync(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Replace a text file as `replacing` does."""
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def replace_table(path: Path, table: pd.DataFrame, **options: Any) -> None:
+    """Replace a Parquet file as `replacing` does, with checksums; `options` are those of `to_parquet`."""
+    with replacing(path) as part:
+        # Absolute, since pyarrow takes a relative path with a colon for a URL.
+        table.to_parquet(part.absolute(), index=False, write_page_checksum=True, **options)
+
+
+def read_table(path: Path, fix: str) -> pd.DataFrame:
+    """Return the table of a Parquet file.
+
+    Parameters
+    ----------
+    fix : str
+        What to do about a file that cannot be read, for the message.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file, or it is damaged.
+    """
+    try:
+        return pd.read_parquet(path.absolute(), page_checksum_verification=True)
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: does not exist; {fix}") from error
+    except (OSError, ValueError, KeyError, TypeError, MemoryError, pa.ArrowException) as error:
+        raise UsageError(f"{path}: cannot be read ({one_line(error)[:200]}); {fix}") from error
+
+
+def is_whole_table(path: Path) -> bool:
+    """Return whether a Parquet file begins and ends as one; its content is not read."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(PARQUET))
+            size = file.seek(-len(PARQUET), os.SEEK_END)
+            return size > len(PARQUET) and start == file.read() == PARQUET
+    except OSError:
+        return False
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    if path.is_dir() and os.name != "posix":  # only POSIX opens folders
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return the value of a JSON text.
+
+    Raises
+    ------
+    ValueError
+        If it is no UTF-8 or no JSON, is nested too deeply, names a key twice, or holds a number that is not
+        finite.
+
+    Examples
+    --------
+    >>> parse_json('{"a": 1, "a": 2}')
+    Traceback (most recent call last):
+    ValueError: key 'a' is there twice
+    """
+    # Editors put a mark of the encoding at the beginning.
+    text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+    try:
+        return json.loads(
+            text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
+        )
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"key '{max(names, key=names.count)}' is there twice")
+    return value
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if number in {float("inf"), float("-inf")}:
+        _refuse_constant(digits)
+    return number
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no finite number")
