@@ -11,7 +11,7 @@ def checkpoint(tmp_path: Path) -> Path:
     folder = tmp_path / "mine"
     folder.mkdir()
     for name in ("config.json", "model.safetensors", "pytorch_model.bin", "README.md"):
-        (folder / name).write_text(name)
+        (folder / name).write_text("{}" if name == "config.json" else name)
     return folder
 
 
@@ -26,9 +26,10 @@ def test_the_digest_is_that_of_what_is_loaded(checkpoint: Path):
     (checkpoint / "pytorch_model.bin").write_text("other")  # safetensors are loaded instead
     assert weights.digest(checkpoint) == before
     for name in ("config.json", "model.safetensors"):
+        content = (checkpoint / name).read_text()
         (checkpoint / name).write_text("other")
         assert weights.digest(checkpoint) != before
-        (checkpoint / name).write_text(name)
+        (checkpoint / name).write_text(content)
     (checkpoint / "preprocessor_config.json").write_text("{}")
     assert weights.digest(checkpoint) != before
 
