@@ -31,6 +31,7 @@ Rate = Annotated[int, Meta(ge=1_000, le=1_000_000)]
 Layers = Annotated[int, Meta(ge=0, le=1_000)]
 Size = Annotated[int, Meta(ge=1, le=65_536)]
 Sizes = Annotated[list[Size], Meta(max_length=100)]
+Window = Annotated[int, Meta(ge=1, le=8_192)]
 Length = Annotated[int, Meta(ge=1, le=10_000_000)]
 Seconds = Annotated[float, Meta(gt=0, le=600)]
 
@@ -81,8 +82,8 @@ class PreprocessorConfig(msgspec.Struct, frozen=True):
     sampling_rate: Rate | None = None
     feature_size: Size | None = None
     num_mel_bins: Size | None = None
-    n_fft: Size | None = None
-    fft_window_size: Size | None = None
+    n_fft: Window | None = None
+    fft_window_size: Window | None = None
     hop_length: Size | None = None
     max_length: Size | None = None
     n_samples: Length | None = None

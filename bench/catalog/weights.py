@@ -101,7 +101,9 @@ def digest(path: Path) -> str:
     """
     files = checkpoints.files(path) if path.is_dir() else [path]
     if not files:
-        expected = f"{checkpoints.CONFIGURATION[0]} and {' or '.join(checkpoints.OTHER_WEIGHTS)}, with every shard"
+        expected = (
+            f"{checkpoints.CONFIGURATION[0]} and {' or '.join(checkpoints.OTHER_WEIGHTS)}, with every shard"
+        )
         raise UsageError(f"{path}: no checkpoint; expected {expected}")
     sha256 = hashlib.sha256()
     for file in files:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers.utils import logging
+from transformers.utils import SAFE_WEIGHTS_NAME, logging
 
 from bench.errors import PluginError
 
@@ -60,8 +60,9 @@ def load_model(auto: Any, checkpoint: str) -> Any:
         If the folder has no checkpoint, or its weights are damaged, do not fit its configuration, or are a
         pickle with anything but tensors.
     """
-    for file in sorted(Path(checkpoint).rglob("*.bin")):
-        check_archive(file)
+    if not (Path(checkpoint) / SAFE_WEIGHTS_NAME).is_file():
+        for file in filter(Path.is_file, Path(checkpoint).rglob("*.bin")):
+            check_archive(file)
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # absent weights are checked below
     logging.disable_progress_bar()
@@ -102,9 +103,13 @@ def check_archive(path: Path) -> None:
         raise load_error(str(path), error) from error
     names = [PurePosixPath(record.filename) for record in records]
     if any(name.name == "constants.pkl" or "code" in name.parts for name in names):
-        raise PluginError(f"{path}: is TorchScript, which runs code; expected weights, as torch.save writes them")
+        raise PluginError(
+            f"{path}: is TorchScript, which runs code; expected weights, as torch.save writes them"
+        )
     if sum(record.file_size for record in records) > path.stat().st_size:
-        raise PluginError(f"{path}: unpacks to more than its size; expected weights, as torch.save writes them")
+        raise PluginError(
+            f"{path}: unpacks to more than its size; expected weights, as torch.save writes them"
+        )
 
 
 def load_error(checkpoint: str, error: Exception) -> PluginError:

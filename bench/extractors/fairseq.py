@@ -131,7 +131,7 @@ class Fairseq(Transformer):
 
 
 def _load(checkpoint: str) -> Any:
-    """Return the content of a checkpoint: tensors, numbers, texts and namespaces; anything else is an error."""
+    """Return the content of a checkpoint: tensors, numbers, texts and namespaces, read as weights only."""
     names = sorted(name for name in _globals(checkpoint) if STAND_INS.match(name))
     stand_ins = [type(name, (Inert,), {"__module__": module}) for module, name in map(str.split, names)]
     with torch.serialization.safe_globals([argparse.Namespace, *stand_ins]):
