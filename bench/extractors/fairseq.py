@@ -187,7 +187,7 @@ def _convert(content: Mapping[str, Any]) -> tuple[Any, bool]:
         },
         assign=True,
     )
-    return model, bool(task.get("normalize", False))
+    return model.float(), bool(task.get("normalize", False))
 
 
 def _settings(content: Mapping[str, Any]) -> tuple[Settings, Mapping[str, Any]]:
