@@ -79,6 +79,7 @@ def test_the_digest_covers_an_index_and_shards_of_any_folder_and_the_processors_
         ("config.json", b'{"conv_dim": [512, 0]}', r"conv_dim\[1\] is 0; expected an integer of 1 to 65536"),
         ("config.json", b'{"transformers_weights": "../a.safetensors"}', "expected null"),
         ("config.json", b'{"attn_implementation": "someone/kernel"}', "expected one of eager, sdpa"),
+        ("config.json", b'{"_attn_implementation": "someone/kernel"}', "expected one of eager, sdpa"),
         ("preprocessor_config.json", b'{"sampling_rate": 0}', "expected an integer of 1000 to 1000000"),
         ("preprocessor_config.json", b'{"sampling_rate": 1000000000}', "sampling_rate is 1000000000"),
         ("preprocessor_config.json", b'{"chunk_length": -1}', "expected a number of more than 0 to 600"),

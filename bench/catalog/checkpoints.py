@@ -46,6 +46,7 @@ class ModelConfig(msgspec.Struct, frozen=True):
     configuration_files: None = None
     transformers_weights: None = None
     attn_implementation: Literal["eager", "sdpa"] | None = None
+    attention: Literal["eager", "sdpa"] | None = msgspec.field(default=None, name="_attn_implementation")
     num_hidden_layers: Layers | None = None
     encoder_layers: Layers | None = None
     decoder_layers: Layers | None = None
