@@ -139,6 +139,8 @@ def _expectation(kind: inspect.Type) -> str:
         return f"{words} of {_plural(kind.item_type)}{', one or more' if kind.min_length else ''}"
     if isinstance(kind, inspect.DictType) and not isinstance(kind.value_type, inspect.AnyType):
         return f"{words} of {_plural(kind.value_type)}"
+    if isinstance(kind, inspect.IntType | inspect.FloatType) and kind.le is not None:
+        return f"{words} of {kind.ge if kind.gt is None else f'more than {kind.gt}'} to {kind.le}"
     if isinstance(kind, inspect.IntType) and kind.ge is not None:
         return f"{words} of at least {kind.ge}"
     if isinstance(kind, inspect.StrType) and kind.min_length:

@@ -3,7 +3,10 @@
 import json
 import pickle
 import shutil
+import sys
+import tarfile
 import warnings
+import zipfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,8 +18,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra 'neural'")
 import transformers  # noqa: E402
+from transformers import modeling_utils  # noqa: E402
 
 from bench import audio  # noqa: E402
+from bench.catalog import checkpoints  # noqa: E402
 from bench.errors import PluginError  # noqa: E402
 from bench.extractors.auto import extractor  # noqa: E402
 from bench.extractors.spectrogram import Ast, Clap  # noqa: E402
@@ -334,6 +339,141 @@ def test_what_is_no_audio_checkpoint_is_one_line(spoil, message: str, checkpoint
     assert "\n" not in str(caught.value)
     assert str(folder) in str(caught.value)
     assert "code ran" not in capfd.readouterr().out
+
+
+def _script(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    with warnings.catch_warnings(action="ignore"):
+        torch.jit.script(torch.nn.Linear(2, 2)).save(folder / "pytorch_model.bin")
+
+
+def _numpy_pickle(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    np.array([Evil()], dtype=object).dump(folder / "pytorch_model.bin")
+
+
+def _tar(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    with tarfile.open(folder / "pytorch_model.bin", "w") as archive:
+        archive.add(folder / "config.json", "storages")
+
+
+def _bomb(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    with zipfile.ZipFile(folder / "pytorch_model.bin", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(10**6))
+
+
+def _own_code(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    own = {"model_type": "own", "auto_map": {"AutoConfig": "own.Config", "AutoModel": "own.Model"}}
+    (folder / "config.json").write_text(json.dumps(config | own))
+    (folder / "own.py").write_text("print('code ran')")
+
+
+def _own_preprocessor(folder: Path) -> None:
+    own = {"auto_map": {"AutoFeatureExtractor": "own.Processor"}}
+    (folder / "preprocessor_config.json").write_text(json.dumps(own))
+    (folder / "own.py").write_text("print('code ran')")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_script, "is TorchScript, which runs code"),
+        (_numpy_pickle, "its pickle is damaged or holds more than weights"),
+        (_tar, "cannot be loaded"),
+        (_bomb, "unpacks to more than its size"),
+        (_own_code, "contains custom code"),
+        (_own_preprocessor, "does not say how clips are normalised"),
+    ],
+)
+def test_the_code_of_a_checkpoint_does_not_run(spoil, message: str, checkpoint, tmp_path: Path, capfd):
+    folder = tmp_path / "evil"
+    shutil.copytree(checkpoint("wav2vec2-group"), folder)
+    spoil(folder)
+    with pytest.raises(PluginError, match=message) as caught:
+        extractor(str(folder))
+    assert "\n" not in str(caught.value)
+    assert "code ran" not in capfd.readouterr().out
+
+
+def test_the_code_of_a_checkpoint_with_a_known_model_is_ignored(checkpoint, tmp_path: Path, capfd):
+    folder = tmp_path / "known"
+    shutil.copytree(checkpoint("wav2vec2-group"), folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoModel": "own.Model"}}))
+    (folder / "own.py").write_text("print('code ran')")
+    assert extractor(str(folder)).dim == 32
+    assert "code ran" not in capfd.readouterr().out
+
+
+def _in_shards(folder: Path) -> None:
+    transformers.AutoModel.from_pretrained(folder).save_pretrained(folder, max_shard_size="50KB")
+    (folder / "model.safetensors").unlink(missing_ok=True)
+
+
+def _in_shards_below(folder: Path) -> None:
+    _in_shards(folder)
+    index = json.loads((folder / "model.safetensors.index.json").read_text())
+    (folder / "below").mkdir()
+    for shard in folder.glob("*.safetensors"):
+        shard.rename(folder / "below" / shard.name)
+    index["weight_map"] = {key: f"below/{name}" for key, name in index["weight_map"].items()}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def _older(folder: Path) -> None:
+    torch.save(transformers.AutoModel.from_pretrained(folder).state_dict(), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+
+def _nested(folder: Path) -> None:
+    preprocessor = json.loads((folder / "preprocessor_config.json").read_text())
+    (folder / "processor_config.json").write_text(json.dumps({"feature_extractor": preprocessor}))
+    (folder / "preprocessor_config.json").unlink()
+
+
+def _with_company(folder: Path) -> None:
+    for name in ("generation_config.json", "tokenizer.json", "tokenizer_config.json", "vocab.json"):
+        (folder / name).write_text("{}")
+    for name in ("model.fp16.safetensors", "pytorch_model.bin"):
+        shutil.copy(folder / "model.safetensors", folder / name)
+
+
+@pytest.fixture(scope="session")
+def opened() -> set[str]:
+    """Return the paths that Python opens, from now on; emptied by what reads it."""
+    paths: set[str] = set()
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(arguments[0], str):
+            paths.add(arguments[0])
+
+    sys.addaudithook(hook)
+    return paths
+
+
+@pytest.mark.parametrize("kind", ["wav2vec2-group", "data2vec", "whisper"])
+@pytest.mark.parametrize(
+    "change", [lambda _: None, _in_shards, _in_shards_below, _older, _nested, _with_company]
+)
+def test_the_digest_covers_what_a_loader_opens(
+    change, kind: str, checkpoint, opened: set[str], monkeypatch, tmp_path: Path
+):
+    folder = tmp_path / "changed"
+    shutil.copytree(checkpoint(kind), folder)
+    change(folder)
+    plain = modeling_utils.safe_open
+    monkeypatch.setattr(
+        modeling_utils,
+        "safe_open",
+        lambda path, *rest, **options: opened.add(str(path)) or plain(path, *rest, **options),
+    )
+    opened.clear()
+    extractor(str(folder))
+    below = {Path(path) for path in opened if path.startswith(str(folder))}
+    assert below == set(checkpoints.files(folder))
 
 
 def test_a_checkpoint_without_a_head_of_its_own_loads_from_one_with(checkpoint, tmp_path: Path):

@@ -1,9 +1,14 @@
+import hashlib
+import json
+import os
 from pathlib import Path
 
 import pytest
 
+from bench import catalog
 from bench.catalog import weights
 from bench.errors import UnavailableError, UsageError
+from bench.types import Spec
 
 
 @pytest.fixture
@@ -11,7 +16,7 @@ def checkpoint(tmp_path: Path) -> Path:
     folder = tmp_path / "mine"
     folder.mkdir()
     for name in ("config.json", "model.safetensors", "pytorch_model.bin", "README.md"):
-        (folder / name).write_text(name)
+        (folder / name).write_text("{}" if name == "config.json" else name)
     return folder
 
 
@@ -26,11 +31,87 @@ def test_the_digest_is_that_of_what_is_loaded(checkpoint: Path):
     (checkpoint / "pytorch_model.bin").write_text("other")  # safetensors are loaded instead
     assert weights.digest(checkpoint) == before
     for name in ("config.json", "model.safetensors"):
+        content = (checkpoint / name).read_text()
         (checkpoint / name).write_text("other")
         assert weights.digest(checkpoint) != before
-        (checkpoint / name).write_text(name)
+        (checkpoint / name).write_text(content)
     (checkpoint / "preprocessor_config.json").write_text("{}")
     assert weights.digest(checkpoint) != before
+
+
+def test_the_digest_of_a_plain_checkpoint_stays_as_it_was(checkpoint: Path):
+    (checkpoint / "preprocessor_config.json").write_text("{}")
+    names = ("config.json", "preprocessor_config.json", "model.safetensors")
+    lines = (f"{name} {hashlib.sha256((checkpoint / name).read_bytes()).hexdigest()}\n" for name in names)
+    assert weights.digest(checkpoint) == hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def test_the_digest_covers_an_index_and_shards_of_any_folder_and_the_processors_file(checkpoint: Path):
+    (checkpoint / "model.safetensors").unlink()
+    shard, index = checkpoint / "parts" / "1.safetensors", checkpoint / "model.safetensors.index.json"
+    shard.parent.mkdir()
+    shard.write_text("shard")
+    index.write_text(json.dumps({"weight_map": {"a": "parts/1.safetensors"}}))
+    digests = [weights.digest(checkpoint)]
+    shard.write_text("other")
+    digests.append(weights.digest(checkpoint))
+    index.write_text(json.dumps({"weight_map": {"b": "parts/1.safetensors"}}))
+    digests.append(weights.digest(checkpoint))
+    (checkpoint / "processor_config.json").write_text("{}")
+    digests.append(weights.digest(checkpoint))
+    assert len(set(digests)) == 4
+    shard.unlink()
+    with pytest.raises(UsageError, match=r"no checkpoint; expected .* with every shard"):
+        weights.digest(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("config.json", b"null", "got None; expected a table"),
+        ("config.json", b"17", "got 17; expected a table"),
+        ("config.json", b"{", "no valid JSON"),
+        ("config.json", b"\xff{}", "no valid JSON"),
+        ("config.json", b"[" * 100_000, "no valid JSON"),
+        ("config.json", b'{"initializer_range": NaN}', "no valid JSON"),
+        ("config.json", b'{"num_hidden_layers": 10000000}', "is 10000000; expected an integer of 0 to 1000"),
+        ("config.json", b'{"audio_config": {"hidden_size": 1e9}}', "audio_config.hidden_size is "),
+        ("config.json", b'{"conv_dim": [512, 0]}', r"conv_dim\[1\] is 0; expected an integer of 1 to 65536"),
+        ("config.json", b'{"transformers_weights": "../a.safetensors"}', "expected null"),
+        ("config.json", b'{"attn_implementation": "someone/kernel"}', "expected one of eager, sdpa"),
+        ("config.json", b'{"_attn_implementation": "someone/kernel"}', "expected one of eager, sdpa"),
+        ("preprocessor_config.json", b'{"sampling_rate": 0}', "expected an integer of 1000 to 1000000"),
+        ("preprocessor_config.json", b'{"sampling_rate": 1000000000}', "sampling_rate is 1000000000"),
+        ("preprocessor_config.json", b'{"chunk_length": -1}', "expected a number of more than 0 to 600"),
+        ("processor_config.json", b'{"feature_extractor": {"sampling_rate": 0}}', "sampling_rate is 0"),
+        ("adapter_config.json", b"{}", "is not supported; expected the whole weights"),
+    ],
+)
+def test_a_configuration_that_no_loader_should_see_is_one_line(
+    name: str, content: bytes, message: str, checkpoint: Path
+):
+    (checkpoint / name).write_bytes(content)
+    with pytest.raises(UsageError, match=rf"{name}: .*{message}") as caught:
+        weights.locate(str(checkpoint))
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_that_are_no_regular_file_are_refused_before_they_are_read(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.pt")
+    with pytest.raises(UsageError, match=r"pipe\.pt: no regular file"):
+        weights.locate(str(tmp_path / "pipe.pt"))
+
+
+def test_the_weights_that_a_parameter_names_are_part_of_the_identity(tmp_path: Path):
+    file = tmp_path / "hear.pt"
+    params = {"module": "json", "weights": str(file)}
+    spec = Spec(kind="extractor", name="mine", factory="bench.extractors.hear:Hear", params=params)
+    identities = [catalog.identity(spec)]
+    for content in ("one", "two"):
+        file.write_text(content)
+        identities.append(catalog.identity(spec))
+    assert len({catalog.key(identity) for identity in identities}) == 3
+    assert "weights" not in identities[0]
 
 
 @pytest.mark.parametrize("absent", ["config.json", "model.safetensors"])

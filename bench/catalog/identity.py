@@ -21,7 +21,7 @@ def identity(spec: Spec) -> Mapping[str, Any]:
 
     The code is the SHA-256 of the factory's module, of the module that a parameter `module` names, and of the
     modules in the same folder that either imports, unless they are installed. So an edited plugin has another
-    identity.
+    identity, as has one whose parameter `weights` names a file with another content.
 
     Raises
     ------
@@ -30,11 +30,13 @@ def identity(spec: Spec) -> Mapping[str, Any]:
     """
     module, _ = factory_of(spec)
     modules = [module, *([str(spec.params["module"])] if "module" in spec.params else [])]
+    weights = Path(str(spec.params.get("weights") or "")).expanduser()
     return {
         "factory": spec.factory,
         "params": dict(spec.params),
         "versions": {name: installed_version(name) for name in spec.requires},
         "code": [sha256 for name in modules for sha256 in _code(spec, name)],
+        **({"weights": _sha256(weights)} if spec.params.get("weights") and weights.exists() else {}),
     }
 
 
@@ -46,6 +48,16 @@ def key(identity: Mapping[str, Any], version: str = __version__) -> str:
 def is_installed(path: Path) -> bool:
     """Return whether a file belongs to an installed distribution, whose version identifies it."""
     return any(path.is_relative_to(sysconfig.get_path(name)) for name in ("purelib", "platlib"))
+
+
+def _sha256(path: Path) -> list[str]:
+    """Return the SHA-256 of a file, or of every regular file in a folder, with their names."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    digests = []
+    for file in filter(Path.is_file, files):
+        with file.open("rb") as content:
+            digests.append(f"{file.name} {hashlib.file_digest(content, 'sha256').hexdigest()}")
+    return digests
 
 
 def _code(spec: Spec, module: str) -> list[str]:

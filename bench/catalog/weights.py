@@ -8,11 +8,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+from bench.catalog import checkpoints
 from bench.errors import UnavailableError, UsageError, message
 
-CONFIGURATION = ("config.json", "preprocessor_config.json")
-FORMATS = ("*.safetensors", "*.bin")
-"""Formats of weights; the first one that a checkpoint has is loaded."""
+SAFETENSORS = ("*.safetensors", "*.safetensors.index.json")
+PICKLES = ("*.bin", "*.bin.index.json")
+"""Patterns of files at the hub."""
 
 
 def locate(weights: str) -> Path:
@@ -29,10 +30,11 @@ def locate(weights: str) -> Path:
     UnavailableError
         If a checkpoint of the hub was not fetched.
     UsageError
-        If the text is neither an existing path nor an id.
+        If the text is neither an existing path nor an id, or `checkpoints.check` refuses the weights.
     """
     path = Path(weights).expanduser()
     if path.exists():
+        checkpoints.check(path)
         return path.absolute()
     if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(@[\w.-]+)?", weights) or path.suffix == ".pt":
         raise UsageError(f"weights {weights}: no such folder or file; expected a path, or an id of the hub")
@@ -42,8 +44,9 @@ def locate(weights: str) -> Path:
         folder = _snapshot(weights, local_files_only=True)
     except LocalEntryNotFoundError as error:
         raise UnavailableError(f"the weights {weights} are not here") from error
-    if not _files(folder):
+    if not checkpoints.files(folder):
         raise UnavailableError(f"the weights {weights} are incomplete")
+    checkpoints.check(folder)
     return folder
 
 
@@ -77,9 +80,9 @@ def fetch(weights: str) -> Path:
 
     name = weights.partition("@")[0]
     try:
-        folder = _snapshot(weights, allow_patterns=[*CONFIGURATION, FORMATS[0]])
-        if not _files(folder):  # an older checkpoint
-            folder = _snapshot(weights, allow_patterns=[FORMATS[1]])
+        folder = _snapshot(weights, allow_patterns=[*checkpoints.CONFIGURATION, *SAFETENSORS])
+        if not checkpoints.files(folder):  # an older checkpoint
+            folder = _snapshot(weights, allow_patterns=PICKLES)
     except RepositoryNotFoundError as error:
         raise UsageError(f"{name}: the hub has no such checkpoint, or it is private") from error
     except (HfHubHTTPError, OSError) as error:
@@ -96,14 +99,17 @@ def digest(path: Path) -> str:
     UsageError
         If a folder has no checkpoint.
     """
-    files = _files(path) if path.is_dir() else [path]
+    files = checkpoints.files(path) if path.is_dir() else [path]
     if not files:
-        expected = f"{CONFIGURATION[0]} and {' or '.join(FORMATS)}"
+        expected = (
+            f"{checkpoints.CONFIGURATION[0]} and {' or '.join(checkpoints.OTHER_WEIGHTS)}, with every shard"
+        )
         raise UsageError(f"{path}: no checkpoint; expected {expected}")
     sha256 = hashlib.sha256()
     for file in files:
+        name = file.relative_to(path).as_posix() if path.is_dir() else file.name
         with file.open("rb") as content:
-            sha256.update(f"{file.name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
+            sha256.update(f"{name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
     return sha256.hexdigest()
 
 
@@ -113,10 +119,3 @@ def _snapshot(weights: str, **options: Any) -> Path:
 
     name, _, revision = weights.partition("@")
     return Path(snapshot_download(name, revision=revision or None, **options))
-
-
-def _files(folder: Path) -> list[Path]:
-    """Return the files of a checkpoint; none if its configuration or its weights are missing."""
-    weights = next((files for pattern in FORMATS if (files := sorted(folder.glob(pattern)))), [])
-    configuration = [folder / name for name in CONFIGURATION if (folder / name).is_file()]
-    return configuration + weights if weights and (folder / CONFIGURATION[0]).is_file() else []

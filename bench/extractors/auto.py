@@ -4,7 +4,7 @@ from typing import Any
 
 from transformers import AutoConfig
 
-from bench.extractors.checkpoint import load_error
+from bench.extractors.checkpoint import LOCAL, load_error
 from bench.extractors.spectrogram import Ast, Clap
 from bench.extractors.transformer import Transformer
 from bench.extractors.whisper import Whisper
@@ -25,7 +25,7 @@ def extractor(
         If the checkpoint cannot be loaded, or no extractor here supports its model.
     """
     try:
-        config = AutoConfig.from_pretrained(checkpoint, local_files_only=True)
+        config = AutoConfig.from_pretrained(checkpoint, **LOCAL)
     except (OSError, ValueError) as error:
         raise load_error(checkpoint, error) from error
     extractor_class = EXTRACTORS.get(config.model_type, Transformer)
