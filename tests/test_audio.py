@@ -98,7 +98,7 @@ def write(path: Path, samples: object) -> None:
     ("spoil", "message"),
     [
         (lambda path: None, "no such file"),
-        (lambda path: path.mkdir(), "no such file"),
+        (lambda path: path.mkdir(), "is a directory; expected an audio file"),
         (lambda path: path.touch(), "the file is empty"),
         (lambda path: path.write_text("hello"), "not decodable .Format not recognised.; expected WAV, FLAC"),
         (lambda path: write(path, np.zeros(0)), "has 0 samples"),
@@ -151,7 +151,7 @@ def test_the_content_is_that_of_the_file_and_its_window_not_of_its_name(tmp_path
 
 
 def test_a_file_that_is_not_there_has_no_content(tmp_path: Path):
-    with pytest.raises(ClipError, match=r"a\.wav: cannot be read .No such file"):
+    with pytest.raises(ClipError, match=r"a\.wav: no such file"):
         audio.sha256(tmp_path / "a.wav")
 
 
@@ -205,4 +205,4 @@ def imports(path: Path) -> set[str]:
 
 def test_no_other_room_opens_audio():
     modules = [path for path in PACKAGE.rglob("*.py") if "soundfile" in imports(path)]
-    assert [path.relative_to(PACKAGE).as_posix() for path in modules] == ["audio/files.py"]
+    assert {path.relative_to(PACKAGE).parts[0] for path in modules} == {"audio"}

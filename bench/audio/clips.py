@@ -1,6 +1,7 @@
 """Clips: their samples, padded and mixed, their lengths and the digests of their content."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from bench.audio.files import Header
 from bench.audio.mixing import MIXER, gains
 from bench.errors import ClipError
 from bench.keys import digest
-from bench.types import Audio, Clip
+from bench.types import Audio, Clip, Planned
 
 HeaderReader = Callable[[Path], Header | None]
 """The function `header`, or a cached one."""
@@ -35,8 +36,20 @@ def read(clip: Clip, sample_rate: int, quality: str = "HQ") -> Audio:
     ------
     ClipError
         If a file is missing, not decodable, truncated or empty, if a sample is not finite or far beyond full
-        scale, if the window is not within the file, or if the speech or the noise of a mixture is silent.
+        scale, if the window is not within the file, if the speech or the noise of a mixture is silent, or if
+        a file is not the one that was planned.
     """
+    with files.naming(clip.path):
+        if clip.planned is None:
+            return _samples(clip, sample_rate, quality)
+        before = _stamps(clip)
+        samples = _samples(clip, sample_rate, quality)
+        _refuse_changed(clip, clip.planned, before)
+        return samples
+
+
+def _samples(clip: Clip, sample_rate: int, quality: str) -> Audio:
+    """Return the samples of a clip, whether or not its files are those of the plan."""
     samples = files.samples(clip.path, sample_rate, clip.start, clip.end, quality)
     if clip.seconds is not None:
         samples = np.pad(samples, (0, max(0, round(clip.seconds * sample_rate) - samples.size)))
@@ -49,6 +62,32 @@ def read(clip: Clip, sample_rate: int, quality: str = "HQ") -> Audio:
             raise ClipError(f"{silent}: is silent, so a mixture with it has no SNR; leave this file out")
         samples = (speech_gain * samples + noise_gain * noise).astype(np.float32)
     return samples
+
+
+def _stamps(clip: Clip) -> tuple[str, ...]:
+    """Return the stamps of a clip's files."""
+    return tuple(files.stamp(path) for path in clip.files)
+
+
+def _refuse_changed(clip: Clip, plan: Planned, before: tuple[str, ...]) -> None:
+    """Raise ClipError if a clip's files hold something else than planned, or changed since `before`.
+
+    Files with the stamps of the plan are not read again.
+    """
+    same = before == plan.stamps or plan.content == content(clip, _sha256)
+    if not same or _stamps(clip) != before:
+        names = " or ".join(map(str, clip.files))
+        raise ClipError(f"{names}: changed after the run was planned; run the same command again")
+
+
+def _sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, which is read again when its stamp is another one."""
+    return _sha256_of(path, files.stamp(path))
+
+
+@lru_cache(maxsize=1024)  # many clips may be windows of one file
+def _sha256_of(path: Path, stamp: str) -> str:
+    return files.sha256(path)
 
 
 def content(clip: Clip, sha256: Callable[[Path], str]) -> str:
