@@ -11,7 +11,7 @@ from bench.audio.files import Header
 from bench.audio.mixing import MIXER, gains
 from bench.errors import ClipError
 from bench.keys import digest
-from bench.types import Audio, Clip, Planned
+from bench.types import Audio, Clip
 
 HeaderReader = Callable[[Path], Header | None]
 """The function `header`, or a cached one."""
@@ -40,12 +40,10 @@ def read(clip: Clip, sample_rate: int, quality: str = "HQ") -> Audio:
         a file is not the one that was planned.
     """
     with files.naming(clip.path):
-        if clip.planned is None:
-            return _samples(clip, sample_rate, quality)
-        before = _stamps(clip)
         samples = _samples(clip, sample_rate, quality)
-        _refuse_changed(clip, clip.planned, before)
-        return samples
+        if clip.planned is None or _stamps(clip) == clip.planned.stamps:
+            return samples
+        return _unchanged_samples(clip, clip.planned.content, sample_rate, quality)
 
 
 def _samples(clip: Clip, sample_rate: int, quality: str) -> Audio:
@@ -69,15 +67,20 @@ def _stamps(clip: Clip) -> tuple[str, ...]:
     return tuple(files.stamp(path) for path in clip.files)
 
 
-def _refuse_changed(clip: Clip, plan: Planned, before: tuple[str, ...]) -> None:
-    """Raise ClipError if a clip's files hold something else than planned, or changed since `before`.
+def _unchanged_samples(clip: Clip, planned: str, sample_rate: int, quality: str) -> Audio:
+    """Return the samples of a clip whose files have other stamps than planned.
 
-    Files with the stamps of the plan are not read again.
+    Raises
+    ------
+    ClipError
+        If they hold something else, or change meanwhile.
     """
-    same = before == plan.stamps or plan.content == content(clip, _sha256)
-    if not same or _stamps(clip) != before:
+    before = _stamps(clip)
+    samples = _samples(clip, sample_rate, quality)
+    if content(clip, _sha256) != planned or _stamps(clip) != before:
         names = " or ".join(map(str, clip.files))
         raise ClipError(f"{names}: changed after the run was planned; run the same command again")
+    return samples
 
 
 def _sha256(path: Path) -> str:

@@ -81,19 +81,23 @@ def _claimed_end(file: int, head: bytes, n_bytes: int) -> int:
     """Return where the samples of a file end; 0 if its headers do not say."""
     magic = head[:4]
     if magic in LAYOUTS:
-        return _chunk_end(file, LAYOUTS[magic], n_bytes)
+        return _chunk_end(file, head, n_bytes)
     if magic in AU_FIELDS:
         start, size = struct.unpack(AU_FIELDS[magic], head[4:12].ljust(8, b"\0"))
         return start + size if size < UNKNOWN_BYTES else 0
     return _nist_end(head) if magic == b"NIST" else 0
 
 
-def _chunk_end(file: int, layout: Layout, n_bytes: int) -> int:
+def _chunk_end(file: int, head: bytes, n_bytes: int) -> int:
     """Return where the chunk of samples ends; 0 if its header does not say."""
+    layout = LAYOUTS[head[:4]]
     header = struct.Struct(layout.header)
     position, large_size = layout.start, 0
     while position + header.size <= n_bytes:
-        name, size = header.unpack(os.pread(file, header.size, position))
+        chunk = head[position : position + header.size]
+        if len(chunk) < header.size:  # far from the start
+            chunk = os.pread(file, header.size, position)
+        name, size = header.unpack(chunk)
         if name == b"ds64":  # sizes of RF64: the file's, then the samples'
             large_size = int.from_bytes(os.pread(file, 8, position + header.size + 8), "little")
         if name in layout.names:
