@@ -213,6 +213,8 @@ def test_windows_late_in_a_long_file_have_names_of_their_own(tmp_path: Path):
         ),
         ("clip,path\nx,a.wav\nx,b.wav\n", r"clips.csv:3: clip 'x' .*clips.csv:2"),
         ("path,start\na.wav,soon\n", "clips.csv:2: column 'start' .*expected seconds"),
+        ("path,start\na.wav,0\nb.wav,-1\n", "clips.csv:3: column 'start' is -1; expected seconds from 0 up"),
+        ("path,end\na.wav,inf\n", "clips.csv:2: column 'end' is inf; expected seconds from 0 up"),
         ("path,gender\na.wav,f,too,many\n", "clips.csv: cannot be read as a table"),
         ('path,gender\n"a.wav,f\n', "clips.csv: cannot be read as a table"),
         ("", "clips.csv: cannot be read as a table"),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import audio
+from bench.audio import files
 from bench.catalog import learners, load
 from bench.datasets import index
 from bench.embed import batches, engine, pooling, shards
@@ -132,3 +133,70 @@ def test_a_missing_file_is_looked_for_again(tone, tmp_path: Path):
     assert set(source(manifest, tmp_path / "home").unreadable) == {"b.wav"}
     tone("b.wav", pitch=400)
     assert not source(manifest, tmp_path / "home").unreadable
+
+
+@pytest.fixture
+def tones(tone, tmp_path: Path) -> Path:
+    """Return a manifest of three tones."""
+    for name, pitch in {"a.wav": 300, "b.wav": 400, "c.wav": 500}.items():
+        tone(name, pitch=pitch)
+    manifest = tmp_path / "tones.csv"
+    manifest.write_text("path,kind\na.wav,x\nb.wav,y\nc.wav,y\n")
+    return manifest
+
+
+def test_a_file_that_is_replaced_after_planning_is_refused_and_poisons_no_cache(
+    tone, tones: Path, tmp_path: Path
+):
+    path, original = tmp_path / "a.wav", (tmp_path / "a.wav").read_bytes()
+    audio_source, learner, cache = mfcc_source(tones, tmp_path / "home")
+    [shard], _ = shards.shards(audio_source, learner.spec, learner.digest, cache)
+    status = path.stat()
+    tone("new.wav", pitch=900).replace(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert path.stat().st_size == status.st_size
+    report = shards.embed_shard(shard)
+    planned = audio_source.contents[0]
+    assert report.bad == {planned: f"{path}: changed after the run was planned; run the same command again"}
+    assert cache.contents(learner.digest) == set(audio_source.contents[1:])
+    path.write_bytes(original)
+    again, learner, cache = mfcc_source(tones, tmp_path / "home")
+    assert again.contents == audio_source.contents
+    other = Cache(str(tmp_path / "other"))
+    for store in (cache, other):
+        [shard], _ = shards.shards(again, learner.spec, learner.digest, store)
+        shards.embed_shard(shard)
+    left, right = (store.read(learner.digest, [planned])[planned] for store in (cache, other))
+    np.testing.assert_allclose(left.statistics, right.statistics, rtol=1e-5)
+
+
+def test_a_file_that_is_replaced_while_it_is_decoded_is_refused(
+    tone, tones: Path, tmp_path: Path, monkeypatch
+):
+    audio_source, learner, cache = mfcc_source(tones, tmp_path / "home")
+    [shard], _ = shards.shards(audio_source, learner.spec, learner.digest, cache)
+    late = tone("new.wav", pitch=900)
+    samples = files.samples
+
+    def slow(path: Path, *args: object, **options: object) -> object:
+        result = samples(path, *args, **options)
+        if path.name == "a.wav" and late.exists():
+            late.replace(path)
+        return result
+
+    monkeypatch.setattr(files, "samples", slow)
+    assert list(shards.embed_shard(shard).bad) == [audio_source.contents[0]]
+
+
+def test_a_file_that_is_only_touched_after_planning_is_embedded(tones: Path, tmp_path: Path):
+    audio_source, learner, cache = mfcc_source(tones, tmp_path / "home")
+    [shard], _ = shards.shards(audio_source, learner.spec, learner.digest, cache)
+    os.utime(tmp_path / "a.wav")
+    assert not shards.embed_shard(shard).bad
+
+
+def test_an_unchanged_file_is_not_hashed_again(tones: Path, tmp_path: Path, monkeypatch):
+    audio_source, learner, cache = mfcc_source(tones, tmp_path / "home")
+    [shard], _ = shards.shards(audio_source, learner.spec, learner.digest, cache)
+    monkeypatch.setattr(files, "sha256", lambda path: pytest.fail("hashed"))
+    assert shards.embed_shard(shard).n_clips == 3

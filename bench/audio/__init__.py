@@ -5,7 +5,7 @@ Conventions: full scale is 1.0; channels are averaged; times in s, rates in Hz.
 
 from bench.audio.clips import content, read, seconds
 from bench.audio.duplicates import duplicate_fingerprints
-from bench.audio.files import Header, header, identity, sha256, write
+from bench.audio.files import Header, header, identity, sha256, stamp, write
 from bench.audio.mixing import MIXER, active_level, gains
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "read",
     "seconds",
     "sha256",
+    "stamp",
     "write",
 ]

@@ -1,6 +1,7 @@
 """Clips: their samples, padded and mixed, their lengths and the digests of their content."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +36,18 @@ def read(clip: Clip, sample_rate: int, quality: str = "HQ") -> Audio:
     ------
     ClipError
         If a file is missing, not decodable, truncated or empty, if a sample is not finite or far beyond full
-        scale, if the window is not within the file, or if the speech or the noise of a mixture is silent.
+        scale, if the window is not within the file, if the speech or the noise of a mixture is silent, or if
+        a file is not the one that was planned.
     """
+    with files.naming(clip.path):
+        samples = _samples(clip, sample_rate, quality)
+        if clip.planned is None or _stamps(clip) == clip.planned.stamps:
+            return samples
+        return _unchanged_samples(clip, clip.planned.content, sample_rate, quality)
+
+
+def _samples(clip: Clip, sample_rate: int, quality: str) -> Audio:
+    """Return the samples of a clip, whether or not its files are those of the plan."""
     samples = files.samples(clip.path, sample_rate, clip.start, clip.end, quality)
     if clip.seconds is not None:
         samples = np.pad(samples, (0, max(0, round(clip.seconds * sample_rate) - samples.size)))
@@ -49,6 +60,37 @@ def read(clip: Clip, sample_rate: int, quality: str = "HQ") -> Audio:
             raise ClipError(f"{silent}: is silent, so a mixture with it has no SNR; leave this file out")
         samples = (speech_gain * samples + noise_gain * noise).astype(np.float32)
     return samples
+
+
+def _stamps(clip: Clip) -> tuple[str, ...]:
+    """Return the stamps of a clip's files."""
+    return tuple(files.stamp(path) for path in clip.files)
+
+
+def _unchanged_samples(clip: Clip, planned: str, sample_rate: int, quality: str) -> Audio:
+    """Return the samples of a clip whose files have other stamps than planned.
+
+    Raises
+    ------
+    ClipError
+        If they hold something else, or change meanwhile.
+    """
+    before = _stamps(clip)
+    samples = _samples(clip, sample_rate, quality)
+    if content(clip, _sha256) != planned or _stamps(clip) != before:
+        names = " or ".join(map(str, clip.files))
+        raise ClipError(f"{names}: changed after the run was planned; run the same command again")
+    return samples
+
+
+def _sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, which is read again when its stamp is another one."""
+    return _sha256_of(path, files.stamp(path))
+
+
+@lru_cache(maxsize=1024)  # many clips may be windows of one file
+def _sha256_of(path: Path, stamp: str) -> str:
+    return files.sha256(path)
 
 
 def content(clip: Clip, sha256: Callable[[Path], str]) -> str:

@@ -1,8 +1,11 @@
 """Audio files: headers, samples at a rate, digests of bytes. No other module opens audio."""
 
 import hashlib
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,9 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from bench.errors import ClipError
+from bench.audio.containers import truncation
+from bench.audio.streams import FRAMES_PER_BYTE, Stream, open_stream
+from bench.errors import ClipError, one_line
 from bench.types import Audio
 
 LOUDEST = 4.0
@@ -20,6 +25,19 @@ LOUDEST = 4.0
 
 SLACK_SECONDS = 0.05
 """How far a window may reach past the end of its file, in s: times in label files are rounded."""
+
+RATES = (1_000, 10_000_000)
+"""Lowest and highest rate of audio, in Hz: a lower one holds no speech, and no converter is faster."""
+
+FORMATS = "WAV, FLAC, OGG (Vorbis, Opus), MP3, AIFF, AU, CAF, W64 or another format of libsndfile"
+
+KINDS = {
+    stat.S_IFDIR: "directory",
+    stat.S_IFIFO: "FIFO",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+    stat.S_IFSOCK: "socket",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +51,7 @@ class Header:
     channels : int
         Number of channels.
     seconds : float
-        Length in s.
+        Length in s; of a stream whose header has none, the length of what it decodes to.
     """
 
     sample_rate: int
@@ -46,14 +64,54 @@ def identity() -> Mapping[str, str]:
     return {"soundfile": version("soundfile"), "soxr": version("soxr")}
 
 
+@contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """Name a file in whatever its decoding raises: one file never ends a run.
+
+    Raises
+    ------
+    ClipError
+        In place of any other exception.
+    """
+    try:
+        yield
+    except ClipError:
+        raise
+    except Exception as error:
+        raise ClipError(f"{path}: cannot be read ({one_line(error)}); leave this file out") from error
+
+
+def stamp(path: Path) -> str:
+    """Return a text that changes when a file does: its size, times of change in ns, and inode.
+
+    The time of the last change of status is one of them: no program can set it.
+
+    Raises
+    ------
+    ClipError
+        If there is no file, or something else than a file.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError as error:
+        raise ClipError(f"{path}: no such file") from error
+    except OSError as error:
+        raise ClipError(f"{path}: cannot be read ({error.strerror})") from error
+    kind = stat.S_IFMT(status.st_mode)
+    if kind != stat.S_IFREG:
+        raise ClipError(f"{path}: is a {KINDS.get(kind, 'special file')}; expected an audio file")
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+
+
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file, in hex digits.
 
     Raises
     ------
     ClipError
-        If the file cannot be read.
+        If there is no regular file, or it cannot be read.
     """
+    stamp(path)  # a FIFO would wait for a writer
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -64,10 +122,41 @@ def sha256(path: Path) -> str:
 def header(path: Path | str) -> Header | None:
     """Return the header of an audio file; None if the file has no readable header."""
     try:
-        with soundfile.SoundFile(path) as file:
-            return Header(file.samplerate, file.channels, file.frames / file.samplerate)
-    except (soundfile.LibsndfileError, OSError):
+        path = Path(path)
+        with _open(path) as stream:
+            return Header(stream.samplerate, stream.channels, _n_frames(stream, path) / stream.samplerate)
+    except ClipError:
         return None
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Stream]:
+    """Open a file for decoding.
+
+    Raises
+    ------
+    ClipError
+        If the file is missing or not decodable, or anything else goes wrong until it is closed.
+    """
+    stamp(path)
+    with naming(path):
+        try:
+            stream = open_stream(path)
+        except soundfile.LibsndfileError as error:
+            reason = "the file is empty" if path.stat().st_size == 0 else error.error_string.rstrip(".")
+            raise ClipError(f"{path}: not decodable ({reason}); expected {FORMATS}") from error
+        with stream:
+            if not RATES[0] <= stream.samplerate <= RATES[1]:
+                raise ClipError(
+                    f"{path}: sample rate {stream.samplerate} Hz is no rate of audio; "
+                    f"expected {RATES[0]} to {RATES[1]} Hz, so write its header again"
+                )
+            n_bytes = path.stat().st_size
+            if (stream.n_frames or 0) > FRAMES_PER_BYTE * n_bytes:
+                raise ClipError(
+                    f"{path}: damaged; its header claims {stream.frames} samples in {n_bytes} bytes"
+                )
+            yield stream
 
 
 def write(path: Path, samples: npt.NDArray[Any], sample_rate: int) -> None:
@@ -100,16 +189,11 @@ def samples(
         If the file is missing, not decodable, truncated or empty, if a sample is not finite or far beyond
         full scale, or if the window is not within the file.
     """
-    if not path.is_file():
-        raise ClipError(f"{path}: no such file")
-    try:
-        with soundfile.SoundFile(path) as file:
-            channels = _window(file, path, start or 0.0, end)
-            rate = file.samplerate
-    except soundfile.LibsndfileError as error:
-        reason = "the file is empty" if path.stat().st_size == 0 else error.error_string.rstrip(".")
-        raise ClipError(f"{path}: not decodable ({reason}); expected WAV, FLAC, OGG, MP3 or AIFF") from error
-    mono = channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1)
+    with _open(path) as stream:
+        missing = truncation(path)
+        if missing:
+            raise ClipError(f"{path}: truncated; {missing}")
+        mono, rate = _window(stream, path, start or 0.0, end), stream.samplerate
     peak = float(np.abs(mono).max(initial=0.0))
     if not np.isfinite(mono).all():
         raise ClipError(f"{path}: contains NaN or infinite samples; expected finite samples")
@@ -122,9 +206,9 @@ def samples(
     return clipped
 
 
-def _window(file: soundfile.SoundFile, path: Path, start: float, end: float | None) -> Audio:
-    """Return the samples of a window of an open file, shape=(n_samples, n_channels)."""
-    rate, n_frames = file.samplerate, file.frames
+def _window(stream: Stream, path: Path, start: float, end: float | None) -> Audio:
+    """Return the samples of a window of an open file, shape=(n_samples,)."""
+    rate, n_frames = stream.samplerate, _n_frames(stream, path)
     seconds = n_frames / rate
     stop = seconds if end is None else end
     if n_frames == 0:
@@ -132,8 +216,23 @@ def _window(file: soundfile.SoundFile, path: Path, start: float, end: float | No
     if not 0 <= start < min(stop, seconds) or stop > seconds + SLACK_SECONDS:
         raise ClipError(f"{path}: window {start:g} to {stop:g} s is not within the file's {seconds:.3f} s")
     first, last = round(start * rate), min(round(stop * rate), n_frames)
-    file.seek(first)
-    channels: Audio = file.read(last - first, dtype="float32", always_2d=True)
-    if len(channels) < last - first:
-        raise ClipError(f"{path}: truncated; {len(channels)} of {last - first} samples could be decoded")
-    return channels
+    try:
+        mono = stream.mono(first, last)
+    except soundfile.LibsndfileError as error:
+        raise ClipError(f"{path}: truncated or damaged ({error.error_string.rstrip('.')})") from error
+    if mono.size < last - first:
+        raise ClipError(f"{path}: truncated; {mono.size} of {last - first} samples could be decoded")
+    return mono
+
+
+def _n_frames(stream: Stream, path: Path) -> int:
+    """Return the length of an open file in samples per channel, decoded if its header has none."""
+    return _decoded_frames(path, stamp(path)) if stream.n_frames is None else stream.n_frames
+
+
+@lru_cache(maxsize=1024)  # many clips may be windows of one file
+def _decoded_frames(path: Path, stamp: str) -> int:
+    """Return the length of a file whose header has none, in samples per channel."""
+    stream = open_stream(path)
+    with stream:
+        return stream.count()

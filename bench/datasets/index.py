@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +15,7 @@ from bench.files import read_table, replace_table
 from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
 from bench.request import Request
-from bench.types import AUDIO_COLUMNS, Dataset
+from bench.types import AUDIO_COLUMNS, Clip, Dataset, Planned
 
 FORMAT = "sources-v2"
 """Folder of the index files; a new name for a new format."""
@@ -43,6 +43,8 @@ class Source:
         Clip -> reason.
     copies : Sequence[Sequence[str]]
         For every augmented copy, the digests of all clips' content.
+    stamps : Mapping[str, str]
+        File -> what changes when it does, taken before it was read.
     """
 
     dataset: Dataset
@@ -51,12 +53,18 @@ class Source:
     seconds: Sequence[float]
     unreadable: Mapping[str, str]
     copies: Sequence[Sequence[str]] = ()
+    stamps: Mapping[str, str] = field(default_factory=dict)
 
     def bad(self, reasons: Mapping[str, str]) -> Mapping[str, str]:
         """Return clip -> reason of all bad clips, for the undecodable contents' reasons."""
         pairs = zip(self.dataset.table["clip"], self.contents, strict=True)
         undecodable = {clip: reasons[content] for clip, content in pairs if content in reasons}
         return {**self.unreadable, **undecodable}
+
+    def planned(self, clip: Clip, content: str) -> Clip:
+        """Return a clip that is refused when it is read if it does not hold its content any more."""
+        stamps = tuple(self.stamps.get(str(path), "") for path in clip.files)
+        return replace(clip, planned=Planned(content, stamps))
 
 
 def sources_of(request: Request, declared: Registry, label: str = FOLDER_LABEL) -> dict[str, Source]:
@@ -110,7 +118,8 @@ def open_dataset(text: str, declared: Registry, home: Path, label: str = FOLDER_
 
 def _source(dataset: Dataset, request: Request) -> Source:
     """Return a dataset with its index: the saved one, unless a file has changed since."""
-    path = _index_path(dataset, request.home)
+    stamps = _stamps(dataset)
+    path = _index_path(dataset, stamps, request.home)
     unreadable: Mapping[str, str] = {}
     index = None if request.reread or not path else _saved(path, len(dataset.table))
     if index is None:
@@ -130,6 +139,7 @@ def _source(dataset: Dataset, request: Request) -> Source:
         seconds=index["seconds"].tolist(),
         unreadable=unreadable,
         copies=copies,
+        stamps=stamps,
     )
 
 
@@ -168,21 +178,27 @@ def _save(index: pd.DataFrame, path: Path) -> None:
         replace_table(path, index)
 
 
-def _index_path(dataset: Dataset, home: Path) -> Path | None:
+def _stamps(dataset: Dataset) -> Mapping[str, str]:
+    """Return file -> stamp; '' for a missing file."""
+    columns = [dataset.table[name].dropna() for name in ("path", "noise_path") if name in dataset.table]
+    stamps = {}
+    for name in set(pd.concat(columns)) - {""}:
+        path = Path(name)
+        try:
+            stamps[str(path)] = audio.stamp(path)
+        except ClipError:
+            stamps[str(path)] = ""
+    return stamps
+
+
+def _index_path(dataset: Dataset, stamps: Mapping[str, str], home: Path) -> Path | None:
     """Return the path of the index of a dataset; None if one of its files is missing.
 
-    The name is a digest of the dataset's table and of its files' sizes and times. The time of the last change
-    of status is one of them: no program can set it.
+    The name is a digest of the dataset's table and of its files' stamps.
     """
-    columns = [name for name in ("path", *AUDIO_COLUMNS) if name in dataset.table]
-    path_columns = [name for name in ("path", "noise_path") if name in dataset.table]
-    paths = {str(path) for name in path_columns for path in dataset.table[name].dropna().unique()} - {""}
-    try:
-        stats = {path: Path(path).stat() for path in sorted(paths)}
-    except OSError:
+    if not all(stamps.values()):
         return None
-    stamps = pd.DataFrame(
-        [(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats.items()]
-    )
-    key = digest([audio.identity(), audio.MIXER, fingerprint(dataset.table[columns]), fingerprint(stamps)])
+    columns = [name for name in ("path", *AUDIO_COLUMNS) if name in dataset.table]
+    files = pd.DataFrame(sorted(stamps.items()))
+    key = digest([audio.identity(), audio.MIXER, fingerprint(dataset.table[columns]), fingerprint(files)])
     return home / FORMAT / f"{key}.parquet"

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,9 @@ from bench import audio
 from bench.datasets.tables import dataset
 from bench.errors import UsageError
 from bench.types import Clip, Dataset
+
+SHORTEST = 0.001
+"""Shortest segment and distance of segments, in s: a shorter one is about a sample, and fills the memory."""
 
 
 def cut(clips: Dataset, seconds: float, hop: float | None = None, pad: bool = False) -> Dataset:
@@ -28,11 +32,13 @@ def cut(clips: Dataset, seconds: float, hop: float | None = None, pad: bool = Fa
     Raises
     ------
     UsageError
-        If a length is not positive, or no clip is long enough.
+        If a length is below `SHORTEST` or infinite, or no clip is long enough.
     """
     hop = seconds if hop is None else hop
-    if not all(isinstance(length, (int, float)) and length > 0 for length in (seconds, hop)):
-        raise UsageError(f"{clips.source}: segments of {seconds} s every {hop} s; expected lengths above 0")
+    if not all(isinstance(length, (int, float)) and SHORTEST <= length < inf for length in (seconds, hop)):
+        raise UsageError(
+            f"{clips.source}: segments of {seconds} s every {hop} s; expected lengths from {SHORTEST:g} s up"
+        )
     rows: list[Mapping[str, Any]] = []
     n_short = 0
     labels = zip(*(clips.table[name].tolist() for name in clips.labels), strict=True)

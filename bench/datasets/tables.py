@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype, is_string_dtype
 
@@ -92,7 +93,7 @@ def dataset(table: pd.DataFrame, name: str, source: str, **fields: Any) -> Datas
     Raises
     ------
     UsageError
-        If the table is empty, or two rows are the same clip.
+        If the table is empty, a time is negative or infinite, or two rows are the same clip.
     """
     if table.empty:
         raise UsageError(f"{source}: holds no clips")
@@ -107,9 +108,22 @@ def dataset(table: pd.DataFrame, name: str, source: str, **fields: Any) -> Datas
         folder = os.path.commonprefix(paths).rpartition("/")[0]  # noqa: RUF071  # cut at a folder
         table["recording"] = table["path"].str.removeprefix(f"{folder}/")
     clips = Dataset(name=name, table=table, source=source, **fields)
+    for name in {"start", "end", "seconds", "noise_start"} & set(numbers):
+        _refuse_times(clips, name)
     for columns in (["path", *audio_columns], ["clip"]):
         _refuse_duplicates(clips, columns)
     return clips
+
+
+def _refuse_times(clips: Dataset, column: str) -> None:
+    """Raise UsageError for the first clip with a negative or infinite time in a column; NaN is no time."""
+    times = clips.table[column].to_numpy(float)
+    wrong = (times < 0) | np.isinf(times)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise UsageError(
+            f"{clips.location(row)}: column '{column}' is {times[row]:g}; expected seconds from 0 up"
+        )
 
 
 def _refuse_duplicates(clips: Dataset, columns: list[str]) -> None:

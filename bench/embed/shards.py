@@ -102,7 +102,10 @@ def shards(  # what embedding depends on, from five rooms
                     cache=cache.root,
                     spec=spec,
                     digest=digest,
-                    clips={content: clips[rows[content]] for content in part},
+                    clips={
+                        content: source.planned(clips[rows[content]], source.contents[rows[content]])
+                        for content in part
+                    },
                     changes=applied,
                     frame_layers=frame_layers,
                 )

@@ -17,7 +17,7 @@ from bench.types.components import (
     Unit,
     View,
 )
-from bench.types.data import AUDIO_COLUMNS, Card, Clip, Dataset, Noise, Split, Task
+from bench.types.data import AUDIO_COLUMNS, Card, Clip, Dataset, Noise, Planned, Split, Task
 from bench.types.protocols import Extractor, Head, Traits
 from bench.types.results import (
     SCHEMA,
@@ -62,6 +62,7 @@ __all__ = [
     "Layer",
     "Level",
     "Noise",
+    "Planned",
     "Result",
     "Samples",
     "Score",

@@ -29,6 +29,22 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """What a run knew of a clip when it was planned.
+
+    Parameters
+    ----------
+    content : str
+        Digest of the clip's content.
+    stamps : tuple[str, ...]
+        Of its files, as `audio.stamp` returns them: files with these stamps hold that content.
+    """
+
+    content: str
+    stamps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Clip:
     """One piece of audio: a file, or a window of it.
 
@@ -40,6 +56,8 @@ class Clip:
         Length after padding with zeros, in s; None for no padding.
     noise : Noise | None
         Noise to mix under the clip when it is read.
+    planned : Planned | None
+        What the clip must still be when it is read; None for anything.
     """
 
     id: str
@@ -48,6 +66,12 @@ class Clip:
     end: float | None = None
     seconds: float | None = None
     noise: Noise | None = None
+    planned: Planned | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Return the files of the clip and of its noise."""
+        return (self.path, self.noise.path) if self.noise else (self.path,)
 
 
 AUDIO_COLUMNS = ("start", "end", "seconds", "noise_path", "noise_start", "mix_db")
