@@ -1,6 +1,8 @@
 """Names and paths -> datasets, with an index of the content of their audio."""
 
 import functools
+import hashlib
+import io
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,7 +19,7 @@ from bench.keys.fingerprints import fingerprint
 from bench.request import Request
 from bench.types import AUDIO_COLUMNS, Dataset
 
-FORMAT = "sources-v2"
+FORMAT = "sources-v3"
 """Folder of the index files; a new name for a new format."""
 
 FOLDER_LABEL = "class"
@@ -109,9 +111,8 @@ def _source(dataset: Dataset, request: Request) -> Source:
     """Return a dataset with its index: the saved one, unless a file has changed since."""
     path = _index_path(dataset, request.home)
     unreadable: Mapping[str, str] = {}
-    if path and path.is_file() and not request.reread:
-        index = pd.read_parquet(path)
-    else:
+    index = _saved(path) if path and not request.reread else None
+    if index is None:
         index, unreadable = _index(dataset)
         if path and not unreadable:
             _save(index, path)
@@ -152,11 +153,22 @@ def _index(dataset: Dataset) -> tuple[pd.DataFrame, Mapping[str, str]]:
 
 def _save(index: pd.DataFrame, path: Path) -> None:
     """Write an index file; an index that cannot be saved is computed again by the next run."""
+    table = index.to_parquet(index=False)
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}")
-        index.to_parquet(part, index=False)
+        part.write_bytes(hashlib.sha256(table).digest() + table)
         part.replace(path)
+
+
+def _saved(path: Path) -> pd.DataFrame | None:
+    """Return the index in a file; None if there is none, or if it is damaged."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    sha256, table = data[:32], data[32:]
+    return pd.read_parquet(io.BytesIO(table)) if hashlib.sha256(table).digest() == sha256 else None
 
 
 def _index_path(dataset: Dataset, home: Path) -> Path | None:
