@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,10 @@ import pytest
 import soundfile
 
 from bench.embed import batches, decoding
+from bench.embed.cache import Cache
 from bench.store import Store
+
+AGAIN = "cached embeddings computed again"
 
 WORDS = ["run", "--tasks", "speaker", "--extractors", "mfcc-13", "--heads", "svm,kmeans", "--out", "out"]
 
@@ -42,7 +47,7 @@ def key_of(store: Store, head: str) -> str:
 
 @pytest.mark.verb("audit")
 def test_an_untouched_run_is_verified_from_any_folder(bench, done, tmp_path: Path, monkeypatch):
-    assert said(bench) == ["out: verified"]
+    assert said(bench) == [f"out: verified; 20 of 48 {AGAIN}"]
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert bench("audit", tmp_path / "out").exit_code == 0
@@ -57,7 +62,7 @@ def test_one_changed_prediction_is_found(bench, done):
     first, *_, last = said(bench)
     assert "svm: predictions differ from the scored ones" in first
     assert any("svm: accuracy at clip is" in line and "predictions give" in line for line in said(bench))
-    assert last.endswith("differences")
+    assert last == f"out: 4 differences; 20 of 48 {AGAIN}"
 
 
 def test_a_changed_error_that_leaves_every_score_is_found(bench, done):
@@ -142,6 +147,111 @@ def test_another_version_is_found(bench, done, monkeypatch):
     record = done.run()
     done.write_run(replace(record, env={**record.env, "numpy": "1.0"}))
     assert said(bench)[0].startswith("numpy 1.0 -> ")
+
+
+def test_an_embedding_that_is_not_that_of_the_audio_is_found(bench, done, tmp_path: Path):
+    """Nothing but the audio shows it: the checksums are those of what was written."""
+    cache = Cache(str(tmp_path / "cache"))
+    [entry] = cache.entries()
+    embeddings = dict(cache.read(entry.digest, cache.contents(entry.digest)))
+    first, second, *_ = embeddings
+    embeddings[first] = embeddings[second]
+    cache.remove(entry.digest)
+    cache.write(entry.digest, embeddings)
+    assert "1 differences; 48 of 48" in bench("audit", "out", "--deep").stdout
+    [line, _] = bench("audit", "out", "--deep").stdout.splitlines()
+    assert line.startswith("mfcc-13 on clips: embeddings of 1 of 48 clips are not those of the audio: ")
+
+
+def test_damage_of_a_cached_file_is_found(bench, done, tmp_path: Path):
+    [path] = (tmp_path / "cache").glob("embeddings-*/*/*.batch")
+    data = path.read_bytes()
+    path.write_bytes(data[:-50] + bytes(50))
+    assert said(bench)[0] == "mfcc-13 on clips: 20 of 20 cached embeddings are in damaged files"
+    assert said(bench) == [f"out: verified; 0 of 0 {AGAIN}"]
+
+
+CANARY = "from pathlib import Path\nPath({!r}).open('a').write(__name__)\ndef run(**_): 1 / 0\n"
+
+
+@pytest.fixture
+def hostile(bench, done, tmp_path: Path) -> Path:
+    """Return the folder of a run whose record names code that the folder brings, and of a canary's code."""
+    theirs = tmp_path / "theirs"
+    (theirs / "package").mkdir(parents=True)
+    (theirs / "registry").mkdir()
+    (theirs / "datasets").mkdir()
+    for path in [Path("out"), Path("folds.csv"), Path("clips.csv"), *Path().glob("*.wav")]:
+        path.rename(theirs / path)
+    for name in (
+        "evil",
+        "sitecustomize",
+        "package/__init__",
+        "package/part",
+        "codecarbon",
+        "openvino",
+        "torch",
+    ):
+        (theirs / f"{name}.py").write_text(CANARY.format(str(tmp_path / "canary")))
+    entry = '[{}]\nfactory = "evil:run"\n'
+    (theirs / "registry" / "heads.toml").write_text(entry.format("mine"))
+    (theirs / "registry" / "extractors.toml").write_text(entry.format("crossings"))
+    record = json.loads((theirs / "out" / "run.json").read_text())
+    code = ["./evil.py:run", "evil:run", "package.part:run"]
+    record["request"]["extractors"] += [*code, "hear:evil", "crossings", "evil:run@layer=all"]
+    record["request"]["heads"] += [*code, "mine", "pca+evil:run"]
+    record["folder"] = str(theirs)
+    (theirs / "out" / "run.json").write_text(json.dumps(record))
+    return theirs
+
+
+def test_a_folder_runs_no_code(bench, hostile: Path, tmp_path: Path):
+    audit = subprocess.run(
+        [sys.executable, "-m", "bench", "audit", "theirs/out"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert bench("report", "theirs/out").exit_code == 0
+    assert bench("compare", "theirs/out", "theirs/out").exit_code == 0
+    assert not (tmp_path / "canary").exists()
+    *unchecked, last = audit.stdout.splitlines()
+    assert last == f"theirs/out: 10 not checked; 20 of 48 {AGAIN}", audit.stderr
+    assert unchecked[0] == (
+        "./evil.py:run: not checked, since it is neither installed nor in the registry here; "
+        "--trust FOLDER, the run's working folder, runs its code"
+    )
+    assert audit.returncode == 1
+
+
+def test_a_card_that_calls_a_function_is_not_opened(bench, hostile: Path, tmp_path: Path):
+    (hostile / "card.toml").write_text(
+        'kind = "function"\nversion = "1"\nabout = "A."\nparams = { factory = "evil:run" }\n'
+    )
+    record = json.loads((hostile / "out" / "run.json").read_text())
+    record["request"]["datasets"] = ["card.toml"]
+    (hostile / "out" / "run.json").write_text(json.dumps(record))
+    audit = bench("audit", "theirs/out")
+    assert audit.exit_code == 1
+    assert "the run cannot be planned again: " in audit.stdout
+    assert not (tmp_path / "canary").exists()
+
+
+def test_a_trusted_folder_is_audited_with_its_registry_and_its_plugins(bench, digits: Path, tmp_path: Path):
+    (tmp_path / "theirs" / "registry").mkdir(parents=True)
+    os.chdir("theirs")
+    plugin = "from sklearn.neighbors import KNeighborsClassifier as Near\n"
+    Path("plugin.py").write_text(plugin)
+    Path("registry/heads.toml").write_text('[mine]\nfactory = "plugin:Near"\n')
+    made = bench(*WORDS[:5], "--heads", "mine,./plugin.py:Near", "--out", "out", "--datasets", digits)
+    assert made.exit_code == 0, made.stderr
+    os.chdir("..")
+    assert bench("audit", "theirs/out").stdout.endswith(f"out: 2 not checked; 20 of 48 {AGAIN}\n")
+    trusted = bench("audit", "theirs/out", "--trust", "theirs")
+    assert trusted.stdout == f"theirs/out: verified; 20 of 48 {AGAIN}\n"
+    Path("theirs/plugin.py").write_text(f"{plugin}# edited\n")
+    changed = bench("audit", "theirs/out", "--trust", "theirs").stdout.splitlines()
+    assert changed[:2] == ["mine: changed code", "./plugin.py:Near: changed code"]
 
 
 @pytest.mark.verb("rerun")

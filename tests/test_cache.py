@@ -1,4 +1,5 @@
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
@@ -9,7 +10,8 @@ import pytest
 from bench.embed import pooling
 from bench.embed.cache import Cache, ClipEmbedding
 from bench.errors import UsageError
-from bench.types import Usage
+from bench.store import Store
+from bench.types import Usage, View
 
 
 def batch(*contents: str, dim: int = 3) -> dict[str, ClipEmbedding]:
@@ -20,6 +22,10 @@ def batch(*contents: str, dim: int = 3) -> dict[str, ClipEmbedding]:
         )
         for i, content in enumerate(contents)
     }
+
+
+def batch_files(root: Path) -> list[Path]:
+    return sorted(root.glob("embeddings-*/*/*.batch"))
 
 
 @pytest.fixture(params=["folder", "memory"])
@@ -46,14 +52,135 @@ def test_extractors_share_nothing(root: str):
     assert Cache(root).read("none", ["a"]) == {}
 
 
-def test_a_damaged_or_half_written_file_is_as_good_as_absent(tmp_path: Path):
+def test_a_half_written_file_is_as_good_as_absent(tmp_path: Path):
     cache = Cache(str(tmp_path))
     cache.write("mfcc", batch("a"))
     cache.write("mfcc", batch("b"))
-    first, _ = sorted(tmp_path.glob("*/mfcc/*.arrow"))
+    first, _ = batch_files(tmp_path)
     first.write_bytes(first.read_bytes()[:100])
     first.with_name("kill.part").write_bytes(b"half")
     assert len(cache.read("mfcc", ["a", "b"])) == 1
+    assert not first.exists()
+
+
+def damages(data: bytes, number: int) -> Iterator[bytes]:
+    """Yield a seeded number of damaged copies of a file: zeroed, flipped, cut off, exchanged, random."""
+    rng = np.random.default_rng(18)
+    for index in range(number):
+        copy = np.frombuffer(data, np.uint8).copy()
+        start, size = rng.integers(copy.size), rng.integers(1, 600)
+        block = copy[start : start + size]
+        match index % 5:
+            case 0:
+                block[:] = 0
+            case 1:
+                block[rng.integers(block.size)] ^= 1 << rng.integers(8)
+            case 2:
+                copy = copy[:start]
+            case 3:
+                other = copy[::-1][: block.size].copy()
+                copy[::-1][: block.size], block[:] = block.copy(), other
+            case 4:
+                block[:] = rng.integers(0, 256, block.size)
+        if copy.tobytes() != data:
+            yield copy.tobytes()
+
+
+@pytest.mark.parametrize("kind", ["embeddings", "frames"])
+def test_no_damage_of_a_file_is_read(kind: str, tmp_path: Path, caplog):
+    cache = Cache(str(tmp_path))
+    rng = np.random.default_rng(2)
+    frames = {name: rng.normal(size=(7, 3)).astype(np.float32) for name in "abcdefgh"}
+    rows = {name: dataclasses.replace(row, frames={3: frames[name]}) for name, row in batch(*frames).items()}
+    cache.write("mfcc", rows)
+    [path] = tmp_path.glob(f"{kind}-*/mfcc/**/*.batch")
+    n_damages = 0
+    for damaged in damages(path.read_bytes(), 90):
+        whole = path.read_bytes()
+        path.write_bytes(damaged)
+        for content, row in cache.read("mfcc", list(rows)).items():
+            np.testing.assert_array_equal(row.statistics, rows[content].statistics)
+            assert (row.audio_s, row.usage) == (rows[content].audio_s, rows[content].usage)
+        for content, array in cache.read_frames("mfcc", 3, list(rows)).items():
+            np.testing.assert_array_equal(array, frames[content])
+        assert not path.exists(), "a damaged file does not stay"
+        cache.entries()
+        path.write_bytes(whole)
+        n_damages += 1
+    assert n_damages > 80
+    assert set(caplog.messages) == {
+        f"{path}: damaged: {reason}; its clips are embedded again"
+        for reason in (
+            "cut off",
+            "its table differs from its checksum",
+            "its values differ from their checksums",
+        )
+    }
+
+
+def test_damage_of_what_no_view_sees_is_not_looked_for(tmp_path: Path):
+    cache = Cache(str(tmp_path))
+    rows = batch("a")
+    cache.write("mfcc", rows)
+    [path] = batch_files(tmp_path)
+    whole = path.read_bytes()
+    first = rows["a"].statistics[0, list(pooling.STATISTICS).index("first")]
+    path.write_bytes(whole.replace(first.tobytes(), bytes(first.nbytes)))
+    assert set(cache.read("mfcc", ["a"], [View(layer=0, pool="mean+std")])) == {"a"}
+    assert not cache.read("mfcc", ["a"], [View(layer=0, pool="first")])
+
+
+def test_a_file_of_another_extractor_is_not_read(tmp_path: Path):
+    cache = Cache(str(tmp_path))
+    cache.write("mfcc", batch("a"))
+    [path] = batch_files(tmp_path)
+    other = path.parent.with_name("other")
+    other.mkdir()
+    path.rename(other / path.name)
+    assert cache.contents("other") == set()
+
+
+def test_a_file_that_cannot_be_read_now_stays(tmp_path: Path, monkeypatch, caplog):
+    cache = Cache(str(tmp_path))
+    cache.write("mfcc", batch("a"))
+
+    def no_descriptor(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pa, "memory_map", no_descriptor)
+        assert cache.contents("mfcc") == set()
+    assert "cannot be read ([Errno 24] Too many open files)" in caplog.text
+    assert cache.contents("mfcc") == {"a"}
+
+
+def test_the_clips_of_a_damaged_file_are_embedded_again(bench, digits: Path, tmp_path: Path, caplog):
+    call = ["run", "--datasets", digits, "--tasks", "speaker", "--extractors", "mfcc-13", "--heads", "knn"]
+    bench(*call, "--out", "whole")
+    [path] = batch_files(tmp_path / "cache")
+    data = bytearray(path.read_bytes())
+    data[-20000:] = bytes(20000)
+    path.write_bytes(data)
+    again = bench(*call, "--out", "again")
+    assert again.exit_code == 0, again.stderr
+    assert [record.getMessage().partition(": ")[0] for record in caplog.records] == [str(path)]
+    predictions = [
+        [line.predictions for line in Store(tmp_path / out).planned()] for out in ("whole", "again")
+    ]
+    assert predictions[0] == predictions[1]
+    caplog.clear()
+    assert bench("cache", "info").exit_code == 0
+    assert not caplog.records
+
+
+def test_a_url_that_cannot_be_opened_is_named():
+    with pytest.raises(UsageError, match=r"nosuch://bucket: cannot be written .*set BENCH_CACHE"):
+        Cache("nosuch://bucket")
+
+
+def test_a_folder_may_have_brackets_in_its_name(tmp_path: Path):
+    Cache(str(tmp_path / "[a]")).write("mfcc", batch("a"))
+    assert Cache(str(tmp_path / "[a]")).contents("mfcc") == {"a"}
 
 
 def test_a_root_that_cannot_be_written_says_how_to_choose_another(tmp_path: Path):
@@ -120,17 +247,3 @@ def test_a_new_pooling_embeds_again_what_lacks_its_statistic(
         np.testing.assert_array_equal(again["mfcc-13 max"], highest["mfcc-13 max"])
     monkeypatch.undo()
     assert len(cache.contents(folder.name)) == 48, "files with more statistics, in another order, are read"
-
-
-def test_a_file_that_names_no_statistics_holds_the_first_four(tmp_path: Path, monkeypatch):
-    cache = Cache(str(tmp_path))
-    cache.write("mfcc", batch("a"))
-    [path] = tmp_path.glob("*/mfcc/*.arrow")
-    table = pa.ipc.open_file(path.read_bytes()).read_all()
-    shape = {"shape": table.schema.metadata[b"shape"]}
-    with pa.ipc.new_file(path, table.replace_schema_metadata(shape).schema) as writer:
-        writer.write_table(table.replace_schema_metadata(shape))
-    np.testing.assert_array_equal(cache.read("mfcc", ["a"])["a"].statistics, batch("a")["a"].statistics)
-    monkeypatch.setattr(pooling, "STATISTICS", {**pooling.STATISTICS, "min": LOWEST})
-    assert cache.contents("mfcc") == set()
-    assert not cache.read("mfcc", ["a"])

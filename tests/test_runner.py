@@ -480,14 +480,14 @@ def test_a_killed_run_goes_on_where_it_stopped(moment: str, digits: Path, tmp_pa
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    watched = "cache/embeddings-*/*/*.arrow" if moment == "embedding" else "out/predictions/*.parquet"
+    watched = "cache/embeddings-*/*/*.batch" if moment == "embedding" else "out/predictions/*.parquet"
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(watched)) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.002)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     before = len((tmp_path / "out" / "results.jsonl").read_bytes().split(b"\n")) - 1
-    kept = sum(1 for _ in tmp_path.glob("cache/embeddings-*/*/*.arrow"))
+    kept = sum(1 for _ in tmp_path.glob("cache/embeddings-*/*/*.batch"))
     after = _finish([*command, "--out", "out"], tmp_path, "cache")
     assert after["cells_reused"] == before < 8
     assert after["cells_computed"] == 8 - before

@@ -111,6 +111,21 @@ def test_unchanged_audio_is_not_read_again(digits: Path, tmp_path: Path, monkeyp
     np.testing.assert_array_equal(again.seconds, first.seconds)
 
 
+def test_a_damaged_index_is_made_again(digits: Path, tmp_path: Path):
+    first = source(digits, tmp_path / "home")
+    [path] = (tmp_path / "home" / index.FORMAT).iterdir()
+    data = path.read_bytes()
+    for damaged in (
+        b"",
+        data[:40],
+        data[: len(data) // 2],
+        data.replace(first.contents[3].encode(), b"0" * 64),
+    ):
+        path.write_bytes(damaged)
+        assert source(digits, tmp_path / "home").contents == first.contents
+        assert path.read_bytes() == data
+
+
 def test_a_changed_file_is_read_again_whatever_its_time_says(tone, tmp_path: Path):
     path = tone("a.wav", pitch=300)
     tone("b.wav", pitch=400)

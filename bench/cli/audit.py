@@ -12,12 +12,32 @@ from bench import paths
 
 @click.command("audit")
 @click.argument("out", type=Path)
-def command(out: Path) -> None:
-    """Compute the scores in OUT again, and verify its splits, data, extractors and heads."""
+@click.option("--deep", is_flag=True, help="Embed every clip again, not 20 per data set and extractor.")
+@click.option(
+    "--trust",
+    metavar="FOLDER",
+    type=Path,
+    multiple=True,
+    help="Import the registry and the plugins of this working folder of a run.",
+)
+def command(out: Path, deep: bool, trust: tuple[Path, ...]) -> None:
+    """Compute the scores in OUT again, and verify its splits, data, extractors, heads and embeddings.
+
+    No code runs that OUT brings or names, but what is installed or in the registry of the working folder.
+    """
     from bench import runner
+    from bench.compute import cache
     from bench.store import Store
 
-    exit_with(out, runner.audit(Store(out), paths.home()), "verified")
+    audit = runner.audit(Store(out), paths.home(), cache(), trust=trust, deep=deep)
+    for line in (*audit.differences, *audit.unchecked):
+        click.echo(line)
+    counts = {"differences": len(audit.differences), "not checked": len(audit.unchecked)}
+    faults = ", ".join(f"{count} {noun}" for noun, count in counts.items() if count)
+    n_checked = sum(check.n_checked for check in audit.embeddings)
+    n_cached = sum(check.n_cached for check in audit.embeddings)
+    click.echo(f"{out}: {faults or 'verified'}; {n_checked} of {n_cached} cached embeddings computed again")
+    sys.exit(1 if faults else 0)
 
 
 def exit_with(out: Path, differences: Sequence[str], success: str) -> NoReturn:

@@ -1,6 +1,8 @@
 """Names and paths -> datasets, with an index of the content of their audio."""
 
 import functools
+import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -11,17 +13,14 @@ import pandas as pd
 from bench import audio, augment, catalog, datasets
 from bench.catalog import Registry
 from bench.errors import ClipError, UsageError
-from bench.files import read_table, replace_table
+from bench.files import replacing
 from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
 from bench.request import Request
 from bench.types import AUDIO_COLUMNS, Clip, Dataset, Planned
 
-FORMAT = "sources-v2"
+FORMAT = "sources-v3"
 """Folder of the index files; a new name for a new format."""
-
-COLUMNS = ["content", "fingerprint", "seconds"]
-"""Columns of an index file."""
 
 FOLDER_LABEL = "class"
 """Label column for the classes of a folder, unless a single task gives another one."""
@@ -121,7 +120,7 @@ def _source(dataset: Dataset, request: Request) -> Source:
     stamps = _stamps(dataset)
     path = _index_path(dataset, stamps, request.home)
     unreadable: Mapping[str, str] = {}
-    index = None if request.reread or not path else _saved(path, len(dataset.table))
+    index = _saved(path) if path and not request.reread else None
     if index is None:
         index, unreadable = _index(dataset)
         if path and not unreadable:
@@ -162,20 +161,23 @@ def _index(dataset: Dataset) -> tuple[pd.DataFrame, Mapping[str, str]]:
     return pd.DataFrame(columns), unreadable
 
 
-def _saved(path: Path, n_clips: int) -> pd.DataFrame | None:
-    """Return the index in a file; None if there is none, or none that can be read."""
-    try:
-        index = read_table(path, "")
-    except UsageError:
-        return None
-    return index if list(index.columns) == COLUMNS and len(index) == n_clips else None
-
-
 def _save(index: pd.DataFrame, path: Path) -> None:
     """Write an index file; an index that cannot be saved is computed again by the next run."""
+    table = index.to_parquet(index=False)
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_table(path, index)
+        with replacing(path) as part:
+            part.write_bytes(hashlib.sha256(table).digest() + table)
+
+
+def _saved(path: Path) -> pd.DataFrame | None:
+    """Return the index in a file; None if there is none, or if it is damaged."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    sha256, table = data[:32], data[32:]
+    return pd.read_parquet(io.BytesIO(table)) if hashlib.sha256(table).digest() == sha256 else None
 
 
 def _stamps(dataset: Dataset) -> Mapping[str, str]:

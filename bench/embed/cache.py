@@ -1,60 +1,48 @@
-"""Cache: embeddings on disk by content, one folder per extractor, one Arrow file per batch.
+"""Cache: embeddings on disk by content, one folder per extractor, one file per batch.
 
 A row of embeddings is the digest of a clip's content, its length, its usage and its statistics. A row of
 frames is the digest and the frames; frames are stored apart, by layer, since they are large and few heads
-need them. A file is written under another name and renamed, so that no reader sees half of it.
+need them. A file is written under another name and renamed, so that no reader sees half of it; damage shows
+by checksums, see `batchfile`.
 """
 
+import functools
+import logging
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import fsspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from fsspec.implementations.local import LocalFileSystem
 
-from bench.embed import pooling
+from bench.embed import tables
+from bench.embed.batchfile import Batch, DamageError, pack, unpack
+from bench.embed.tables import ClipEmbedding
 from bench.errors import UsageError
-from bench.types import Frames, Layer, Statistics, Usage
+from bench.types import Frames, Layer, View
 
-FORMAT = "v4"
+__all__ = ["Cache", "CacheEntry", "ClipEmbedding"]
 
-USAGE = pa.struct([(field.name, pa.float64()) for field in fields(Usage)])
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+FORMAT = "v5"
+"""End of the folders' names; a new name for a new format. The files of v4 had no checksums."""
+
+SUFFIX = ".batch"
+
+FOLDER = b"folder"
+"""Key of a file's metadata: the folder that it was written to, below the root."""
 
 NAME = "name.txt"
 """File that holds the name of an extractor."""
-
-UNNAMED = ("mean", "std", "max", "first")
-"""Statistics in a file whose metadata names none."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClipEmbedding:
-    """What an extractor returns for one clip.
-
-    Parameters
-    ----------
-    statistics : Statistics
-        In the order of `pooling.STATISTICS`.
-    audio_s : float
-        Length of the clip, in s.
-    usage : Usage
-        The clip's share of its batch.
-    params : int | None
-        Number of parameters of the extractor's network; None if the extractor does not state it.
-    frames : Mapping[Layer, Frames]
-        Frames of the layers that a head needs, shape=(n_frames, dim).
-    """
-
-    statistics: Statistics
-    audio_s: float
-    usage: Usage
-    params: int | None = None
-    frames: Mapping[Layer, Frames] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,39 +77,41 @@ class Cache:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self._files, self._root = fsspec.core.url_to_fs(root)
         try:
+            self._files, self._root = fsspec.core.url_to_fs(root)
             self._files.makedirs(self._folder("embeddings"), exist_ok=True)
-        except OSError as error:
+        except (OSError, ImportError, ValueError) as error:  # the last two: fsspec does not know the URL
             reason = f"cannot be written ({error}); set BENCH_CACHE to another folder"
             raise UsageError(f"{root}: {reason}") from error
 
     def contents(self, extractor: str, frame_layers: Collection[Layer] = ()) -> set[str]:
-        """Return the contents that have every statistic, and frames of some layers, under a digest."""
-        tables = [self._embeddings(extractor)]
-        tables += [self._tables(self._folder("frames", extractor, str(layer))) for layer in frame_layers]
-        return set.intersection(
-            *({content for table in folder for content in table["content"].to_pylist()} for folder in tables)
-        )
+        """Return the contents that have every statistic, and frames of some layers, under a digest.
 
-    def read(self, extractor: str, contents: Collection[str]) -> Mapping[str, ClipEmbedding]:
-        """Return the embeddings of some contents under an extractor's digest, without frames."""
-        values = pa.array(contents, pa.string())
-        embeddings: dict[str, ClipEmbedding] = {}
-        for table in self._embeddings(extractor):
-            rows = np.flatnonzero(pc.is_in(table["content"], values))
-            embeddings.update(_rows(table, rows))
-        return embeddings
+        Their values are not checked before `read` and `read_frames`.
+        """
+        files = [self._parse(tables.complete_contents, "embeddings", extractor)]
+        files += [self._parse(tables.contents, "frames", extractor, str(layer)) for layer in frame_layers]
+        return set.intersection(*({content for part in parts for content in part} for parts in files))
+
+    def read(
+        self, extractor: str, contents: Collection[str], views: Collection[View] | None = None
+    ) -> Mapping[str, ClipEmbedding]:
+        """Return the embeddings of some contents under an extractor's digest, without frames.
+
+        Parameters
+        ----------
+        views : Collection[View] | None
+            Views whose statistics are compared with their checksums; None compares all.
+        """
+        read = partial(tables.embeddings, wanted=pa.array(contents, pa.string()), views=views)
+        files = self._parse(read, "embeddings", extractor)
+        return {content: embedding for part in files for content, embedding in part.items()}
 
     def read_frames(self, extractor: str, layer: Layer, contents: Collection[str]) -> Mapping[str, Frames]:
         """Return the frames of a layer of some contents under an extractor's digest."""
-        values = pa.array(contents, pa.string())
-        frames: dict[str, Frames] = {}
-        for table in self._tables(self._folder("frames", extractor, str(layer))):
-            for row in np.flatnonzero(pc.is_in(table["content"], values)).tolist():
-                flat, shape = table["frames"][row].values.to_numpy(), table["shape"][row].as_py()
-                frames[table["content"][row].as_py()] = flat.reshape(shape)
-        return frames
+        read = partial(tables.frames, wanted=pa.array(contents, pa.string()))
+        files = self._parse(read, "frames", extractor, str(layer))
+        return {content: frames for part in files for content, frames in part.items()}
 
     def write(self, extractor: str, batch: Mapping[str, ClipEmbedding]) -> None:
         """Store the embeddings of a batch, and their frames, under an extractor's digest.
@@ -133,8 +123,10 @@ class Cache:
         """
         for layer in {layer for embedding in batch.values() for layer in embedding.frames}:
             frames = {content: embedding.frames[layer] for content, embedding in batch.items()}
-            self._write(self._folder("frames", extractor, str(layer)), _frames_table(frames))
-        self._write(self._folder("embeddings", extractor), _table(batch))
+            parts = [array.reshape(1, -1) for array in frames.values()]
+            self._write(tables.frames_table(frames), parts, "frames", extractor, str(layer))
+        vectors = [row.statistics.reshape(-1, row.statistics.shape[-1]) for row in batch.values()]
+        self._write(tables.embeddings_table(batch), vectors, "embeddings", extractor)
 
     def describe(self, extractor: str, name: str) -> None:
         """Store an extractor's name beside the embeddings of its digest, for `entries`."""
@@ -151,9 +143,10 @@ class Cache:
             listings = [self._files.find(folder, detail=True) for folder in folders]
             sizes = {file: facts["size"] for listing in listings for file, facts in listing.items()}
             name_path = f"{folders[0]}/{NAME}"
+            name = self._files.cat_file(name_path) if name_path in sizes else b""
             entries.append(
                 CacheEntry(
-                    extractor=self._files.cat_file(name_path).decode() if name_path in sizes else "",
+                    extractor=name.decode(errors="replace"),
                     digest=digest,
                     n_clips=len(self.contents(digest)),
                     n_bytes=sum(sizes.values()),
@@ -172,89 +165,66 @@ class Cache:
     def _folder(self, kind: str, *extractor: str) -> str:
         return "/".join([self._root, f"{kind}-{FORMAT}", *extractor])
 
-    def _embeddings(self, extractor: str) -> Iterator[pa.Table]:
-        """Yield the files of an extractor that hold every statistic; its other clips are embedded again."""
-        for table in self._tables(self._folder("embeddings", extractor)):
-            if set(pooling.STATISTICS) <= set(_statistics_of(table)):
-                yield table
+    def _parse(self, parse: Callable[[Batch], T], *names: str) -> Iterator[T]:
+        """Yield what a function makes of every file in a folder.
 
-    def _tables(self, folder: str) -> Iterator[pa.Table]:
-        """Yield the files of a folder; the clips of a damaged file are embedded again."""
-        for path in sorted(self._files.glob(f"{folder}/*.arrow")) if self._files.isdir(folder) else ():
-            # A file mapped into memory takes memory only for the values that are used.
-            local = isinstance(self._files, LocalFileSystem)
+        A damaged file is removed with a warning, one that cannot be read is left out: the clips of both are
+        embedded again.
+        """
+        folder = self._folder(*names)
+        for path in self._paths(folder):
             try:
-                with pa.memory_map(path) if local else self._files.open(path, "rb") as file:
-                    yield pa.ipc.open_file(file).read_all()
-            except pa.ArrowInvalid:
+                batch = unpack(self._bytes(path))
+                if batch.table.schema.metadata[FOLDER] != _place(*names):
+                    raise DamageError("belongs to another folder")
+                part = parse(batch)
+            except FileNotFoundError:  # another process removed it
                 continue
+            except OSError as error:
+                _warn(path, f"cannot be read ({error})")
+            except (ValueError, KeyError, pa.ArrowException) as error:
+                _warn(path, str(error))
+                with suppress(OSError):
+                    self._files.rm_file(path)
+            else:
+                yield part
 
-    def _write(self, folder: str, table: pa.Table) -> None:
-        name = uuid.uuid4().hex
+    def _paths(self, folder: str) -> list[str]:
+        """Return the paths of the files in a folder, sorted."""
+        if not self._files.isdir(folder):
+            return []
+        return sorted(path for path in self._files.ls(folder, detail=False) if path.endswith(SUFFIX))
+
+    def _bytes(self, path: str) -> pa.Buffer:
+        """Return the bytes of a file; a local one takes memory only for those in use."""
+        if not isinstance(self._files, LocalFileSystem):
+            return pa.py_buffer(self._files.cat_file(path))
+        with pa.memory_map(path) as file:
+            return file.read_buffer()
+
+    def _write(self, table: pa.Table, arrays: Sequence[npt.NDArray[np.float32]], *names: str) -> None:
+        folder = self._folder(*names)
+        path = f"{folder}/{uuid.uuid4().hex}"
+        metadata = {**(table.schema.metadata or {}), FOLDER: _place(*names)}
         try:
             self._files.makedirs(folder, exist_ok=True)
-            with (
-                self._files.open(f"{folder}/{name}.part", "wb") as file,
-                pa.ipc.new_file(file, table.schema) as writer,
-            ):
-                writer.write_table(table)
-            self._files.mv(f"{folder}/{name}.part", f"{folder}/{name}.arrow")
+            with self._files.open(f"{path}.part", "wb") as file:
+                for piece in pack(table.replace_schema_metadata(metadata), arrays):
+                    file.write(piece)
+            self._files.mv(f"{path}.part", f"{path}{SUFFIX}")
         except OSError as error:
             with suppress(OSError):  # half a file takes space on a full disk
-                self._files.rm(f"{folder}/{name}.part")
+                self._files.rm(f"{path}.part")
             reason = f"cannot be written ({error}); free some space or set BENCH_CACHE"
             raise UsageError(f"{folder}: {reason}") from error
 
 
-def _table(batch: Mapping[str, ClipEmbedding]) -> pa.Table:
-    """Return the Arrow table of a batch; its metadata holds the statistics' names, and their shape."""
-    statistics = np.stack([embedding.statistics for embedding in batch.values()])
-    flat = pa.FixedSizeListArray.from_arrays(pa.array(statistics.ravel()), statistics[0].size)
-    columns = {
-        "content": pa.array(list(batch)),
-        "audio_s": pa.array([embedding.audio_s for embedding in batch.values()]),
-        "usage": pa.array([asdict(embedding.usage) for embedding in batch.values()], USAGE),
-        "params": pa.array([embedding.params for embedding in batch.values()], pa.int64()),
-        "statistics": flat,
-    }
-    metadata = {"shape": ",".join(map(str, statistics.shape[1:])), "statistics": ",".join(pooling.STATISTICS)}
-    return pa.table(columns).replace_schema_metadata(metadata)
+@functools.cache
+def _warn(path: str, reason: str) -> None:
+    """Say once in this process that a file is not used."""
+    log.warning("%s: %s; its clips are embedded again", path, reason)
 
 
-def _statistics_of(table: pa.Table) -> list[str]:
-    """Return the names of the statistics in a file, in their order."""
-    names = table.schema.metadata.get(b"statistics", b"").decode()
-    return names.split(",") if names else list(UNNAMED)
-
-
-def _rows(table: pa.Table, rows: npt.NDArray[np.intp]) -> Mapping[str, ClipEmbedding]:
-    """Return the embeddings of some rows of a file; their statistics are not copied into memory."""
-    shape = [int(n) for n in table.schema.metadata[b"shape"].decode().split(",")]
-    # A file is one chunk; combine_chunks would copy it into memory.
-    [chunk] = table["statistics"].chunks
-    values: npt.NDArray[np.float32] = chunk.flatten().to_numpy().reshape(-1, *shape)
-    names = _statistics_of(table)
-    if names != list(pooling.STATISTICS):  # written by a version with other statistics besides these
-        values = values[:, :, [names.index(name) for name in pooling.STATISTICS]]
-    columns = table.select(["content", "audio_s", "usage", "params"]).take(rows).to_pylist()
-    return {
-        row["content"]: ClipEmbedding(
-            statistics=values[n],
-            audio_s=row["audio_s"],
-            usage=Usage(**row["usage"]),
-            params=row["params"],
-        )
-        for n, row in zip(rows.tolist(), columns, strict=True)
-    }
-
-
-def _frames_table(frames: Mapping[str, Frames]) -> pa.Table:
-    """Return the Arrow table of the frames of one layer."""
-    sizes = np.array([0, *(array.size for array in frames.values())])
-    values = np.concatenate([array.ravel() for array in frames.values()])
-    columns = {
-        "content": pa.array(list(frames)),
-        "shape": pa.array([list(array.shape) for array in frames.values()]),
-        "frames": pa.LargeListArray.from_arrays(pa.array(np.cumsum(sizes)), pa.array(values)),
-    }
-    return pa.table(columns)
+def _place(*names: str) -> bytes:
+    """Return what the metadata of a file says of its folder."""
+    return "/".join(names).encode()

@@ -17,7 +17,7 @@ from bench.embed.cache import Cache, ClipEmbedding
 from bench.embed.shards import ProgressFactory, embed_shard, read_embeddings, shards
 from bench.errors import ClipError, UsageError
 from bench.request import Request
-from bench.types import UNPOOLED, Embeddings, Layer, View
+from bench.types import UNPOOLED, Embeddings, View
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,15 +95,14 @@ def export(
     clips = source.dataset.table["clip"].to_numpy(str)
     points = learners.extractors(request, declared, pooling.parse)
     by_name: dict[str, Learner] = {}
-    frame_layers: dict[str, list[Layer]] = {}
+    views: dict[str, set[View]] = {}
     for learner, view in points:
         if learner.obstacle:
             raise UsageError(learner.obstacle.reason)
         by_name[learner.spec.name] = learner
-        frame_layers.setdefault(learner.spec.name, []).extend([view.layer] if view.pool == UNPOOLED else [])
+        views.setdefault(learner.spec.name, set()).add(view)
     embeddings = {
-        name: _embed(source, learner, frame_layers[name], cache, progress_of)
-        for name, learner in by_name.items()
+        name: _embed(source, learner, views[name], cache, progress_of) for name, learner in by_name.items()
     }
     exports = [
         _rows(learner.spec.name, view, clips, embeddings[learner.spec.name]) for learner, view in points
@@ -132,13 +131,13 @@ def _rows(extractor: str, view: View, clips: Clips, embeddings: Sequence[ClipEmb
 def _embed(
     source: Source,
     learner: Learner,
-    frame_layers: Collection[Layer],
+    views: Collection[View],
     cache: Cache,
     progress_of: ProgressFactory,
 ) -> Sequence[ClipEmbedding]:
     """Return the embeddings of a source's clips in their order; embed those that the cache lacks."""
     bad: dict[str, str] = {}
-    todo, _ = shards(source, learner.spec, learner.digest, cache, frame_layers=frame_layers)
+    todo, _ = shards(source, learner.spec, learner.digest, cache, views=views)
     progress = progress_of(source.dataset.name, learner.spec.name, sum(len(shard.clips) for shard in todo))
     for shard in todo:
         report = embed_shard(shard, progress)
@@ -149,5 +148,5 @@ def _embed(
     if clips:
         clip, reason = next(iter(clips.items()))
         raise ClipError(f"{len(clips)} clips cannot be decoded, such as {clip}: {reason}")
-    embeddings = read_embeddings(cache, learner.digest, source.contents, frame_layers)
+    embeddings = read_embeddings(cache, learner.digest, source.contents, views)
     return [embeddings[content] for content in source.contents]

@@ -3,7 +3,8 @@
 A new pooling is an entry of `POOLINGS`, and an entry of `STATISTICS` if no statistic there does.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias, cast
 
@@ -223,7 +224,7 @@ def select(statistics: Sequence[Statistics], view: View) -> Embeddings:
     UsageError
         If the extractor does not return the layer.
     """
-    row = -1 if view.layer == "mean" else layer_index(view.layer, _n_layers(statistics))
+    row = _row(view, _n_layers(statistics))
     return np.stack([clip[row, _columns(view)].ravel() for clip in statistics])
 
 
@@ -231,6 +232,32 @@ def every_layer(statistics: Sequence[Statistics], view: View) -> Embeddings:
     """Return the pooled vectors of every layer, shape=(n_clips, n_layers, dim * n_statistics)."""
     n_layers = _n_layers(statistics)
     return np.stack([clip[:n_layers, _columns(view)].reshape(n_layers, -1) for clip in statistics])
+
+
+def used(views: Collection[View], n_rows: int) -> npt.NDArray[np.bool_]:
+    """Return which statistics some views see, shape=(n_rows, n_statistics).
+
+    A layer that the extractor does not return is left out; `select` names it.
+
+    Parameters
+    ----------
+    n_rows : int
+        Length of the first axis of `Statistics`.
+    """
+    mask = np.zeros((n_rows, len(STATISTICS)), bool)
+    n_layers = max(n_rows - 2, 1)
+    for view in views:
+        if view.pool == UNPOOLED:
+            continue
+        with suppress(UsageError):
+            layers = slice(n_layers) if view.layer == "all" else _row(view, n_layers)
+            mask[layers, _columns(view)] = True
+    return mask
+
+
+def _row(view: View, n_layers: int) -> int:
+    """Return the position of a view's layer on the first axis of `Statistics`."""
+    return -1 if view.layer == "mean" else layer_index(view.layer, n_layers)
 
 
 def _n_layers(statistics: Sequence[Statistics]) -> int:

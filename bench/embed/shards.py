@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench import catalog
@@ -12,7 +12,7 @@ from bench.datasets.index import Source
 from bench.embed.cache import Cache, ClipEmbedding
 from bench.embed.engine import embed
 from bench.errors import PluginError
-from bench.types import Clip, Extractor, Layer, Spec
+from bench.types import UNPOOLED, Clip, Extractor, Layer, Spec, View
 
 SHARD_SECONDS = 300.0
 SHARD_CLIPS = 1024
@@ -83,10 +83,17 @@ def shards(  # what embedding depends on, from five rooms
     digest: str,
     cache: Cache,
     changes: Changes = (),
-    frame_layers: Collection[Layer] = (),
+    views: Collection[View] | None = None,
 ) -> tuple[list[Shard], int]:
-    """Return the clips of a source and its copies that the cache lacks, and the number that it holds."""
-    stored = cache.contents(digest, frame_layers)
+    """Return the clips of a source and its copies that the cache lacks, and the number that it holds.
+
+    Parameters
+    ----------
+    views : Collection[View] | None
+        Views whose values are compared with their checksums; None compares every statistic.
+    """
+    all_contents = {content for contents in (source.contents, *source.copies) for content in contents}
+    stored = read_embeddings(cache, digest, all_contents, views)
     clips: Sequence[Clip] = ()
     n_cached = 0
     result = []
@@ -107,7 +114,7 @@ def shards(  # what embedding depends on, from five rooms
                         for content in part
                     },
                     changes=applied,
-                    frame_layers=frame_layers,
+                    frame_layers=frame_layers(views or ()),
                 )
             )
     return result, n_cached
@@ -190,15 +197,25 @@ def release() -> None:
     _extractors.clear()
 
 
-def read_embeddings(
-    cache: Cache, digest: str, contents: Collection[str], frame_layers: Collection[Layer] = ()
-) -> Mapping[str, ClipEmbedding]:
-    """Return the cached embeddings of some contents, with the frames of some layers.
+def frame_layers(views: Iterable[View]) -> set[Layer]:
+    """Return the layers whose frames some views see."""
+    return {view.layer for view in views if view.pool == UNPOOLED}
 
-    A clip is left out if its embedding, or the frames of a layer, are not cached.
+
+def read_embeddings(
+    cache: Cache, digest: str, contents: Collection[str], views: Collection[View] | None = None
+) -> Mapping[str, ClipEmbedding]:
+    """Return the cached embeddings of some contents, with the frames that some views see.
+
+    A clip is left out if what the views see of it is not cached, or damaged.
+
+    Parameters
+    ----------
+    views : Collection[View] | None
+        None stands for every statistic, without frames.
     """
-    embeddings = cache.read(digest, contents)
-    for layer in frame_layers:
+    embeddings = cache.read(digest, contents, views)
+    for layer in frame_layers(views or ()):
         frames = cache.read_frames(digest, layer, contents)
         embeddings = {
             content: replace(embeddings[content], frames={**embeddings[content].frames, layer: array})

@@ -3,7 +3,7 @@
 from bench.datasets.index import open_dataset
 from bench.embed.export import export
 from bench.request import Request
-from bench.runner.audit import audit
+from bench.runner.audit import Audit, audit
 from bench.runner.estimate import estimate
 from bench.runner.events import EmbeddingProgress
 from bench.runner.execution import run
@@ -11,6 +11,7 @@ from bench.runner.planning import Plan, plan, split_table
 from bench.runner.rerun import differences
 
 __all__ = [
+    "Audit",
     "EmbeddingProgress",
     "Plan",
     "Request",

@@ -1,40 +1,64 @@
 """Verify a folder: its lines, scores, splits, data, extractors and heads."""
 
-import contextlib
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from bench import catalog, display, splits
+from bench import display, splits
+from bench.embed.cache import Cache
 from bench.errors import BenchError
-from bench.keys import changes
 from bench.keys.fingerprints import fingerprint
 from bench.learn.scoring import scores
 from bench.metrics import METRICS
-from bench.runner.planning import GROUP_PREFIX, Plan, fold_table, plan
-from bench.runner.provenance import VERSIONED, versions
-from bench.store import RunRecord, Store, TableProtocol
+from bench.runner import reembedding, world
+from bench.runner.planning import GROUP_PREFIX
+from bench.runner.reembedding import EmbeddingCheck
+from bench.store import Store, TableProtocol
 from bench.types import Labels, Result, Score, Split, Status
 
 TOLERANCE = 1e-12
 """Largest difference of a score that is computed again on the same machine."""
 
-MAX_CLIPS = 5
-"""Number of clips that a difference names."""
 
-Protocols = Mapping[tuple[str, str], TableProtocol]
-"""By the names of dataset and task."""
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit compared, one line per difference and per part that was not compared.
+
+    Parameters
+    ----------
+    unchecked : tuple[str, ...]
+        Parts that were not compared, each with the reason.
+    embeddings : tuple[EmbeddingCheck, ...]
+        Of every dataset and extractor, how many cached embeddings were computed again.
+    """
+
+    differences: tuple[str, ...]
+    unchecked: tuple[str, ...]
+    embeddings: tuple[EmbeddingCheck, ...]
 
 
-def audit(store: Store, home: Path) -> list[str]:
-    """Return the differences, one line each; empty if everything is verified.
+def audit(  # a folder, where its parts are now, and two options
+    store: Store, home: Path, cache: Cache, *, trust: Collection[Path] = (), deep: bool = False
+) -> Audit:
+    """Compare a folder with itself, with the data and the code present now, and with the cache.
 
     Compare the lines of results.jsonl with their seals, scores with predictions, predictions with the split,
-    the split with its groups, and data, splits, extractors and heads with those present now.
+    the split with its groups, data, splits, extractors and heads with those present now, and cached
+    embeddings with those of the audio. No code runs that the folder brings or that its record alone names.
+
+    Parameters
+    ----------
+    home : Path
+        Folder for corpora.
+    trust : Collection[Path]
+        Working folders of runs whose registry and plugins are imported, besides what is installed and the
+        registry of the working folder.
+    deep : bool
+        Compute every cached embedding again, not a sample.
 
     Raises
     ------
@@ -58,7 +82,15 @@ def audit(store: Store, home: Path) -> list[str]:
             table = result.dataset, result.task.name
             differences = _check_cell(store, result, folds[table], labels, protocols[table])
             lines += [f"{display.cell(result)}: {line}" for line in differences]
-    return lines + list(_check_world(store, record, protocols, home))
+    present = world.compare(store, record, home, trust)
+    if present.plan is None:
+        return Audit((*lines, *present.differences), present.unchecked, ())
+    checks = tuple(reembedding.check(present, record, cache, deep=deep))
+    return Audit(
+        differences=(*lines, *present.differences, *(line for check in checks for line in check.differences)),
+        unchecked=(*present.unchecked, *(check.obstacle for check in checks if check.obstacle)),
+        embeddings=checks,
+    )
 
 
 def _check_split(table: pd.DataFrame, protocol: TableProtocol) -> Iterator[str]:
@@ -122,58 +154,3 @@ def _equal(a: Score, b: Score) -> bool:
         x == y or (x is not None and y is not None and math.isclose(x, y, rel_tol=0, abs_tol=TOLERANCE))
         for x, y in pairs
     )
-
-
-def _check_world(store: Store, record: RunRecord, protocols: Protocols, home: Path) -> Iterator[str]:
-    """Yield what changed since the run: data, splits, extractors, heads, versions."""
-    try:
-        with contextlib.chdir(record.folder):
-            now = plan(replace(record.request, home=home, reread=True), catalog.load())
-    except (BenchError, OSError) as error:
-        yield f"the run cannot be planned again: {error}"
-        return
-    yield from _changed_splits(store, protocols, now)
-    for name, version in versions(VERSIONED).items():
-        if record.env.get(name) != version:
-            yield f"{name} {record.env.get(name)} -> {version}"
-    for name, identity in now.identities.items():
-        before = record.identities.get(name)
-        if before and before != identity:
-            yield f"{name}: changed {', '.join(changes(before, identity))}"
-
-
-def _changed_splits(store: Store, protocols: Protocols, now: Plan) -> Iterator[str]:
-    """Yield how the splits of a plan differ from the stored ones."""
-    for table, problem in now.problems.items():
-        name = display.table(*table)
-        if table not in protocols:
-            yield f"{name}: has a split now"
-        elif problem.fingerprint != protocols[table].split_digest:
-            folds = fold_table(now.sources[table[0]], problem.y, problem.split)
-            yield from (f"{name}: {line}" for line in _changed_clips(store.split(*table), folds))
-    for table in protocols.keys() - now.problems.keys():
-        yield f"{display.table(*table)}: has no split now"
-
-
-def _changed_clips(before: pd.DataFrame, now: pd.DataFrame) -> Iterator[str]:
-    """Yield how the clips of a split differ."""
-    before, now = before.set_index("clip"), now.set_index("clip")
-    for title, clips in (
-        ("removed", before.index.difference(now.index)),
-        ("added", now.index.difference(before.index)),
-    ):
-        if len(clips):
-            yield f"{len(clips)} clips {title}: {_listing(clips)}"
-    common = before.index.intersection(now.index)
-    for column in before.columns.union(now.columns, sort=False):
-        if column not in before or column not in now:
-            yield f"column {column} is on one side only"
-            continue
-        clips = common[(before.loc[common, column] != now.loc[common, column]).to_numpy()]
-        if len(clips):
-            yield f"{column} of {len(clips)} clips changed: {_listing(clips)}"
-
-
-def _listing(clips: "pd.Index[str]") -> str:
-    more = f" and {len(clips) - MAX_CLIPS} more" if len(clips) > MAX_CLIPS else ""
-    return f"{', '.join(map(str, clips[:MAX_CLIPS]))}{more}"

@@ -30,9 +30,9 @@ from bench.learn.folds import ALL, Evaluation, evaluate, fit_all
 from bench.learn.pipeline import PipelineSpec, ReducerCache
 from bench.learn.samples import Examples
 from bench.learn.scoring import scores
-from bench.runner.planning import FRAMED, Problem, layers
+from bench.runner.planning import FRAMED, Problem
 from bench.runner.provenance import versions
-from bench.types import Cell, Cost, Embeddings, Frames, Layer, Result, Samples, Status, TaskId, Usage
+from bench.types import Cell, Cost, Embeddings, Frames, Result, Samples, Status, TaskId, Usage
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +53,8 @@ class Work:
         Names of the dataset's clips.
     contents, copies
         See `Source`.
+    bad : frozenset[str]
+        Contents that cannot be decoded.
     device : str
         Device of heads that are networks.
     models : Path | None
@@ -68,6 +70,7 @@ class Work:
     clips: npt.NDArray[np.object_]
     contents: Sequence[str]
     copies: Sequence[Sequence[str]]
+    bad: frozenset[str]
     device: str
     models: Path | None
 
@@ -169,19 +172,30 @@ _last: dict[object, _Extraction] = {}
 
 def _extraction(work: Work) -> _Extraction:
     """Return the embeddings in the order of the dataset."""
-    framed = layers(work.cell)
-    key = (work.run, work.cell.dataset, work.digest, frozenset(framed))
+    key = (work.run, work.cell.dataset, work.digest, work.cell.view)
     if key not in _last:
         _last.clear()
-        _last[key] = _read(work, framed)
+        _last[key] = _read(work)
     return _last[key]
 
 
-def _read(work: Work, framed: set[Layer]) -> _Extraction:
-    """Return the embeddings in the cache."""
+def _read(work: Work) -> _Extraction:
+    """Return the embeddings in the cache.
+
+    Raises
+    ------
+    UsageError
+        If embeddings were removed or damaged since the clips were embedded.
+    """
     passes = [work.contents, *work.copies]
     contents = {content for one_pass in passes for content in one_pass if content}
-    by_content = read_embeddings(Cache(work.cache), work.digest, contents, framed)
+    by_content = read_embeddings(Cache(work.cache), work.digest, contents, {work.cell.view})
+    lost = contents - by_content.keys() - work.bad
+    if lost:
+        raise UsageError(
+            f"{work.cache}: lost {len(lost)} embeddings of '{work.cell.extractor.name}' during the run; "
+            "run the same command again"
+        )
     decodable = np.array(
         [all(content in by_content for content in clip) for clip in zip(*passes, strict=True)]
     )

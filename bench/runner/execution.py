@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,7 +23,7 @@ from bench.runner.cells import Work, evaluate_cell, unfinished
 from bench.runner.estimate import Forecast, estimate
 from bench.runner.events import EmbeddingProgress, RunEvents
 from bench.runner.executors import Workers
-from bench.runner.planning import Plan, fold_table, layers
+from bench.runner.planning import Plan, fold_table
 from bench.runner.provenance import record
 from bench.runner.schedule import Scheduler
 from bench.store import Counters, Store
@@ -223,9 +223,9 @@ class _Execution:
         """Return the shards of a group, or its cells if all of its clips are in the cache."""
         source, spec = self.plan.sources[cells[0].dataset], cells[0].extractor
         digest = self.plan.digests[spec.name]
-        framed = set().union(*(layers(cell) for cell in cells))
+        views = {cell.view for cell in cells}
         changes = augment.parse(self.request.augment)
-        missing, n_cached = shards(source, spec, digest, self.cache, changes, framed)
+        missing, n_cached = shards(source, spec, digest, self.cache, changes, views)
         self.results.counters.clips_cached += n_cached
         n_clips = sum(len(shard.clips) for shard in missing)
         progress = EmbeddingProgress(self.events, source.dataset.name, spec.name, n_clips)
@@ -287,9 +287,9 @@ class _Execution:
                 f"{allowed}; repair the clips listed in {self.store.bad_clips_path}"
             )
             self._reject(group, Status.FAILED, reason)
-        return [_WorkUnit(group, self._work(group.source, cell)) for cell in group.cells]
+        return [_WorkUnit(group, self._work(group.source, cell, group.bad)) for cell in group.cells]
 
-    def _work(self, source: Source, cell: Cell) -> Work:
+    def _work(self, source: Source, cell: Cell, bad: Collection[str]) -> Work:
         return Work(
             run=self.token,
             cell=cell,
@@ -300,6 +300,7 @@ class _Execution:
             clips=source.dataset.table["clip"].to_numpy(),
             contents=source.contents,
             copies=source.copies,
+            bad=frozenset(bad),
             device=self.request.device,
             models=self.store.models_path(cell.key).absolute() if self.request.save_models else None,
         )
