@@ -156,9 +156,9 @@ def test_the_table_names_its_split_its_data_and_why_no_stricter_split_was_possib
 def test_synthetic_data_are_marked_wherever_their_numbers_are(store):
     written = report.write(store(result("a")))
     markdown = written.paths[0].read_text()
-    for text in (written.text, markdown):
-        assert "gender on demo (synthetic)" in text
-        assert "**Synthetic audio**" in text
+    for page in (written.text, markdown):
+        assert "gender on demo (synthetic)" in page
+        assert "**Synthetic audio**" in page
     assert "Confusion matrix: gender on demo (synthetic): mfcc, svm" in markdown
 
 

@@ -23,6 +23,7 @@ from bench.request import recorded
 from bench.store import schema
 from bench.store.record import RunRecord
 from bench.types import Result
+from bench.validation import file_name
 
 BAD_CLIP_COLUMNS = ["dataset", "clip", "reason"]
 
@@ -113,11 +114,11 @@ class Store:
     def predictions_path(self, key: str) -> Path:
         """Return where a cell's predictions are."""
         # Absolute, since pyarrow takes a relative path with a colon for a URL.
-        return self.out.absolute() / "predictions" / f"{key}.parquet"
+        return self.out.absolute() / "predictions" / f"{file_name(key, f'{self.out}: key')}.parquet"
 
     def models_path(self, key: str) -> Path:
         """Return the folder of a cell's fitted models."""
-        return self.out / "models" / key
+        return self.out / "models" / file_name(key, f"{self.out}: key")
 
     def predictions(self, key: str) -> pd.DataFrame:
         """Return a cell's predictions: clip, fold, y_true, y_pred and a column of scores per class."""
@@ -177,10 +178,11 @@ class Store:
         _replace_table(self._split_path(dataset, task), table)
 
     def _split_path(self, dataset: str, task: str) -> Path:
-        return self.out.absolute() / "splits" / f"{dataset}.{task.replace('/', '.')}.parquet"
+        name = file_name(f"{dataset}.{task.replace('/', '.')}", f"{self.out}: split")
+        return self.out.absolute() / "splits" / f"{name}.parquet"
 
     def _labels_path(self, dataset: str) -> Path:
-        return self.out.absolute() / "labels" / f"{dataset}.parquet"
+        return self.out.absolute() / "labels" / f"{file_name(dataset, f'{self.out}: data set')}.parquet"
 
     def bad_clips(self) -> pd.DataFrame:
         """Return the clips that could not be decoded, with the columns dataset, clip, reason."""
