@@ -1,6 +1,7 @@
 """Check the types of values from files and plugins; say in one line what is wrong where.
 
 Rooms that read files use `convert` alone: results, run records, suites, cards and entries of the registry.
+A name that becomes a part of a path passes `file_name`.
 """
 
 import copy
@@ -19,6 +20,11 @@ STEP = re.compile(r"\.([\w-]+)|\[(\d+)\]|\[(\.\.\.)\]")
 """A step of the paths in msgspec's messages: a field, an index of a list, or some key of a table."""
 
 FIELD = re.compile(r"Object (missing|contains unknown) (?:required )?field `(.*)`")
+
+FILE_NAME = re.compile(r"(?!\.+$)[^/\\\x00-\x1f\x7f]+")
+
+MOST_BYTES = 200
+"""Largest length of a name in UTF-8: file systems take 255 bytes, with a suffix."""
 
 NOUNS: dict[type[inspect.Type], str] = {
     inspect.AnyType: "value",
@@ -65,6 +71,33 @@ def convert(value: Any, noun: type[T], source: str, name: str = "") -> T:
     except msgspec.ValidationError as error:
         where = f"{source}: '{name}'" if name else source
         raise UsageError(f"{where}: {_message(str(error), value, noun)}") from error
+
+
+def file_name(name: str, source: str) -> str:
+    """Return a name that becomes the name of a file or folder, or a part of one.
+
+    Parameters
+    ----------
+    source : str
+        What has the name, for the message.
+
+    Raises
+    ------
+    UsageError
+        If the name is empty or only dots, has a separator or a control character, or is too long.
+
+    Examples
+    --------
+    >>> file_name("../a", "mine.toml: version")
+    Traceback (most recent call last):
+    bench.errors.UsageError: mine.toml: version '../a' cannot be part of a file's name; expected ...
+    """
+    if FILE_NAME.fullmatch(name) and len(name.encode("utf-8", "surrogateescape")) <= MOST_BYTES:
+        return name
+    raise UsageError(
+        f"{source} {reprlib.repr(name)} cannot be part of a file's name; expected 1 to {MOST_BYTES} bytes "
+        "without / \\ and control characters, and not only dots; rename it"
+    )
 
 
 def _message(text: str, value: Any, noun: type) -> str:

@@ -188,10 +188,8 @@ def test_short_clips_are_left_out_and_counted_or_padded(tmp_path: Path):
     assert (padded.size, np.count_nonzero(padded)) == (8000, 4000)
     with pytest.raises(UsageError, match=r"segment of 5 s; .*pad = true"):
         cut(whole, seconds=5.0)
-    with pytest.raises(UsageError, match=r"segments of 1.0 s every 0 s; expected lengths from 0.001 s up"):
+    with pytest.raises(UsageError, match=r"segments of 1 s every 0 s; expected lengths from 0.001 to"):
         cut(whole, seconds=1.0, hop=0)
-    with pytest.raises(UsageError, match=r"segments of 3 s every 3 s; expected lengths from 0.001 s up"):
-        cut(whole, seconds="3")
 
 
 def test_a_clip_that_cannot_be_opened_stays_in_to_be_listed(tmp_path: Path):

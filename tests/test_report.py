@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from markdown_it import MarkdownIt
 from scipy.stats import friedmanchisquare
 from sklearn.metrics import confusion_matrix
 
 from bench import display, report
 from bench.errors import UsageError
-from bench.report.document import Picture, Section
+from bench.report.document import Cell, Grid, Paragraph, Picture, Section, code, text
 from bench.report.figures import Axis, Lines, Matrix, RankDiagram, png, vega
 from bench.report.rows import Row, Table
 from bench.report.sections import across, confusion, content, layers, overview
@@ -155,9 +156,9 @@ def test_the_table_names_its_split_its_data_and_why_no_stricter_split_was_possib
 def test_synthetic_data_are_marked_wherever_their_numbers_are(store):
     written = report.write(store(result("a")))
     markdown = written.paths[0].read_text()
-    for text in (written.text, markdown):
-        assert "gender on demo (synthetic)" in text
-        assert "**Synthetic audio**" in text
+    for page in (written.text, markdown):
+        assert "gender on demo (synthetic)" in page
+        assert "**Synthetic audio**" in page
     assert "Confusion matrix: gender on demo (synthetic): mfcc, svm" in markdown
 
 
@@ -492,6 +493,37 @@ def test_a_text_that_looks_like_markdown_is_shown_as_it_is(words: str):
     visible = re.sub(r"\\(.)", r"\1", safe).replace("&lt;", "<").replace("&gt;", ">")
     assert (visible, safe != words) == (words, True)
     assert markdown.escaped("accuracy[frame] my_label") == "accuracy[frame] my_label"
+
+
+CODES = ["`", "a`", "`a", "``a` b", "`<script>`", "a|b", "a\nb", "a\r# b", "`![x](y)", "&lt;"]
+
+
+@pytest.mark.parametrize("words", CODES)
+def test_a_code_span_shows_any_text_and_ends_where_it_ends(words: str):
+    paragraph = Paragraph(text("Made by ", code(words), " with *x*."))
+    [_, inline, _] = MarkdownIt().parse(markdown.text([Section("", 1, (paragraph,))]))
+    shown = [(token.type, token.content) for token in inline.children]
+    assert shown == [("text", "Made by "), ("code_inline", " ".join(words.split())), ("text", " with *x*.")]
+
+
+@pytest.mark.parametrize("words", CODES)
+def test_a_code_span_of_a_table_stays_in_its_cell(words: str):
+    grid = Grid(("a", "b"), ((Cell(words, text(code(words), " |")), Cell("c", text("c"))),))
+    tokens = MarkdownIt().enable("table").parse(markdown.text([Section("", 1, (grid,))]))
+    cells = [token.children for token in tokens if token.type == "inline"][2:]
+    assert [[token.content for token in cell] for cell in cells] == [[" ".join(words.split()), " |"], ["c"]]
+
+
+def test_a_text_of_a_csv_is_no_formula_and_a_number_stays_one(store, tmp_path: Path):
+    names = ["=cmd|' /C calc'!A0", "+x", "-x", "@x", "\tx", "\rx", "mfcc-13", "-1.5"]
+    results = [result(f"k{number}", name) for number, name in enumerate(names)]
+    failed = result("f", status=Status.FAILED, scores=(), reason="-x is no file")
+    [path, *_] = report.write(store(*results, failed), formats=["csv"], folder=tmp_path).paths
+    table = pd.read_csv(path, lineterminator="\n")
+    computed = table[table["status"] == "ok"]
+    assert {*computed["extractor"]} == {*(f"'{name}" for name in names[:6]), *names[6:]}
+    assert table["reason"].dropna().tolist() == ["'-x is no file"]
+    assert computed["accuracy"].tolist() == [0.5] * len(names)
 
 
 def test_the_help_of_the_command_names_every_format(bench):

@@ -169,10 +169,21 @@ class CardEntry(Entry, frozen=True, kw_only=True):
         return Card(name=name, source=source, **{**structs.asdict(self), "files": files})
 
     @classmethod
-    def of_plugin(cls, plugin: Plugin) -> CardEntry:
-        """Return the card of a function that returns a path or a table."""
-        params = {"factory": plugin.factory}
-        return cls(kind="function", version=plugin.version, about=plugin.about, params=params)
+    def of_plugin(cls, plugin: Plugin) -> FunctionEntry:
+        """Return the entry of a function that returns a path or a table."""
+        return FunctionEntry(factory=plugin.factory, version=plugin.version, about=plugin.about)
+
+
+class FunctionEntry(Entry, frozen=True, kw_only=True):
+    """A dataset of an installed distribution; the fields are those of its entry point."""
+
+    factory: str
+    version: str
+    about: str
+
+    def declaration(self, name: str, source: str, root: str = "") -> Card:
+        """Return the card of the entry."""
+        return Card(name=name, kind="", source=source, **structs.asdict(self))
 
 
 def _check_values(field: str, values: Mapping[str, Any]) -> None:

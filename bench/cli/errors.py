@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from bench.errors import BenchError
+from bench.errors import BenchError, message
 
 
 class Failure(click.ClickException):
@@ -23,7 +23,7 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except BenchError as error:
-            raise Failure(str(error), 2) from error
+            raise Failure(message(error), 2) from error
         except BrokenPipeError:
             raise  # click ends quietly where the reader has gone
         except OSError as error:

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from bench.datasets.kinds import KINDS
+from bench.datasets.kinds import KINDS, function
 from bench.datasets.params import call
 from bench.errors import UsageError, shortlist
 from bench.types import Card, Dataset
@@ -23,9 +23,12 @@ def from_card(card: Card, home: Path) -> Dataset:
         If the card's kind or one of its params is unknown, its data are not downloaded, or `home` is not
         writable.
     """
-    if card.kind not in KINDS:
+    if card.factory:
+        dataset = function.load(card)
+    elif card.kind in KINDS:
+        dataset = call(KINDS[card.kind], card, home, params=card.params, where=f"{card.source}: params")
+    else:
         raise UsageError(f"{card.source}: kind '{card.kind}' is unknown; expected one of {shortlist(KINDS)}")
-    dataset = call(KINDS[card.kind], card, home, params=card.params, where=f"{card.source}: params")
     return dataclasses.replace(
         dataset,
         name=card.name.replace("/", "."),  # a name is part of file names

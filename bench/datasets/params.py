@@ -1,10 +1,11 @@
-"""Parameters of a card -> a call: names that the function does not take are errors of the card."""
+"""Parameters of a card -> a call: names and types that the function does not take are errors of the card."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from bench.errors import UsageError
+from bench.validation import convert
 
 T = TypeVar("T")
 
@@ -16,7 +17,7 @@ def call(
     where: str,
     siblings: Sequence[str] = (),
 ) -> T:
-    """Return ``function(*arguments, **params)``.
+    """Return ``function(*arguments, **params)``, with values of the types that the function declares.
 
     Parameters
     ----------
@@ -28,7 +29,7 @@ def call(
     Raises
     ------
     UsageError
-        If a param is unknown to the function, or a required one is missing.
+        If a param is unknown to the function, has another type, or a required one is missing.
 
     Examples
     --------
@@ -47,4 +48,7 @@ def call(
     for parameter in keywords:
         if parameter.default is parameter.empty and parameter.name not in params:
             raise UsageError(f"{where}: '{parameter.name}' is missing; expected {names}")
-    return function(*arguments, **params)
+    hints = get_type_hints(function.__init__ if inspect.isclass(function) else function)
+    kinds = {parameter.name: hints[parameter.name] for parameter in keywords}
+    values = {name: convert(value, kinds.get(name, Any), where, name) for name, value in params.items()}
+    return function(*arguments, **values)

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Mapping
-from math import inf
 from typing import Any
 
 import pandas as pd
@@ -12,8 +11,11 @@ from bench.datasets.tables import dataset
 from bench.errors import UsageError
 from bench.types import Clip, Dataset
 
-SHORTEST = 0.001
-"""Shortest segment and distance of segments, in s: a shorter one is about a sample, and fills the memory."""
+SHORTEST_S, LONGEST_S = 0.001, 86_400
+"""Bounds of the length of a segment and of the distance between two, in s."""
+
+MOST_SEGMENTS = 10_000_000
+"""Largest number of segments of a dataset."""
 
 
 def cut(clips: Dataset, seconds: float, hop: float | None = None, pad: bool = False) -> Dataset:
@@ -32,13 +34,12 @@ def cut(clips: Dataset, seconds: float, hop: float | None = None, pad: bool = Fa
     Raises
     ------
     UsageError
-        If a length is below `SHORTEST` or infinite, or no clip is long enough.
+        If a length is out of range, no clip is long enough, or there are too many segments.
     """
     hop = seconds if hop is None else hop
-    if not all(isinstance(length, (int, float)) and SHORTEST <= length < inf for length in (seconds, hop)):
-        raise UsageError(
-            f"{clips.source}: segments of {seconds} s every {hop} s; expected lengths from {SHORTEST:g} s up"
-        )
+    if not all(SHORTEST_S <= length <= LONGEST_S for length in (seconds, hop)):
+        expected = f"expected lengths from {SHORTEST_S} to {LONGEST_S} s"
+        raise UsageError(f"{clips.source}: segments of {seconds:g} s every {hop:g} s; {expected}")
     rows: list[Mapping[str, Any]] = []
     n_short = 0
     labels = zip(*(clips.table[name].tolist() for name in clips.labels), strict=True)
@@ -49,6 +50,9 @@ def cut(clips: Dataset, seconds: float, hop: float | None = None, pad: bool = Fa
             rows.append({**shared, "clip": clip.id, "start": clip.start, "end": clip.end})
             continue
         start = clip.start or 0.0
+        if not (end - start) / hop + len(rows) < MOST_SEGMENTS:
+            many = f"more than {MOST_SEGMENTS:,} segments of {seconds:g} s every {hop:g} s"
+            raise UsageError(f"{clips.source}: {many}, at {clip.id}, which ends at {end:g} s; raise hop")
         offsets = _offsets(end - start, seconds, hop, pad)
         n_short += not offsets
         rows += [

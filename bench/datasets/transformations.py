@@ -10,7 +10,7 @@ from bench.datasets.joins import Join
 from bench.datasets.params import call
 from bench.datasets.segments import cut
 from bench.errors import UsageError
-from bench.types import Card, Dataset
+from bench.types import AUDIO_COLUMNS, Card, Dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,10 @@ class Transformations:
         where = f"{card.source}: params"
         for table in self.tables:
             dataset = call(Join, params=table, where=f"{where}: tables").apply(dataset, folder)
+        others = {*dataset.table.columns} - self.rename.keys()
+        for name in self.rename.values():
+            if name in {*others, "clip", "path", *AUDIO_COLUMNS}:
+                raise UsageError(f"{where}: rename: there is a column '{name}'; choose another name")
         dataset = dataclasses.replace(dataset, table=dataset.table.rename(columns=dict(self.rename)))
         for column in {**self.values, **self.drop}:
             if column not in dataset.labels:

@@ -176,12 +176,24 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
     def restore(self, tensors: Mapping[str, Any], classes: Labels, sizes: Mapping[str, int]) -> None:
         """Set the weights, classes and sizes of a trained network."""
         self.classes_, self.sizes_ = classes, dict(sizes)
-        self.module_ = self._module().to(self._device()).eval()
-        self.module_.load_state_dict({name: torch.tensor(values) for name, values in tensors.items()})
+        with torch.device("meta"):  # sizes from a file allocate nothing: the weights have to fit
+            self.module_ = self._module()
+        weights = {name: torch.tensor(values) for name, values in tensors.items()}
+        self.module_.load_state_dict(weights, assign=True)
+        self.module_.to(self._device()).eval()
 
     def _module(self) -> Any:
-        """Return the network with initial weights."""
-        return getattr(architectures, self.network)(**self.sizes_, **(self.options or {}))
+        """Return the network with initial weights.
+
+        Raises
+        ------
+        ValueError
+            If `architectures` has no such network.
+        """
+        architecture: Any = getattr(architectures, self.network, None)
+        if getattr(architecture, "__module__", "") != architectures.__name__:
+            raise ValueError(f"network is '{self.network}'; expected a class of {architectures.__name__}")
+        return architecture(**self.sizes_, **(self.options or {}))
 
     def _device(self) -> str:
         if self.device != "auto":

@@ -2,15 +2,16 @@
 
 A folder holds card.json and, for every fold and for `folds.ALL`, FOLD.skops with the pipeline. For a network,
 FOLD.skops holds the steps before it, FOLD.safetensors its weights, and FOLD.json its class and parameters.
-Loading runs no code from these files.
+Loading runs no code from these files: the classes that they may name are the tables `TRUSTED` and `NETWORKS`.
 """
 
 import json
 import shutil
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -18,7 +19,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from bench import catalog
-from bench.errors import PluginError, UsageError, message
+from bench.errors import BenchError, PluginError, UsageError, message, one_line, shortlist
 from bench.learn.pipeline import with_head
 from bench.learn.prediction import clip_predictions, sample_predictions
 from bench.learn.samples import SampleTable
@@ -30,11 +31,54 @@ CARD = "card.json"
 SCHEMA = 4
 """Version of card.json; the card of an earlier version was a line of results.jsonl."""
 
-TRUSTED = ("bench.", "xgboost.", "sklearn.", "numpy.", "collections.")
-"""Prefixes of the types that a file may hold."""
+TRUSTED: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            "bench.heads.clusters.Clusters",
+            "bench.heads.gbdt.GBDT",
+            "bench.heads.mixtures.Mixtures",
+            "bench.heads.readymade.ReadyMade",
+            "bench.heads.svm.CalibratedSVM",
+            "bench.heads.svm.SVM",
+            "bench.learn.pipeline.FlatTransformer",
+            "bench.reducers.umap.Umap",
+            "sklearn._loss.link.Interval",
+            "sklearn._loss.link.LogitLink",
+            "sklearn._loss.link.MultinomialLogit",
+            "sklearn._loss.loss.HalfBinomialLoss",
+            "sklearn._loss.loss.HalfMultinomialLoss",
+            "sklearn.metrics._dist_metrics.EuclideanDistance64",
+            "sklearn.neighbors._kd_tree.KDTree",
+            "xgboost.core.Booster",
+            "xgboost.sklearn.XGBClassifier",
+        ),
+        "ObjectNode",
+    ),
+    "sklearn.tree._tree.Tree": "TreeNode",
+}
+"""Type that a file may hold, beside those of skops itself, -> the loader of skops that restores it.
 
-NETWORKS = "bench."
-"""Prefix of the classes of networks that a file may name."""
+An ObjectNode sets attributes; other loaders would call the type, with arguments from the file.
+"""
+
+
+class NetworkParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Parameters of `bench.heads.network.Network`, without its device."""
+
+    network: str
+    options: Mapping[str, bool | int | float | str | Sequence[Sequence[int]]] | None
+    optimizer: str
+    lr: float
+    batch_size: Annotated[int, msgspec.Meta(ge=1)]
+    epochs: int
+    patience: int
+    crop: int
+    spec_augment: bool
+    random_state: int
+
+
+NETWORKS: Mapping[str, type[msgspec.Struct]] = {"bench.heads.network:Network": NetworkParams}
+"""Class of networks that a file may name -> its parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,27 +188,34 @@ def save(folder: Path, card: BundleCard, models: Mapping[str, Pipeline]) -> None
         raise PluginError(f"head '{name}': its models cannot be saved ({message(error)})") from error
 
 
-def load(folder: Path, fold: str) -> Bundle:
+def load(folder: Path, fold: str, trusted: Sequence[str] = ()) -> Bundle:
     """Return a model of a folder that `save` wrote: a fold's, or ``all`` for the model of all clips.
+
+    Parameters
+    ----------
+    trusted : Sequence[str]
+        More types that the file may hold, such as the class of your own head. Their code may run.
 
     Raises
     ------
     UsageError
-        If there is no such model, the card has another schema, or a file holds a type that is not trusted.
+        If there is no such model, the card has another schema, or a file is damaged or holds a type that is
+        not trusted.
     """
     card = read_card(folder)
     path = _path(folder, fold, "skops")
     if fold not in card.folds or not path.is_file():
         raise UsageError(f"{folder}: no model '{fold}'; expected one of {', '.join(card.folds)}")
-    import skops.io  # takes seconds to import
-
-    types = skops.io.get_untrusted_types(file=path)
-    strange = [name for name in types if not name.startswith(TRUSTED)]
-    if strange:
-        raise UsageError(f"{path}: holds {', '.join(strange)}, which is not trusted")
-    pipeline = skops.io.load(path, trusted=types)
-    if _path(folder, fold, "safetensors").is_file():
-        pipeline = with_head(pipeline, _network(folder, fold))
+    try:
+        pipeline = _pipeline(path, trusted)
+        if _path(folder, fold, "safetensors").is_file():
+            pipeline = with_head(pipeline, _network(folder, fold))
+    except BenchError:
+        raise
+    except Exception as error:  # a damaged file makes skops, scikit-learn, XGBoost or torch raise anything
+        raise UsageError(f"{folder}: model '{fold}' cannot be loaded ({one_line(error)})") from error
+    if not hasattr(pipeline[-1], "predict"):
+        raise UsageError(f"{path}: holds no head; expected a pipeline that ends with one")
     return Bundle(card, fold, pipeline)
 
 
@@ -199,7 +250,7 @@ def _write_json(path: Path, value: object) -> None:
 def _read_json(path: Path, noun: type[Any]) -> Any:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not JSON ({error})") from error
     return convert(value, noun, str(path))
 
@@ -227,14 +278,55 @@ def _write(folder: Path, fold: str, model: Pipeline) -> None:
     _write_json(_path(folder, fold, "json"), card)
 
 
+def _pipeline(path: Path, trusted: Sequence[str]) -> Pipeline:
+    """Return the pipeline in a file of skops.
+
+    Raises
+    ------
+    UsageError
+        If the file is compressed, or holds a type that is not trusted or no pipeline.
+    """
+    import skops.io  # takes seconds to import
+
+    with zipfile.ZipFile(path) as file:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in file.infolist()):
+            raise UsageError(f"{path}: is compressed; expected a file that `bench run --save-models` wrote")
+        nodes = _nodes(json.loads(file.read("schema.json")))
+        called = {name for name, loader in nodes if TRUSTED.get(name, loader) != loader}
+    untrusted = {*skops.io.get_untrusted_types(file=path)} - TRUSTED.keys()
+    if strange := (untrusted | called) - {*trusted}:
+        fix = "name it in `trusted` if it is a class of your own"
+        raise UsageError(f"{path}: holds {shortlist(strange)}, which is not trusted; {fix}")
+    pipeline = skops.io.load(path, trusted=[*TRUSTED, *trusted])
+    if not isinstance(pipeline, Pipeline):
+        raise UsageError(f"{path}: holds {type(pipeline).__name__}; expected a pipeline")
+    return pipeline
+
+
+def _nodes(schema: Any) -> Iterator[tuple[str, str]]:
+    """Yield the type and the loader of every node in the schema of a file of skops."""
+    if isinstance(schema, dict) and "__loader__" in schema:
+        yield f"{schema.get('__module__')}.{schema.get('__class__')}", str(schema["__loader__"])
+    children = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
+    for child in children:
+        yield from _nodes(child)
+
+
 def _network(folder: Path, fold: str) -> Any:
-    """Return the network of a model, with its weights."""
+    """Return the network of a model, with its weights.
+
+    Raises
+    ------
+    UsageError
+        If its class is not in `NETWORKS`, or a parameter is unknown or has another type.
+    """
     from safetensors.numpy import load_file  # optional, as networks are
 
     path = _path(folder, fold, "json")
     card = _read_json(path, _NetworkCard)
-    if not card.factory.startswith(NETWORKS):
+    if card.factory not in NETWORKS:
         raise UsageError(f"{path}: names {card.factory}, which is not trusted")
+    convert(card.params, NETWORKS[card.factory], str(path), "params")
     head = catalog.build(Spec("head", card.factory, card.factory, params=card.params))
     head.restore(load_file(_path(folder, fold, "safetensors")), np.array(card.classes), card.sizes)
     return head

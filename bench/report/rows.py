@@ -9,6 +9,7 @@ from bench.stats import Standing
 from bench.store import DatasetRecord, Store, TableProtocol
 from bench.types import BASELINE, Level, Result, Score, System, TaskId
 from bench.types.results import score_of
+from bench.validation import file_name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +85,7 @@ class Table:
     def stem(self) -> str:
         """Return the start of the names of its files."""
         parts = [self.dataset, self.task.name.replace("/", "."), self.variant]
-        return "-".join(filter(None, parts))
+        return file_name("-".join(filter(None, parts)), "table")
 
     @property
     def leaky(self) -> bool:

@@ -24,6 +24,7 @@ from bench.request import recorded
 from bench.store import schema
 from bench.store.record import ReportRecord, RunRecord
 from bench.types import Result, Status
+from bench.validation import file_name
 
 BAD_CLIP_COLUMNS = ["dataset", "clip", "reason"]
 
@@ -137,11 +138,11 @@ class Store:
 
     def predictions_path(self, key: str) -> Path:
         """Return where a cell's predictions are."""
-        return self.out / "predictions" / f"{key}.parquet"
+        return self.out / "predictions" / f"{file_name(key, f'{self.out}: key')}.parquet"
 
     def models_path(self, key: str) -> Path:
         """Return the folder of a cell's fitted models."""
-        return self.out / "models" / key
+        return self.out / "models" / file_name(key, f"{self.out}: key")
 
     def predictions(self, key: str) -> pd.DataFrame:
         """Return a cell's predictions: clip, fold, y_true, y_pred and a column of scores per class.
@@ -267,10 +268,11 @@ class Store:
         _replace_in_folder(self._split_path(dataset, task), table)
 
     def _split_path(self, dataset: str, task: str) -> Path:
-        return self.out / "splits" / f"{dataset}.{task.replace('/', '.')}.parquet"
+        name = file_name(f"{dataset}.{task.replace('/', '.')}", f"{self.out}: split")
+        return self.out / "splits" / f"{name}.parquet"
 
     def _labels_path(self, dataset: str) -> Path:
-        return self.out / "labels" / f"{dataset}.parquet"
+        return self.out / "labels" / f"{file_name(dataset, f'{self.out}: data set')}.parquet"
 
     def bad_clips(self) -> pd.DataFrame:
         """Return the clips that could not be decoded, with the columns dataset, clip, reason.

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from bench.keys import digest
 from bench.types.arrays import Labels
+from bench.validation import file_name
 
 if TYPE_CHECKING:  # pandas takes 0.3 s to import, and `bench list` needs none of it
     import pandas as pd
@@ -106,6 +107,10 @@ class Dataset:
     notes: tuple[str, ...] = ()
     fold_lists: Mapping[str, Path] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse a name that cannot be part of a file's name."""
+        file_name(self.name, f"{self.source}: name")
+
     @property
     def labels(self) -> list[str]:
         """Return the names of the label columns."""
@@ -137,7 +142,10 @@ class Card:
     Parameters
     ----------
     kind : str
-        Name from `bench.datasets.KINDS`, whose loader takes `params`.
+        Name from `bench.datasets.KINDS`, whose loader takes `params`; empty with a `factory`.
+    factory : str
+        Function of an installed distribution, ``module:attribute``, that returns a path or a table. No file
+        can name one.
     source : str
         File of the card, for messages; relative paths in `params` start from its folder.
     verified : str
@@ -163,11 +171,21 @@ class Card:
     obtain: str = ""
     files: tuple[Mapping[str, Any], ...] = ()
     synthetic: bool = False
+    factory: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a name and a version that cannot be part of a file's name."""
+        file_name(self.file_name, f"{self.source}: name and version")
+
+    @property
+    def file_name(self) -> str:
+        """Return the name and the version in the name of a folder; a slash becomes a dot."""
+        return f"{self.name.replace('/', '.')}-{self.version}"
 
     def folder(self, home: Path) -> Path:
         """Return the folder below `home` for the downloads; cards with the same files share one folder."""
         if not self.files:
-            return home / "data" / f"{self.name}-{self.version}"
+            return home / "data" / self.file_name
         archive = Path(urlparse(str(self.files[0].get("url"))).path).name
         return home / "data" / f"{archive.partition('.')[0]}-{digest(list(map(dict, self.files)))[:8]}"
 

@@ -1,7 +1,10 @@
 """Datasets of audio files with their labels in their names."""
 
+import json
 import re
-from collections.abc import Mapping
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,16 @@ from bench.datasets.tables import dataset
 from bench.datasets.transformations import Transformations
 from bench.errors import UsageError
 from bench.types import Card, Dataset
+
+MATCH_S = 60
+"""Longest time to match all names of a dataset with its pattern, in s; a million names take some seconds."""
+
+MATCH = """
+import json, re, sys
+pattern, names = json.load(sys.stdin)
+matches = map(re.compile(pattern).fullmatch, names)
+json.dump([match and match.groupdict() for match in matches], sys.stdout)
+"""
 
 
 def from_card(
@@ -54,14 +67,11 @@ def load(path: Path, pattern: str, lists: Mapping[str, str] | None = None) -> Da
     Raises
     ------
     UsageError
-        If the pattern is malformed, no file matches it, or a list is missing.
+        If the pattern is malformed or takes too long, no file matches it, or a list is missing.
     """
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise UsageError(f"{path}: pattern '{pattern}' is no regular expression ({error})") from error
-    names = (file.relative_to(path).as_posix() for file in sorted(path.rglob("*")))
-    matches = [(name, match.groupdict()) for name in names if (match := expression.fullmatch(name))]
+    names = [file.relative_to(path).as_posix() for file in sorted(path.rglob("*"))]
+    groups = _groups(path, pattern, names)
+    matches = [(name, labels) for name, labels in zip(names, groups, strict=True) if labels is not None]
     if not matches:
         raise UsageError(f"{path}: no file matches the pattern '{pattern}'")
     table = pd.DataFrame([{"clip": name, "path": str(path / name), **labels} for name, labels in matches])
@@ -70,6 +80,30 @@ def load(path: Path, pattern: str, lists: Mapping[str, str] | None = None) -> Da
         for fold, file in lists.items():
             table.loc[table["clip"].isin(_lines(path / file)), "fold"] = fold
     return dataset(table, name=path.resolve().name, source=str(path))
+
+
+def _groups(path: Path, pattern: str, names: Sequence[str]) -> list[dict[str, str] | None]:
+    """Return the named groups of every name that a pattern matches as a whole; None of any other.
+
+    A pattern such as ``(a+)+$`` can take years. Python's matching has no limit, but a process has.
+
+    Raises
+    ------
+    UsageError
+        If the pattern is malformed or takes too long.
+    """
+    try:
+        re.compile(pattern)
+        call = [sys.executable, "-I", "-S", "-c", MATCH]
+        text = json.dumps([pattern, names])
+        done = subprocess.run(call, input=text, capture_output=True, text=True, timeout=MATCH_S, check=True)  # noqa: S603
+    except (re.error, OverflowError, RecursionError) as error:
+        raise UsageError(f"{path}: pattern '{pattern}' is no regular expression ({error})") from error
+    except subprocess.TimeoutExpired as error:
+        slow = f"does not match {len(names)} names within {MATCH_S} s; leave out nested repetitions"
+        raise UsageError(f"{path}: pattern '{pattern}' {slow}") from error
+    groups: list[dict[str, str] | None] = json.loads(done.stdout)
+    return groups
 
 
 def _lines(path: Path) -> set[str]:

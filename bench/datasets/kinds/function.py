@@ -10,20 +10,15 @@ from bench.errors import UsageError, one_line
 from bench.types import Card, Dataset
 
 
-def from_card(card: Card, home: Path, factory: str) -> Dataset:
-    """Return the dataset of a function's path or table.
-
-    Parameters
-    ----------
-    factory : str
-        The function, as ``module:attribute``.
+def load(card: Card) -> Dataset:
+    """Return the dataset of the path or table that the card's function returns.
 
     Raises
     ------
     UsageError
         If the function cannot be imported or raises, or its path or table is not a dataset.
     """
-    module, _, attribute = factory.partition(":")
+    module, _, attribute = card.factory.partition(":")
     try:
         clips = getattr(importlib.import_module(module), attribute)()
     except Exception as error:  # a plugin may raise anything

@@ -50,14 +50,17 @@ class Mixing:
         Raises
         ------
         UsageError
-            If there is no SNR, fewer than 2 folds, or a share outside of [0, 1).
+            If there is no SNR or one beyond 200 dB, fewer than 2 folds, a share outside of [0, 1), or a seed
+            below 0.
         """
         snrs_db = self.snrs_db if isinstance(self.snrs_db, (list, tuple)) else ()
         numbers = all(isinstance(number, (int, float)) for number in (*snrs_db, self.folds, self.clean))
-        if not (snrs_db and numbers and self.folds >= 2 and 0 <= self.clean < 1):
+        in_range = numbers and all(abs(snr_db) <= 200 for snr_db in snrs_db) and self.seed >= 0
+        if not (snrs_db and in_range and self.folds >= 2 and 0 <= self.clean < 1):
             raise UsageError(
-                f"mixture of snrs_db = {self.snrs_db}, folds = {self.folds}, clean = {self.clean}; "
-                "expected one SNR or more, 2 folds or more, and a share from 0 to below 1"
+                f"mixture of snrs_db = {self.snrs_db}, folds = {self.folds}, clean = {self.clean}, "
+                f"seed = {self.seed}; expected one SNR or more, 2 folds or more, and a share from 0 to "
+                "below 1; SNRs are up to 200 dB, and a seed is not negative"
             )
 
 

@@ -1,5 +1,6 @@
 """leaderboard.csv: a line per row of every table, and per cell without a result."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,10 +12,28 @@ from bench.report.sections import Content
 from bench.report.writers.json import costs
 from bench.types import Result, Score, System
 
+FORMULA = re.compile(r"[=+\-@\t\r]")
+"""Start of a text that a spreadsheet computes."""
+
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?")
+
 
 def write(content: Content) -> str:
-    """Return the lines of `frame`."""
-    return str(frame(content.tables).to_csv(index=False, lineterminator="\n"))
+    """Return the lines of `frame`; an apostrophe keeps a spreadsheet from computing a text."""
+    table = frame(content.tables)
+    return str(table.map(_guarded).rename(columns=_guarded).to_csv(index=False, lineterminator="\n"))
+
+
+def _guarded(value: Any) -> Any:
+    """Return a cell, with an apostrophe before a text that a spreadsheet would take for a formula.
+
+    Examples
+    --------
+    >>> _guarded("=1+1"), _guarded("-1"), _guarded(-1.5), _guarded("mfcc")
+    ("'=1+1", '-1', -1.5, 'mfcc')
+    """
+    is_formula = isinstance(value, str) and FORMULA.match(value) and not NUMBER.fullmatch(value)
+    return f"'{value}" if is_formula else value
 
 
 def frame(tables: Sequence[Table]) -> pd.DataFrame:

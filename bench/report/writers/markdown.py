@@ -14,6 +14,7 @@ SPECIAL = re.compile(r"[\\`*|~]|^\[|\](?=[(\[:])|(?<!\w)_|_(?!\w)")
 """Characters with a meaning in Markdown, and brackets of links; underscores within words have no meaning."""
 
 BACKTICKS = re.compile(r"`+")
+PIPE = re.compile(r"(?<!\\)\|")
 
 
 def write(content: Content) -> str:
@@ -59,11 +60,19 @@ def _line(text: Text) -> str:
 
 def _span(span: Span) -> str:
     if span.code:
-        longest = max(map(len, BACKTICKS.findall(span.text)), default=0)
-        fence = "`" * (longest + 1)
-        return f"{fence}{span.text}{fence}"
+        return _code(" ".join(span.text.split()))
     words = _escape(span.text)
     return f"**{words}**" if span.strong else words
+
+
+def _code(words: str) -> str:
+    """Return a code span, whose fence is longer than any run of backticks in it.
+
+    A space keeps a backtick at either end apart from the fence; CommonMark removes it again.
+    """
+    fence = "`" * (max(map(len, BACKTICKS.findall(words)), default=0) + 1)
+    space = " " if words.startswith("`") or words.endswith("`") else ""
+    return f"{fence}{space}{words}{space}{fence}" if words else ""
 
 
 def _notes(notes: Notes) -> str:
@@ -75,7 +84,8 @@ def _paragraph(paragraph: Paragraph) -> str:
 
 
 def _grid(grid: Grid) -> str:
-    rows = [[_line(cell.text) for cell in row] for row in grid.rows]
+    # A pipe ends a cell of a table, in code too; outside of code it is escaped already.
+    rows = [[PIPE.sub(r"\\|", _line(cell.text)) for cell in row] for row in grid.rows]
     return table(rows, [escaped(header) for header in grid.headers])
 
 

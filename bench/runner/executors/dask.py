@@ -98,7 +98,7 @@ def _remote(name: str) -> Iterator[tuple[Any, Callable[[], object]]]:
     from distributed import Client  # optional
 
     try:
-        client = Client(name.replace(ADDRESS, "tcp://", 1), timeout=CONNECT_SECONDS)
+        client = Client(name.removeprefix(ADDRESS), timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
         raise UsageError(
             f"--executor {name}: does not answer ({error}); is its scheduler running?"
