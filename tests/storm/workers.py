@@ -3,8 +3,8 @@
     python tests/storm/workers.py --seed 0 --n 50
 
 A worker dies when it starts, while it imports, or just before its first unit; of a signal, or with an exit
-code. Its run must end with the results of an undisturbed one, or with cells that name three deaths. Killed runs
-must leave no process after 2 s. Prints a JSON line.
+code. Its run must end with the results of an undisturbed one, or with cells that name three deaths. A run
+that is killed must leave no process after 2 s. Prints a JSON line.
 """
 
 import argparse
