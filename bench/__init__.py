@@ -13,6 +13,9 @@ __all__ = ["Results", "__version__", "run"]
 def __getattr__(name: str) -> Any:
     """Return `run` and `Results`, which load numerical libraries, when they are asked for."""
     if name in {"Results", "run"}:
+        from bench import paths
+
+        paths.redirect_library_caches()  # before numba is imported
         from bench import api
 
         return getattr(api, name)

@@ -10,6 +10,7 @@ from pathlib import Path
 from bench import paths, report, runner
 from bench.catalog import Registry
 from bench.embed.cache import Cache
+from bench.errors import UsageError, message
 from bench.report import Report
 from bench.request import Request
 from bench.runner import progress, trackers
@@ -63,5 +64,15 @@ def export(request: Request, declared: Registry, path: Path, *, plain: bool = Fa
 
 
 def cache() -> Cache:
-    """Return the cache of this user."""
-    return Cache(paths.cache_root())
+    """Return the cache of this user.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be opened or written.
+    """
+    root = paths.cache_root()
+    try:
+        return Cache(root)
+    except (ImportError, ValueError) as error:  # no package opens the URL
+        raise UsageError(f"BENCH_CACHE={root}: cannot be opened ({message(error)})") from error

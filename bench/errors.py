@@ -11,6 +11,7 @@ BenchError
 Every other exception is a bug.
 """
 
+import os
 import traceback
 from collections.abc import Collection
 from pathlib import Path
@@ -57,14 +58,35 @@ def shortlist(names: Collection[str], most: int = 5) -> str:
 
 
 def message(error: BaseException) -> str:
-    """Return the message of an error in one line.
+    """Return the message of an error in one line; its type if it has none.
 
     Examples
     --------
     >>> message(ValueError("no  idea"))
     'no idea'
+    >>> message(MemoryError())
+    'MemoryError'
     """
-    return " ".join(str(error).split())
+    text = " ".join(str(error).split())
+    return type(error).__name__ if text in {"", "None"} else text
+
+
+def reason(error: OSError) -> str:
+    """Return why the system refused something; the message or the type of an error that does not say so.
+
+    Examples
+    --------
+    >>> reason(PermissionError(13, "Permission denied", "a.wav"))
+    'Permission denied'
+    >>> reason(OSError("no  idea"))
+    'no idea'
+    """
+    text = " ".join(str(error.strerror or "").split())
+    if text:
+        return text
+    if isinstance(error.errno, int):
+        return os.strerror(error.errno)
+    return message(error) if len(error.args) == 1 else type(error).__name__
 
 
 def one_line(error: BaseException) -> str:
@@ -75,12 +97,15 @@ def one_line(error: BaseException) -> str:
     >>> one_line(ValueError("no  idea"))
     'ValueError: no idea'
     """
-    return f"{type(error).__name__}: {message(error)}"
+    name, text = type(error).__name__, message(error)
+    return name if text == name else f"{name}: {text}"
 
 
 def describe(error: BaseException) -> str:
     """Return an error in one line: the message of a `BenchError`; for a bug also its type, file and line."""
     if isinstance(error, BenchError):
-        return str(error)
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{one_line(error)} ({Path(frame.filename).name}:{frame.lineno})"
+        text = str(error)
+        return type(error).__name__ if text.strip() in {"", "None"} else text
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"{one_line(error)}{place}"

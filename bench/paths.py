@@ -1,11 +1,21 @@
-"""Default folders of corpora and of the cache."""
+"""Default folders of corpora and of caches."""
 
+import errno
 import os
 from pathlib import Path
 
+LIBRARY_CACHES = {"NUMBA_CACHE_DIR": "numba", "MPLCONFIGDIR": "matplotlib"}
+"""Variable that names the folder of a library's cache -> name of the folder."""
+
 
 def home() -> Path:
-    """Return the folder for corpora, and for the cache unless BENCH_CACHE is a URL."""
+    """Return the folder for corpora, and for the cache unless BENCH_CACHE is a URL.
+
+    Raises
+    ------
+    FileNotFoundError
+        If BENCH_CACHE names no folder and the user has no home.
+    """
     import platformdirs
 
     variable = os.environ.get("BENCH_CACHE", "")
@@ -14,6 +24,9 @@ def home() -> Path:
         if variable and "://" not in variable
         else platformdirs.user_cache_dir("audio-embedding-bench")
     )
+    if folder != variable and folder.startswith("~"):  # the user has no home
+        reason = "names no folder, and there is no home folder; set it to a folder"
+        raise FileNotFoundError(errno.ENOENT, reason, "BENCH_CACHE")
     return Path(folder).absolute()
 
 
@@ -21,3 +34,20 @@ def cache_root() -> str:
     """Return the folder or the URL of the cache: BENCH_CACHE, or else the user's cache folder."""
     variable = os.environ.get("BENCH_CACHE", "")
     return variable if "://" in variable else str(home())
+
+
+def redirect_library_caches() -> None:
+    """Let libraries cache below `home` if they cannot write to the user's folders.
+
+    Call it before they are imported; variables that the user has set stay.
+    """
+    if not all(_is_writable(folder) for folder in ("~/.cache", "~/.config")):
+        for variable, name in LIBRARY_CACHES.items():
+            os.environ.setdefault(variable, str(home() / "libraries" / name))
+
+
+def _is_writable(folder: str) -> bool:
+    """Return whether a folder of the user can be written, or made."""
+    path = Path(folder).expanduser()
+    existing = next(parent for parent in (path, *path.parents) if parent.exists())
+    return os.access(existing, os.W_OK | os.X_OK)

@@ -3,8 +3,10 @@ import os
 import re
 import signal
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from bench import cli
@@ -352,3 +354,34 @@ def test_a_cache_may_be_a_url(bench, digits, tmp_path, monkeypatch):
     assert bench(*call, "lda").exit_code == 0
     assert "cached clips: mfcc-13 48" in bench(*call, "knn").stderr
     assert "in memory://embeddings" in bench("cache", "info").stdout
+
+
+@pytest.mark.parametrize("url", ["odd://bucket/x", pytest.param("s3://bucket/x", id="s3")])
+def test_a_cache_that_no_package_opens_is_one_line(url: str, bench, digits, monkeypatch):
+    if url.startswith("s3") and find_spec("s3fs"):
+        pytest.skip("needs an environment without s3fs")
+    monkeypatch.setenv("BENCH_CACHE", url)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(digits.parent))
+    refused = bench("cache", "info")
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith(f"Error: BENCH_CACHE={url}: cannot be opened (")
+    assert "s3fs" in refused.stderr or "odd" in refused.stderr
+
+
+def test_libraries_cache_below_ours_where_the_home_cannot_be_written(bench, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "file" / "home"))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "mine")
+    monkeypatch.setenv("MPLCONFIGDIR", "")  # so that it is restored
+    monkeypatch.delenv("MPLCONFIGDIR")
+    assert bench("list", "metrics").exit_code == 0
+    assert os.environ["NUMBA_CACHE_DIR"] == "mine"
+    assert os.environ["MPLCONFIGDIR"] == str(tmp_path / "cache" / "libraries" / "matplotlib")
+
+
+def test_a_user_without_a_home_is_told_to_set_the_cache(bench, monkeypatch):
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda name: f"~/.cache/{name}")
+    monkeypatch.delenv("BENCH_CACHE")
+    refused = bench("cache", "info")
+    line = "Error: BENCH_CACHE: names no folder, and there is no home folder; set it to a folder\n"
+    assert (refused.exit_code, refused.stderr) == (2, line)

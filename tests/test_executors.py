@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from bench.embed.cache import Cache
@@ -178,6 +179,100 @@ def test_a_unit_whose_process_is_killed_once_is_done_by_another(tmp_path: Path, 
         future = workers.submit(os._exit, 7)
         assert executors.loss(executors.error_of(future)) == "its worker died 3 times (exit code 7)"
         assert executors.loss(workers.submit(int, "x").exception()) == ""
+
+
+DEATHS = """
+import os, signal, sys
+from contextlib import suppress
+from pathlib import Path
+
+if "spawn_main" in " ".join(sys.orig_argv):  # a worker, before it has imported anything
+    for death in sorted(Path(__file__).parent.glob("death-*")):
+        with suppress(FileNotFoundError):  # another worker has died of it
+            death.unlink()
+            exec(death.name.partition("-")[2][1:])
+"""
+
+
+@pytest.fixture
+def deaths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Return a function that lets the next workers die at their start."""
+    folder = tmp_path / "deaths"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(DEATHS)
+    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+
+    def prepare(*codes: str) -> None:
+        for n, code in enumerate(codes):
+            (folder / f"death-{n}{code}").touch()
+
+    return prepare
+
+
+KILLED, ABORTED, EXITED = "os.kill(os.getpid(), signal.SIGKILL)", "os.abort()", "os._exit(3)"
+"""Ways to die, as code."""
+
+
+@pytest.mark.parametrize("name", ["local", pytest.param("dask", marks=needs["dask"])])
+def test_a_worker_that_dies_at_its_start_is_replaced(name: str, deaths, tmp_path: Path):
+    deaths(KILLED, EXITED)
+    with executors.start(name, 2, None, str(tmp_path)) as workers:
+        assert [workers.submit(abs, -n).result() for n in range(3)] == [0, 1, 2]
+    assert not list((tmp_path / "deaths").glob("death-*"))
+
+
+def test_a_unit_fails_when_its_workers_die_at_their_start_three_times(deaths, tmp_path: Path):
+    deaths(EXITED, EXITED, ABORTED)
+    with executors.start("local", 2, None, str(tmp_path)) as workers:
+        future = workers.submit(abs, -1)
+        assert executors.loss(executors.error_of(future)) == "its worker died 3 times (SIGABRT)"
+        assert workers.submit(abs, -1).result() == 1
+
+
+@needs["dask"]
+def test_a_cluster_whose_worker_always_dies_at_its_start_says_so(deaths, tmp_path: Path):
+    deaths(*[EXITED] * 9)
+    message = "--executor dask: a worker died 3 times at its start"
+    with pytest.raises(UsageError, match=message), executors.start("dask", 1, None, str(tmp_path)):
+        pass
+
+
+@needs["dask"]
+def test_a_cluster_without_any_worker_ends_the_run(deaths, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(dask, "CONNECT_SECONDS", 1)
+    with executors.start("dask", 1, None, str(tmp_path)) as workers:
+        deaths(*[EXITED] * 9)
+        future = workers.submit(os.kill, workers.submit(os.getpid).result(), signal.SIGKILL)
+        while not future.done():  # at first, the cluster may not yet know of the death
+            workers.mend()
+        with pytest.raises(UsageError, match="the cluster is lost"):
+            executors.error_of(future)
+
+
+PARENT = """
+import sys, time
+
+if __name__ == "__main__":
+    from bench.runner import executors
+
+    with executors.start(sys.argv[1], 2, None, sys.argv[2]) as workers:
+        units = [workers.submit(time.sleep, n) for n in (0, 600, 600)]
+        units[0].result()
+        print("working", flush=True)
+        units[1].result()
+"""
+
+
+@pytest.mark.parametrize("name", ["local", pytest.param("dask", marks=needs["dask"])])
+def test_workers_end_with_their_parent(name: str, tmp_path: Path):
+    (tmp_path / "parent.py").write_text(PARENT)
+    command = [sys.executable, "parent.py", name, str(tmp_path)]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout.readline() == "working\n"
+        workers = psutil.Process(parent.pid).children(recursive=True)
+        parent.kill()
+    assert len(workers) >= 2
+    assert psutil.wait_procs(workers, timeout=2)[1] == []
 
 
 def test_processes_share_the_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

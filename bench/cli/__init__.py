@@ -5,6 +5,7 @@ Every verb has a file of its own and imports what it calls, so that `bench --hel
 
 import click
 
+from bench import paths
 from bench._version import __version__
 from bench.cli import audit, cache, check, compare, data, embed, fetch, new, report, rerun, run
 from bench.cli import list as list_
@@ -15,6 +16,7 @@ from bench.cli.errors import Group
 @click.version_option(__version__, prog_name="bench")
 def main() -> None:
     """Compare audio embeddings and classifiers, on splits that cannot leak."""
+    paths.redirect_library_caches()
 
 
 for module in (run, rerun, audit, report, compare, list_, fetch, embed, cache, data, check, new):

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from bench.errors import BenchError, message
+from bench.errors import BenchError, message, reason
 
 
 class Failure(click.ClickException):
@@ -27,6 +27,10 @@ class Group(click.Group):
         except BrokenPipeError:
             raise  # click ends quietly where the reader has gone
         except OSError as error:
-            raise Failure(f"{error.filename or 'bench'}: {error.strerror}", 2) from error
+            raise Failure(f"{error.filename or 'bench'}: {reason(error)}", 2) from error
+        except MemoryError as error:
+            raise Failure(
+                "memory is full; finished results are saved; free some memory, or use fewer --jobs", 2
+            ) from error
         except KeyboardInterrupt as error:
             raise Failure("stopped; results are saved; run the same command to continue", 1) from error

@@ -36,7 +36,7 @@ def main(storm: Storm, n: int) -> None:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     with TemporaryDirectory() as folder:
-        chance = random.Random(asked.seed)  # noqa: S311
+        chance = random.Random(asked.seed)
         cases = []
         for case in storm(Path(folder), asked.n, chance):
             cases.append(case)

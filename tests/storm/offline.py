@@ -35,7 +35,8 @@ socket.socket.connect, socket.getaddrinfo = refuse, fail
 RUN = "run --tasks speaker --datasets digits.csv --extractors mfcc-13,spectral --heads lda"
 COMMANDS = (
     *(f"{RUN} {more}" for more in ("", "--jobs 2", "--jobs 2 --executor dask", "--seeds 0,1 --save-models")),
-    *("list", "list extractors", "check mfcc-13", "data check digits.csv", "data split digits.csv --task speaker --out split.csv"),
+    *("list", "list extractors", "check mfcc-13", "data check digits.csv"),
+    "data split digits.csv --task speaker --out split.csv",
     *("report bench-out", "report bench-out --format md,html,csv,json", "report bench-out --publish mine"),
     *("compare mine/baseline.jsonl bench-out", "audit bench-out", "rerun bench-out/run.json"),
     *("embed digits.csv --extractors mfcc-13 --out e.parquet", "cache info", "new head my-head"),

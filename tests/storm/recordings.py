@@ -21,6 +21,7 @@ from click.testing import CliRunner
 
 from bench import audio, cli
 from bench.errors import ClipError
+from bench.types import Audio
 
 MEMORY = 4 << 30
 SECONDS = 10
@@ -70,7 +71,7 @@ def recordings(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def read(path: Path, whole: audio.Audio | None) -> tuple[str, bool]:
+def read(path: Path, whole: Audio | None) -> tuple[str, bool]:
     """Return what is wrong with how a file is read, and whether it is refused; a cut one has `whole`."""
     start = time.monotonic()
     try:

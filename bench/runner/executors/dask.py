@@ -52,10 +52,12 @@ def workers(name: str, jobs: int, timeout: float | None, shared: str) -> Iterato
     if find_spec("distributed") is None:
         raise UsageError(f"--executor {name}: run: {installation('dask')}")
     with ExitStack() as stack:
-        client, mend = stack.enter_context(_local(jobs) if name == LOCAL else _remote(name))
+        is_local = name == LOCAL
+        client = stack.enter_context(_local(jobs) if is_local else _remote(name))
         executor: Executor = client.get_executor(pure=False)
         # Do not wait: every unit has settled, though Dask may never end one whose worker died.
-        stack.callback(executor.shutdown, wait=False)
+        stop = partial(executor.shutdown, wait=False)
+        stack.callback(stop)
         if timeout:
             executor = stack.enter_context(
                 TimeLimited(executor, timeout, f"{shared}/late-{uuid.uuid4().hex}")
@@ -64,37 +66,56 @@ def workers(name: str, jobs: int, timeout: float | None, shared: str) -> Iterato
             executor,
             count=partial(_n_threads, client),
             blames_others=True,
-            mend=mend,
+            mend=partial(_mend, client, jobs, stop) if is_local else lambda: None,
             is_timed=timeout is not None,
         )
 
 
 @contextmanager
-def _local(jobs: int) -> Iterator[tuple[Any, Callable[[], object]]]:
-    """Start a cluster on this machine, and yield its client and a function that replaces lost workers."""
+def _local(jobs: int) -> Iterator[Any]:
+    """Start a cluster on this machine, and yield its client.
+
+    Raises
+    ------
+    UsageError
+        If a worker dies at its start again and again.
+    """
     import dask.config
     from distributed import Client, LocalCluster  # optional
+
+    from bench.runner.executors.nanny import PatientNanny
 
     settings = {
         "distributed.nanny.pre-spawn-environ": thread_limits(jobs),
         "distributed.scheduler.allowed-failures": DEATHS - 1,
     }
-    with (
-        dask.config.set(settings),
-        LocalCluster(
-            n_workers=jobs,
-            threads_per_worker=1,
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,  # cells report a unit that is lost
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client, partial(cluster.scale, jobs)
+    with dask.config.set(settings):
+        try:
+            cluster = LocalCluster(
+                n_workers=jobs,
+                threads_per_worker=1,
+                worker_class=PatientNanny,
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,  # cells report a unit that is lost
+            )
+        except RuntimeError as error:
+            raise UsageError(f"--executor {LOCAL}: a worker died {DEATHS} times at its start") from error
+        with cluster, Client(cluster) as client:
+            yield client
+
+
+def _mend(client: Any, jobs: int, stop: Callable[[], object]) -> None:
+    """Replace lost workers of a cluster on this machine; if none answers, stop, which cancels all units."""
+    client.cluster.scale(jobs)
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+    except TimeoutError:
+        stop()
 
 
 @contextmanager
-def _remote(name: str) -> Iterator[tuple[Any, Callable[[], object]]]:
-    """Yield a client of a running cluster, and a function that does nothing, since it mends itself."""
+def _remote(name: str) -> Iterator[Any]:
+    """Yield a client of a running cluster, which replaces its workers itself."""
     from distributed import Client  # optional
 
     try:
@@ -104,7 +125,7 @@ def _remote(name: str) -> Iterator[tuple[Any, Callable[[], object]]]:
             f"--executor {name}: does not answer ({error}); is its scheduler running?"
         ) from error
     with client:
-        yield client, lambda: None
+        yield client
 
 
 def _n_threads(client: Any) -> int:

@@ -6,10 +6,8 @@ import signal
 from concurrent.futures import Future
 from typing import Any
 
-from pebble import ProcessExpired
-
 from bench.errors import UsageError
-from bench.runner.executors.workers import DEATHS
+from bench.runner.executors.workers import DEATHS, WorkerLostError
 
 
 def died(future: Future[Any]) -> bool:
@@ -34,7 +32,7 @@ def error_of(future: Future[Any]) -> BaseException | None:
 
 def loss(error: BaseException | None) -> str:
     """Return why a worker did not finish its unit; '' for an error that the unit itself raised."""
-    if isinstance(error, ProcessExpired):
+    if isinstance(error, WorkerLostError):
         code = error.exitcode
         cause = signal.Signals(-code).name if code and code < 0 else f"exit code {code}"
         hint = ", as the kernel does when memory runs out" if cause == "SIGKILL" else ""

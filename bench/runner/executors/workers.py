@@ -18,6 +18,20 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_
 """Environment variables from which libraries read their number of threads when they are loaded."""
 
 
+class WorkerLostError(Exception):
+    """A process ended before its unit did, `DEATHS` times.
+
+    Parameters
+    ----------
+    exitcode : int | None
+        Exit code of the last one; -N for signal N.
+    """
+
+    def __init__(self, exitcode: int | None) -> None:
+        super().__init__(exitcode)
+        self.exitcode = exitcode
+
+
 @dataclass(frozen=True, slots=True)
 class Workers:
     """An executor with its properties.
