@@ -205,6 +205,7 @@ def hostile(bench, done, tmp_path: Path) -> Path:
     return theirs
 
 
+@pytest.mark.payload
 def test_a_folder_runs_no_code(bench, hostile: Path, tmp_path: Path):
     audit = subprocess.run(
         [sys.executable, "-m", "bench", "audit", "theirs/out"],
@@ -224,6 +225,7 @@ def test_a_folder_runs_no_code(bench, hostile: Path, tmp_path: Path):
     assert audit.returncode == 1
 
 
+@pytest.mark.payload
 def test_a_card_that_calls_a_function_is_not_opened(bench, hostile: Path, tmp_path: Path):
     (hostile / "card.toml").write_text(
         'kind = "function"\nversion = "1"\nabout = "A."\nparams = { factory = "evil:run" }\n'

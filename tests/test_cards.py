@@ -107,6 +107,7 @@ def test_segments_without_end_are_refused_before_they_are_made(folder: Path):
         opened(folder, "path", segment="{ seconds = 0.2, hop = 0.001 }")
 
 
+@pytest.mark.payload
 def test_no_card_calls_a_function(folder: Path):
     (folder / "x.toml").write_text(
         'kind = "function"\nversion = "1"\nabout = ""\nparams = { factory = "os:abort" }'

@@ -255,8 +255,10 @@ def test_the_leaderboard_of_the_readme_is_the_published_one():
         "docs/heads.md",
         "docs/numbers.md",
         "docs/plugins.md",
+        "docs/reliability.md",
         "docs/reports.md",
         "docs/running.md",
+        "docs/security.md",
         "reports/demo/README.md",
     ],
 )

@@ -81,6 +81,7 @@ def _load_numpy(canary: Path) -> Any:
     return Call(np.memmap, str(canary), "uint8", "w+", 0, (1,))
 
 
+@pytest.mark.payload
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize(
     "payload", [_run, _evaluate, _execute, _start, _touch, _import, _load_script, _load_numpy]
@@ -142,6 +143,7 @@ class Script(torch.nn.Module):
         return x
 
 
+@pytest.mark.payload
 def test_torchscript_is_refused_before_it_is_loaded(tmp_path: Path):
     with warnings.catch_warnings(action="ignore"):
         torch.jit.script(Script(str(tmp_path / "canary"))).save(tmp_path / "evil.pt")

@@ -377,6 +377,7 @@ def _own_preprocessor(folder: Path) -> None:
     (folder / "own.py").write_text("print('code ran')")
 
 
+@pytest.mark.payload
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -398,6 +399,7 @@ def test_the_code_of_a_checkpoint_does_not_run(spoil, message: str, checkpoint, 
     assert "code ran" not in capfd.readouterr().out
 
 
+@pytest.mark.payload
 def test_the_code_of_a_checkpoint_with_a_known_model_is_ignored(checkpoint, tmp_path: Path, capfd):
     folder = tmp_path / "known"
     shutil.copytree(checkpoint("wav2vec2-group"), folder)

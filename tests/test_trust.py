@@ -210,6 +210,7 @@ def refusal(folder: Path, fold: str = "0") -> str:
     return str(caught.value)
 
 
+@pytest.mark.payload
 @pytest.mark.parametrize("name", PAYLOADS)
 def test_a_file_that_would_run_code_is_refused_in_one_line(name: str, saved: Path):
     edit(saved / "0.skops", PAYLOADS[name])
@@ -293,6 +294,7 @@ def network() -> Pipeline:
     return model.fit(RNG.normal(size=(8, 2)).astype(np.float32), np.array(list("abababab")))
 
 
+@pytest.mark.payload
 @pytest.mark.parametrize("fields", HOSTILE, ids=str)
 def test_a_network_that_would_run_code_is_refused_in_one_line(
     fields: dict[str, Any], network: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

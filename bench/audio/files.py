@@ -17,7 +17,7 @@ import soxr
 
 from bench.audio.containers import truncation
 from bench.audio.streams import FRAMES_PER_BYTE, Stream, open_stream
-from bench.errors import ClipError, one_line
+from bench.errors import ClipError, one_line, reason
 from bench.types import Audio
 
 LOUDEST = 4.0
@@ -96,7 +96,7 @@ def stamp(path: Path) -> str:
     except FileNotFoundError as error:
         raise ClipError(f"{path}: no such file") from error
     except OSError as error:
-        raise ClipError(f"{path}: cannot be read ({error.strerror})") from error
+        raise ClipError(f"{path}: cannot be read ({reason(error)})") from error
     kind = stat.S_IFMT(status.st_mode)
     if kind != stat.S_IFREG:
         raise ClipError(f"{path}: is a {KINDS.get(kind, 'special file')}; expected an audio file")
@@ -116,7 +116,7 @@ def sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ClipError(f"{path}: cannot be read ({error.strerror})") from error
+        raise ClipError(f"{path}: cannot be read ({reason(error)})") from error
 
 
 def header(path: Path | str) -> Header | None:

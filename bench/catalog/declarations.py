@@ -22,7 +22,7 @@ from bench.catalog.entries import (
 )
 from bench.catalog.entrypoints import Plugin
 from bench.catalog.names import find
-from bench.errors import UsageError
+from bench.errors import UsageError, reason
 from bench.types import Card, Checkpoint, Spec, Task
 from bench.validation import convert
 
@@ -152,7 +152,7 @@ def toml(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise UsageError(f"{path}: no such file") from error
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
+        raise UsageError(f"{path}: cannot be read ({reason(error)})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path}: no valid TOML ({error})") from error
 

@@ -13,7 +13,7 @@ import pooch
 import requests
 
 from bench.datasets import archives
-from bench.errors import UsageError, message
+from bench.errors import UsageError, message, reason
 from bench.files import sync
 from bench.keys import digest
 from bench.types import Card
@@ -83,7 +83,7 @@ def fetch(card: Card, home: Path, notify: Notify) -> Path:
         for archive in downloads:
             archive.unlink()
     except OSError as error:
-        raise UsageError(f"{home}: {error.strerror or error}; set BENCH_CACHE to another folder") from error
+        raise UsageError(f"{home}: {reason(error)}; set BENCH_CACHE to another folder") from error
     return target
 
 

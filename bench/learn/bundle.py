@@ -19,7 +19,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from bench import catalog
-from bench.errors import BenchError, PluginError, UsageError, message, one_line, shortlist
+from bench.errors import BenchError, PluginError, UsageError, message, one_line, reason, shortlist
 from bench.learn.pipeline import with_head
 from bench.learn.prediction import clip_predictions, sample_predictions
 from bench.learn.samples import SampleTable
@@ -181,7 +181,7 @@ def save(folder: Path, card: BundleCard, models: Mapping[str, Pipeline]) -> None
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
     except OSError as error:
-        raise UsageError(f"{folder}: cannot be written ({error.strerror})") from error
+        raise UsageError(f"{folder}: cannot be written ({reason(error)})") from error
     except (TypeError, ValueError, AttributeError) as error:  # an object of a plugin that skops cannot hold
         shutil.rmtree(part, ignore_errors=True)
         name = card.cell.head.name

@@ -17,7 +17,7 @@ import msgspec
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from bench.errors import UsageError
+from bench.errors import UsageError, reason
 from bench.files import is_whole_table, parse_json, read_table, replace_table, replace_text, replacing, sync
 from bench.keys.fingerprints import fingerprint
 from bench.request import recorded
@@ -68,7 +68,7 @@ class Store:
                 file.truncate(whole)
             sync(self.out)
         except OSError as error:
-            raise UsageError(f"{self.out}: cannot be written ({error.strerror})") from error
+            raise UsageError(f"{self.out}: cannot be written ({reason(error)})") from error
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -88,7 +88,7 @@ class Store:
                 f"{self.out}: another run writes to it; wait until that has ended, or choose another --out"
             ) from error
         except OSError as error:
-            raise UsageError(f"{self.out}: cannot be written ({error.strerror})") from error
+            raise UsageError(f"{self.out}: cannot be written ({reason(error)})") from error
         try:
             self.open()
             yield
@@ -133,7 +133,7 @@ class Store:
                 os.fsync(file.fileno())
         except OSError as error:
             raise UsageError(
-                f"{self.out}: cannot be written ({error.strerror}); nothing finished is lost"
+                f"{self.out}: cannot be written ({reason(error)}); nothing finished is lost"
             ) from error
 
     def predictions_path(self, key: str) -> Path:

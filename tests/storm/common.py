@@ -4,11 +4,13 @@ import argparse
 import json
 import os
 import random
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from xml.etree import ElementTree
 
 import pandas as pd
 
@@ -46,6 +48,16 @@ def main(storm: Storm, n: int) -> None:
     outcome = {"tried": len(cases), "held": len(cases) - len(faults), "faults": faults}
     sys.stdout.write(json.dumps(outcome) + "\n")
     sys.exit(bool(faults))
+
+
+def tested(folder: Path, *words: str) -> Iterator[Case]:
+    """Run tests with pytest, and yield a case per test."""
+    report = folder / "tests.xml"
+    call = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={report}", *words]
+    subprocess.run(call, cwd=ROOT, stdout=sys.stderr)
+    for test in ElementTree.parse(report).iter("testcase"):
+        failures = [*test.iter("failure"), *test.iter("error"), *test.iter("skipped")]
+        yield Case(test.get("name", ""), failures[0].get("message", "fails")[:200] if failures else "")
 
 
 def digits(n_takes: int = 12) -> pd.DataFrame:

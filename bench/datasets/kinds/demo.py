@@ -22,7 +22,7 @@ from scipy import signal
 
 from bench import audio
 from bench.datasets.layouts import manifest
-from bench.errors import UsageError
+from bench.errors import UsageError, reason
 from bench.types import Card, Dataset
 
 Samples = npt.NDArray[np.float64]
@@ -94,8 +94,8 @@ def from_card(card: Card, home: Path) -> Dataset:
     try:
         return load(home, card.version)
     except OSError as error:
-        reason = f"cannot be written ({error.strerror}); set BENCH_CACHE to another folder"
-        raise UsageError(f"{home}: {reason}") from error
+        fault = f"cannot be written ({reason(error)}); set BENCH_CACHE to another folder"
+        raise UsageError(f"{home}: {fault}") from error
 
 
 def load(home: Path, version: str) -> Dataset:

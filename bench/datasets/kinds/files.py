@@ -14,7 +14,7 @@ from bench.datasets import fetch
 from bench.datasets.params import call
 from bench.datasets.tables import dataset
 from bench.datasets.transformations import Transformations
-from bench.errors import UsageError
+from bench.errors import UsageError, reason
 from bench.types import Card, Dataset
 
 MATCH_S = 60
@@ -111,4 +111,4 @@ def _lines(path: Path) -> set[str]:
     try:
         return {line.strip() for line in path.read_text(encoding="utf-8").splitlines()}
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
+        raise UsageError(f"{path}: cannot be read ({reason(error)})") from error
