@@ -10,7 +10,6 @@ from pathlib import Path
 from bench import paths, report, runner
 from bench.catalog import Registry
 from bench.embed.cache import Cache
-from bench.errors import UsageError, message
 from bench.report import Report
 from bench.request import Request
 from bench.runner import progress, trackers
@@ -71,8 +70,4 @@ def cache() -> Cache:
     UsageError
         If it cannot be opened or written.
     """
-    root = paths.cache_root()
-    try:
-        return Cache(root)
-    except (ImportError, ValueError) as error:  # no package opens the URL
-        raise UsageError(f"BENCH_CACHE={root}: cannot be opened ({message(error)})") from error
+    return Cache(paths.cache_root())

@@ -364,7 +364,7 @@ def test_a_cache_that_no_package_opens_is_one_line(url: str, bench, digits, monk
     monkeypatch.setenv("XDG_CACHE_HOME", str(digits.parent))
     refused = bench("cache", "info")
     assert refused.exit_code == 2
-    assert refused.stderr.startswith(f"Error: BENCH_CACHE={url}: cannot be opened (")
+    assert refused.stderr.startswith(f"Error: {url}: cannot be written (")
     assert "s3fs" in refused.stderr or "odd" in refused.stderr
 
 

@@ -17,6 +17,7 @@ ALLOWED = {
         "datasets",
         "embed.cache",
         "embed.export",
+        "files",
         "learn.bundle",
         "report",
         "runner.executors",

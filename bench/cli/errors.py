@@ -27,7 +27,8 @@ class Group(click.Group):
         except BrokenPipeError:
             raise  # click ends quietly where the reader has gone
         except OSError as error:
-            raise Failure(f"{error.filename or 'bench'}: {reason(error)}", 2) from error
+            name = error.filename2 or error.filename or "bench"  # the target of a renaming, if it is one
+            raise Failure(f"{name}: {reason(error)}", 2) from error
         except MemoryError as error:
             raise Failure(
                 "memory is full; finished results are saved; free some memory, or use fewer --jobs", 2

@@ -84,7 +84,7 @@ def bounds(metric: Metric, p: Predicted, group: Labels) -> tuple[float, float] |
     if np.ptp(sample) == 0 and sample[0] in {metric.low, metric.high} and np.isfinite(metric.high):
         side = 1.0 if sample[0] == metric.high else 0.0
         wilson = stats.binomtest(int(side * n_groups), n_groups).proportion_ci(LEVEL, "wilson")
-        low, high = (metric.low + bound * (metric.high - metric.low) for bound in wilson)
+        low, high = (metric.low + float(bound) * (metric.high - metric.low) for bound in wilson)
         return (low, metric.high) if side else (metric.low, high)
     return quantiles(sample, n_groups)
 

@@ -19,7 +19,8 @@ import pandas as pd
 import soundfile
 from click.testing import CliRunner
 
-from bench import audio, cli
+from bench import cli
+from bench.audio.files import samples
 from bench.errors import ClipError
 from bench.types import Audio
 
@@ -44,7 +45,7 @@ N_PER_RUN = 100
 def storm(folder: Path, n: int, chance: random.Random) -> Iterator[common.Case]:
     """Yield a case per damaged file, and one per run over `N_PER_RUN` of them."""
     originals = list(recordings(folder / "originals"))
-    whole = {path: audio.samples(path, RATE) for path in originals}
+    whole = {path: samples(path, RATE) for path in originals}
     for first in range(0, n, N_PER_RUN):
         batch = folder / f"batch{first}"
         refused = set()
@@ -63,11 +64,11 @@ def storm(folder: Path, n: int, chance: random.Random) -> Iterator[common.Case]:
 def recordings(folder: Path) -> Iterator[Path]:
     """Write a spoken digit in every format, and yield the paths."""
     folder.mkdir()
-    samples, rate = soundfile.read(common.DATA / "fsdd" / "3_theo_0.wav")
+    values, rate = soundfile.read(common.DATA / "fsdd" / "3_theo_0.wav")
     for format_, (suffix, *subtypes) in FORMATS.items():
         for subtype in subtypes:
             path = folder / f"{format_}-{subtype}.{suffix}"
-            soundfile.write(path, samples, rate, format=format_, subtype=subtype)
+            soundfile.write(path, values, rate, format=format_, subtype=subtype)
             yield path
 
 
@@ -75,15 +76,15 @@ def read(path: Path, whole: Audio | None) -> tuple[str, bool]:
     """Return what is wrong with how a file is read, and whether it is refused; a cut one has `whole`."""
     start = time.monotonic()
     try:
-        samples = audio.samples(path, RATE)
+        values = samples(path, RATE)
     except ClipError as error:
         return ("" if str(path) in str(error) else f"names no file: {error}"), True
     except BaseException as error:  # it is what is looked for
         return f"{type(error).__name__}: {error}", True
     if time.monotonic() - start > SECONDS:
         return f"took {time.monotonic() - start:.0f} s", False
-    if whole is not None and not np.array_equal(samples, whole):
-        return f"{len(samples)} of {len(whole)} samples, without a word", False
+    if whole is not None and not np.array_equal(values, whole):
+        return f"{len(values)} of {len(whole)} samples, without a word", False
     return "", False
 
 
