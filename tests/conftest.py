@@ -3,6 +3,7 @@
 import base64
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -32,6 +33,16 @@ collect_ignore = ["fairseq", *([] if any("tests/perf" in word for word in sys.ar
 def pytest_xdist_auto_num_workers() -> int:
     """Return one worker more than cores: many a test waits for processes."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_configure() -> None:
+    """Give every process of pytest-xdist a cache of compiled functions.
+
+    numba numbers the files of a function: processes that compile it for two types at once take one name for
+    both, and the next process that loads it crashes.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / "bench-tests-numba" / worker)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
