@@ -104,8 +104,7 @@ def one_line(error: BaseException) -> str:
 def describe(error: BaseException) -> str:
     """Return an error in one line: the message of a `BenchError`; for a bug also its type, file and line."""
     if isinstance(error, BenchError):
-        text = str(error)
-        return type(error).__name__ if text.strip() in {"", "None"} else text
+        return message(error)
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return f"{one_line(error)}{place}"

@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from importlib.util import find_spec
 from pathlib import Path
 
+import common
 import numpy as np
 import psutil
 import pytest
@@ -87,13 +88,6 @@ def plugins(tmp_path: Path) -> None:
         (tmp_path / "registry" / f"{kind}.toml").write_text("".join(entries))
 
 
-def comparable(out: Path) -> dict[str, dict]:
-    """Return key -> fields of a result without its cost; every key must be unique."""
-    lines = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
-    assert len({line["key"] for line in lines}) == len(lines)
-    return {line["key"]: {name: v for name, v in line.items() if name != "cost"} for line in lines}
-
-
 def in_own_process(folder: Path, *words: object, cache: str = "cache") -> subprocess.CompletedProcess[str]:
     """Return the ended process of a command line."""
     command = [sys.executable, "-m", "bench", *map(str, words)]
@@ -110,8 +104,8 @@ def test_the_same_whatever_computes_it(executor, bench, plugins, digits: Path, t
     assert bench(*call, "--out", "here").exit_code == 0
     done = in_own_process(tmp_path, *call, *EXECUTORS[executor], "--out", "there", cache="other")
     assert done.returncode == 0, done.stderr
-    assert comparable(tmp_path / "here") == comparable(tmp_path / "there")
-    assert len(comparable(tmp_path / "here")) == 72
+    assert common.results(tmp_path / "here") == common.results(tmp_path / "there")
+    assert len(common.results(tmp_path / "here")) == 72
     run = json.loads((tmp_path / "there" / "run.json").read_text())
     assert run["counters"]["clips_embedded"] == 3 * 48
     assert "jobs" not in run["request"]
@@ -119,14 +113,13 @@ def test_the_same_whatever_computes_it(executor, bench, plugins, digits: Path, t
 
 @everywhere
 def test_a_plugin_that_hangs_or_dies_fails_its_cells_alone(
-    executor, bench, plugins, digits: Path, tmp_path: Path, monkeypatch
+    executor, bench, plugins, digits: Path, tmp_path: Path
 ):
-    monkeypatch.setattr(execution, "UNIT_SECONDS", 10)  # what a shard has beside --cell-timeout
     call = ["run", "--tasks", "speaker", "--datasets", digits, "--heads", "lda"]
     assert bench(*call, "--extractors", "levels,mfcc-13", "--out", "alone").exit_code == 0
     call = [*call[:-1], "lda,headhangs,headdies,headleaves", "--cell-timeout", "3"]
     call = [*call, "--extractors", "hangs,dies,levels,leaves,mfcc-13", *EXECUTORS[executor]]
-    assert bench(*call, "--out", "all").exit_code == 1
+    assert in_own_process(tmp_path, *call, "--out", "all").returncode == 1
     reasons = {
         (result.extractor, result.head): result.reason
         for result in Store(tmp_path / "all").results().values()
@@ -138,7 +131,7 @@ def test_a_plugin_that_hangs_or_dies_fails_its_cells_alone(
         assert reasons[extractor, "headhangs"] == "it took longer than --cell-timeout allows"
         assert "its worker died" in reasons[extractor, "headdies"]
         assert reasons[extractor, "headleaves"].startswith("SystemExit: bye (odd_plugins.py")
-    alone, beside = comparable(tmp_path / "alone"), comparable(tmp_path / "all")
+    alone, beside = common.results(tmp_path / "alone"), common.results(tmp_path / "all")
     assert {key: beside[key] for key in alone} == alone
     assert not list((tmp_path / "cache").glob("late-*"))
 
@@ -408,7 +401,7 @@ def test_random_numbers_depend_on_the_cell_alone(bench, plugins, digits: Path, t
     bench(*call, "--heads", "guesses", "--seeds", "0,1", "--out", "alone")
     np.random.seed(7)  # noqa: NPY002  # earlier draws must not matter
     bench(*call, "--heads", "lda,rf,guesses", "--seeds", "1,0", "--out", "beside")
-    alone, beside = comparable(tmp_path / "alone"), comparable(tmp_path / "beside")
+    alone, beside = common.results(tmp_path / "alone"), common.results(tmp_path / "beside")
     guesses = [key for key, line in alone.items() if line["head"] == "guesses"]
     assert {alone[key]["predictions"] for key in guesses} == {beside[key]["predictions"] for key in guesses}
     assert len({alone[key]["predictions"] for key in guesses}) == 2

@@ -286,7 +286,7 @@ def test_what_cannot_be_a_baseline(run: Path, tmp_path: Path):
 
 
 @pytest.fixture
-def kept(run: Path, tmp_path: Path) -> Path:
+def published(run: Path, tmp_path: Path) -> Path:
     """Return the baseline of a run."""
     path = tmp_path / "b.jsonl"
     baseline.write(baseline.side(run), path)
@@ -294,28 +294,28 @@ def kept(run: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\n\n", bytes(40)])
-def test_an_empty_baseline_is_nothing_to_compare_with(bench, run: Path, kept: Path, content: bytes):
-    kept.write_bytes(content)
-    done = bench("compare", kept, run)
+def test_an_empty_baseline_is_nothing_to_compare_with(bench, run: Path, published: Path, content: bytes):
+    published.write_bytes(content)
+    done = bench("compare", published, run)
     assert done.exit_code == 2
     assert len(done.stderr.splitlines()) == 1
     assert "b.jsonl" in done.stderr
 
 
-def test_a_torn_baseline_is_refused_and_one_without_its_last_newline_is_read(run: Path, kept: Path):
-    content = kept.read_bytes()
-    kept.write_bytes(content[:-1])
-    assert len(baseline.side(kept).results) == 1
-    kept.write_bytes(content + content[:90])
+def test_a_torn_baseline_is_refused_and_one_without_its_last_newline_is_read(run: Path, published: Path):
+    content = published.read_bytes()
+    published.write_bytes(content[:-1])
+    assert len(baseline.side(published).results) == 1
+    published.write_bytes(content + content[:90])
     with pytest.raises(UsageError, match=r"b\.jsonl:2: not a result"):
-        baseline.side(kept)
-    kept.write_bytes(content.replace(b'"value": 0.9', b'"value": 0.8'))
+        baseline.side(published)
+    published.write_bytes(content.replace(b'"value": 0.9', b'"value": 0.8'))
     with pytest.raises(UsageError, match=r"b\.jsonl:1: was changed after it was written"):
-        baseline.side(kept)
+        baseline.side(published)
 
 
-def test_predictions_that_do_not_belong_to_a_baseline_are_refused(run: Path, kept: Path):
-    path = kept.with_suffix(".parquet")
+def test_predictions_that_do_not_belong_to_a_baseline_are_refused(run: Path, published: Path):
+    path = published.with_suffix(".parquet")
     table = pd.read_parquet(path)
     for changed, message in (
         (table.iloc[:-5], "holds 235 clips of cell .*, which was tested on 240 in"),
@@ -324,17 +324,17 @@ def test_predictions_that_do_not_belong_to_a_baseline_are_refused(run: Path, kep
     ):
         changed.to_parquet(path, index=False)
         with pytest.raises(UsageError, match=rf"b\.parquet: {message}.*restore it, or delete"):
-            baseline.side(kept)
+            baseline.side(published)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(UsageError, match=r"b\.parquet: cannot be read"):
-        baseline.side(kept)
+        baseline.side(published)
 
 
-def test_a_run_with_predictions_of_another_cell_is_not_compared(bench, run: Path, kept: Path):
+def test_a_run_with_predictions_of_another_cell_is_not_compared(bench, run: Path, published: Path):
     store = Store(run)
     [result] = store.planned()
     predictions(0).to_parquet(store.predictions_path(result.key), index=False)
-    done = bench("compare", kept, run, "--update")
+    done = bench("compare", published, run, "--update")
     assert done.exit_code == 2
     assert "holds other predictions than the scored ones" in done.stderr
     assert len(done.stderr.splitlines()) == 1

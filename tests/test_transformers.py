@@ -318,6 +318,16 @@ def _other_sizes(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config | {"intermediate_size": 48}))
 
 
+def refusal(spoil, message: str, checkpoint, folder: Path) -> str:
+    """Return the one-line error of a checkpoint that was spoilt."""
+    shutil.copytree(checkpoint("wav2vec2-group"), folder)
+    spoil(folder)
+    with pytest.raises(PluginError, match=message) as caught:
+        extractor(str(folder))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -331,13 +341,8 @@ def _other_sizes(folder: Path) -> None:
     ],
 )
 def test_what_is_no_audio_checkpoint_is_one_line(spoil, message: str, checkpoint, tmp_path: Path, capfd):
-    folder = tmp_path / "spoilt"
-    shutil.copytree(checkpoint("wav2vec2-group"), folder)
-    spoil(folder)
-    with pytest.raises(PluginError, match=message) as caught:
-        extractor(str(folder))
-    assert "\n" not in str(caught.value)
-    assert str(folder) in str(caught.value)
+    text = refusal(spoil, message, checkpoint, tmp_path / "spoilt")
+    assert str(tmp_path / "spoilt") in text
     assert "code ran" not in capfd.readouterr().out
 
 
@@ -390,12 +395,7 @@ def _own_preprocessor(folder: Path) -> None:
     ],
 )
 def test_the_code_of_a_checkpoint_does_not_run(spoil, message: str, checkpoint, tmp_path: Path, capfd):
-    folder = tmp_path / "evil"
-    shutil.copytree(checkpoint("wav2vec2-group"), folder)
-    spoil(folder)
-    with pytest.raises(PluginError, match=message) as caught:
-        extractor(str(folder))
-    assert "\n" not in str(caught.value)
+    refusal(spoil, message, checkpoint, tmp_path / "evil")
     assert "code ran" not in capfd.readouterr().out
 
 

@@ -143,8 +143,8 @@ def _open(path: Path) -> Iterator[Stream]:
         try:
             stream = open_stream(path)
         except soundfile.LibsndfileError as error:
-            reason = "the file is empty" if path.stat().st_size == 0 else error.error_string.rstrip(".")
-            raise ClipError(f"{path}: not decodable ({reason}); expected {FORMATS}") from error
+            fault = "the file is empty" if path.stat().st_size == 0 else error.error_string.rstrip(".")
+            raise ClipError(f"{path}: not decodable ({fault}); expected {FORMATS}") from error
         with stream:
             if not RATES[0] <= stream.samplerate <= RATES[1]:
                 raise ClipError(

@@ -115,9 +115,9 @@ def _download(file: Mapping[str, Any], downloads: Path, notify: Notify) -> Path:
         path = pooch.retrieve(url, known_hash, fname=unique_name, path=downloads, downloader=downloader)
     except requests.RequestException as error:
         done = part.stat().st_size if part.is_file() else 0
-        reason = message(error)[:200]
+        fault = message(error)[:200]
         raise UsageError(
-            f"{url}: broke off after {done} bytes ({reason}); run the same command to go on"
+            f"{url}: broke off after {done} bytes ({fault}); run the same command to go on"
         ) from error
     except ValueError as error:  # pooch raises it for a wrong checksum
         raise UsageError(

@@ -20,6 +20,7 @@ from sklearn.pipeline import Pipeline
 
 from bench import catalog
 from bench.errors import BenchError, PluginError, UsageError, message, one_line, reason, shortlist
+from bench.files import parse_json
 from bench.learn.pipeline import with_head
 from bench.learn.prediction import clip_predictions, sample_predictions
 from bench.learn.samples import SampleTable
@@ -249,8 +250,8 @@ def _write_json(path: Path, value: object) -> None:
 
 def _read_json(path: Path, noun: type[Any]) -> Any:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        value = parse_json(path.read_bytes())
+    except ValueError as error:
         raise UsageError(f"{path}: not JSON ({error})") from error
     return convert(value, noun, str(path))
 

@@ -21,6 +21,7 @@ from bench.report.sections import Content, content, overview
 from bench.report.tables import tables
 from bench.report.writers import FORMATS, json, markdown
 from bench.store import ReportRecord, Store, baseline
+from bench.types import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +184,9 @@ def publish(*stores: Store, folder: Path, formats: Sequence[str] = ("md",), **op
     if readme.exists() and not readme.read_text(encoding="utf-8").startswith(title):
         raise UsageError(f"{readme}: is no leaderboard and would be lost; publish to another folder")
     for store in stores:
-        for reason in store.unreadable(store.planned()).values():
-            raise UsageError(reason)
+        for result in store.planned():
+            if result.status == Status.OK:
+                store.scored_predictions(result)
     report = write(*stores, folder=folder, formats=["md", "csv", *formats], **options)
     leaderboard, *others = report.paths
     paths = [leaderboard.replace(readme), *others]

@@ -16,7 +16,7 @@ import pandas as pd
 from bench import catalog, display
 from bench.catalog import Registry, imports
 from bench.catalog.learners import JOIN
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError
 from bench.keys import changes
 from bench.request import Request
 from bench.runner.planning import Plan, fold_table, plan
@@ -76,8 +76,6 @@ def compare(store: Store, record: RunRecord, home: Path, trust: Collection[Path]
         if not is_trusted:
             request = _installed_only(request, declared, unchecked)
         with inside(record):
-            if not is_trusted:
-                _refuse_functions(request)
             now = plan(request, declared)
             names_to_build = {
                 cell.extractor.name
@@ -112,13 +110,6 @@ def _installed_only(request: Request, declared: Registry, unchecked: list[str]) 
         extractors=tuple(extractors) or (request.extractors and (ANY_EXTRACTOR,)),
         heads=tuple(heads) or (request.heads and (BASELINE,)),
     )
-
-
-def _refuse_functions(request: Request) -> None:
-    """Raise UsageError for a card, given by its path, that calls a function."""
-    for text in request.datasets:
-        if text.endswith(".toml") and catalog.card(Path(text)).kind == "function":
-            raise UsageError(f"{text}: calls a function; {TRUST}")
 
 
 def _is_own(extractor: Spec, declared: Registry, folder: Path, here: Path) -> bool:

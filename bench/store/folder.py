@@ -8,7 +8,7 @@ the labels of every clip; and OUT/splits/DATASET.TASK.parquet each clip's conten
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from bench.keys.fingerprints import fingerprint
 from bench.request import recorded
 from bench.store import schema
 from bench.store.record import ReportRecord, RunRecord
-from bench.types import Result, Status
+from bench.types import Result
 from bench.validation import file_name
 
 BAD_CLIP_COLUMNS = ["dataset", "clip", "reason"]
@@ -176,17 +176,6 @@ class Store:
             path = self.predictions_path(result.key)
             raise UsageError(f"{path}: holds other predictions than the scored ones; delete it and {AGAIN}")
         return table
-
-    def unreadable(self, results: Iterable[Result]) -> dict[str, str]:
-        """Return key -> reason of the computed cells whose scored predictions cannot be read."""
-        reasons = {}
-        for result in results:
-            if result.status == Status.OK:
-                try:
-                    self.scored_predictions(result)
-                except UsageError as error:
-                    reasons[result.key] = str(error)
-        return reasons
 
     def run(self) -> RunRecord:
         """Return the record of the newest run.

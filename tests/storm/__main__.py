@@ -19,11 +19,11 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=NAMES, help=", ".join(NAMES))
     parser.add_argument("--n", type=int, help="number of cases of each storm")
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     rows = []
-    for name in asked.names:
-        call = [sys.executable, str(FOLDER / f"{name}.py"), "--seed", str(asked.seed)]
-        call += ["--n", str(asked.n)] if asked.n else []
+    for name in options.names:
+        call = [sys.executable, str(FOLDER / f"{name}.py"), "--seed", str(options.seed)]
+        call += ["--n", str(options.n)] if options.n else []
         start = time.monotonic()
         done = subprocess.run(call, stdout=subprocess.PIPE, text=True)
         last = done.stdout.splitlines()[-1] if done.stdout else ""

@@ -1,27 +1,26 @@
 """Fetch damaged and hostile archives from a server that misbehaves, and see what is left.
 
-    python tests/storm/archives.py --seed 0 --n 60
+    python tests/storm/archives.py --n 60
 
-Prints one line of JSON: how many were tried, how many held, and the faults. An archive holds if it is
-unpacked as it was packed, or refused in one line with no folder left and nothing written elsewhere.
+An archive holds if it is unpacked as it was packed, or refused in one line with no folder left and nothing
+written elsewhere.
 """
 
-import argparse
 import bz2
 import gzip
 import io
-import json
 import lzma
 import random
 import stat
 import tarfile
-import tempfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+import common
 
 from bench.datasets import fetch as fetching
 from bench.errors import UsageError
@@ -207,18 +206,18 @@ class Handler(BaseHTTPRequestHandler):
         cls = type(self)
         cls.n_requests += 1
         behaviour = cls.behaviour if cls.n_requests == 1 or cls.behaviour == "endless" else "whole"
-        asked = self.headers.get("Range")
-        first = int(asked.split("=")[1].rstrip("-")) if asked else 0
+        requested = self.headers.get("Range")
+        first = int(requested.split("=")[1].rstrip("-")) if requested else 0
         self.close_connection = True
-        if asked and first >= len(cls.content):
+        if requested and first >= len(cls.content):
             self.send_response(416)
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
         rest = cls.content[first:]
         half = rest[: len(rest) // 2]
-        self.send_response(206 if asked else 200)
-        if asked:
+        self.send_response(206 if requested else 200)
+        if requested:
             self.send_header("Content-Range", f"bytes {first}-{len(cls.content) - 1}/{len(cls.content)}")
         if behaviour == "page":
             self.send_header("Content-Type", "text/html; charset=utf-8")
@@ -285,28 +284,14 @@ def fault(kind: str, behaviour: str, chance: random.Random, home: Path) -> str:
     return f"wrote {strange} elsewhere" if strange or Path("/tmp/outside-of-bench").exists() else ""
 
 
-def storm(seed: int, n: int) -> dict[str, object]:
-    """Return how many archives were tried, how many held, and the faults."""
-    faults = []
+def storm(folder: Path, n: int, chance: random.Random) -> Iterator[common.Case]:
+    """Yield a case per archive."""
     for number in range(n):
-        chance = random.Random(f"{seed} {number}")
-        kind = list(MAKERS)[number % len(MAKERS)]
-        behaviour = chance.choice(BEHAVIOURS)
-        with tempfile.TemporaryDirectory() as home:
-            reason = fault(kind, behaviour, chance, Path(home))
-        if reason:
-            faults.append(f"{number}: {kind}, {behaviour}: {reason}")
-    return {"tried": n, "held": n - len(faults), "faults": faults}
-
-
-def main() -> None:
-    """Run the storm, and print what came of it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--n", type=int, default=60)
-    asked = parser.parse_args()
-    print(json.dumps(storm(asked.seed, asked.n)))
+        kind, behaviour = list(MAKERS)[number % len(MAKERS)], chance.choice(BEHAVIOURS)
+        home = folder / f"home{number}"
+        home.mkdir()
+        yield common.Case(f"{number} {kind}, {behaviour}", fault(kind, behaviour, chance, home))
 
 
 if __name__ == "__main__":
-    main()
+    common.main(storm, 60)

@@ -36,11 +36,10 @@ def main(storm: Storm, n: int) -> None:
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     parser.add_argument("--n", type=int, default=n, help="number of cases")
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with TemporaryDirectory() as folder:
-        chance = random.Random(asked.seed)
         cases = []
-        for case in storm(Path(folder), asked.n, chance):
+        for case in storm(Path(folder).resolve(), options.n, random.Random(options.seed)):
             cases.append(case)
             if case.fault:
                 sys.stderr.write(f"{case.name}: {case.fault}\n")
@@ -69,6 +68,14 @@ def digits(n_takes: int = 12) -> pd.DataFrame:
         for take in range(n_takes)
     ]
     return pd.DataFrame(rows)
+
+
+def results(out: Path) -> dict[str, dict[str, object]]:
+    """Return key -> fields of a result without its cost; every key must be unique."""
+    lines = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    cells = {line["key"]: {name: value for name, value in line.items() if name != "cost"} for line in lines}
+    assert len(cells) == len(lines), f"{out}: {len(lines) - len(cells)} cells are there twice"
+    return cells
 
 
 def damage(content: bytes, chance: random.Random) -> tuple[str, bytes]:

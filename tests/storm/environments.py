@@ -1,22 +1,20 @@
 """Run the commands in odd environments: each works, or says in one line what is wrong.
 
-    python tests/storm/environments.py --seed 0
+    python tests/storm/environments.py
 
-Needs Linux; cases that need mounts are left out for a user who may not mount. Prints a JSON line.
+Needs Linux; environments that need mounts are left out for a user that may not mount.
 """
 
-import argparse
-import json
 import os
 import random
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import common
 import numpy as np
 import soundfile
 
@@ -24,8 +22,8 @@ SECONDS = 180
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """An environment.
+class Place:
+    """Where commands run.
 
     Parameters
     ----------
@@ -46,37 +44,37 @@ class Case:
     heads: str = "lda"
 
 
-def cases(folder: Path) -> Iterator[Case]:
+def environments(folder: Path) -> Iterator[Place]:
     """Yield the environments, for a folder that can be written."""
     names = ("[x]", "a b", "a?b", "a*b", "{a,b}", "größe-音", "end/", "quote'", "#tag", "%41")
     for name in names:
-        yield Case(f"cache {name}", {"BENCH_CACHE": str(folder / "caches") + f"/{name}"})
-        yield Case(f"cache {name}, 2 jobs", {"BENCH_CACHE": str(folder / "caches2") + f"/{name}"}, jobs=2)
-    yield Case("relative cache", {"BENCH_CACHE": "relative/[cache]"})
+        yield Place(f"cache {name}", {"BENCH_CACHE": str(folder / "caches") + f"/{name}"})
+        yield Place(f"cache {name}, 2 jobs", {"BENCH_CACHE": str(folder / "caches2") + f"/{name}"}, jobs=2)
+    yield Place("relative cache", {"BENCH_CACHE": "relative/[cache]"})
     (folder / "file").write_text("")
-    yield Case("cache is a file", {"BENCH_CACHE": str(folder / "file")}, fails="cannot be written")
-    yield Case("cache below a file", {"BENCH_CACHE": str(folder / "file" / "x")}, fails="cannot be written")
-    yield Case("s3 without s3fs", {"BENCH_CACHE": "s3://bucket/x"}, fails="s3fs")
-    yield Case("unknown protocol", {"BENCH_CACHE": "odd://bucket/x"}, fails="odd")
-    yield Case("cache in memory", {"BENCH_CACHE": "memory://x"})
+    yield Place("cache is a file", {"BENCH_CACHE": str(folder / "file")}, fails="cannot be written")
+    yield Place("cache below a file", {"BENCH_CACHE": str(folder / "file" / "x")}, fails="cannot be written")
+    yield Place("s3 without s3fs", {"BENCH_CACHE": "s3://bucket/x"}, fails="s3fs")
+    yield Place("unknown protocol", {"BENCH_CACHE": "odd://bucket/x"}, fails="odd")
+    yield Place("cache in memory", {"BENCH_CACHE": "memory://x"})
     for name in ("C", "POSIX", "tr_TR.UTF-8"):
-        yield Case(f"locale {name}", {"LC_ALL": name, "LANG": name})
+        yield Place(f"locale {name}", {"LC_ALL": name, "LANG": name})
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    yield Case("ascii alone", ascii_only)
-    yield Case("python -O", python="-O")
-    yield Case("python -OO", python="-OO")
-    yield Case("32 file descriptors", prefix="ulimit -n 32;")
-    yield Case("32 file descriptors, 2 jobs", prefix="ulimit -n 32;", jobs=2)
-    yield Case("4 GB of address space", prefix="ulimit -v 4194304;")
-    yield Case("no variables", {name: None for name in os.environ if name not in {"PATH", "PYTHONPATH"}})
-    yield Case("no home", {"HOME": None, "XDG_CACHE_HOME": None})
-    yield Case("home is a file", {"HOME": str(folder / "file")})
-    yield Case("home does not exist", {"HOME": "/proc/none"})
-    yield Case("no cache, no home", {"BENCH_CACHE": None, "HOME": "/proc/none"}, fails="BENCH_CACHE")
+    yield Place("ascii alone", ascii_only)
+    yield Place("python -O", python="-O")
+    yield Place("python -OO", python="-OO")
+    yield Place("32 file descriptors", prefix="ulimit -n 32;")
+    yield Place("32 file descriptors, 2 jobs", prefix="ulimit -n 32;", jobs=2)
+    yield Place("4 GB of address space", prefix="ulimit -v 4194304;")
+    yield Place("no variables", {name: None for name in os.environ if name not in {"PATH", "PYTHONPATH"}})
+    yield Place("no home", {"HOME": None, "XDG_CACHE_HOME": None})
+    yield Place("home is a file", {"HOME": str(folder / "file")})
+    yield Place("home does not exist", {"HOME": "/proc/none"})
+    yield Place("no cache, no home", {"BENCH_CACHE": None, "HOME": "/proc/none"}, fails="BENCH_CACHE")
     read_only = f"mount --bind {folder} {folder}; mount -o remount,ro,bind /;"
-    yield Case("read-only root but the cache", prefix=read_only, heads="umap+svm")
-    yield Case("read-only root but the cache, 2 jobs", prefix=read_only, jobs=2)
-    yield Case("read-only root", {"BENCH_CACHE": "/read-only"}, prefix=read_only, fails="cannot be written")
+    yield Place("read-only root but the cache", prefix=read_only, heads="umap+svm")
+    yield Place("read-only root but the cache, 2 jobs", prefix=read_only, jobs=2)
+    yield Place("read-only root", {"BENCH_CACHE": "/read-only"}, prefix=read_only, fails="cannot be written")
 
 
 def corpus(folder: Path) -> Path:
@@ -93,7 +91,7 @@ def corpus(folder: Path) -> Path:
     return folder / "clips.csv"
 
 
-def fault(case: Case, folder: Path, manifest: Path) -> str:
+def fault(case: Place, folder: Path, manifest: Path) -> str:
     """Return what is wrong in an environment, or ''."""
     folder.mkdir()
     call = (
@@ -133,29 +131,14 @@ def can_mount() -> bool:
     return not subprocess.run(command, capture_output=True, check=False).returncode
 
 
-def main() -> None:
-    """Try the environments in a random order, and print what held."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--n", type=int, default=1000, help="number of environments to try at most")
-    parser.add_argument("--only", default="", help="part of the names to try")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name).resolve()
-        every = [case for case in cases(folder) if asked.only in case.name]
-        if not can_mount():
-            every = [case for case in every if "mount" not in case.prefix]
-        random.Random(asked.seed).shuffle(every)
-        manifest = corpus(folder / "data")
-        faults = {}
-        for number, case in enumerate(every[: asked.n]):
-            why = fault(case, folder / f"w{number}", manifest)
-            print(f"{case.name}: {why or 'held'}", file=sys.stderr, flush=True)
-            if why:
-                faults[case.name] = why
-    tried = min(asked.n, len(every))
-    print(json.dumps({"tried": tried, "held": tried - len(faults), "faults": faults}))
+def storm(folder: Path, n: int, chance: random.Random) -> Iterator[common.Case]:
+    """Yield a case per environment, at most `n` in a random order."""
+    every = [case for case in environments(folder) if "mount" not in case.prefix or can_mount()]
+    chance.shuffle(every)
+    manifest = corpus(folder / "data")
+    for number, case in enumerate(every[:n]):
+        yield common.Case(case.name, fault(case, folder / f"w{number}", manifest))
 
 
 if __name__ == "__main__":
-    main()
+    common.main(storm, 1000)

@@ -8,7 +8,6 @@ are those of a run that nobody killed, but for cost, with every cell there once;
 process of the command is left.
 """
 
-import json
 import os
 import random
 import subprocess
@@ -111,23 +110,17 @@ def marked(process: psutil.Process, mark: str) -> bool:
         return False
 
 
-def results(out: Path) -> dict[str, dict[str, object]]:
-    """Return key -> all of a result but its cost; every cell must be there once, and be computed."""
-    lines = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
-    cells = {line["key"]: {name: value for name, value in line.items() if name != "cost"} for line in lines}
-    assert len(cells) == len(lines), f"{out}: {len(lines) - len(cells)} cells are there twice"
-    assert all(cell["status"] == "ok" for cell in cells.values()), f"{out}: a cell failed"
-    return cells
-
-
 def difference(folder: Path, number: int) -> str:
     """Return how the results, models or baseline of a round differ from those of the run nobody killed."""
-    out, whole = folder / f"out{number}", results(folder / "whole")
+    out, whole = folder / f"out{number}", common.results(folder / "whole")
     try:
-        if results(out) != whole:
-            return "other results"
+        cells = common.results(out)
     except AssertionError as error:
         return str(error)
+    if any(cell["status"] != "ok" for cell in cells.values()):
+        return "a cell failed"
+    if cells != whole:
+        return "other results"
     published = baseline.side(folder / f"published{number}" / "baseline.jsonl")
     if {result.key for result in published.results} != set(whole):
         return "another baseline"

@@ -1,23 +1,22 @@
 """Damage every file that a run leaves, and give the folder to every command.
 
-    python tests/storm/truncations.py --seed 0 --n 400
+    python tests/storm/truncations.py --n 400
 
-Prints one line of JSON: how many were tried, how many held, and the faults. A command holds if it ends with
-0, 1 or 2, without a traceback, and prints no other score than that of the undamaged run.
+A command holds if it ends with 0, 1 or 2, without a traceback, and prints no other score than that of the
+undamaged run.
 """
 
-import argparse
 import contextlib
 import json
 import os
 import random
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import common
 import numpy as np
 import soundfile
 from click.testing import CliRunner, Result
@@ -74,7 +73,7 @@ def _zeroed(content: bytes, start: int) -> bytes:
 
 
 @dataclass(frozen=True)
-class Case:
+class Trial:
     """A file below the folder, its damage, and the command that meets it."""
 
     path: str
@@ -133,16 +132,16 @@ def scores(text: str) -> set[str]:
     return set(re.findall(r"\d\.\d{3}\D{1,6}\[\d\.\d{3}, \d\.\d{3}\]", text))
 
 
-def fault(root: Path, good: Path, case: Case, chance: random.Random, right: set[str]) -> str:
+def fault(root: Path, good: Path, trial: Trial, chance: random.Random, right: set[str]) -> str:
     """Return what is wrong with a command after a damage; empty if it holds."""
     for folder in FOLDERS:
         shutil.rmtree(root / folder, ignore_errors=True)
         shutil.copytree(good / folder, root / folder)
     shutil.rmtree(root / "rerun", ignore_errors=True)
-    path = root / case.path
-    damage = edited if case.damage == "edited" else DAMAGES[case.damage]
+    path = root / trial.path
+    damage = edited if trial.damage == "edited" else DAMAGES[trial.damage]
     path.write_bytes(damage(path.read_bytes(), chance))
-    result = call(COMMANDS[case.command])
+    result = call(COMMANDS[trial.command])
     if result.exception and not isinstance(result.exception, SystemExit):
         return f"{type(result.exception).__name__}: {result.exception}"[:300]
     if result.exit_code == 2 and len(result.stderr.strip().splitlines()) != 1:
@@ -150,35 +149,34 @@ def fault(root: Path, good: Path, case: Case, chance: random.Random, right: set[
     if "None" in result.stderr:
         return f"says nothing: {result.stderr}"[:300]
     wrong = scores(result.stdout) - right
-    return f"other scores: {wrong}" if wrong and case.command != "compare" else ""
+    return f"other scores: {wrong}" if wrong and trial.command != "compare" else ""
 
 
 @contextlib.contextmanager
-def prepared() -> Iterator[tuple[Path, Path, set[str]]]:
+def prepared(folder: Path) -> Iterator[tuple[Path, Path, set[str]]]:
     """Yield a working folder, a copy of what the run left, and its scores."""
     before = Path.cwd(), dict(os.environ)
-    with tempfile.TemporaryDirectory() as name:
-        root, good = Path(name) / "work", Path(name) / "good"
-        root.mkdir()
-        os.chdir(root)
-        os.environ["BENCH_CACHE"] = str(root / "cache")
-        try:
-            clips(root / "audio")
-            right = set()
-            for words in (RUN, COMMANDS["report"], COMMANDS["publish"], [*RUN[:-3], "--out", "again"]):
-                result = call(words)
-                assert result.exit_code == 0, result.output
-                right |= scores(result.stdout)
-            for folder in FOLDERS:
-                shutil.copytree(root / folder, good / folder)
-            yield root, good, right
-        finally:
-            os.chdir(before[0])
-            os.environ.clear()
-            os.environ.update(before[1])
+    root, good = folder / "work", folder / "good"
+    root.mkdir()
+    os.chdir(root)
+    os.environ["BENCH_CACHE"] = str(root / "cache")
+    try:
+        clips(root / "audio")
+        right = set()
+        for words in (RUN, COMMANDS["report"], COMMANDS["publish"], [*RUN[:-3], "--out", "again"]):
+            result = call(words)
+            assert result.exit_code == 0, result.output
+            right |= scores(result.stdout)
+        for name in FOLDERS:
+            shutil.copytree(root / name, good / name)
+        yield root, good, right
+    finally:
+        os.chdir(before[0])
+        os.environ.clear()
+        os.environ.update(before[1])
 
 
-def cases(root: Path, seed: int) -> list[Case]:
+def trials(root: Path, chance: random.Random) -> list[Trial]:
     """Return every file with every damage and command, shuffled."""
     files = [
         str(path.relative_to(root))
@@ -188,31 +186,21 @@ def cases(root: Path, seed: int) -> list[Case]:
     ]
     edits = [(path, "edited") for path in files if Path(path).name in {"run.json", "results.jsonl"}]
     pairs = [(path, damage) for path in files for damage in DAMAGES] + 20 * edits
-    every = [Case(path, damage, command) for path, damage in pairs for command in COMMANDS]
-    random.Random(seed).shuffle(every)
+    every = [Trial(path, damage, command) for path, damage in pairs for command in COMMANDS]
+    chance.shuffle(every)
     return every
 
 
-def storm(seed: int, n: int, commands: tuple[str, ...] = tuple(COMMANDS)) -> dict[str, object]:
-    """Return how many damages were tried, how many held, and the faults."""
-    faults = []
-    with prepared() as (root, good, right):
-        chosen = [case for case in cases(root, seed) if case.command in commands][:n]
-        for number, case in enumerate(chosen):
-            reason = fault(root, good, case, random.Random(f"{seed} {number}"), right)
-            if reason:
-                faults.append(f"{number}: {case.path} {case.damage}, {case.command}: {reason}")
-    return {"tried": len(chosen), "held": len(chosen) - len(faults), "faults": faults}
-
-
-def main() -> None:
-    """Run the storm, and print what came of it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--n", type=int, default=400)
-    asked = parser.parse_args()
-    print(json.dumps(storm(asked.seed, asked.n)))
+def storm(
+    folder: Path, n: int, chance: random.Random, commands: tuple[str, ...] = tuple(COMMANDS)
+) -> Iterator[common.Case]:
+    """Yield a case per damaged file and command."""
+    with prepared(folder) as (root, good, right):
+        chosen = [trial for trial in trials(root, chance) if trial.command in commands][:n]
+        for number, trial in enumerate(chosen):
+            name = f"{number} {trial.path} {trial.damage}, {trial.command}"
+            yield common.Case(name, fault(root, good, trial, chance, right))
 
 
 if __name__ == "__main__":
-    main()
+    common.main(storm, 400)

@@ -1,31 +1,24 @@
-"""Let workers die at their start, and kill runs: every run must end, lose nothing, and leave no process.
+"""Let workers die at their start: every run must end, and lose nothing.
 
-    python tests/storm/workers.py --seed 0 --n 50
+    python tests/storm/workers.py --n 50
 
 A worker dies when it starts, while it imports, or just before its first unit; of a signal, or with an exit
-code. Its run must end with the results of an undisturbed one, or with cells that name three deaths. A run
-that is killed must leave no process after 2 s. Prints a JSON line.
+code. Its run must end with the results of an undisturbed one, or with cells that name three deaths.
 """
 
-import argparse
-import json
 import os
 import random
 import subprocess
 import sys
-import tempfile
-import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import psutil
+import common
 
 EXECUTORS = (["--jobs", "2"], ["--jobs", "2", "--executor", "dask"])
 CALL = ["run", "--tasks", "gender", "--datasets", "demo", "--extractors", "mfcc-13", "--heads", "lda,knn"]
-MARK = "STORM_MARK"
 SECONDS = 180
-LEFT_SECONDS = 2.0
 
 CUSTOMIZE = '''
 import os, signal, sys
@@ -71,26 +64,8 @@ CODES = (
 def environment(folder: Path, mark: str) -> Mapping[str, str]:
     """Return the environment of a run that workers read their deaths from."""
     paths = f"{folder / 'site'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    own = {"PYTHONPATH": paths, "BENCH_CACHE": str(folder / "cache"), MARK: mark, "OMP_NUM_THREADS": "1"}
-    return {**os.environ, **own, "STORM_DEATHS": str(folder / "deaths" / mark)}
-
-
-def left(mark: str) -> list[str]:
-    """Return the command lines of a run's processes that live."""
-    lines = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
-                lines.append(" ".join(process.cmdline()))
-        except psutil.Error:  # it has gone meanwhile, or belongs to somebody else
-            continue
-    return lines
-
-
-def results(out: Path) -> dict[str, dict[str, object]]:
-    """Return key -> all of a result but its cost."""
-    lines = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
-    return {line["key"]: {name: v for name, v in line.items() if name != "cost"} for line in lines}
+    variables = {"PYTHONPATH": paths, "BENCH_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+    return {**os.environ, **variables, "STORM_DEATHS": str(folder / "deaths" / mark)}
 
 
 def start(folder: Path, executor: list[str], mark: str) -> subprocess.Popen[str]:
@@ -122,52 +97,26 @@ def die_at_start(folder: Path, chance: random.Random, whole: Mapping[str, object
     if "Traceback" in text:
         return f"{n_deaths} deaths: a traceback: {last}"
     if code == 0:
-        return "" if results(folder / mark) == whole else f"{n_deaths} deaths: other results"
+        return "" if common.results(folder / mark) == whole else f"{n_deaths} deaths: other results"
     if code == 2:  # of a cluster whose workers do not start
         return "" if "died" in last or "lost" in last else f"{n_deaths} deaths: {last}"
-    ends = results(folder / mark).values()
+    ends = common.results(folder / mark).values()
     wrong = [end for end in ends if end["status"] != "ok" and "died" not in str(end["reason"])]
     return f"{n_deaths} deaths: {wrong[0]['reason']}" if wrong else ""
 
 
-def kill_run(folder: Path, chance: random.Random, whole: Mapping[str, object]) -> str:
-    """Kill a run at some moment, and return what it leaves, or ''."""
-    mark = uuid.UUID(int=chance.getrandbits(128)).hex
-    process = start(folder, chance.choice(EXECUTORS), mark)
-    time.sleep(chance.uniform(1, 12))
-    process.kill()
-    process.wait()
-    time.sleep(LEFT_SECONDS)
-    lines = left(mark)
-    return f"left after {LEFT_SECONDS:.0f} s: {lines[0]}" if lines else ""
-
-
-def main() -> None:
-    """Try as many runs as asked for, and print what held."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--n", type=int, default=50, help="number of runs whose workers die")
-    parser.add_argument("--kills", type=int, default=0, help="number of runs that are killed")
-    asked = parser.parse_args()
-    chance = random.Random(asked.seed)
-    faults = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "site").mkdir()
-        (folder / "site" / "sitecustomize.py").write_text(CUSTOMIZE)
-        (folder / "deaths" / "whole").mkdir(parents=True)
-        if start(folder, [], "whole").wait():
-            sys.exit((folder / "whole.txt").read_text())
-        whole = results(folder / "whole")
-        for number, attempt in enumerate([die_at_start] * asked.n + [kill_run] * asked.kills):
-            for file in (folder / "cache").glob("embeddings-*/*/*"):
-                file.unlink()
-            fault = attempt(folder, chance, whole)
-            print(f"{number}: {fault or 'held'}", file=sys.stderr, flush=True)
-            faults += [fault] if fault else []
-    tried = asked.n + asked.kills
-    print(json.dumps({"tried": tried, "held": tried - len(faults), "faults": faults}))
+def storm(folder: Path, n: int, chance: random.Random) -> Iterator[common.Case]:
+    """Yield a case per run."""
+    (folder / "site").mkdir()
+    (folder / "site" / "sitecustomize.py").write_text(CUSTOMIZE)
+    (folder / "deaths" / "whole").mkdir(parents=True)
+    assert start(folder, [], "whole").wait() == 0, (folder / "whole.txt").read_text()
+    whole = common.results(folder / "whole")
+    for number in range(n):
+        for file in (folder / "cache").glob("embeddings-*/*/*"):
+            file.unlink()
+        yield common.Case(str(number), die_at_start(folder, chance, whole))
 
 
 if __name__ == "__main__":
-    main()
+    common.main(storm, 50)
