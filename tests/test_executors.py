@@ -209,8 +209,10 @@ KILLED, ABORTED, EXITED = "os.kill(os.getpid(), signal.SIGKILL)", "os.abort()", 
 @pytest.mark.parametrize("name", ["local", pytest.param("dask", marks=needs["dask"])])
 def test_a_worker_that_dies_at_its_start_is_replaced(name: str, deaths, tmp_path: Path):
     deaths(KILLED, EXITED)
+    limits = {name: value for name, value in os.environ.items() if "_THREADS" in name}
     with executors.start(name, 2, None, str(tmp_path)) as workers:
         assert [workers.submit(abs, -n).result() for n in range(3)] == [0, 1, 2]
+    assert {name: value for name, value in os.environ.items() if "_THREADS" in name} == limits
     assert not list((tmp_path / "deaths").glob("death-*"))
 
 

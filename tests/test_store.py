@@ -102,12 +102,14 @@ def test_predictions_that_cannot_be_read_are_named_and_do_not_count_as_computed(
 def test_predictions_of_another_cell_are_not_the_scored_ones(store: Store):
     store.append(RESULT, PREDICTIONS)
     store.append(dataclasses.replace(RESULT, key="k2"), PREDICTIONS.assign(y_pred="f"))
-    store.write_run(dataclasses.replace(RECORD, cells=("k1", "k2")))
-    assert store.unreadable(store.planned()) == {}
+    results = store.results()
+    assert all(len(store.scored_predictions(result)) for result in results.values())
     shutil.copy(store.predictions_path("k2"), store.predictions_path("k1"))
-    [(key, reason)] = store.unreadable(store.planned()).items()
-    assert key == "k1"
-    assert "k1.parquet: holds other predictions than the scored ones; delete it" in reason
+    with pytest.raises(
+        UsageError, match=r"k1\.parquet: holds other predictions than the scored ones; delete it"
+    ):
+        store.scored_predictions(results["k1"])
+    assert len(store.scored_predictions(results["k2"]))
 
 
 def test_a_changed_byte_of_a_table_is_noticed(store: Store):

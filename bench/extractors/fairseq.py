@@ -62,7 +62,10 @@ MAX_CONVOLUTIONS = 100
 LEGACY_PICKLES = 4
 """Number of pickles at the start of a file that torch before 1.6 wrote; the last one holds the content."""
 
-READ_ERRORS = (OSError, ValueError, SyntaxError, RuntimeError, EOFError, pickle.UnpicklingError)
+READ_ERRORS = (
+    *(OSError, ValueError, SyntaxError, RuntimeError, EOFError),
+    *(pickle.UnpicklingError, msgspec.ValidationError),
+)
 """Errors of reading a file that is damaged or not a checkpoint."""
 
 

@@ -221,7 +221,7 @@ class Store:
         try:
             content = parse_json((self.out / "report.json").read_bytes())
             return msgspec.convert(content, ReportRecord)
-        except (OSError, ValueError):  # written again
+        except (OSError, ValueError, msgspec.ValidationError):  # written again
             return None
 
     def write_report(self, report: ReportRecord) -> None:

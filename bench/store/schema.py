@@ -64,6 +64,8 @@ def unseal(line: str | bytes) -> tuple[dict[str, Any], bool]:
         fields = msgspec.json.decode(line.removeprefix(codecs.BOM_UTF8))
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    except msgspec.DecodeError as error:  # which old releases do not call a ValueError
+        raise ValueError(str(error)) from error
     if not isinstance(fields, dict):
         raise ValueError("no JSON object")
     cost = fields.get("cost", {})

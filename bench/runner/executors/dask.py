@@ -17,7 +17,7 @@ import fsspec
 
 from bench.catalog.requirements import installation
 from bench.errors import UsageError
-from bench.runner.executors.workers import DEATHS, Workers, thread_limits
+from bench.runner.executors.workers import DEATHS, Workers, shared_cores, thread_limits
 
 CONNECT_SECONDS = 10
 """Time that a scheduler has to answer, in s."""
@@ -89,7 +89,7 @@ def _local(jobs: int) -> Iterator[Any]:
         "distributed.nanny.pre-spawn-environ": thread_limits(jobs),
         "distributed.scheduler.allowed-failures": DEATHS - 1,
     }
-    with dask.config.set(settings):
+    with shared_cores(jobs), dask.config.set(settings):  # Dask leaves the limits in the environment
         try:
             cluster = LocalCluster(
                 n_workers=jobs,
