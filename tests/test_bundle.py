@@ -311,3 +311,12 @@ def test_models_that_were_not_saved_are_fitted_on_request(bench, recordings: Pat
         run = json.loads((tmp_path / "bench-out" / "run.json").read_text())
         counters.append(run["counters"]["cells_computed"])
     assert counters == [2, 2, 0]
+
+
+def test_a_bundle_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder, order = tmp_path / "k", []
+    monkeypatch.setattr(bundle, "sync", lambda path: order.append((path.name, folder.exists())))
+    X, y = np.eye(4), np.array(["a", "b", "a", "b"])
+    bundle.save(folder, card(head("dummy")), {ALL: Pipeline([("head", DummyClassifier().fit(X, y))])})
+    assert {*order[:3]} == {("all.skops", False), ("card.json", False), ("k.part", False)}
+    assert order[3:] == [(tmp_path.name, True)]

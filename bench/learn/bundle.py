@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline
 
 from bench import catalog
 from bench.errors import BenchError, PluginError, UsageError, message, one_line, reason, shortlist
-from bench.files import parse_json
+from bench.files import parse_json, sync
 from bench.learn.pipeline import with_head
 from bench.learn.prediction import clip_predictions, sample_predictions
 from bench.learn.samples import SampleTable
@@ -179,8 +179,11 @@ def save(folder: Path, card: BundleCard, models: Mapping[str, Pipeline]) -> None
         for fold, model in models.items():
             _write(part, fold, model)
         _write_json(part / CARD, card)
+        for path in (*part.iterdir(), part):
+            sync(path)
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
+        sync(folder.parent)
     except OSError as error:
         raise UsageError(f"{folder}: cannot be written ({reason(error)})") from error
     except (TypeError, ValueError, AttributeError) as error:  # an object of a plugin that skops cannot hold

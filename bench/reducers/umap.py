@@ -1,12 +1,19 @@
 """UMAP as a reducer that can be saved."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
+from filelock import FileLock
 from sklearn.base import BaseEstimator, TransformerMixin
 from umap import UMAP
 
+from bench.paths import home
 from bench.types import Embeddings
+
+_steps: set[str] = set()
+"""Steps of UMAP that this process has compiled or loaded from numba's cache."""
 
 
 class Umap(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type hints
@@ -39,7 +46,8 @@ class Umap(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lea
         """Return X on the map, shape=(n_clips, n_components)."""
         if not hasattr(self, "map_"):
             self.map_ = self._fit_map()
-        return self.map_.transform(X)
+        with _compiling("transform"):
+            return self.map_.transform(X)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__getstate__().items() if name != "map_"}
@@ -47,4 +55,21 @@ class Umap(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lea
     def _fit_map(self) -> Any:
         n_neighbors = max(2, min(15, len(self.X_) - 1))
         options = {"n_components": self.n_components, "n_neighbors": n_neighbors}
-        return UMAP(**options, random_state=self.random_state, n_jobs=1).fit(self.X_)
+        with _compiling("fit"):
+            return UMAP(**options, random_state=self.random_state, n_jobs=1).fit(self.X_)
+
+
+@contextmanager
+def _compiling(step: str) -> Iterator[None]:
+    """Let no other process compile during the first call of a step in this one.
+
+    numba numbers the files of its cache: processes that compile a function for two types at once take one
+    name for both, and the next process that loads it crashes.
+    """
+    if step in _steps:
+        yield
+        return
+    home().mkdir(parents=True, exist_ok=True)
+    with FileLock(home() / "numba.lock"):
+        yield
+    _steps.add(step)
