@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import soundfile
 from click.testing import CliRunner, Result
+from filelock import FileLock
 from hypothesis import settings
 from matplotlib.figure import Figure
 
@@ -72,8 +73,13 @@ def real() -> Path:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a cache that the whole session shares, so that the demo corpus is made once."""
-    return tmp_path_factory.mktemp("home")
+    """Return a cache that all processes of the session share; the demo corpus is in it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "home"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / "demo.lock"):  # makes it once, and the others wait
+        demo.load(folder, "1")
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -271,6 +271,7 @@ def test_a_run_saves_bundles_of_its_folds_and_of_all_clips(bench, recordings: Pa
     if not missing(REGISTRY.heads["mlp"]):
         heads.append("mlp")
     call = ["run", "--datasets", recordings, "--tasks", "speaker", "--extractors", "mfcc@pool=mean"]
+    call += ["--split", "cv:2"]
     outcome = bench(*call, "--heads", ",".join(heads), "--save-models")
     assert outcome.exit_code == 0, outcome.stderr
     bench("embed", recordings, "--extractors", "mfcc@pool=mean", "--out", "e.parquet")

@@ -10,7 +10,9 @@ STORMS = {"caches": 8, "kills": 3, "recordings": 60}
 """Storm -> number of cases."""
 
 
-@pytest.mark.parametrize("name", STORMS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "kills" else ()) for name in STORMS]
+)
 def test_every_case_holds(name: str, real: Path, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "home"))
