@@ -264,7 +264,10 @@ def test_without_a_terminal_there_are_no_bars_but_each_reason_once(capsys):
 
 @pytest.mark.parametrize(("task", "column"), [("gender", "speaker"), ("speaker", "clip"), ("noise", "clip")])
 @pytest.mark.verb("data")
-def test_a_fixed_split_of_the_package_is_what_its_command_makes(bench, tmp_path, task, column):
+def test_a_fixed_split_of_the_package_is_what_its_command_makes(
+    bench, home: Path, tmp_path: Path, monkeypatch, task: str, column: str
+):
+    monkeypatch.setenv("BENCH_CACHE", str(home))
     made = bench(
         "data", "split", "demo", "--task", task, "--split", "cv:5", "--by", column, "--out", "a/b.csv"
     )

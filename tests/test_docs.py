@@ -18,6 +18,8 @@ from click.testing import CliRunner
 from bench import catalog, cli, report
 from bench.gate import FAILING, Verdict
 
+pytestmark = pytest.mark.no_cover  # tracing slows them by a third, and reaches no other line
+
 ROOT = Path(__file__).parent.parent
 
 TESTED = ("neural", "opensmile", "openvino", "html", "dask", "mlflow", "tensorboard", "energy")
