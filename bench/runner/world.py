@@ -7,7 +7,7 @@ is are left out, unless that folder is trusted.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pandas as pd
 from bench import catalog, display
 from bench.catalog import Registry, imports
 from bench.catalog.learners import JOIN
-from bench.errors import BenchError
+from bench.errors import BenchError, shortlist
 from bench.keys import changes
 from bench.request import Request
 from bench.runner.planning import Plan, fold_table, plan
@@ -29,9 +29,6 @@ WEIGHTS = ("hf:", "fairseq:")
 
 TRUST = "--trust FOLDER, the run's working folder, runs its code"
 """How to check what was not checked."""
-
-MAX_CLIPS = 5
-"""Number of clips that a difference names."""
 
 ANY_EXTRACTOR = "mfcc"
 """A plan needs an extractor, even if none of the run is compared."""
@@ -154,7 +151,7 @@ def _changed_clips(before: pd.DataFrame, now: pd.DataFrame) -> Iterator[str]:
         ("added", now.index.difference(before.index)),
     ):
         if len(clips):
-            yield f"{len(clips)} clips {title}: {_listing(clips.tolist())}"
+            yield f"{len(clips)} clips {title}: {shortlist(clips)}"
     common = before.index.intersection(now.index)
     for column in before.columns.union(now.columns, sort=False):
         if column not in before or column not in now:
@@ -162,10 +159,4 @@ def _changed_clips(before: pd.DataFrame, now: pd.DataFrame) -> Iterator[str]:
             continue
         clips = common[(before.loc[common, column] != now.loc[common, column]).to_numpy()]
         if len(clips):
-            yield f"{column} of {len(clips)} clips changed: {_listing(clips.tolist())}"
-
-
-def _listing(clips: Sequence[str]) -> str:
-    """Return the first `MAX_CLIPS` names of clips, and the number of the others."""
-    more = f" and {len(clips) - MAX_CLIPS} more" if len(clips) > MAX_CLIPS else ""
-    return f"{', '.join(map(str, clips[:MAX_CLIPS]))}{more}"
+            yield f"{column} of {len(clips)} clips changed: {shortlist(clips)}"
