@@ -35,9 +35,10 @@ import sys
 import numpy as np
 from pathlib import Path
 from bench.learn import bundle
-arrays = np.load(sys.argv[2])
-X = arrays["X"] if "X" in arrays else [arrays[name] for name in arrays]
-bundle.load(Path(sys.argv[1]), sys.argv[3]).predict(X).to_parquet(sys.argv[4])
+for folder in map(Path, sys.argv[1:]):
+    arrays = np.load(folder.with_suffix(".npz"))
+    X = arrays["X"] if "X" in arrays else [arrays[name] for name in arrays]
+    bundle.load(folder, "all").predict(X).to_parquet(folder.with_suffix(".parquet"))
 """
 
 
@@ -102,51 +103,51 @@ def fit(spec: Spec, examples: Examples, steps: Sequence[str] = ()) -> tuple[Eval
     return evaluate(examples, pipeline, itertools.count().__next__), fit_all(examples, pipeline)
 
 
-def assert_a_fresh_process_predicts_the_same(
-    folder: Path, X: np.ndarray | list[np.ndarray], fold: str, expected: pd.DataFrame
-) -> None:
-    arrays = {"X": X} if isinstance(X, np.ndarray) else {f"{i:04}": array for i, array in enumerate(X)}
-    np.savez(folder.parent / "X.npz", **arrays)
-    paths = [folder, folder.parent / "X.npz", fold, folder.parent / "predictions.parquet"]
-    subprocess.run([sys.executable, "-W", "ignore", "-c", PREDICT, *map(str, paths)], check=True)
-    pd.testing.assert_frame_equal(pd.read_parquet(paths[-1]), expected)
+STEPS = {
+    "svm": (),
+    "logreg": ("pca",),
+    "gbdt": (),
+    "kmeans": (),
+    "logreg-frames": (),
+    "gmm": (),
+    "mlp": (),
+    "cnn1d": (),
+}
+"""Head -> its reducers."""
 
 
-@pytest.mark.parametrize(
-    ("name", "steps"),
-    [
-        ("svm", ()),
-        ("logreg", ("pca",)),
-        ("gbdt", ()),
-        ("kmeans", ()),
-        ("logreg-frames", ()),
-        ("gmm", ()),
-        ("mlp", ()),
-        ("cnn1d", ()),
-    ],
-)
-def test_a_bundle_of_spoken_digits_predicts_the_same_in_a_fresh_process(
-    name: str, steps: Sequence[str], digits, tmp_path: Path
-):
+def test_bundles_of_spoken_digits_predict_the_same_in_a_fresh_process(digits, tmp_path: Path):
+    predictions = {}
+    for name in STEPS:
+        if not missing(REGISTRY.heads[name]):
+            predictions[tmp_path / name] = predictions_of_saved(name, digits, tmp_path / name)
+    call = [sys.executable, "-W", "ignore", "-c", PREDICT, *map(str, predictions)]
+    subprocess.run(call, check=True)
+    for folder, expected in predictions.items():
+        pd.testing.assert_frame_equal(pd.read_parquet(folder.with_suffix(".parquet")), expected)
+
+
+def predictions_of_saved(name: str, digits, folder: Path) -> pd.DataFrame:
+    """Return the predictions of a saved head for all clips; those for every fold are as evaluated."""
     frames, y, split = digits
     spec = head(name, epochs=3) if name in {"mlp", "cnn1d"} else head(name)
     X = pooled(frames) if spec.unit == "clip" else frames
-    evaluation, model = fit(spec, Examples(X, y, split), steps)
-    folder = tmp_path / "bundle"
-    bundle.save(folder, card(spec, np.unique(y), steps), {**evaluation.models, ALL: model})
+    evaluation, model = fit(spec, Examples(X, y, split), STEPS[name])
+    bundle.save(folder, card(spec, np.unique(y), STEPS[name]), {**evaluation.models, ALL: model})
+    arrays = {"X": X} if isinstance(X, np.ndarray) else {f"{i:04}": array for i, array in enumerate(X)}
+    np.savez(folder.with_suffix(".npz"), **arrays)
 
     everything = bundle.load(folder, ALL)
     assert everything.card.folds == ("0", "1", "2", ALL)
     predictions = everything.predict(X)
-    assert (predictions["y_pred"] == y).mean() > 1 / 4, "chance is 1 / 6"
-    assert_a_fresh_process_predicts_the_same(folder, X, ALL, predictions)
-
+    assert (predictions["y_pred"] == y).mean() > 1 / 4, f"{name}: chance is 1 / 6"
     for fold, table in evaluation.predictions.groupby("fold"):
         rows = table["row"].to_numpy()
         tested = X[rows] if isinstance(X, np.ndarray) else [X[row] for row in rows]
         columns = ["y_pred", *table.filter(regex="^(score|votes)_").columns]
         expected = table[columns].reset_index(drop=True)
         pd.testing.assert_frame_equal(bundle.load(folder, str(fold)).predict(tested)[columns], expected)
+    return predictions
 
 
 def test_a_card_comes_back_as_it_was_saved(tmp_path: Path):

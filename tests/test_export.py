@@ -129,7 +129,7 @@ def test_a_sweep_over_layers_and_poolings_runs_the_network_once(
     bench, digits: Path, tiny: Path, tmp_path: Path
 ):
     extractors = ",".join(f"hf:tiny@layer=all@pool={pool}" for pool in ("mean", "max", "mean+std"))
-    call = ["run", "--datasets", digits, "--tasks", "gender", "--heads", "svm"]
+    call = ["run", "--datasets", digits, "--tasks", "gender", "--heads", "svm", "--runtime", "torch"]
     done = bench(*call, "--extractors", extractors)
     assert done.exit_code == 0, done.stderr
     counters = json.loads((tmp_path / "bench-out" / "run.json").read_text())["counters"]
@@ -144,7 +144,8 @@ def test_a_sweep_over_layers_and_poolings_runs_the_network_once(
 
 
 def test_of_the_layers_a_frame_head_keeps_its_own(bench, digits: Path, tiny: Path, tmp_path: Path):
-    call = ["run", "--datasets", digits, "--tasks", "speaker", "--heads", "logreg-frames", "--extractors"]
+    call = ["run", "--datasets", digits, "--tasks", "speaker", "--heads", "logreg-frames"]
+    call += ["--runtime", "torch", "--extractors"]
 
     def layers_on_disk() -> list[str]:
         return sorted(path.name for path in tmp_path.glob("cache/frames-*/*/*"))
@@ -178,7 +179,8 @@ def test_what_runs_a_network_is_part_of_its_identity(bench, digits: Path, tiny: 
 def test_other_weights_and_another_precision_are_other_embeddings(
     bench, digits: Path, tiny: Path, tmp_path: Path
 ):
-    call = ["run", "--datasets", digits, "--tasks", "gender", "--heads", "dummy", "--extractors"]
+    call = ["run", "--datasets", digits, "--tasks", "gender", "--heads", "dummy"]
+    call += ["--runtime", "torch", "--extractors"]
 
     def n_embedded(*words: str) -> int:
         assert bench(*call, *words).exit_code == 0
