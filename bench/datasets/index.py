@@ -17,7 +17,7 @@ from bench.files import replacing
 from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
 from bench.request import Request
-from bench.types import AUDIO_COLUMNS, Clip, Dataset, Planned
+from bench.types import AUDIO_COLUMNS, NOISE_PATH, Clip, Dataset, Planned
 
 FORMAT = "sources-v3"
 """Folder of the index files; a new name for a new format."""
@@ -182,7 +182,7 @@ def _saved(path: Path) -> pd.DataFrame | None:
 
 def _stamps(dataset: Dataset) -> Mapping[str, str]:
     """Return file -> stamp; '' for a missing file."""
-    columns = [dataset.table[name].dropna() for name in ("path", "noise_path") if name in dataset.table]
+    columns = [dataset.table[name].dropna() for name in ("path", NOISE_PATH) if name in dataset.table]
     stamps = {}
     for name in set(pd.concat(columns)) - {""}:
         path = Path(name)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from bench.datasets.folds import canonical
 from bench.types import Labels
 
 N_FOLDS = 5
@@ -21,9 +22,6 @@ N_FOLDS = 5
 
 SEED = 0
 """Seed of the random choices of all protocols."""
-
-DEV = frozenset({"val", "valid", "validation"})
-"""Other names of the fold ``dev``."""
 
 
 class SplitProtocol(ABC):
@@ -168,7 +166,10 @@ class ListedFolds(SplitProtocol):
     Parameters
     ----------
     fold : Labels
-        Fold of every clip, shape=(n_clips,): train, dev and test, or other names for cross-validation.
+        Fold of every clip, shape=(n_clips,): words for train, dev and test, or other names for
+        cross-validation.
+    source : str
+        Source of the list, for messages.
 
     See Also
     --------
@@ -177,11 +178,12 @@ class ListedFolds(SplitProtocol):
     Examples
     --------
     >>> y, speakers = np.array(["f", "m", "f", "m"]), np.array(list("abcd"))
-    >>> ListedFolds(np.array(["train", "train", "test", "validation"])).folds(y, speakers).tolist()
+    >>> ListedFolds(np.array(["train", "Train", "test", "validation"])).folds(y, speakers).tolist()
     ['train', 'train', 'test', 'dev']
     """
 
     fold: Labels
+    source: str = "fold"
 
     @property
     def user_defined(self) -> bool:
@@ -189,8 +191,8 @@ class ListedFolds(SplitProtocol):
         return True
 
     def folds(self, y: Labels, groups: Labels) -> Labels:
-        """Return the listed folds, with one name for the fold ``dev``."""
-        return np.array(["dev" if name in DEV else name for name in self.fold.tolist()])
+        """Return the listed folds, with one name for every side of a split."""
+        return canonical(self.fold, self.source)
 
 
 @dataclass(frozen=True, slots=True)

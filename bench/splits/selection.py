@@ -96,11 +96,12 @@ def parse(how: str, dataset: Dataset, task: Task) -> SplitProtocol:
         If `how` is none of these, or does not fit the dataset.
     """
     if how == "fixed" and task.name in dataset.fold_lists:
-        return ListedFolds(read_folds(dataset, dataset.fold_lists[task.name]))
+        path = dataset.fold_lists[task.name]
+        return ListedFolds(read_folds(dataset, path), str(path))
     if how == "fixed" and "fold" in dataset.labels:
-        return ListedFolds(labels(dataset, "fold"))
+        return ListedFolds(labels(dataset, "fold"), f"{dataset.source}: column 'fold'")
     if how.endswith(".csv"):
-        return ListedFolds(read_folds(dataset, Path(how)))
+        return ListedFolds(read_folds(dataset, Path(how)), how)
     if how == "loso":
         return LeaveOneGroupOut()
     if how == "random":

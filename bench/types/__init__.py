@@ -17,7 +17,20 @@ from bench.types.components import (
     Unit,
     View,
 )
-from bench.types.data import AUDIO_COLUMNS, Card, Clip, Dataset, Noise, Planned, Split, Task
+from bench.types.data import (
+    AUDIO_COLUMNS,
+    NOISE_PATH,
+    NOISE_SNR,
+    NOISE_START,
+    PADDED,
+    Card,
+    Clip,
+    Dataset,
+    Noise,
+    Planned,
+    Split,
+    Task,
+)
 from bench.types.protocols import Extractor, Head, Traits
 from bench.types.results import (
     SCHEMA,
@@ -38,6 +51,10 @@ from bench.types.results import (
 
 __all__ = [
     "AUDIO_COLUMNS",
+    "NOISE_PATH",
+    "NOISE_SNR",
+    "NOISE_START",
+    "PADDED",
     "BASELINE",
     "LAYERS",
     "SCHEMA",

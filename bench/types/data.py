@@ -75,7 +75,15 @@ class Clip:
         return (self.path, self.noise.path) if self.noise else (self.path,)
 
 
-AUDIO_COLUMNS = ("start", "end", "seconds", "noise_path", "noise_start", "mix_db")
+PADDED, NOISE_PATH, NOISE_START, NOISE_SNR = (
+    "audio.seconds",
+    "audio.noise_path",
+    "audio.noise_start",
+    "audio.snr_db",
+)
+"""Columns that change the audio: the length after padding, and the fields of `Noise`. No label has the prefix."""
+
+AUDIO_COLUMNS = ("start", "end", PADDED, NOISE_PATH, NOISE_START, NOISE_SNR)
 """Columns that are not labels, besides `clip` and `path`: the fields of `Clip` and `Noise`."""
 
 
@@ -123,8 +131,8 @@ class Dataset:
         for row in table.itertuples(index=False):
             # Missing values are NaN, the one value that differs from itself.
             values: list[Any] = [value if value == value else None for value in row]
-            clip, path, start, end, seconds, noise_path, noise_start, mix_db = values
-            noise = Noise(Path(noise_path), noise_start, mix_db) if noise_path else None
+            clip, path, start, end, seconds, noise_path, noise_start, snr_db = values
+            noise = Noise(Path(noise_path), noise_start, snr_db) if noise_path else None
             clips.append(Clip(id=clip, path=Path(path), start=start, end=end, seconds=seconds, noise=noise))
         return clips
 
