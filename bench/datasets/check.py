@@ -169,7 +169,11 @@ def _verdict(dataset: Dataset, task: Task, fingerprints: Sequence[str], make_spl
     except BenchError as error:
         return f"cannot run: {error}"
     label = display.split(SplitId(split.name, split.group, split.leaky))
-    return f"{label} ({len(np.unique(split.groups[split.group]))} groups)"
+    group = split.groups[split.group]
+    n_unlabelled = int((group == "").sum())  # a clip with a label has a group
+    n_groups = len(np.unique(group[group != ""]))
+    left_out = f", {n_unlabelled} clips without a label left out" if n_unlabelled else ""
+    return f"{label} ({n_groups} groups{left_out})"
 
 
 def text(summary: Summary) -> str:

@@ -55,6 +55,26 @@ def root(card: Card, home: Path) -> Path:
     return folder
 
 
+def located(card: Card, home: Path, path: str) -> Path:
+    """Return where a path of a card is: in the folder of the user's copy, or else in `root`.
+
+    The user's copy may begin at any folder of the path, or be that folder.
+
+    Raises
+    ------
+    UsageError
+        See `root`.
+    """
+    if card.root:
+        parts = Path(path).parts
+        depth = len(parts) + (not Path(path).suffix)
+        copies = (Path(card.root, *parts[skipped:]) for skipped in range(depth))
+        copy = next((place for place in copies if place.exists()), None)
+        if copy:
+            return copy
+    return root(card, home) / path
+
+
 def fetch(card: Card, home: Path, notify: Notify) -> Path:
     """Download and unpack the archives of a card, unless that is done, and return the folder.
 

@@ -7,10 +7,11 @@ the split.
 
 import warnings
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
@@ -48,6 +49,10 @@ class SplitProtocol(ABC):
     def user_defined(self) -> bool:
         """Return whether the folds are the user's: then a leak is an error, not a reason for other groups."""
         return False
+
+    def take(self, rows: npt.NDArray[np.bool_]) -> "SplitProtocol":
+        """Return the protocol of a part of the clips; `rows` has shape=(n_clips,)."""
+        return self
 
     @abstractmethod
     def folds(self, y: Labels, groups: Labels) -> Labels:
@@ -189,6 +194,10 @@ class ListedFolds(SplitProtocol):
     def user_defined(self) -> bool:
         """Return True."""
         return True
+
+    def take(self, rows: npt.NDArray[np.bool_]) -> "ListedFolds":
+        """Return the list of a part of the clips."""
+        return replace(self, fold=self.fold[rows])
 
     def folds(self, y: Labels, groups: Labels) -> Labels:
         """Return the listed folds, with one name for every side of a split."""

@@ -51,12 +51,12 @@ from bench.types.results import (
 
 __all__ = [
     "AUDIO_COLUMNS",
+    "BASELINE",
+    "LAYERS",
     "NOISE_PATH",
     "NOISE_SNR",
     "NOISE_START",
     "PADDED",
-    "BASELINE",
-    "LAYERS",
     "SCHEMA",
     "SCORE_PREFIX",
     "UNPOOLED",

@@ -50,7 +50,7 @@ def from_card(
     """
     where, siblings = f"{card.source}: params", ["path", "pattern", "lists"]
     transformations = call(Transformations, params=options, where=where, siblings=siblings)
-    folder = fetch.root(card, home) / path
+    folder = fetch.located(card, home, path)
     return recognise(transformations.apply(load(folder, pattern, lists), card, folder))
 
 

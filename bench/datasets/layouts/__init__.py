@@ -13,7 +13,7 @@ from bench.types import Dataset
 
 
 def from_path(path: Path, label: str, audio: Path | None = None) -> Dataset:
-    """Return the dataset of a folder or a manifest, with the declared columns also where they are spelled otherwise.
+    """Return the dataset of a folder or a manifest, with its declared columns, however they are spelled.
 
     See `load`.
     """

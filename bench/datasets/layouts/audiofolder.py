@@ -83,10 +83,11 @@ def _folders(path: Path) -> Sequence[str]:
     if max(len(set(map(folds.side, sides))), len(numbered)) < 2:  # a class may be called train, too
         return []
     rest = others or numbered
+    splits = shortlist({*names} - {*rest})
     raise UsageError(
-        f"{path}: holds {shortlist(sorted({*names} - {*rest}))} and {shortlist(rest)}, all with audio; expected "
-        "folders of splits or folds alone: move the others elsewhere, or list the clips in a CSV with the columns "
-        "path, class, fold"
+        f"{path}: holds {splits} and {shortlist(rest)}, all with audio; expected folders of splits "
+        "or folds alone: move the others elsewhere, or list the clips in a CSV with the columns path, class, "
+        "fold"
     )
 
 
