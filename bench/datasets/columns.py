@@ -3,13 +3,13 @@
 import dataclasses
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import pandas as pd
 
 from bench.datasets.folds import canonical
 from bench.errors import UsageError
-from bench.types import AUDIO_COLUMNS, Dataset
+from bench.types import Dataset
 
 PATHS = (
     "path",
@@ -158,11 +158,20 @@ def suggest_path(table: pd.DataFrame, suffixes: Collection[str]) -> str:
     return ""
 
 
-def suggest_task(dataset: Dataset) -> str:
-    """Return the first label column with two values or more, of two clips each on average; else empty."""
-    reserved = {"fold", "recording", *AUDIO_COLUMNS, "parent"}
-    n_clips = len(dataset.table)
-    for name in dataset.labels:
-        if name not in reserved and 2 <= dataset.table[name].nunique() <= n_clips // 2:
-            return name
-    return ""
+def suggest_target(datasets: Sequence[Dataset], target: str = "") -> str:
+    """Return how to predict a column of one of the datasets; empty if none seems to hold classes.
+
+    Parameters
+    ----------
+    target : str
+        Column that is asked for; the one most like it is named, without one the first that holds classes.
+    """
+    columns = [name for dataset in datasets for name in dataset.labels if _holds_classes(dataset, name)]
+    names = difflib.get_close_matches(target, columns, n=1) if target else columns[:1]
+    return f"; predict a column so: --task-target {names[0]}" if names else ""
+
+
+def _holds_classes(dataset: Dataset, column: str) -> bool:
+    """Return whether a label column has two values or more, of two clips each on average."""
+    is_label = column not in {"fold", "parent", "recording", *LABELS["fold"]}
+    return is_label and 2 <= dataset.table[column].nunique() <= len(dataset.table) // 2

@@ -51,7 +51,8 @@ def root(card: Card, home: Path) -> Path:
         return Path(card.source).parent
     folder = card.folder(home)
     if not folder.is_dir():
-        raise UsageError(f"data set '{card.name}' is not here; run: bench fetch {card.name}{size(card)}")
+        get = f"run: bench fetch {card.name}{size(card)}, or give the folder of your copy: --audio FOLDER"
+        raise UsageError(f"data set '{card.name}' is not here; {get}")
     return folder
 
 
@@ -89,7 +90,9 @@ def fetch(card: Card, home: Path, notify: Notify) -> Path:
     if target.is_dir():
         return target
     if not card.files:
-        instructions = card.obtain and f"; {card.obtain}, and put it into {target}"
+        instructions = (
+            card.obtain and f"; {card.obtain}, and put it into {target}, or give its folder: --audio FOLDER"
+        )
         raise UsageError(f"data set '{card.name}' has nothing to download: {card.about}{instructions}")
     for file in card.files:
         if "url" not in file or not set(file) <= set(FIELDS):

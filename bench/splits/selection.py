@@ -28,7 +28,8 @@ from bench.types import Dataset, Split, Task
 def make(dataset: Dataset, task: Task, how: str, fingerprints: Sequence[str] = ()) -> Split:
     """Return the split of a task over a dataset.
 
-    Clips without a target are not used. Others are in one group if they share a value of any column that the split keeps apart, or the same audio.
+    Clips without a target are not used. Others are in one group if they share a value of any column that the
+    split keeps apart, or the same audio.
 
     Parameters
     ----------
