@@ -1,5 +1,6 @@
 """What a table or a folder means: split words, spellings, separators, and what is beside the clips."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 
 from bench import datasets, splits
+from bench.datasets.columns import LABELS, PATHS
 from bench.datasets.folds import SIDES
 from bench.errors import UsageError
 from bench.types import Card, Dataset, Task
@@ -263,6 +265,60 @@ def test_a_task_with_too_few_labels_says_how_many_clips_have_none(tmp_path: Path
         splits.make(clips, GENDER, "cv:5")
 
 
-def test_the_words_are_those_of_the_manual():
+def test_the_words_and_spellings_are_those_of_the_manual():
     text = (Path(__file__).parent.parent / "docs" / "data.md").read_text()
-    assert all(f"`{word}`" in text for word in SIDES)
+    table = dict(re.findall(r"^\| `?(\w+)`?[^|]* \| (`[^|]*) \|$", text, re.MULTILINE))
+    words = {name: re.findall(r"`(\w+)`", table[name]) for name in table}
+    for side in ("train", "dev", "test"):
+        assert words[side] == [word for word, its_side in SIDES.items() if its_side == side]
+    spellings = {"path": PATHS[1:], **{name: others for name, others in LABELS.items() if others}}
+    assert {name: tuple(words[name]) for name in spellings} == spellings
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a,b.csv", ["a,b"]),
+        ('"a,b.csv",c.csv', ["a,b", "c"]),
+        ("c.csv, d.csv", ["c", "d"]),
+    ],
+)
+def test_a_path_may_have_a_comma(text: str, names: list[str], bench, digits: Path, tmp_path: Path):
+    for name in ("a,b", "c", "d"):
+        (tmp_path / f"{name}.csv").write_text(digits.read_text())
+    call = ["--tasks", "gender", "--extractors", "mfcc-13", "--heads", "logreg", "--dry-run"]
+    done = bench("run", "--datasets", text, *call)
+    assert done.exit_code == 0, done.stderr
+    assert re.findall(r"^([a-d,]+) ", done.stdout, re.MULTILINE) == names
+    (tmp_path / "suite.toml").write_text('[datasets]\nnames = ["a,b.csv", "c.csv"]\n')
+    assert "\na,b " in bench("run", "--suite", "suite.toml", *call).stdout
+
+
+@pytest.mark.parametrize("text", ['"a.csv', '"a"b', "a,,b"])
+def test_a_list_that_cannot_be_read_is_refused(text: str, bench):
+    done = bench("run", "--datasets", text)
+    assert done.exit_code == 2
+    assert text in done.stderr
+
+
+def test_an_option_gives_the_folder_of_the_audio(bench, digits: Path, tmp_path: Path):
+    table = pd.read_csv(digits)
+    (tmp_path / "files").mkdir()
+    for path in table["path"]:
+        (tmp_path / "files" / Path(path).name).symlink_to(path)
+    for name in ("away", "other"):
+        table.assign(path=table["path"].map(lambda path: Path(path).name)).to_csv(f"{name}.csv", index=False)
+    call = ["--tasks", "gender", "--extractors", "mfcc-13", "--heads", "logreg", "--dry-run"]
+    for text in ("files", "away=files,other=files", "away=files,files"):
+        assert bench("run", "--datasets", "away.csv,other.csv", "--audio", text, *call).exit_code == 0
+    assert bench("data", "check", "away.csv", "--audio", "files").exit_code == 0
+    refusals = {
+        "": "away.csv: none of its files is there, such as",
+        "none": "--audio none: is no folder; expected FOLDER or NAME=FOLDER",
+        "third=files": "--audio third=...: is no data set of this run (away)",
+        "away=files,away=.": "--audio away=.: files is for the same data",
+    }
+    for text, message in refusals.items():
+        done = bench("run", "--datasets", "away.csv", "--audio", text, *call)
+        assert done.exit_code == 2
+        assert message in done.stderr

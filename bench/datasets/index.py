@@ -84,6 +84,10 @@ def sources_of(request: Request, declared: Registry, label: str = FOLDER_LABEL) 
     """
     sources: dict[str, Source] = {}
     folders = audio_folders(request.audio)
+    unused = folders.keys() - {"", *map(_key, request.datasets)}
+    if unused:
+        names = shortlist(list(map(_key, request.datasets)))
+        raise UsageError(f"--audio {shortlist(unused)}=...: is no data set of this run ({names})")
     for text in request.datasets:
         source = _source(open_dataset(text, declared, request.home, label, folders), request)
         name = source.dataset.name
@@ -91,10 +95,6 @@ def sources_of(request: Request, declared: Registry, label: str = FOLDER_LABEL) 
             first = sources[name].dataset.source
             raise UsageError(f"--datasets: {first} and {text} are both called '{name}'; rename one")
         sources[name] = source
-    unused = folders.keys() - {"", *map(_key, request.datasets)}
-    if unused:
-        names = shortlist(list(map(_key, request.datasets)))
-        raise UsageError(f"--audio {shortlist(unused)}=...: is no data set of this run ({names})")
     return sources
 
 
@@ -108,8 +108,8 @@ def audio_folders(texts: Sequence[str]) -> Mapping[str, Path]:
     """
     folders: dict[str, Path] = {}
     for text in texts:
-        name, mark, folder = ("", "", text) if Path(text).is_dir() else text.partition("=")
-        if not Path(folder).is_dir() or (mark and not name):
+        name, _, folder = ("", "=", text) if Path(text).is_dir() else text.partition("=")
+        if not folder or not Path(folder).is_dir():
             raise UsageError(f"--audio {text}: is no folder; expected FOLDER or NAME=FOLDER")
         if name in folders:
             problem = f"{folders[name]} is for the same data"
