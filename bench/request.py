@@ -87,6 +87,8 @@ class Request:
         Columns that this task keeps apart, from strict to lenient; the recording by default.
     train_sizes : tuple[float, ...]
         Shares of the training groups to learn from, in (0, 1].
+    audio : tuple[str, ...]
+        Folder of the audio, or ``NAME=FOLDER`` of each; by default that of the table or the download.
     allow_bad : float
         Maximum share of undecodable clips of a dataset, in [0, 1].
     reread : bool
@@ -100,6 +102,15 @@ class Request:
         "--datasets",
         suite="datasets.names",
         default="demo",
+    )
+    audio: tuple[str, ...] = _option(
+        (),
+        "list",
+        "Folder that relative paths of a table start from, or of your copy of a data set's files; or"
+        " NAME=FOLDER of each.",
+        "--audio",
+        suite="datasets.audio",
+        metavar="FOLDER",
     )
     allow_bad: float = _option(
         0.05,

@@ -43,8 +43,7 @@ def test_everything_odd_is_found(bench, odd: Path):
     assert summary["labels"]["gender"] == {"values": 2, "rarest": 16, "most_frequent": 31, "without": 1}
     assert summary["tasks"]["speaker"] == "cv:5, grouped by recording (48 groups)"
     assert (
-        summary["tasks"]["gender"]
-        == f"cannot run: {odd}:42: column 'gender' is empty; expected one of female, male"
+        summary["tasks"]["gender"] == "cv:5, grouped by speaker (6 groups, 1 clips without a label left out)"
     )
     assert summary["tasks"]["noise"] == "no column 'noise'"
 

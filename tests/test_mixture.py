@@ -133,7 +133,7 @@ def test_the_same_parameters_give_the_same_mixture(mixture: Dataset, speech: Dat
     again = mix(speech, noises, Mixing(noise_label="kind"))
     pd.testing.assert_frame_equal(again.table, mixture.table)
     other = mix(speech, noises, Mixing(noise_label="kind", seed=1))
-    assert not other.table["noise_path"].equals(mixture.table["noise_path"])
+    assert not other.table["audio.noise_path"].equals(mixture.table["audio.noise_path"])
 
 
 @pytest.mark.parametrize(

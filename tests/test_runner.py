@@ -383,6 +383,7 @@ def test_what_cannot_be_asked_ends_in_one_line_and_writes_nothing(
     bare = '[bare]\ntarget = "speaker"\ngroups = ["session"]\nmetrics = []\n'
     (tmp_path / "registry" / "tasks.toml").write_text(loud + (bare if "bare" in words else ""))
     (tmp_path / "plain.csv").write_text("path,animal\na.wav,dog\nb.wav,cat\n")
+    (tmp_path / "a.wav").touch()
     done = bench("run", *(["--datasets", "digits.csv"] if "--datasets" not in words else []), *words)
     assert done.exit_code == 2
     assert message in done.stderr
@@ -506,7 +507,7 @@ def _finish(command: list[str], folder: Path, cache: str) -> dict[str, int]:
 
 def test_labels_that_do_not_allow_a_task_matter_only_if_it_is_asked(bench, digits: Path, tmp_path: Path):
     table = pd.read_csv(digits, dtype=str)
-    table.loc[3, "gender"] = ""
+    table.loc[table["gender"] == "female", "gender"] = ""
     table.to_csv(digits, index=False)
     call = ["run", "--datasets", digits, "--extractors", "mfcc-13", "--heads", "svm"]
     assert bench(*call).exit_code == 0
@@ -514,7 +515,47 @@ def test_labels_that_do_not_allow_a_task_matter_only_if_it_is_asked(bench, digit
     assert status == {("gender", "skipped"), ("speaker", "ok")}
     asked = bench(*call, "--tasks", "gender,speaker")
     assert asked.exit_code == 2
-    assert "digits.csv:5: column 'gender' is empty; expected one of female, male" in asked.stderr
+    assert "digits.csv: every clip but 16 without one has the gender 'male'" in asked.stderr
+
+
+def test_a_partly_labelled_table_gives_the_scores_of_its_labelled_part(bench, digits: Path, tmp_path: Path):
+    table = pd.read_csv(digits, dtype=str)
+    table["session"] = table["session"].where(table.index % 3 > 0, "")
+    (tmp_path / "part").mkdir()
+    table.to_csv(digits, index=False)
+    table[table["session"] != ""].to_csv(tmp_path / "part" / "digits.csv", index=False)
+    call = [
+        "run",
+        "--extractors",
+        "mfcc-13",
+        "--heads",
+        "logreg",
+        "--task-target",
+        "session",
+        "--split",
+        "cv:4",
+    ]
+    whole = bench(*call, "--datasets", digits, "--save-models", "--out", tmp_path / "whole")
+    part = bench(*call, "--datasets", "part/digits.csv", "--out", tmp_path / "only")
+    assert (whole.exit_code, part.exit_code) == (0, 0), whole.stderr
+    assert "16 clips without a label for this task are left out" in whole.stdout
+    assert "without a label" not in part.stdout
+    facts = [
+        [
+            (
+                line["head"],
+                line["scores"],
+                line["n_train"],
+                line["n_test"],
+                line["n_classes"],
+                line["n_groups"],
+            )
+            for line in lines(out)
+        ]
+        for out in (tmp_path / "whole", tmp_path / "only")
+    ]
+    assert facts[0] == facts[1]
+    assert bench("audit", tmp_path / "whole").exit_code == 0
 
 
 def test_the_same_cell_asked_twice_is_one(bench, digits: Path, tmp_path: Path):

@@ -233,10 +233,10 @@ def test_fixed_needs_a_fold_column(made):
             "made.csv: every clip has the gender 'f'; expected two classes or more",
         ),
         (
-            [{"gender": "f"}, {"gender": ""}, {"gender": "m"}],
-            "made.csv: c1: column 'gender' is empty; expected one of f, m",
+            [{"gender": "f"}, {"gender": ""}, {"gender": "f"}],
+            "made.csv: every clip but 1 without one has the gender 'f'; expected two classes or more",
         ),
-        ([{"gender": ""}], "made.csv: c0: column 'gender' is empty$"),
+        ([{"gender": ""}], "made.csv: no clip has a gender; expected two classes or more"),
     ],
 )
 def test_a_target_that_cannot_be_predicted_is_refused(made, clips, message: str):

@@ -14,6 +14,7 @@ from bench.api.objects import Function, spec_of
 from bench.api.results import Results
 from bench.catalog import Registry
 from bench.compute import compute
+from bench.datasets.columns import path_column
 from bench.errors import UsageError, shortlist
 from bench.request import Request
 from bench.request import options as declared_options
@@ -100,11 +101,12 @@ def _dataset(dataset: str | Path | pd.DataFrame, out: Path, number: int) -> str:
     """Return the name of a dataset; write a table beside the results, so that they can be audited."""
     if not isinstance(dataset, pd.DataFrame):
         return str(dataset)
-    if "path" not in dataset:
+    column = path_column(list(map(str, dataset)))
+    if column is None:
         columns = ", ".join(map(str, dataset))
         raise UsageError(f"datasets: table {number} has the columns {columns}; expected the column 'path'")
     path = out / "tables" / f"table{number or ''}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
-    absolute = dataset.assign(path=[str(Path(clip).absolute()) for clip in dataset["path"]])
+    absolute = dataset.assign(**{column: [str(Path(clip).absolute()) for clip in dataset[column]]})
     absolute.astype(str).where(dataset.notna(), "").to_parquet(path.absolute(), index=False)
     return str(path)

@@ -7,6 +7,9 @@ from pathlib import Path
 import click
 
 from bench import paths
+from bench.cli import options
+from bench.request import Request
+from bench.request import options as declared_options
 
 
 @click.group("data")
@@ -16,21 +19,22 @@ def command() -> None:
 
 @command.command("check")
 @click.argument("dataset")
+@options.declared([declared_options(Request)["audio"]])
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of tables.")
-def data_check(dataset: str, as_json: bool) -> None:
+def data_check(dataset: str, audio: tuple[str, ...], as_json: bool) -> None:
     """Decode every clip of DATASET; show its audio, labels and groups, and which tasks it allows."""
     from bench import catalog, runner, splits
     from bench.datasets import check
 
     declared = catalog.load()
-    summary = check.check(
-        runner.open_dataset(dataset, declared, paths.home()), declared.tasks.values(), splits.make
-    )
+    clips = runner.open_dataset(dataset, declared, paths.home(), folders=runner.audio_folders(audio))
+    summary = check.check(clips, declared.tasks.values(), splits.make)
     click.echo(json.dumps(dataclasses.asdict(summary), indent=2) if as_json else check.text(summary))
 
 
 @command.command("split")
 @click.argument("dataset")
+@options.declared([declared_options(Request)["audio"]])
 @click.option("--task", required=True, help="What is predicted: it says which groups are kept apart.")
 @click.option("--split", default="", help="As of bench run.  [default: fixed, else cv:5]")
 @click.option(
@@ -41,13 +45,15 @@ def data_check(dataset: str, as_json: bool) -> None:
     help="List the folds of this column's labels.",
 )
 @click.option("--out", type=Path, required=True, help="The CSV file to write.")
-def data_split(dataset: str, task: str, split: str, by: str, out: Path) -> None:
+def data_split(  # a parameter per option
+    dataset: str, audio: tuple[str, ...], task: str, split: str, by: str, out: Path
+) -> None:
     """Write a split of DATASET as a table that --split FILE.csv takes, or datasets/NAME/TASK.csv as fixed."""
     from bench import catalog, runner
 
     declared = catalog.load()
     problem = catalog.task(task, declared)
-    source = runner.open_dataset(dataset, declared, paths.home(), problem.target)
+    source = runner.open_dataset(dataset, declared, paths.home(), problem.target, runner.audio_folders(audio))
     table = runner.split_table(source, problem, split, by)
     out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(out, index=False)

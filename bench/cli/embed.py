@@ -10,7 +10,7 @@ from bench.cli import options
 from bench.request import Request
 from bench.request import options as declared
 
-NAMES = ("extractors", "preprocess", "device", "precision", "runtime")
+NAMES = ("audio", "extractors", "preprocess", "device", "precision", "runtime")
 """Options that it shares with `bench run`."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -17,12 +19,24 @@ from bench.validation import convert
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+QUOTED: Mapping[str, Any] = {"skipinitialspace": True, "strict": True}
+"""Form of lists, as `csv` calls it."""
+
+
 def items(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
-    """Return the items of a comma-separated list; none for an empty text."""
-    names = tuple(name.strip() for name in value.split(",")) if value else ()
+    """Return the items of a comma-separated list; none for an empty text.
+
+    The name of an existing file or folder is one item; an item in quotation marks may have commas.
+    """
+    if os.path.exists(value):  # noqa: PTH110  # Path.exists raises for a long text
+        return (value,)
+    try:
+        names = [name.strip() for name in next(csv.reader([value], **QUOTED), [])]
+    except csv.Error as error:
+        raise click.BadParameter(f"'{value}' is no list ({error})", ctx, param) from error
     if not all(names):
         raise click.BadParameter(f"'{value}' has an empty item", ctx, param)
-    return names
+    return tuple(names)
 
 
 def listed(*flags: str, metavar: str = "A,B", default: str = "", **more: Any) -> Callable[[Command], Command]:
@@ -159,7 +173,12 @@ def _written(entry: Any, option: Option, where: str) -> Any:
         "seconds": float,
     }
     convert(entry, forms.get(option.form, str), where)
-    return ",".join(map(str, entry)) if isinstance(entry, list) else entry
+    return ",".join(map(_quoted, map(str, entry))) if isinstance(entry, list) else entry
+
+
+def _quoted(item: str) -> str:
+    """Return an item of a list in quotation marks, if it needs them."""
+    return '"' + item.replace('"', '""') + '"' if {",", '"'} & {*item} else item
 
 
 def command_line() -> str:

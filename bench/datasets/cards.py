@@ -9,13 +9,15 @@ from bench.errors import UsageError, shortlist
 from bench.types import Card, Dataset
 
 
-def from_card(card: Card, home: Path) -> Dataset:
+def from_card(card: Card, home: Path, audio: Path | None = None) -> Dataset:
     """Return the dataset of a card.
 
     Parameters
     ----------
     home : Path
         Folder for downloads and synthetic audio.
+    audio : Path | None
+        Folder of the user's copy of the data, in place of the download.
 
     Raises
     ------
@@ -23,6 +25,7 @@ def from_card(card: Card, home: Path) -> Dataset:
         If the card's kind or one of its params is unknown, its data are not downloaded, or `home` is not
         writable.
     """
+    card = dataclasses.replace(card, root=str(audio or ""))
     if card.factory:
         dataset = function.load(card)
     elif card.kind in KINDS:

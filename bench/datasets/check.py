@@ -44,6 +44,8 @@ class Summary:
         Column -> number of values, and of clips: of the rarest value, of the most frequent one, without any.
     tasks : Mapping[str, str]
         Task -> its split, or the reason why it cannot run.
+    notes : Sequence[str]
+        Remarks, such as on the names of columns.
     """
 
     dataset: str
@@ -57,6 +59,7 @@ class Summary:
     duplicates: Sequence[Sequence[str]]
     labels: Mapping[str, Mapping[str, int]]
     tasks: Mapping[str, str]
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ def check(dataset: Dataset, tasks: Iterable[Task], make_split: SplitMaker) -> Su
         duplicates=[names for names in clips_by_sha256.values() if len(names) > 1],
         labels={column: _balance(dataset, column) for column in dataset.labels},
         tasks={task.name: _verdict(dataset, task, fingerprints, make_split) for task in tasks},
+        notes=dataset.notes,
     )
 
 
@@ -169,7 +173,11 @@ def _verdict(dataset: Dataset, task: Task, fingerprints: Sequence[str], make_spl
     except BenchError as error:
         return f"cannot run: {error}"
     label = display.split(SplitId(split.name, split.group, split.leaky))
-    return f"{label} ({len(np.unique(split.groups[split.group]))} groups)"
+    group = split.groups[split.group]
+    n_unlabelled = int((group == "").sum())  # a clip with a label has a group
+    n_groups = len(np.unique(group[group != ""]))
+    left_out = f", {n_unlabelled} clips without a label left out" if n_unlabelled else ""
+    return f"{label} ({n_groups} groups{left_out})"
 
 
 def text(summary: Summary) -> str:
@@ -193,6 +201,8 @@ def text(summary: Summary) -> str:
         tabulate(labels, headers=headers, tablefmt="simple"),
         tabulate(list(summary.tasks.items()), headers=["task", "split"], maxcolwidths=[None, 90]),
     ]
+    if summary.notes:
+        parts.append("\n".join(summary.notes))
     if summary.undecodable:
         parts.append("\n".join(f"undecodable: {reason}" for reason in summary.undecodable.values()))
     return "\n\n".join(parts)

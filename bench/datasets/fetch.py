@@ -51,8 +51,29 @@ def root(card: Card, home: Path) -> Path:
         return Path(card.source).parent
     folder = card.folder(home)
     if not folder.is_dir():
-        raise UsageError(f"data set '{card.name}' is not here; run: bench fetch {card.name}{size(card)}")
+        get = f"run: bench fetch {card.name}{size(card)}, or give the folder of your copy: --audio FOLDER"
+        raise UsageError(f"data set '{card.name}' is not here; {get}")
     return folder
+
+
+def located(card: Card, home: Path, path: str) -> Path:
+    """Return where a path of a card is: in the folder of the user's copy, or else in `root`.
+
+    The user's copy may begin at any folder of the path, or be that folder.
+
+    Raises
+    ------
+    UsageError
+        See `root`.
+    """
+    if card.root:
+        parts = Path(path).parts
+        depth = len(parts) + (not Path(path).suffix)
+        copies = (Path(card.root, *parts[skipped:]) for skipped in range(depth))
+        copy = next((place for place in copies if place.exists()), None)
+        if copy:
+            return copy
+    return root(card, home) / path
 
 
 def fetch(card: Card, home: Path, notify: Notify) -> Path:
@@ -69,7 +90,9 @@ def fetch(card: Card, home: Path, notify: Notify) -> Path:
     if target.is_dir():
         return target
     if not card.files:
-        instructions = card.obtain and f"; {card.obtain}, and put it into {target}"
+        instructions = (
+            card.obtain and f"; {card.obtain}, and put it into {target}, or give its folder: --audio FOLDER"
+        )
         raise UsageError(f"data set '{card.name}' has nothing to download: {card.about}{instructions}")
     for file in card.files:
         if "url" not in file or not set(file) <= set(FIELDS):

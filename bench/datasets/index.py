@@ -12,15 +12,18 @@ import pandas as pd
 
 from bench import audio, augment, catalog, datasets
 from bench.catalog import Registry
-from bench.errors import ClipError, UsageError
+from bench.datasets.tables import SUFFIXES
+from bench.errors import ClipError, UsageError, shortlist
 from bench.files import replacing
 from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
 from bench.request import Request
-from bench.types import AUDIO_COLUMNS, Clip, Dataset, Planned
+from bench.types import AUDIO_COLUMNS, NOISE_PATH, Clip, Dataset, Planned
 
 FORMAT = "sources-v3"
 """Folder of the index files; a new name for a new format."""
+
+NO_FOLDERS: Mapping[str, Path] = {}
 
 FOLDER_LABEL = "class"
 """Label column for the classes of a folder, unless a single task gives another one."""
@@ -80,8 +83,13 @@ def sources_of(request: Request, declared: Registry, label: str = FOLDER_LABEL) 
         If a dataset cannot be opened, or two datasets have one name.
     """
     sources: dict[str, Source] = {}
+    folders = audio_folders(request.audio)
+    unused = folders.keys() - {"", *map(_key, request.datasets)}
+    if unused:
+        names = shortlist(list(map(_key, request.datasets)))
+        raise UsageError(f"--audio {shortlist(unused)}=...: is no data set of this run ({names})")
     for text in request.datasets:
-        source = _source(open_dataset(text, declared, request.home, label), request)
+        source = _source(open_dataset(text, declared, request.home, label, folders), request)
         name = source.dataset.name
         if name in sources:
             first = sources[name].dataset.source
@@ -90,7 +98,33 @@ def sources_of(request: Request, declared: Registry, label: str = FOLDER_LABEL) 
     return sources
 
 
-def open_dataset(text: str, declared: Registry, home: Path, label: str = FOLDER_LABEL) -> Dataset:
+def audio_folders(texts: Sequence[str]) -> Mapping[str, Path]:
+    """Return name of a dataset, '' for all others -> folder of its audio, from FOLDER or NAME=FOLDER.
+
+    Raises
+    ------
+    UsageError
+        If there is no such folder, or two are for the same data.
+    """
+    folders: dict[str, Path] = {}
+    for text in texts:
+        name, _, folder = ("", "=", text) if Path(text).is_dir() else text.partition("=")
+        if not folder or not Path(folder).is_dir():
+            raise UsageError(f"--audio {text}: is no folder; expected FOLDER or NAME=FOLDER")
+        if name in folders:
+            problem = f"{folders[name]} is for the same data"
+            raise UsageError(f"--audio {text}: {problem}; expected NAME=FOLDER of each")
+        folders[name] = Path(folder)
+    return folders
+
+
+def open_dataset(
+    text: str,
+    declared: Registry,
+    home: Path,
+    label: str = FOLDER_LABEL,
+    folders: Mapping[str, Path] = NO_FOLDERS,
+) -> Dataset:
     """Return the dataset of a name or a path.
 
     Parameters
@@ -99,6 +133,8 @@ def open_dataset(text: str, declared: Registry, home: Path, label: str = FOLDER_
         Folder for downloads and synthetic audio.
     label : str
         Label column for the classes of a folder.
+    folders : Mapping[str, Path]
+        Name of a dataset, or '' for all others -> folder of its audio.
 
     Raises
     ------
@@ -108,16 +144,27 @@ def open_dataset(text: str, declared: Registry, home: Path, label: str = FOLDER_
     path = Path(text)
     if text in declared.cards and path.is_dir():
         raise UsageError(f"--datasets {text}: is a data set and a folder here; write ./{text} for the folder")
+    folder = folders.get(_key(text), folders.get(""))
     if path.suffix == ".toml":
-        return datasets.from_card(catalog.card(path), home)
+        return datasets.from_card(catalog.card(path), home, folder)
     if text not in declared.cards and (path.exists() or path.suffix or len(path.parts) > 1):
-        return datasets.from_path(path, label)
-    return datasets.from_card(catalog.find("data set", text, declared.cards), home)
+        return datasets.from_path(path, label, folder)
+    return datasets.from_card(catalog.find("data set", text, declared.cards), home, folder)
+
+
+def _key(text: str) -> str:
+    """Return the name of a dataset in --audio: that of a card, or of a file or folder without its suffix."""
+    return Path(text).stem if Path(text).suffix in {".toml", *SUFFIXES} else Path(text).name or text
 
 
 def _source(dataset: Dataset, request: Request) -> Source:
     """Return a dataset with its index: the saved one, unless a file has changed since."""
     stamps = _stamps(dataset)
+    if not any(stamps.values()):
+        first = dataset.table["path"].iloc[0]
+        raise UsageError(
+            f"{dataset.source}: none of its files is there, such as {first}; where are they? --audio FOLDER"
+        )
     path = _index_path(dataset, stamps, request.home)
     unreadable: Mapping[str, str] = {}
     index = _saved(path) if path and not request.reread else None
@@ -182,7 +229,7 @@ def _saved(path: Path) -> pd.DataFrame | None:
 
 def _stamps(dataset: Dataset) -> Mapping[str, str]:
     """Return file -> stamp; '' for a missing file."""
-    columns = [dataset.table[name].dropna() for name in ("path", "noise_path") if name in dataset.table]
+    columns = [dataset.table[name].dropna() for name in ("path", NOISE_PATH) if name in dataset.table]
     stamps = {}
     for name in set(pd.concat(columns)) - {""}:
         path = Path(name)

@@ -25,7 +25,7 @@ class Join:
     columns : Sequence[str]
         Names of the table's columns, if it has no header.
     separator : str
-        Separator of the table's columns.
+        Separator of the table's columns; if empty, see `read_table`.
     rename : Mapping[str, str]
         Column of the table -> column of the dataset.
     """
@@ -34,7 +34,7 @@ class Join:
     on: str
     key: str = ""
     columns: Sequence[str] = ()
-    separator: str = ","
+    separator: str = ""
     rename: Mapping[str, str] = field(default_factory=dict)
 
     def apply(self, dataset: Dataset, folder: Path) -> Dataset:

@@ -9,7 +9,7 @@ import pandas as pd
 from bench import audio
 from bench.datasets.tables import dataset
 from bench.errors import UsageError
-from bench.types import Clip, Dataset
+from bench.types import PADDED, Clip, Dataset
 
 SHORTEST_S, LONGEST_S = 0.001, 86_400
 """Bounds of the length of a segment and of the distance between two, in s."""
@@ -61,7 +61,7 @@ def cut(clips: Dataset, seconds: float, hop: float | None = None, pad: bool = Fa
                 "clip": f"{clip.id}#{number}",
                 "start": start + offset,
                 "end": min(start + offset + seconds, end),
-                **({"seconds": seconds} if pad else {}),
+                **({PADDED: seconds} if pad else {}),
             }
             for number, offset in enumerate(offsets)
         ]

@@ -1,5 +1,6 @@
 """Tables: a file -> rows of text, and rows of clips -> a `Dataset`."""
 
+import csv
 import os
 import warnings
 from collections.abc import Sequence
@@ -11,20 +12,30 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype, is_string_dtype
 
 from bench.errors import UsageError, message
-from bench.types import AUDIO_COLUMNS, Dataset
+from bench.types import AUDIO_COLUMNS, NOISE_PATH, NOISE_SNR, Dataset
 
-SUFFIXES = (".csv", ".parquet", ".jsonl")
+SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl")
+
+SEPARATORS = (",", ";", "\t", "|")
+"""Separators of the columns of a CSV, in the order in which they are looked for in its header."""
+
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
+"""First bytes of a text in UTF-16, as spreadsheets save it."""
+
+HEADER = 65_536
+"""Largest length of a header, in bytes."""
 
 
-def read_table(path: Path, separator: str = ",", columns: Sequence[str] = ()) -> pd.DataFrame:
-    """Return the rows of a CSV, Parquet or JSON Lines file, with every value as str.
+def read_table(path: Path, separator: str = "", columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Return the rows of a CSV, TSV, Parquet or JSON Lines file, with every value as str.
 
     The index `line` of a CSV's rows contains their line numbers.
 
     Parameters
     ----------
     separator : str
-        Separator of the columns of a CSV.
+        Separator of the columns of a CSV; if empty, a tab in a TSV, else the first one of `SEPARATORS` in the
+        header.
     columns : Sequence[str]
         Names of the columns of a CSV without header.
 
@@ -38,6 +49,9 @@ def read_table(path: Path, separator: str = ",", columns: Sequence[str] = ()) ->
             return _as_text(pd.read_parquet(path.absolute()))
         if path.suffix.lower() == ".jsonl":
             return _as_text(pd.read_json(path, lines=True, dtype=False))
+        encoding = "utf-16" if _start(path).startswith(UTF16) else "utf-8-sig"
+        header = _start(path).decode(encoding, errors="replace").partition("\n")[0]
+        separator = separator or ("," if columns else _separator(path, header))
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # a row longer than the header
             # Labels such as NA stay as they are, and blank lines keep the line numbers right.
@@ -50,7 +64,9 @@ def read_table(path: Path, separator: str = ",", columns: Sequence[str] = ()) ->
                 skip_blank_lines=False,
                 skipinitialspace=True,
                 index_col=False,
-                encoding="utf-8-sig",
+                encoding=encoding,
+                # Texts in a TSV hold single quotation marks, unless its writer quotes all texts.
+                quoting=csv.QUOTE_NONE if separator == "\t" and '"' not in header else csv.QUOTE_MINIMAL,
             )
     except FileNotFoundError as error:
         raise UsageError(f"{path}: no such file") from error
@@ -62,6 +78,20 @@ def read_table(path: Path, separator: str = ",", columns: Sequence[str] = ()) ->
     table.index = pd.RangeIndex(first_line, len(table) + first_line, name="line")
     blank = (table == "").all(axis=1)
     return table.loc[~blank]
+
+
+def _start(path: Path) -> bytes:
+    """Return the first bytes of a file, which hold the header of a table."""
+    with path.open("rb") as file:
+        return file.read(HEADER)
+
+
+def _separator(path: Path, header: str) -> str:
+    """Return the separator of the columns of a table, a comma if there is but one column."""
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    several = (mark for mark in SEPARATORS if len(next(csv.reader([header], delimiter=mark), ())) > 1)
+    return next(several, ",")
 
 
 def _as_text(table: pd.DataFrame) -> pd.DataFrame:
@@ -98,7 +128,7 @@ def dataset(table: pd.DataFrame, name: str, source: str, **fields: Any) -> Datas
     if table.empty:
         raise UsageError(f"{source}: holds no clips")
     audio_columns = [column for column in AUDIO_COLUMNS if column in table]
-    numbers = [column for column in audio_columns if column != "noise_path"]
+    numbers = [column for column in audio_columns if column != NOISE_PATH]
     others = [name for name in table.columns if name not in audio_columns and not is_text(table[name])]
     table = table.astype(dict.fromkeys(others, str))
     table[numbers] = table[numbers].astype(float)
@@ -108,7 +138,7 @@ def dataset(table: pd.DataFrame, name: str, source: str, **fields: Any) -> Datas
         folder = os.path.commonprefix(paths).rpartition("/")[0]  # noqa: RUF071  # cut at a folder
         table["recording"] = table["path"].str.removeprefix(f"{folder}/")
     clips = Dataset(name=name, table=table, source=source, **fields)
-    for name in {"start", "end", "seconds", "noise_start"} & set(numbers):
+    for name in set(numbers) - {NOISE_SNR}:
         _refuse_times(clips, name)
     for columns in (["path", *audio_columns], ["clip"]):
         _refuse_duplicates(clips, columns)

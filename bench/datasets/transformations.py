@@ -53,11 +53,12 @@ class Transformations:
         where = f"{card.source}: params"
         for table in self.tables:
             dataset = call(Join, params=table, where=f"{where}: tables").apply(dataset, folder)
-        others = {*dataset.table.columns} - self.rename.keys()
-        for name in self.rename.values():
+        rename = {old: new for old, new in self.rename.items() if old in dataset.table}
+        others = {*dataset.table.columns} - rename.keys()
+        for name in rename.values():
             if name in {*others, "clip", "path", *AUDIO_COLUMNS}:
                 raise UsageError(f"{where}: rename: there is a column '{name}'; choose another name")
-        dataset = dataclasses.replace(dataset, table=dataset.table.rename(columns=dict(self.rename)))
+        dataset = dataclasses.replace(dataset, table=dataset.table.rename(columns=rename))
         for column in {**self.values, **self.drop}:
             if column not in dataset.labels:
                 columns = ", ".join(dataset.labels)

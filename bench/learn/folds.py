@@ -213,8 +213,8 @@ def training_part(clips: Rows, y: Labels, group: Labels, share: float) -> Rows:
 
 
 def _classes(y: Labels) -> Labels:
-    """Return the sorted classes; raise PluginError if there is one class."""
-    classes = np.unique(y)
+    """Return the sorted classes of the clips with a label; raise PluginError if there is one class."""
+    classes = np.unique(y[y != ""])
     if len(classes) < 2:
         raise PluginError(f"all clips are of the class '{classes[0]}'; expected two classes or more")
     return classes

@@ -1,6 +1,6 @@
 """Request -> plan -> results, and their audit."""
 
-from bench.datasets.index import open_dataset
+from bench.datasets.index import audio_folders, open_dataset
 from bench.embed.export import export
 from bench.request import Request
 from bench.runner.audit import Audit, audit
@@ -15,6 +15,7 @@ __all__ = [
     "EmbeddingProgress",
     "Plan",
     "Request",
+    "audio_folders",
     "audit",
     "differences",
     "estimate",

@@ -308,7 +308,7 @@ def _with_models(
         card = BundleCard(
             cell=work.cell,
             extractor_identity=work.identity,
-            labels=tuple(np.unique(examples.y).tolist()),
+            labels=tuple(np.unique(examples.y[examples.y != ""]).tolist()),
             data_digest=digest(list(work.contents)),
             split_digest=work.problem.fingerprint,
             scores=result.scores,

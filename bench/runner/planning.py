@@ -12,6 +12,7 @@ import pandas as pd
 from bench import audio, augment, catalog, preprocess, splits
 from bench.catalog import Registry, learners
 from bench.catalog.learners import Learner, Obstacle
+from bench.datasets.columns import suggest_target
 from bench.datasets.index import FOLDER_LABEL, Source, sources_of
 from bench.embed import pooling
 from bench.errors import LabelError, SplitError, UsageError
@@ -239,9 +240,11 @@ def _check_tasks(tasks: Sequence[Task], sources: Mapping[str, Source]) -> None:
                 "labels first, such as accuracy"
             )
         if not any(task.target in source.dataset.labels for source in sources.values()):
-            raise UsageError(f"task '{task.name}': no column '{task.target}'; {columns}")
+            fix = suggest_target([source.dataset for source in sources.values()], task.target)
+            raise UsageError(f"task '{task.name}': no column '{task.target}'; {columns}{fix}")
     if not tasks:
-        raise UsageError(f"no task fits the data: {columns}; add one to registry/tasks.toml")
+        fix = suggest_target([source.dataset for source in sources.values()])
+        raise UsageError(f"no task fits the data: {columns}{fix or '; add one to registry/tasks.toml'}")
 
 
 def _problem(source: Source, task: Task, request: Request, *, is_requested: bool) -> Problem | Obstacle:

@@ -61,7 +61,9 @@ def _dataset(source: Source) -> DatasetRecord:
 
 def _protocol(dataset: str, problem: Problem, request: Request) -> TableProtocol:
     task, split = problem.task, problem.split
-    groups = pd.Series(split.groups[split.group]).groupby(problem.y).nunique()
+    has_label = problem.y != ""
+    y, group = problem.y[has_label], split.groups[split.group][has_label]
+    groups = pd.Series(group).groupby(y).nunique()
     return TableProtocol(
         dataset=dataset,
         task=TaskId(task.name),
@@ -71,9 +73,10 @@ def _protocol(dataset: str, problem: Problem, request: Request) -> TableProtocol
         split_digest=problem.fingerprint,
         note=split.note,
         apart=() if split.leaky else tuple(split.groups),
-        n_groups=len(np.unique(split.groups[split.group])),
+        n_groups=len(np.unique(group)),
         n_folds=len(list(split.rounds())),
-        n_classes=len(np.unique(problem.y)),
+        n_classes=len(np.unique(y)),
         fewest_groups=(str(groups.idxmin()), int(groups.min())),
         augmentation=augmentation_of(request),
+        n_unlabelled=int((~has_label).sum()),
     )

@@ -77,12 +77,16 @@ def join_groups(groups: Mapping[str, Labels]) -> Labels:
 
 
 def permute_labels(y: Labels, split: Split) -> Labels:
-    """Return labels that were exchanged among groups, shape=(n_clips,).
+    """Return labels that were exchanged among groups, shape=(n_clips,); clips without a label have none.
 
     Clips with the same group and the same label keep a common label. A score above chance with permuted
     labels shows that something identifies groups across the folds: a leak.
     """
-    sets = pd.DataFrame({"group": split.groups[split.group], "y": y}).groupby(["group", "y"])
+    has_label = y != ""
+    table = pd.DataFrame({"group": split.groups[split.group], "y": y})[has_label]
+    sets = table.groupby(["group", "y"])
     labels = sets.size().index.get_level_values("y").to_numpy(dtype=str)
     permutation = np.random.default_rng(SEED).permutation(labels)
-    return np.asarray(permutation[sets.ngroup().to_numpy()])
+    permuted = y.copy()
+    permuted[has_label] = permutation[sets.ngroup().to_numpy()]
+    return permuted

@@ -8,23 +8,27 @@ from bench.types import Dataset, Labels, Task
 
 
 def target(dataset: Dataset, task: Task) -> Labels:
-    """Return the label of every clip for a task, shape=(n_clips,).
+    """Return the label of every clip for a task, shape=(n_clips,); '' for a clip without a label.
 
     Raises
     ------
     LabelError
-        If the dataset has no such column, a clip has no label, or all clips have the same label.
+        If the dataset has no such column, no clip has a label, or all have the same label.
     """
     if task.target not in dataset.labels:
         raise LabelError(
             f"{dataset.source}: has no column '{task.target}', the target of task '{task.name}' "
             f"(label columns: {', '.join(dataset.labels)})"
         )
-    y = labels(dataset, task.target)
-    if (y == y[0]).all():
-        raise LabelError(
-            f"{dataset.source}: every clip has the {task.target} '{y[0]}'; expected two classes or more"
+    y = _as_array(dataset.table[task.target])
+    classes = np.unique(y[y != ""])
+    if len(classes) < 2:
+        n_unlabelled = int((y == "").sum())
+        every = (
+            f"every clip{f' but {n_unlabelled} without one' if n_unlabelled else ''} has the {task.target}"
         )
+        problem = f"{every} '{classes[0]}'" if len(classes) else f"no clip has a {task.target}"
+        raise LabelError(f"{dataset.source}: {problem}; expected two classes or more")
     return y
 
 
@@ -36,7 +40,12 @@ def labels(dataset: Dataset, column: str) -> Labels:
     LabelError
         If a clip has no label.
     """
-    codes, names = pd.factorize(complete(dataset, column))
+    return _as_array(complete(dataset, column))
+
+
+def _as_array(column: "pd.Series[str]") -> Labels:
+    """Return a column as an array of str, shape=(n_clips,)."""
+    codes, names = pd.factorize(column)
     values: Labels = np.asarray(names, dtype=str)[codes]
     return values
 

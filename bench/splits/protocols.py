@@ -7,13 +7,15 @@ the split.
 
 import warnings
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from bench.datasets.folds import canonical
 from bench.types import Labels
 
 N_FOLDS = 5
@@ -21,9 +23,6 @@ N_FOLDS = 5
 
 SEED = 0
 """Seed of the random choices of all protocols."""
-
-DEV = frozenset({"val", "valid", "validation"})
-"""Other names of the fold ``dev``."""
 
 
 class SplitProtocol(ABC):
@@ -50,6 +49,10 @@ class SplitProtocol(ABC):
     def user_defined(self) -> bool:
         """Return whether the folds are the user's: then a leak is an error, not a reason for other groups."""
         return False
+
+    def take(self, rows: npt.NDArray[np.bool_]) -> "SplitProtocol":
+        """Return the protocol of a part of the clips; `rows` has shape=(n_clips,)."""
+        return self
 
     @abstractmethod
     def folds(self, y: Labels, groups: Labels) -> Labels:
@@ -168,7 +171,10 @@ class ListedFolds(SplitProtocol):
     Parameters
     ----------
     fold : Labels
-        Fold of every clip, shape=(n_clips,): train, dev and test, or other names for cross-validation.
+        Fold of every clip, shape=(n_clips,): words for train, dev and test, or other names for
+        cross-validation.
+    source : str
+        Source of the list, for messages.
 
     See Also
     --------
@@ -177,20 +183,25 @@ class ListedFolds(SplitProtocol):
     Examples
     --------
     >>> y, speakers = np.array(["f", "m", "f", "m"]), np.array(list("abcd"))
-    >>> ListedFolds(np.array(["train", "train", "test", "validation"])).folds(y, speakers).tolist()
+    >>> ListedFolds(np.array(["train", "Train", "test", "validation"])).folds(y, speakers).tolist()
     ['train', 'train', 'test', 'dev']
     """
 
     fold: Labels
+    source: str = "fold"
 
     @property
     def user_defined(self) -> bool:
         """Return True."""
         return True
 
+    def take(self, rows: npt.NDArray[np.bool_]) -> "ListedFolds":
+        """Return the list of a part of the clips."""
+        return replace(self, fold=self.fold[rows])
+
     def folds(self, y: Labels, groups: Labels) -> Labels:
-        """Return the listed folds, with one name for the fold ``dev``."""
-        return np.array(["dev" if name in DEV else name for name in self.fold.tolist()])
+        """Return the listed folds, with one name for every side of a split."""
+        return canonical(self.fold, self.source)
 
 
 @dataclass(frozen=True, slots=True)

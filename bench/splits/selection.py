@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+
+import numpy as np
 
 from bench.errors import SplitError, UsageError
 from bench.splits.checks import check, obstacle
@@ -25,7 +28,8 @@ from bench.types import Dataset, Split, Task
 def make(dataset: Dataset, task: Task, how: str, fingerprints: Sequence[str] = ()) -> Split:
     """Return the split of a task over a dataset.
 
-    Clips are in one group if they share a value of any column that the split keeps apart, or the same audio.
+    Clips without a target are not used. Others are in one group if they share a value of any column that the
+    split keeps apart, or the same audio.
 
     Parameters
     ----------
@@ -39,7 +43,7 @@ def make(dataset: Dataset, task: Task, how: str, fingerprints: Sequence[str] = (
     UsageError
         If `how` is unknown or does not fit the dataset.
     LabelError
-        If a clip has no target or group, or all clips have the same target.
+        If no clip has a target, all have the same, or one with a target has no group.
     SplitError
         If the data allow no split by any of the task's groups, or the fixed split leaks.
     """
@@ -48,6 +52,29 @@ def make(dataset: Dataset, task: Task, how: str, fingerprints: Sequence[str] = (
     how = how or ("fixed" if has_folds else f"cv:{N_FOLDS}")
     protocol = parse(how, dataset, task)
     name = Path(how).name if how.endswith(".csv") else how
+    has_label = y != ""
+    if has_label.all():
+        return _strictest(dataset, task, protocol, name, fingerprints)
+    part = replace(dataset, table=dataset.table[has_label])
+    prints = np.asarray(fingerprints, dtype=str)[has_label].tolist() if len(fingerprints) else ()
+    try:
+        return _strictest(part, task, protocol.take(has_label), name, prints).spread(has_label)
+    except SplitError as error:
+        absent = f"{(~has_label).sum()} of {len(y)} clips have no {task.target}"
+        raise SplitError(f"{error} ({absent})") from error
+
+
+def _strictest(
+    dataset: Dataset, task: Task, protocol: SplitProtocol, name: str, fingerprints: Sequence[str]
+) -> Split:
+    """Return the split that keeps the strictest groups apart that the data allow; every clip has a target.
+
+    Raises
+    ------
+    LabelError, SplitError
+        See `make`.
+    """
+    y = target(dataset, task)
     reasons: list[str] = []
     for column in task.groups:
         if column not in dataset.labels:
@@ -96,11 +123,12 @@ def parse(how: str, dataset: Dataset, task: Task) -> SplitProtocol:
         If `how` is none of these, or does not fit the dataset.
     """
     if how == "fixed" and task.name in dataset.fold_lists:
-        return ListedFolds(read_folds(dataset, dataset.fold_lists[task.name]))
+        path = dataset.fold_lists[task.name]
+        return ListedFolds(read_folds(dataset, path), str(path))
     if how == "fixed" and "fold" in dataset.labels:
-        return ListedFolds(labels(dataset, "fold"))
+        return ListedFolds(labels(dataset, "fold"), f"{dataset.source}: column 'fold'")
     if how.endswith(".csv"):
-        return ListedFolds(read_folds(dataset, Path(how)))
+        return ListedFolds(read_folds(dataset, Path(how)), how)
     if how == "loso":
         return LeaveOneGroupOut()
     if how == "random":

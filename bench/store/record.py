@@ -66,6 +66,8 @@ class TableProtocol:
         Columns that no fold shares with another.
     fewest_groups : tuple[str, int]
         The class with the fewest groups, and their number.
+    n_unlabelled : int
+        Number of clips without a label for the task, which are left out.
     """
 
     dataset: str
@@ -81,6 +83,7 @@ class TableProtocol:
     n_classes: int
     fewest_groups: tuple[str, int]
     augmentation: Augmentation | None = None
+    n_unlabelled: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,20 @@ from bench.types.components import (
     Unit,
     View,
 )
-from bench.types.data import AUDIO_COLUMNS, Card, Clip, Dataset, Noise, Planned, Split, Task
+from bench.types.data import (
+    AUDIO_COLUMNS,
+    NOISE_PATH,
+    NOISE_SNR,
+    NOISE_START,
+    PADDED,
+    Card,
+    Clip,
+    Dataset,
+    Noise,
+    Planned,
+    Split,
+    Task,
+)
 from bench.types.protocols import Extractor, Head, Traits
 from bench.types.results import (
     SCHEMA,
@@ -40,6 +53,10 @@ __all__ = [
     "AUDIO_COLUMNS",
     "BASELINE",
     "LAYERS",
+    "NOISE_PATH",
+    "NOISE_SNR",
+    "NOISE_START",
+    "PADDED",
     "SCHEMA",
     "SCORE_PREFIX",
     "UNPOOLED",

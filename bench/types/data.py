@@ -75,7 +75,15 @@ class Clip:
         return (self.path, self.noise.path) if self.noise else (self.path,)
 
 
-AUDIO_COLUMNS = ("start", "end", "seconds", "noise_path", "noise_start", "mix_db")
+PADDED, NOISE_PATH, NOISE_START, NOISE_SNR = (
+    "audio.seconds",
+    "audio.noise_path",
+    "audio.noise_start",
+    "audio.snr_db",
+)
+"""Columns that change the audio: the length after padding, and the fields of `Noise`."""
+
+AUDIO_COLUMNS = ("start", "end", PADDED, NOISE_PATH, NOISE_START, NOISE_SNR)
 """Columns that are not labels, besides `clip` and `path`: the fields of `Clip` and `Noise`."""
 
 
@@ -123,8 +131,8 @@ class Dataset:
         for row in table.itertuples(index=False):
             # Missing values are NaN, the one value that differs from itself.
             values: list[Any] = [value if value == value else None for value in row]
-            clip, path, start, end, seconds, noise_path, noise_start, mix_db = values
-            noise = Noise(Path(noise_path), noise_start, mix_db) if noise_path else None
+            clip, path, start, end, seconds, noise_path, noise_start, snr_db = values
+            noise = Noise(Path(noise_path), noise_start, snr_db) if noise_path else None
             clips.append(Clip(id=clip, path=Path(path), start=start, end=end, seconds=seconds, noise=noise))
         return clips
 
@@ -157,6 +165,8 @@ class Card:
         size in `bytes`, and `unpacked`, the largest size after unpacking in bytes.
     synthetic : bool
         Whether the audio is synthetic.
+    root : str
+        Folder of a user's copy of the data, in place of the download; empty without.
     """
 
     name: str
@@ -172,6 +182,7 @@ class Card:
     files: tuple[Mapping[str, Any], ...] = ()
     synthetic: bool = False
     factory: str = ""
+    root: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a name and a version that cannot be part of a file's name."""
@@ -214,6 +225,10 @@ class Task:
     source: str = ""
 
 
+UNUSED = "dev"
+"""Fold of clips that are neither trained on nor tested."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
     """The folds of a dataset for a task, and the groups that the folds keep apart.
@@ -250,10 +265,23 @@ class Split:
         names = sorted(set(self.fold.tolist()))
         fixed = "train" in names
         for name in names:
-            if name in {"train", "dev"}:
+            if name in {"train", UNUSED}:
                 continue
-            train = self.fold == "train" if fixed else ~np.isin(self.fold, [name, "dev"])
+            train = self.fold == "train" if fixed else ~np.isin(self.fold, [name, UNUSED])
             yield name, np.flatnonzero(train), np.flatnonzero(self.fold == name)
+
+    def spread(self, rows: npt.NDArray[np.bool_]) -> Self:
+        """Return the split of more clips: those of `rows`, shape=(n_clips,), have its folds, the others none.
+
+        An unused clip is in the fold ``dev`` and has the group ''.
+        """
+        fold = np.full(len(rows), UNUSED, dtype=object)
+        fold[rows] = self.fold
+        groups = {}
+        for column, group in self.groups.items():
+            groups[column] = np.full(len(rows), "", dtype=object)
+            groups[column][rows] = group
+        return dataclasses.replace(self, fold=fold.astype(str), groups=groups)
 
     def take(self, rows: npt.NDArray[np.bool_]) -> Self:
         """Return the split of a part of the clips; `rows` has shape=(n_clips,)."""

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from bench.datasets import fetch
+from bench.datasets.columns import recognise
 from bench.datasets.params import call
 from bench.datasets.tables import dataset
 from bench.datasets.transformations import Transformations
@@ -49,8 +50,8 @@ def from_card(
     """
     where, siblings = f"{card.source}: params", ["path", "pattern", "lists"]
     transformations = call(Transformations, params=options, where=where, siblings=siblings)
-    folder = fetch.root(card, home) / path
-    return transformations.apply(load(folder, pattern, lists), card, folder)
+    folder = fetch.located(card, home, path)
+    return recognise(transformations.apply(load(folder, pattern, lists), card, folder))
 
 
 def load(path: Path, pattern: str, lists: Mapping[str, str] | None = None) -> Dataset:

@@ -17,7 +17,7 @@ from bench.datasets.params import call
 from bench.datasets.segments import cut
 from bench.datasets.tables import dataset
 from bench.errors import UsageError
-from bench.types import Card, Dataset, Labels
+from bench.types import NOISE_PATH, NOISE_SNR, NOISE_START, Card, Dataset, Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def from_card(
 def _part(card: Card, home: Path, name: str, part: str | Mapping[str, Any], label: str) -> Dataset:
     """Return the speech or the noise of a mixture."""
     if isinstance(part, str):
-        return from_path(fetch.root(card, home) / part, label)
+        return from_path(fetch.located(card, home, part), label)
     return call(files.from_card, card, home, params=part, where=f"{card.source}: params: {name}")
 
 
@@ -131,10 +131,10 @@ def mix(speech: Dataset, noise: Dataset, mixing: Mixing) -> Dataset:
     path, kind, recording = (
         noise.table[name].to_numpy(str)[rows] for name in ("path", mixing.noise_label, "recording")
     )
+    table[NOISE_PATH] = pd.Series(path).where(is_noisy)
+    table[NOISE_START] = np.where(is_noisy, np.round(rng.uniform(0, seconds[rows]), 4), np.nan)
+    table[NOISE_SNR] = snr_db
     table = table.assign(
-        noise_path=pd.Series(path).where(is_noisy),
-        noise_start=np.where(is_noisy, np.round(rng.uniform(0, seconds[rows]), 4), np.nan),
-        mix_db=snr_db,
         noise=np.where(is_noisy, "noisy", "clean"),
         noise_kind=np.where(is_noisy, kind, "none"),
         snr_db=[f"{value:g}" if noisy else "none" for value, noisy in zip(snr_db, is_noisy, strict=True)],

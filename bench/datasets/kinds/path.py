@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.datasets import fetch
-from bench.datasets.layouts import from_path
+from bench.datasets.columns import recognise
+from bench.datasets.layouts import load
 from bench.datasets.params import call
 from bench.datasets.transformations import Transformations
 from bench.types import Card, Dataset
@@ -27,6 +28,8 @@ def from_card(card: Card, home: Path, /, path: str, **options: Any) -> Dataset:
     """
     where = f"{card.source}: params"
     transformations = call(Transformations, params=options, where=where, siblings=["path"])
-    source = fetch.root(card, home) / path
+    source = fetch.located(card, home, path)
+    audio = Path(card.root) if card.root and not source.is_relative_to(card.root) else None
     folder = source if source.is_dir() else source.parent
-    return transformations.apply(from_path(source, "class"), card, folder)
+    clips = load(source, "class", audio, rename=transformations.rename)
+    return recognise(transformations.apply(clips, card, folder))

@@ -1,22 +1,39 @@
 """Layouts of clips on disk, one module each, and the choice among them for a path."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
+from bench.datasets.columns import recognise
 from bench.datasets.layouts import audiofolder, folder, librispeech, manifest
 from bench.datasets.tables import SUFFIXES
 from bench.errors import UsageError, shortlist
 from bench.types import Dataset
 
 
-def from_path(path: Path, label: str) -> Dataset:
-    """Return the dataset of a folder or a manifest.
+def from_path(path: Path, label: str, audio: Path | None = None) -> Dataset:
+    """Return the dataset of a folder or a manifest, with its declared columns, however they are spelled.
+
+    See `load`.
+    """
+    dataset = load(path, label, audio)
+    return recognise(dataset) if path.is_file() else dataset
+
+
+def load(
+    path: Path, label: str, audio: Path | None = None, rename: Mapping[str, str] = manifest.NO_RENAMES
+) -> Dataset:
+    """Return the dataset of a folder or a manifest, with its columns as they are called there.
 
     Parameters
     ----------
     label : str
         Label column for the classes of a folder CLASS/*.wav.
+    audio : Path | None
+        Folder that relative paths of a manifest start from; that of the manifest if None.
+    rename : Mapping[str, str]
+        Column of a manifest -> its new name; of these, the ones that say what a clip is.
 
     Raises
     ------
@@ -24,7 +41,7 @@ def from_path(path: Path, label: str) -> Dataset:
         If the path does not exist or has none of the layouts.
     """
     if path.suffix.lower() in SUFFIXES:
-        return manifest.load(path)
+        return manifest.load(path, audio, rename)
     if not path.is_dir():
         problem = "is no folder and no manifest" if path.exists() else "does not exist"
         suffixes = " or ".join(SUFFIXES)
@@ -45,4 +62,4 @@ def from_table(table: pd.DataFrame, name: str) -> Dataset:
     UsageError
         See `manifest.load`.
     """
-    return manifest.from_rows(table.reset_index(drop=True), Path.cwd() / name, name)
+    return recognise(manifest.from_rows(table.reset_index(drop=True), Path.cwd() / name, name))

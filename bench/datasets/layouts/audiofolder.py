@@ -1,27 +1,30 @@
-"""The audio folder of Hugging Face `datasets`: split folders, with class folders or a metadata file."""
+"""Split folders or folders of folds, with class folders or a metadata file in each.
 
-from collections.abc import Iterator
+The audio folder of Hugging Face `datasets` is one.
+"""
+
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from bench.datasets import folds
+from bench.datasets.columns import recognise
 from bench.datasets.layouts import folder, manifest
 from bench.datasets.tables import SUFFIXES, dataset, read_table
-from bench.errors import UsageError
+from bench.errors import UsageError, shortlist
 from bench.types import AUDIO_COLUMNS, Dataset
-
-SPLITS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("validation", "valid", "val", "dev"), "dev"),
-    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
-}
-"""Name of a split folder -> fold."""
 
 
 def recognises(path: Path) -> bool:
-    """Return whether a folder has a metadata file, or split folders and no other ones."""
-    folders = [sub.name for sub in path.iterdir() if sub.is_dir() and not sub.name.startswith(".")]
-    return any(_metadata(path)) or (bool(folders) and all(name.lower() in SPLITS for name in folders))
+    """Return whether a folder has a metadata file, or folders of splits or folds.
+
+    Raises
+    ------
+    UsageError
+        If there are such folders and others, all with audio.
+    """
+    return any(_metadata(path)) or bool(_folders(path))
 
 
 def load(path: Path, label: str) -> Dataset:
@@ -37,8 +40,9 @@ def load(path: Path, label: str) -> Dataset:
     UsageError
         If a metadata file cannot be parsed, or there is no audio.
     """
-    parts = [manifest.load(file) for file in sorted(_metadata(path))] or [
-        folder.load(sub, label) for sub in sorted(path.iterdir()) if sub.name.lower() in SPLITS
+    tables = sorted(_metadata(path))
+    parts = [manifest.load(file) for file in tables] or [
+        folder.load(path / name, label) for name in _folders(path)
     ]
     table = pd.concat([part.table.drop(columns="recording") for part in parts], ignore_index=True)
     labels = [name for name in table.columns if name not in AUDIO_COLUMNS]
@@ -46,10 +50,45 @@ def load(path: Path, label: str) -> Dataset:
     names = [Path(name).relative_to(path) for name in table["path"]]
     if "start" not in table:
         table["clip"] = [name.as_posix() for name in names]
-    folds = [SPLITS.get(name.parts[0].lower(), "") for name in names]
-    if all(folds) and len(set(folds)) > 1:
-        table["fold"] = folds if "test" in folds else ["test" if fold == "dev" else fold for fold in folds]
-    return dataset(table, name=path.resolve().name, source=str(path))
+    sides = [_fold(name.parts[0]) for name in names]
+    if all(sides) and len(set(sides)) > 1:
+        has_test = "test" in sides or "dev" not in sides
+        table["fold"] = sides if has_test else ["test" if side == "dev" else side for side in sides]
+    notes = tuple(f"{part.name}: {note}" for part in parts for note in part.notes)
+    clips = dataset(table, name=path.resolve().name, source=str(path), notes=notes)
+    return recognise(clips) if tables else clips
+
+
+def _fold(name: str) -> str:
+    """Return the fold of a folder; empty if it is neither that of a split nor of a fold."""
+    return folds.side(name) or folds.number(name)
+
+
+def _folders(path: Path) -> Sequence[str]:
+    """Return the names of split folders, or of folders of folds; none for class folders.
+
+    Folders without audio do not count.
+
+    Raises
+    ------
+    UsageError
+        If there are train and test folders, or several folds, and other folders with audio.
+    """
+    names = [sub.name for sub in sorted(path.iterdir()) if sub.is_dir() and folder.has_audio(sub)]
+    sides = [name for name in names if folds.side(name)]
+    numbered = [name for name in names if folds.number(name)]
+    others = [name for name in names if not _fold(name)]
+    if names and (sides == names or (numbered == names and len(names) > 1)):
+        return names
+    if max(len(set(map(folds.side, sides))), len(numbered)) < 2:  # a class may be called train, too
+        return []
+    rest = others or numbered
+    splits = shortlist({*names} - {*rest})
+    raise UsageError(
+        f"{path}: holds {splits} and {shortlist(rest)}, all with audio; expected folders of splits "
+        "or folds alone: move the others elsewhere, or list the clips in a CSV with the columns path, class, "
+        "fold"
+    )
 
 
 def _metadata(path: Path) -> Iterator[Path]:

@@ -12,6 +12,16 @@ from bench.types import Dataset
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif")
 
 
+def has_audio(path: Path) -> bool:
+    """Return whether a folder holds audio files at any depth that are not hidden."""
+    return any(_is_clip(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
+
+
+def _is_clip(name: Path) -> bool:
+    """Return whether the path of a file in a folder is that of audio, and not hidden."""
+    return name.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in name.parts)
+
+
 def load(path: Path, label: str) -> Dataset:
     """Return the dataset of a folder: audio files at any depth below a class folder, without hidden files.
 
@@ -27,9 +37,9 @@ def load(path: Path, label: str) -> Dataset:
     """
     files = (file.relative_to(path) for file in sorted(path.rglob("*")) if file.is_file())
     visible = [name for name in files if not any(part.startswith(".") for part in name.parts)]
-    clips = [name for name in visible if name.suffix.lower() in SUFFIXES and len(name.parts) > 1]
+    clips = [name for name in visible if _is_clip(name) and len(name.parts) > 1]
     if not clips:
-        n_loose = sum(name.suffix.lower() in SUFFIXES for name in visible)
+        n_loose = sum(map(_is_clip, visible))
         contents = f"{n_loose} audio files but no class folders" if n_loose else "no audio"
         raise UsageError(
             f"{path}: holds {contents}; expected CLASS/*.wav (or {', '.join(SUFFIXES[1:])}), "

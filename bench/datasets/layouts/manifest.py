@@ -1,30 +1,48 @@
-"""A manifest: a CSV, Parquet or JSON Lines file with one row per clip.
+"""A manifest: a CSV, TSV, Parquet or JSON Lines file with one row per clip.
 
 Columns are path, label columns, and optionally clip, start, end (in s) and fold. The tables of audformat are
 manifests too, with the column file and times such as ``0 days 00:00:01.5``. So is the metadata file of a
-Hugging Face audio folder, with the column file_name.
+Hugging Face audio folder, with the column file_name, and so are the tables of `corpora`.
 """
 
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PureWindowsPath
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pandas.api.types import is_numeric_dtype
 
+from bench.datasets.columns import LABELS, path_column, spelling, suggest_path
+from bench.datasets.layouts import corpora
+from bench.datasets.layouts.folder import SUFFIXES
 from bench.datasets.tables import dataset, read_table
-from bench.errors import UsageError
-from bench.types import Dataset
-
-PATHS = ("path", "file", "file_name")
-"""Names of the column of the files; the first one in the table is used."""
+from bench.errors import UsageError, shortlist
+from bench.types import AUDIO_COLUMNS, NOISE_PATH, NOISE_SNR, NOISE_START, Dataset
 
 MISSING = ("", "nan", "NaT")
 """Times that are missing."""
 
+RENAMED = ("path", "clip", "recording", *AUDIO_COLUMNS)
+"""Columns that a card renames before the rows are read, since they say what a clip is."""
 
-def load(path: Path) -> Dataset:
-    """Return the dataset of a manifest; paths are relative to its folder.
+FIRST = 10
+"""Number of rows whose files tell the folder of the audio."""
+
+EXPECTED = "expected path, label columns, and optionally clip, start, end, fold"
+
+NO_RENAMES: Mapping[str, str] = {}
+
+
+def load(path: Path, audio: Path | None = None, rename: Mapping[str, str] = NO_RENAMES) -> Dataset:
+    """Return the dataset of a manifest.
+
+    Parameters
+    ----------
+    audio : Path | None
+        Folder that relative paths start from; that of the manifest if None.
+    rename : Mapping[str, str]
+        Column -> its new name; of these, the ones that say what a clip is.
 
     Raises
     ------
@@ -32,10 +50,15 @@ def load(path: Path) -> Dataset:
         If the file cannot be parsed or has no column `path`, or if a row has no path, a window that is not a
         number, or is a duplicate; the message gives the line.
     """
-    return from_rows(read_table(path), path, str(path))
+    table = read_table(path)
+    names = {old: new for old, new in rename.items() if new in RENAMED and old in table}
+    for new in names.values():
+        if new in table:
+            raise UsageError(f"{path}: rename: there is a column '{new}'; choose another name")
+    return from_rows(table.rename(columns=names), path, str(path), audio)
 
 
-def from_rows(table: pd.DataFrame, path: Path, source: str) -> Dataset:
+def from_rows(table: pd.DataFrame, path: Path, source: str, audio: Path | None = None) -> Dataset:
     """Return the dataset of the rows of a manifest.
 
     Parameters
@@ -44,39 +67,97 @@ def from_rows(table: pd.DataFrame, path: Path, source: str) -> Dataset:
         Path of the manifest: its folder is the base of the paths, its stem the name of the dataset.
     source : str
         Source of the rows, for messages.
+    audio : Path | None
+        Folder that relative paths start from; that of the manifest if None.
 
     Raises
     ------
     UsageError
         See `load`.
     """
-    path_column = next((name for name in PATHS if name in table), None)
-    if path_column is None:
-        raise UsageError(
-            f"{path}: has no column 'path' (columns: {', '.join(table.columns)}); "
-            "expected path, label columns, and optionally clip, start, end, fold"
-        )
-    table = table.rename(columns={path_column: "path"})
+    corpus = corpora.of(table)
+    table = corpus.arrange(table) if corpus else table
+    column = path_column(table.columns)
+    if column is None:
+        columns = ", ".join(map(str, table.columns))
+        fix = suggest_path(table, SUFFIXES) or EXPECTED
+        raise UsageError(f"{path}: has no column 'path' (columns: {columns}); {fix}")
+    table = table.rename(columns={column: "path"})
     _refuse(path, table, table["path"] == "", "has no path; expected a file")
-    for name in {"start", "end"} & set(table.columns):
-        if is_numeric_dtype(table[name]):
+    recording = spelling("recording", LABELS["recording"], table.columns)
+    if recording and "recording" not in table:
+        table["recording"] = table[recording]
+    table = _with_numbers(path, table)
+    folders = [audio or path.parent]
+    if corpus:
+        folders.append(folders[0] / (Path(corpus.folder).name if audio else corpus.folder))
+    table["path"] = _posix(table["path"], folders)
+    if "clip" not in table:
+        table["clip"] = _clip_ids(table)
+    return dataset(_located(table, folders), name=path.stem, source=source)
+
+
+def _with_numbers(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose times and SNRs are numbers.
+
+    Raises
+    ------
+    UsageError
+        If one is not a number, or a noise is not described as a whole.
+    """
+    table = table.copy()
+    for name in AUDIO_COLUMNS:
+        if name not in table or name == NOISE_PATH or is_numeric_dtype(table[name]):
             continue
         seconds = _seconds(table[name])
         malformed = seconds.isna() & ~table[name].isin(MISSING)
-        _refuse(path, table, malformed, f"column '{name}' is not a number; expected seconds")
+        _refuse(path, table, malformed, f"column '{name}' is not a number; expected {_unit(name)}")
         table[name] = seconds
-    if "clip" not in table:
-        table["clip"] = _clip_ids(table)
-    files = {name: str(path.parent / name) for name in table["path"].unique()}
-    table["path"] = table["path"].map(files)
-    return dataset(table, name=path.stem, source=source)
+    noise = {NOISE_PATH, NOISE_START, NOISE_SNR}
+    absent = noise - set(table.columns)
+    if absent and absent != noise:
+        raise UsageError(f"{path}: has no column {shortlist(absent)}; expected {shortlist(noise)} together")
+    if not absent:
+        noisy = table[NOISE_PATH] != ""
+        incomplete = noisy & table[[NOISE_START, NOISE_SNR]].isna().any(axis=1)
+        _refuse(path, table, incomplete, f"has no {NOISE_START} or no {NOISE_SNR}; expected numbers")
+        table[NOISE_PATH] = table[NOISE_PATH].where(noisy)
+    return table
+
+
+def _unit(column: str) -> str:
+    return "dB" if column == NOISE_SNR else "seconds"
 
 
 def _seconds(column: "pd.Series[str]") -> "pd.Series[float]":
-    """Return times in s from numbers or spans such as 0 days 00:00:01.5; NaN for anything else."""
-    numbers = pd.to_numeric(column.replace("", "nan"), errors="coerce")
-    spans = pd.to_timedelta(column.where(numbers.isna() & ~column.isin(MISSING)), errors="coerce")
+    """Return numbers from texts such as 1.5, 1,5 or 0 days 00:00:01.5 (in s); NaN for anything else."""
+    texts = column.str.replace(r"^(-?\d*),(\d+)$", r"\1.\2", regex=True)
+    numbers = pd.to_numeric(texts.replace("", "nan"), errors="coerce")
+    spans = pd.to_timedelta(texts.where(numbers.isna() & ~texts.isin(MISSING)), errors="coerce")
     return numbers.fillna(spans.dt.total_seconds())
+
+
+def _posix(paths: "pd.Series[str]", folders: list[Path]) -> "pd.Series[str]":
+    r"""Return paths with slashes, where they are written as ``a\b.wav`` and no file has that very name."""
+    names = {name for name in paths.unique().tolist() if "\\" in name}
+    slashed = {
+        name: PureWindowsPath(name).as_posix()
+        for name in names
+        if not any((folder / name).exists() for folder in folders)
+    }
+    return paths.replace(slashed) if slashed else paths
+
+
+def _located(table: pd.DataFrame, folders: list[Path]) -> pd.DataFrame:
+    """Return a table with its paths in the first folder that holds some of the first files."""
+    names = table["path"].unique().tolist()
+    first = names[:FIRST] if len(folders) > 1 else []
+    home = next((f for f in folders if any((f / name).exists() for name in first)), folders[0])
+    table["path"] = table["path"].map({name: str(home / name) for name in names})
+    if NOISE_PATH in table:
+        noises = table[NOISE_PATH].dropna().unique().tolist()
+        table[NOISE_PATH] = table[NOISE_PATH].map({name: str(home / name) for name in noises})
+    return table
 
 
 def _refuse(path: Path, table: pd.DataFrame, malformed: "pd.Series[bool]", problem: str) -> None:

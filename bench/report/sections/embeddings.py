@@ -26,7 +26,7 @@ def section(table: Table, cache: Cache | None) -> Section | None:
     extractor = catalog.key(run.identities[best.extractor], run.env["bench"])
     clips = store.split(table.dataset, table.task.name)
     embeddings = cache.read(extractor, clips["content"].tolist(), [View()])
-    clips = clips[clips["content"].isin(embeddings.keys())]
+    clips = clips[clips["content"].isin(embeddings.keys()) & (clips["y"] != "")]
     if len(clips) > MOST_POINTS:
         clips = clips.sample(MOST_POINTS, random_state=0).sort_index()
     if len(clips) < 3:

@@ -61,6 +61,8 @@ def _split(protocol: TableProtocol) -> list[Text]:
         texts.append(text(strong("Leaky split"), warning))
     if protocol.note:
         texts.append(text(f"No stricter split was possible: {protocol.note}."))
+    if protocol.n_unlabelled:
+        texts.append(text(f"{protocol.n_unlabelled} clips without a label for this task are left out."))
     if protocol.augmentation:
         copies = display.augmentation(protocol.augmentation)
         texts.append(text(f"Changed copies of the training clips, never tested: {copies}."))

@@ -1,0 +1,75 @@
+"""Words for the sides of a split, and numbered folds: of columns, folders, cards and lists."""
+
+import re
+
+import numpy as np
+
+from bench.errors import UsageError, shortlist
+from bench.types import Labels
+
+SIDES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("dev", "devel", "development", "val", "valid", "validation"), "dev"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
+}
+"""Word for a side of a split, in any case -> fold."""
+
+NUMBERED = re.compile(r"fold[ _-]*(\d+)", re.IGNORECASE)
+"""Name of a folder of a fold, such as ``fold1`` or ``Fold 01``."""
+
+
+def side(word: str) -> str:
+    """Return the side of a split that a word stands for; empty for any other word.
+
+    Examples
+    --------
+    >>> side("Validation"), side("3")
+    ('dev', '')
+    """
+    return SIDES.get(word.strip().lower(), "")
+
+
+def number(folder: str) -> str:
+    """Return the number of a fold from the name of its folder; empty for any other name.
+
+    Examples
+    --------
+    >>> number("Fold_01"), number("folder1")
+    ('1', '')
+    """
+    match = NUMBERED.fullmatch(folder.strip())
+    return str(int(match[1])) if match else ""
+
+
+def canonical(words: Labels, source: str) -> Labels:
+    """Return the folds of a list of words, shape=(n_clips,): train, dev and test, or the names of folds.
+
+    Parameters
+    ----------
+    source : str
+        Source of the words, for the message.
+
+    Raises
+    ------
+    UsageError
+        If some words are sides of a split and others are not.
+
+    Examples
+    --------
+    >>> canonical(np.array(["Training", "val", "Eval"]), "clips.csv").tolist()
+    ['train', 'dev', 'test']
+    >>> canonical(np.array(["1", "2"]), "clips.csv").tolist()
+    ['1', '2']
+    """
+    names, codes = np.unique(np.asarray(words, dtype=str), return_inverse=True)
+    sides = [side(name) for name in names.tolist()]
+    if not any(sides):
+        return np.asarray(words)
+    others = [name for name, its_side in zip(names.tolist(), sides, strict=True) if not its_side]
+    if others:
+        both = f"{shortlist(set(names.tolist()) - set(others))} and {shortlist(others)}"
+        raise UsageError(
+            f"{source}: the folds {both} do not go together; expected train, dev and test (also "
+            f"{', '.join(sorted(SIDES.keys() - set(SIDES.values())))}), or names of folds alone"
+        )
+    return np.array(sides)[codes]
