@@ -66,6 +66,8 @@ class TableProtocol:
         Columns that no fold shares with another.
     fewest_groups : tuple[str, int]
         The class with the fewest groups, and their number.
+    fewer_folds : str
+        Why more folds could not keep these groups apart; empty for the usual number of folds.
     """
 
     dataset: str
@@ -81,6 +83,7 @@ class TableProtocol:
     n_classes: int
     fewest_groups: tuple[str, int]
     augmentation: Augmentation | None = None
+    fewer_folds: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,6 +232,8 @@ class Split:
         Why the data allow no stricter group; empty for the strictest group.
     leaky : bool
         Whether groups are on both sides on purpose, to measure the effect of a leak.
+    fewer_folds : str
+        Why more folds cannot keep these groups apart; empty for the usual number of folds.
     """
 
     name: str
@@ -239,6 +241,7 @@ class Split:
     groups: Mapping[str, Labels]
     note: str = ""
     leaky: bool = False
+    fewer_folds: str = ""
 
     @property
     def group(self) -> str:

@@ -61,6 +61,9 @@ def _split(protocol: TableProtocol) -> list[Text]:
         texts.append(text(strong("Leaky split"), warning))
     if protocol.note:
         texts.append(text(f"No stricter split was possible: {protocol.note}."))
+    if protocol.fewer_folds:
+        group = protocol.split.group
+        texts.append(text(f"Fewer folds, to keep every {group} apart: {protocol.fewer_folds}."))
     if protocol.augmentation:
         copies = display.augmentation(protocol.augmentation)
         texts.append(text(f"Changed copies of the training clips, never tested: {copies}."))
