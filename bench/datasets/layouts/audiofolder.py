@@ -8,6 +8,7 @@ import pandas as pd
 from bench.datasets.layouts import folder, manifest
 from bench.datasets.tables import SUFFIXES, dataset, read_table
 from bench.errors import UsageError
+from bench.paths import path_text
 from bench.types import AUDIO_COLUMNS, Dataset
 
 SPLITS = {
@@ -43,7 +44,7 @@ def load(path: Path, label: str) -> Dataset:
     table = pd.concat([part.table.drop(columns="recording") for part in parts], ignore_index=True)
     labels = [name for name in table.columns if name not in AUDIO_COLUMNS]
     table[labels] = table[labels].fillna("")
-    names = [Path(name).relative_to(path) for name in table["path"]]
+    names = [Path(name).relative_to(path_text(path)) for name in table["path"]]
     if "start" not in table:
         table["clip"] = [name.as_posix() for name in names]
     folds = [SPLITS.get(name.parts[0].lower(), "") for name in names]

@@ -2,9 +2,11 @@
 
 Columns are path, label columns, and optionally clip, start, end (in s) and fold. The tables of audformat are
 manifests too, with the column file and times such as ``0 days 00:00:01.5``. So is the metadata file of a
-Hugging Face audio folder, with the column file_name.
+Hugging Face audio folder, with the column file_name. Clips are in the order of their names.
 """
 
+import dataclasses
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +16,7 @@ from pandas.api.types import is_numeric_dtype
 
 from bench.datasets.tables import dataset, read_table
 from bench.errors import UsageError
+from bench.paths import path_text
 from bench.types import Dataset
 
 PATHS = ("path", "file", "file_name")
@@ -65,11 +68,30 @@ def from_rows(table: pd.DataFrame, path: Path, source: str) -> Dataset:
         malformed = seconds.isna() & ~table[name].isin(MISSING)
         _refuse(path, table, malformed, f"column '{name}' is not a number; expected seconds")
         table[name] = seconds
+    files = table["path"].map({name: path_text(path.parent / name) for name in table["path"].unique()})
+    for column in {"path", "clip", "recording"} & set(table.columns):
+        table[column] = _portable(table[column], path.parent)
+    order = ["clip"] if "clip" in table else [name for name in ("path", "start", "end") if name in table]
     if "clip" not in table:
         table["clip"] = _clip_ids(table)
-    files = {name: str(path.parent / name) for name in table["path"].unique()}
-    table["path"] = table["path"].map(files)
-    return dataset(table, name=path.stem, source=source)
+    rows = table[order].reset_index(drop=True).sort_values(order, kind="stable", na_position="first").index
+    clips = dataset(table.assign(path=files), name=path.stem, source=source)
+    return dataclasses.replace(clips, table=clips.table.iloc[rows])
+
+
+def _portable(column: "pd.Series[str]", folder: Path) -> "pd.Series[str]":
+    """Return a column of paths with absolute ones relative to a folder, or to the folder that all share.
+
+    The names of clips and recordings are parts of keys, wherever the audio is, and get published.
+    """
+    names = [name for name in column.unique() if name]
+    if not any(map(os.path.isabs, names)):
+        return column
+    base = os.path.normpath(folder.absolute())
+    paths = {name: os.path.normpath(Path(base, name)) for name in names}
+    if not all(Path(path).is_relative_to(base) for path in paths.values()):
+        base = os.path.commonpath([Path(path).parent for path in paths.values()])
+    return column.map({"": "", **{name: os.path.relpath(path, base) for name, path in paths.items()}})
 
 
 def _seconds(column: "pd.Series[str]") -> "pd.Series[float]":
