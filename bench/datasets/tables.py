@@ -109,7 +109,9 @@ def dataset(table: pd.DataFrame, name: str, source: str, **fields: Any) -> Datas
         table["recording"] = table["path"].str.removeprefix(f"{folder}/")
     for column in {"clip", *table.columns} - {"path", *AUDIO_COLUMNS}:
         table[column] = _readable(table[column])
-    clips = Dataset(name=readable(name), table=table, source=readable(source), **fields)
+    if readable(name) != name:
+        name = readable(name).replace("\\x", "%")  # a name is part of file names, which have no backslash
+    clips = Dataset(name=name, table=table, source=readable(source), **fields)
     for name in {"start", "end", "seconds", "noise_start"} & set(numbers):
         _refuse_times(clips, name)
     for columns in (["path", *audio_columns], ["clip"]):
