@@ -12,13 +12,32 @@ Every other exception is a bug.
 """
 
 import os
+import re
 import traceback
 from collections.abc import Collection
 from pathlib import Path
 
+RAW_BYTE = re.compile("[\udc80-\udcff\U0010ff80-\U0010ffff]")
+"""A byte of a file's name that is no UTF-8, as Python has it, or as `paths.path_text` returns it."""
+
+
+def readable(text: str) -> str:
+    r"""Return a text with the bytes of file names that are no UTF-8 as escapes.
+
+    Examples
+    --------
+    >>> readable("caf\udce9.wav")
+    'caf\\xe9.wav'
+    """
+    return RAW_BYTE.sub(lambda match: f"\\x{ord(match[0]) & 0xFF:02x}", text)
+
 
 class BenchError(Exception):
     """Base of all errors that a user can fix."""
+
+    def __str__(self) -> str:
+        """Return the message; bytes of file names that are no UTF-8 are escaped."""
+        return readable(super().__str__())
 
 
 class UsageError(BenchError):

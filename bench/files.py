@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from bench.errors import UsageError, one_line
+from bench.errors import UsageError, one_line, readable
 
 PARQUET = b"PAR1"
 """First and last bytes of a Parquet file."""
@@ -37,16 +37,16 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Replace a text file as `replacing` does."""
+    """Replace a text file as `replacing` does; bytes of file names that are no UTF-8 are escaped."""
     with replacing(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(readable(text), encoding="utf-8")
 
 
 def replace_table(path: Path, table: pd.DataFrame, **options: Any) -> None:
     """Replace a Parquet file as `replacing` does, with checksums; `options` are those of `to_parquet`."""
-    with replacing(path) as part:
-        # Absolute, since pyarrow takes a relative path with a colon for a URL.
-        table.to_parquet(part.absolute(), index=False, write_page_checksum=True, **options)
+    # An open file, since pyarrow takes a path with a colon for a URL, and none that is no UTF-8.
+    with replacing(path) as part, part.open("wb") as file:
+        table.to_parquet(file, index=False, write_page_checksum=True, **options)
 
 
 def read_table(path: Path, fix: str) -> pd.DataFrame:
@@ -63,7 +63,8 @@ def read_table(path: Path, fix: str) -> pd.DataFrame:
         If there is no such file, or it is damaged.
     """
     try:
-        return pd.read_parquet(path.absolute(), page_checksum_verification=True)
+        with path.open("rb") as file:
+            return pd.read_parquet(file, page_checksum_verification=True)
     except FileNotFoundError as error:
         raise UsageError(f"{path}: does not exist; {fix}") from error
     except (OSError, ValueError, KeyError, TypeError, MemoryError, pa.ArrowException) as error:

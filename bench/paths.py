@@ -1,4 +1,8 @@
-"""Default folders of corpora and of caches."""
+"""Default folders of corpora and of caches, and paths as texts.
+
+A file's name is bytes. Python holds those that are no UTF-8 as surrogates (PEP 383), which no table, JSON or
+terminal takes. In tables they are characters of private use: `path_text` and `path_of` are inverse.
+"""
 
 import errno
 import os
@@ -6,6 +10,31 @@ from pathlib import Path
 
 LIBRARY_CACHES = {"NUMBA_CACHE_DIR": "numba", "MPLCONFIGDIR": "matplotlib"}
 """Variable that names the folder of a library's cache -> name of the folder."""
+
+SURROGATES = range(0xDC80, 0xDD00)
+"""Code points of the bytes of file names that are no UTF-8."""
+
+PRIVATE = 0x10FF00
+"""Code point of the private character for the byte 0; the bytes of file names are 0x80 to 0xff."""
+
+TO_PRIVATE = {code: PRIVATE + code - 0xDC00 for code in SURROGATES}
+TO_SURROGATE = {private: code for code, private in TO_PRIVATE.items()}
+
+
+def path_text(path: Path | str) -> str:
+    r"""Return a path as a text that any file holds.
+
+    Examples
+    --------
+    >>> path_text("caf\udce9.wav").encode()
+    b'caf\xf4\x8f\xbf\xa9.wav'
+    """
+    return str(path).translate(TO_PRIVATE)
+
+
+def path_of(text: str) -> Path:
+    """Return the path of a text that `path_text` returned."""
+    return Path(text.translate(TO_SURROGATE))
 
 
 def home() -> Path:

@@ -41,7 +41,7 @@ def test_everything_odd_is_found(bench, odd: Path):
     assert summary["rates"] == {str(rate_of(odd)): 45, "44100": 1}
     assert summary["channels"] == {"1": 45, "2": 1}
     assert summary["labels"]["gender"] == {"values": 2, "rarest": 16, "most_frequent": 31, "without": 1}
-    assert summary["tasks"]["speaker"] == "cv:5, grouped by recording (48 groups)"
+    assert summary["tasks"]["speaker"] == "cv:3, grouped by session (4 groups)"
     assert (
         summary["tasks"]["gender"] == "cv:5, grouped by speaker (6 groups, 1 clips without a label left out)"
     )

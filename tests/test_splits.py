@@ -98,6 +98,35 @@ def test_a_lenient_group_says_why_no_stricter_one_was_possible(made):
     assert without.note == "session: there is no such column"
 
 
+@pytest.mark.parametrize("n_groups", [2, 3, 4])
+def test_fewer_folds_come_before_weaker_groups(made, n_groups: int):
+    clips = [
+        {"speaker": f"s{i}", "session": f"day {j}"}
+        for i in range(3)
+        for j in range(n_groups)
+        for _ in "abcde"
+    ]
+    split = splits.make(made(clips), SPEAKER, "")
+    assert (split.name, split.group, split.note) == (f"cv:{n_groups}", "session", "")
+    assert split.fewer_folds == f"{n_groups} groups are fewer than 5 folds"
+    explicit = splits.make(made(clips), SPEAKER, "cv:5")
+    assert (explicit.name, explicit.group, explicit.fewer_folds) == ("cv:5", "recording", "")
+
+
+def test_five_folds_stay_where_they_are_possible_or_no_number_is(made):
+    clips = [{"speaker": f"s{i}", "session": f"{j}"} for i in range(2) for j in range(5) for _ in "ab"]
+    assert splits.make(made(clips), SPEAKER, "").name == "cv:5"
+    single = splits.make(made([{**row, "session": row["speaker"]} for row in clips]), SPEAKER, "")
+    assert (single.name, single.group, single.fewer_folds) == ("cv:5", "recording", "")
+    assert single.note == "session: 2 of 2 classes have a single session (s0, s1)"
+
+
+def test_a_class_of_few_clips_takes_fewer_folds(made):
+    split = splits.make(made(rows({(g, f"{g}{i}"): 1 for g in "fm" for i in range(3)})), GENDER, "")
+    assert (split.name, split.group) == ("cv:3", "speaker")
+    assert split.fewer_folds == "no class has more than 3 clips, fewer than 5 folds"
+
+
 @pytest.mark.parametrize(
     ("clips", "how", "message"),
     [

@@ -120,7 +120,7 @@ def open_stream(path: Path) -> Stream:
     soundfile.LibsndfileError
         If the file is not decodable.
     """
-    stream = Stream(path)
+    stream = Stream(os.fsencode(path))  # soundfile encodes no name that is not UTF-8
     if stream.format != "MP3" or has_frame_count(path):
         return stream
     stream.close()

@@ -63,6 +63,7 @@ def extractors(
     names = dict.fromkeys(name for name, _ in pairs)
     sha256 = functools.cache(weights.digest)  # several extractors may share weights
     learners = {name: _learner(_extractor(name, request, declared), request, sha256) for name in names}
+    _refuse_equal_names("--extractors", {name: learner.spec for name, learner in learners.items()})
     points = {
         (name, view): None
         for name, all_layers in pairs
@@ -99,7 +100,9 @@ def heads(request: Request, declared: Registry) -> list[Learner]:
         If a name is unknown, or a reducer stands before a head that sees layers.
     """
     offered = [name for name, head in declared.heads.items() if head.offered]
-    specs = [_head(name, declared) for name in dict.fromkeys([*(request.heads or offered), BASELINE])]
+    by_name = {name: _head(name, declared) for name in [*(request.heads or offered), BASELINE]}
+    _refuse_equal_names("--heads", by_name)
+    specs = list(by_name.values())
     plain = [replace(head, grid={}) for head in specs]
     tuned = [replace(head, name=f"{head.name} (tuned)") for head in specs if head.grid and request.tune]
     return [_with_steps(head, request, declared) for head in (*plain, *tuned)]
@@ -112,7 +115,16 @@ def _head(name: str, declared: Registry) -> Spec:
     steps = (*reducers, *head.steps)
     if steps and head.unit == "layers":
         raise UsageError(f"{head.source}: head '{name}' sees layers, which no reducer takes")
-    return replace(head, name=name, steps=steps)
+    return replace(head, name=JOIN.join([*reducers, head.name]), steps=steps)
+
+
+def _refuse_equal_names(option: str, specs: Mapping[str, Spec]) -> None:
+    """Raise UsageError if two texts name different things alike, such as one file in two folders."""
+    texts: dict[str, str] = {}
+    for text, spec in specs.items():
+        first = texts.setdefault(spec.name, text)
+        if first != text:
+            raise UsageError(f"{option}: {first} and {text} are both called '{spec.name}'; rename one")
 
 
 def _with_steps(head: Spec, request: Request, declared: Registry) -> Learner:

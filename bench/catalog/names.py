@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import importlib.metadata
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +21,9 @@ PREFIXES: Mapping[str, str] = {
     "hear": "bench.extractors.hear:Hear",
 }
 """Prefix of an extractor's name that needs no entry -> the factory of such extractors."""
+
+FOLDER = re.compile(rf"((?:{'|'.join(PREFIXES)}):)?/(?:.*/)?")
+"""The beginning of a name with an absolute path: its prefix, and its folder."""
 
 
 def find(kind: str, name: str, declared: Mapping[str, T]) -> T:
@@ -44,7 +49,20 @@ def resolve(kind: Kind, name: str, declared: Mapping[str, Spec]) -> Spec:
     UsageError
         If the name has no entry and does not say where the code or the weights are.
     """
-    return (None if name in declared else undeclared(kind, name)) or find(kind, name, declared)
+    spec = (None if name in declared else undeclared(kind, name)) or find(kind, name, declared)
+    return replace(spec, name=portable(spec.name))
+
+
+def portable(name: str) -> str:
+    """Return a name without the folder of an absolute path: it gets published, and compared elsewhere.
+
+    Examples
+    --------
+    >>> portable("/home/jo/mine.py:Zcr"), portable("hf:/home/jo/model"), portable("hf:org/model")
+    ('mine.py:Zcr', 'hf:model', 'hf:org/model')
+    """
+    match = FOLDER.match(name)
+    return (match[1] or "") + name[match.end() :] if match else name
 
 
 def undeclared(kind: Kind, name: str) -> Spec | None:

@@ -17,6 +17,7 @@ from bench.errors import ClipError, UsageError, shortlist
 from bench.files import replacing
 from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
+from bench.paths import path_of, path_text
 from bench.request import Request
 from bench.types import AUDIO_COLUMNS, NOISE_PATH, Clip, Dataset, Planned
 
@@ -65,7 +66,7 @@ class Source:
 
     def planned(self, clip: Clip, content: str) -> Clip:
         """Return a clip that is refused when it is read if it does not hold its content any more."""
-        stamps = tuple(self.stamps.get(str(path), "") for path in clip.files)
+        stamps = tuple(self.stamps.get(path_text(path), "") for path in clip.files)
         return replace(clip, planned=Planned(content, stamps))
 
 
@@ -232,11 +233,11 @@ def _stamps(dataset: Dataset) -> Mapping[str, str]:
     columns = [dataset.table[name].dropna() for name in ("path", NOISE_PATH) if name in dataset.table]
     stamps = {}
     for name in set(pd.concat(columns)) - {""}:
-        path = Path(name)
+        path = path_of(name)
         try:
-            stamps[str(path)] = audio.stamp(path)
+            stamps[path_text(path)] = audio.stamp(path)
         except ClipError:
-            stamps[str(path)] = ""
+            stamps[path_text(path)] = ""
     return stamps
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from bench import audio
 from bench.datasets.tables import dataset
 from bench.errors import UsageError
+from bench.paths import path_text
 from bench.types import PADDED, Clip, Dataset
 
 SHORTEST_S, LONGEST_S = 0.001, 86_400
@@ -44,7 +45,10 @@ def cut(clips: Dataset, seconds: float, hop: float | None = None, pad: bool = Fa
     n_short = 0
     labels = zip(*(clips.table[name].tolist() for name in clips.labels), strict=True)
     for clip, values in zip(clips.clips(), labels, strict=True):
-        shared = dict(zip(clips.labels, values, strict=True)) | {"path": str(clip.path), "parent": clip.id}
+        shared = dict(zip(clips.labels, values, strict=True)) | {
+            "path": path_text(clip.path),
+            "parent": clip.id,
+        }
         end = _end(clip)
         if end is None:  # the clip is listed as undecodable when it is read
             rows.append({**shared, "clip": clip.id, "start": clip.start, "end": clip.end})

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype, is_string_dtype
 
-from bench.errors import UsageError, message
+from bench.errors import UsageError, message, readable
 from bench.types import AUDIO_COLUMNS, NOISE_PATH, NOISE_SNR, Dataset
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl")
@@ -137,12 +137,25 @@ def dataset(table: pd.DataFrame, name: str, source: str, **fields: Any) -> Datas
         paths = table["path"].unique().tolist()
         folder = os.path.commonprefix(paths).rpartition("/")[0]  # noqa: RUF071  # cut at a folder
         table["recording"] = table["path"].str.removeprefix(f"{folder}/")
-    clips = Dataset(name=name, table=table, source=source, **fields)
+    for column in {"clip", *table.columns} - {"path", *AUDIO_COLUMNS}:
+        table[column] = _readable(table[column])
+    if readable(name) != name:
+        name = readable(name).replace("\\x", "%")  # a name is part of file names, which have no backslash
+    clips = Dataset(name=name, table=table, source=readable(source), **fields)
     for name in set(numbers) - {NOISE_SNR}:
         _refuse_times(clips, name)
     for columns in (["path", *audio_columns], ["clip"]):
         _refuse_duplicates(clips, columns)
     return clips
+
+
+def _readable(column: "pd.Series[str]") -> "pd.Series[str]":
+    """Return a column with file names as people read them; equal values are changed once."""
+    codes, names = pd.factorize(column)
+    texts = [readable(name) for name in names]
+    if texts == names.tolist():
+        return column
+    return pd.Series(np.array(texts, dtype=object)[codes], column.index, dtype=column.dtype)
 
 
 def _refuse_times(clips: Dataset, column: str) -> None:

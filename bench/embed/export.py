@@ -51,7 +51,8 @@ def _write_parquet(path: Path, clips: Clips, exports: Sequence[ExportRows]) -> N
         columns = {"clip": rows.clips, "extractor": rows.extractor, "view": display.view(rows.view)}
         frames = {} if rows.frames is None else {"frame": rows.frames}
         tables.append(pd.DataFrame({**columns, **frames, "embedding": list(rows.embeddings)}))
-    pd.concat(tables, ignore_index=True).to_parquet(path.absolute(), index=False)
+    with path.open("wb") as file:
+        pd.concat(tables, ignore_index=True).to_parquet(file, index=False)
 
 
 def _write_npz(path: Path, clips: Clips, exports: Sequence[ExportRows]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench import augment
+from bench import augment, display
 from bench.datasets.index import Source
 from bench.embed.cache import Cache
 from bench.embed.shards import UNIT_SECONDS, Shard, ShardReport, embed_shard, release, shards
@@ -102,6 +102,7 @@ class _Results:
 
     def add(self, result: Result, predictions: pd.DataFrame | None = None) -> None:
         """Store a result, unless it is the one that the store already has, without predictions."""
+        result = replace(result, reason=display.without_folders(result.reason))
         counters = self.counters
         counters.cells_skipped += result.status == Status.SKIPPED
         counters.cells_failed += result.status == Status.FAILED

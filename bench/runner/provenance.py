@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench import catalog
+from bench import catalog, display
 from bench._version import __version__
 from bench.datasets.index import Source
 from bench.keys import digest
@@ -53,7 +53,7 @@ def _dataset(source: Source) -> DatasetRecord:
         source=dataset.source,
         version=dataset.version,
         synthetic=dataset.synthetic,
-        notes=dataset.notes,
+        notes=tuple(map(display.without_folders, dataset.notes)),
         n_clips=len(source.contents),
         content=digest(list(source.contents)),
     )
@@ -72,6 +72,7 @@ def _protocol(dataset: str, problem: Problem, request: Request) -> TableProtocol
         split=problem.split_id,
         split_digest=problem.fingerprint,
         note=split.note,
+        fewer_folds=split.fewer_folds,
         apart=() if split.leaky else tuple(split.groups),
         n_groups=len(np.unique(group)),
         n_folds=len(list(split.rounds())),

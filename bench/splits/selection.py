@@ -1,8 +1,8 @@
 """The split of a task: the protocol of ``--split``, with the strictest groups that the data allow."""
 
+import dataclasses
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from bench.splits.protocols import (
     RandomFolds,
     SplitProtocol,
 )
-from bench.types import Dataset, Split, Task
+from bench.types import Dataset, Labels, Split, Task
 
 
 def make(dataset: Dataset, task: Task, how: str, fingerprints: Sequence[str] = ()) -> Split:
@@ -34,7 +34,8 @@ def make(dataset: Dataset, task: Task, how: str, fingerprints: Sequence[str] = (
     Parameters
     ----------
     how : str
-        Value of ``--split``, see `parse`; empty for ``fixed`` if the dataset has folds, else for ``cv:5``.
+        Value of ``--split``, see `parse`; empty for ``fixed`` if the dataset has folds, else for ``cv:5``, or
+        for fewer folds where these keep apart a stricter group.
     fingerprints : Sequence[str]
         Fingerprint of every clip's samples; '' if no other clip shares them.
 
@@ -48,24 +49,23 @@ def make(dataset: Dataset, task: Task, how: str, fingerprints: Sequence[str] = (
         If the data allow no split by any of the task's groups, or the fixed split leaks.
     """
     y = target(dataset, task)
-    has_folds = "fold" in dataset.labels or task.name in dataset.fold_lists
-    how = how or ("fixed" if has_folds else f"cv:{N_FOLDS}")
-    protocol = parse(how, dataset, task)
-    name = Path(how).name if how.endswith(".csv") else how
+    names = _candidates(dataset, task, how)
+    protocols = {_short(name): parse(name, dataset, task) for name in names}
     has_label = y != ""
     if has_label.all():
-        return _strictest(dataset, task, protocol, name, fingerprints)
-    part = replace(dataset, table=dataset.table[has_label])
+        return _strictest(dataset, task, protocols, fingerprints)
+    part = dataclasses.replace(dataset, table=dataset.table[has_label])
     prints = np.asarray(fingerprints, dtype=str)[has_label].tolist() if len(fingerprints) else ()
+    protocols = {name: protocol.take(has_label) for name, protocol in protocols.items()}
     try:
-        return _strictest(part, task, protocol.take(has_label), name, prints).spread(has_label)
+        return _strictest(part, task, protocols, prints).spread(has_label)
     except SplitError as error:
         absent = f"{(~has_label).sum()} of {len(y)} clips have no {task.target}"
         raise SplitError(f"{error} ({absent})") from error
 
 
 def _strictest(
-    dataset: Dataset, task: Task, protocol: SplitProtocol, name: str, fingerprints: Sequence[str]
+    dataset: Dataset, task: Task, protocols: Mapping[str, SplitProtocol], fingerprints: Sequence[str]
 ) -> Split:
     """Return the split that keeps the strictest groups apart that the data allow; every clip has a target.
 
@@ -81,31 +81,57 @@ def _strictest(
             reasons.append(f"{column}: there is no such column")
             continue
         groups = task_groups(dataset, task, column, fingerprints)
-        group = join_groups(groups)
-        reason = obstacle(column, group, y, protocol)
-        if not reason:
-            split = Split(
-                name=name,
-                fold=protocol.folds(y, group),
-                groups=groups,
-                note="" if protocol.leaky else "; ".join(reasons),
-                leaky=protocol.leaky,
-            )
-            if protocol.leaky:
-                return split
-            try:
-                check(split, y)
-            except SplitError as error:
-                if protocol.user_defined:
-                    raise
-                reason = str(error)
-            else:
-                return split
-        reasons.append(f"{column}: {reason}")
+        failures: list[str] = []
+        for name, protocol in protocols.items():
+            split = _split(name, protocol, y, groups)
+            if isinstance(split, Split):
+                note = "" if split.leaky else "; ".join(reasons)
+                return dataclasses.replace(split, note=note, fewer_folds="; ".join(failures[:1]))
+            failures.append(split)
+        reasons.append(f"{column}: {failures[-1]}")
+    problem = f"cannot be split on {dataset.source} by {next(iter(protocols))}: {'; '.join(reasons)}"
     raise SplitError(
-        f"task '{task.name}' cannot be split on {dataset.source} by {name}: {'; '.join(reasons)}; "
+        f"task '{task.name}' {problem}; "
         "add clips or a group column, drop these classes, or ask for fewer folds"
     )
+
+
+def _candidates(dataset: Dataset, task: Task, how: str) -> list[str]:
+    """Return the values of ``--split`` to try: the user's, or ``fixed``, or ``cv:5`` down to ``cv:2``."""
+    if how:
+        return [how]
+    if "fold" in dataset.labels or task.name in dataset.fold_lists:
+        return ["fixed"]
+    return [f"cv:{n_folds}" for n_folds in range(N_FOLDS, 1, -1)]
+
+
+def _short(how: str) -> str:
+    """Return a value of ``--split`` without the folder of a file."""
+    return Path(how).name if how.endswith(".csv") else how
+
+
+def _split(name: str, protocol: SplitProtocol, y: Labels, groups: Mapping[str, Labels]) -> Split | str:
+    """Return the split by a protocol that keeps groups apart, or why there is none.
+
+    Raises
+    ------
+    SplitError
+        If the folds are the user's own and leak.
+    """
+    group = join_groups(groups)
+    reason = obstacle(next(iter(groups)), group, y, protocol)
+    if reason:
+        return reason
+    split = Split(name=name, fold=protocol.folds(y, group), groups=groups, leaky=protocol.leaky)
+    if protocol.leaky:
+        return split
+    try:
+        check(split, y)
+    except SplitError as error:
+        if protocol.user_defined:
+            raise
+        return str(error)
+    return split
 
 
 def parse(how: str, dataset: Dataset, task: Task) -> SplitProtocol:

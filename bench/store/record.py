@@ -68,6 +68,8 @@ class TableProtocol:
         The class with the fewest groups, and their number.
     n_unlabelled : int
         Number of clips without a label for the task, which are left out.
+    fewer_folds : str
+        Why more folds could not keep these groups apart; empty for the usual number of folds.
     """
 
     dataset: str
@@ -84,6 +86,7 @@ class TableProtocol:
     fewest_groups: tuple[str, int]
     augmentation: Augmentation | None = None
     n_unlabelled: int = 0
+    fewer_folds: str = ""
 
 
 @dataclass(frozen=True, slots=True)

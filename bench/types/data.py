@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.keys import digest
+from bench.paths import path_of
 from bench.types.arrays import Labels
 from bench.validation import file_name
 
@@ -94,9 +95,9 @@ class Dataset:
     Parameters
     ----------
     table : pd.DataFrame
-        One row per clip: `clip`, `path`, any of `AUDIO_COLUMNS`, and label columns of str. The label column
-        `recording` is always there: the file, unless the dataset has such a column. An index with the name
-        `line` contains the line of every clip in the file `source`.
+        One row per clip: `clip`, `path` (as `paths.path_text` returns it), any of `AUDIO_COLUMNS`, and label
+        columns of str. The label column `recording` is always there: the file, unless the dataset has such a
+        column. An index with the name `line` contains the line of every clip in the file `source`.
     source : str
         File or folder that describes the clips, for messages.
     synthetic : bool
@@ -132,8 +133,10 @@ class Dataset:
             # Missing values are NaN, the one value that differs from itself.
             values: list[Any] = [value if value == value else None for value in row]
             clip, path, start, end, seconds, noise_path, noise_start, snr_db = values
-            noise = Noise(Path(noise_path), noise_start, snr_db) if noise_path else None
-            clips.append(Clip(id=clip, path=Path(path), start=start, end=end, seconds=seconds, noise=noise))
+            noise = Noise(path_of(noise_path), noise_start, snr_db) if noise_path else None
+            clips.append(
+                Clip(id=clip, path=path_of(path), start=start, end=end, seconds=seconds, noise=noise)
+            )
         return clips
 
     def location(self, row: int) -> str:
@@ -247,6 +250,8 @@ class Split:
         Why the data allow no stricter group; empty for the strictest group.
     leaky : bool
         Whether groups are on both sides on purpose, to measure the effect of a leak.
+    fewer_folds : str
+        Why more folds cannot keep these groups apart; empty for the usual number of folds.
     """
 
     name: str
@@ -254,6 +259,7 @@ class Split:
     groups: Mapping[str, Labels]
     note: str = ""
     leaky: bool = False
+    fewer_folds: str = ""
 
     @property
     def group(self) -> str:

@@ -16,6 +16,7 @@ from bench.datasets.params import call
 from bench.datasets.tables import dataset
 from bench.datasets.transformations import Transformations
 from bench.errors import UsageError, reason
+from bench.paths import path_text
 from bench.types import Card, Dataset
 
 MATCH_S = 60
@@ -70,12 +71,14 @@ def load(path: Path, pattern: str, lists: Mapping[str, str] | None = None) -> Da
     UsageError
         If the pattern is malformed or takes too long, no file matches it, or a list is missing.
     """
-    names = [file.relative_to(path).as_posix() for file in sorted(path.rglob("*"))]
+    names = [path_text(file.relative_to(path).as_posix()) for file in sorted(path.rglob("*"))]
     groups = _groups(path, pattern, names)
     matches = [(name, labels) for name, labels in zip(names, groups, strict=True) if labels is not None]
     if not matches:
         raise UsageError(f"{path}: no file matches the pattern '{pattern}'")
-    table = pd.DataFrame([{"clip": name, "path": str(path / name), **labels} for name, labels in matches])
+    table = pd.DataFrame(
+        [{"clip": name, "path": path_text(path / name), **labels} for name, labels in matches]
+    )
     if lists:
         table["fold"] = "train"
         for fold, file in lists.items():

@@ -17,6 +17,7 @@ from bench.datasets.params import call
 from bench.datasets.segments import cut
 from bench.datasets.tables import dataset
 from bench.errors import UsageError
+from bench.paths import path_of
 from bench.types import NOISE_PATH, NOISE_SNR, NOISE_START, Card, Dataset, Labels
 
 
@@ -172,7 +173,7 @@ def _draw_noises(
 
 def _seconds(path: str, source: str) -> float:
     """Return the length of a noise from its header, in s."""
-    header = audio.header(path)
+    header = audio.header(path_of(path))
     if header is None:
         raise UsageError(f"{source}: {path}: cannot be opened as audio; leave this noise out")
     return header.seconds

@@ -13,6 +13,7 @@ from bench.datasets.columns import recognise
 from bench.datasets.layouts import folder, manifest
 from bench.datasets.tables import SUFFIXES, dataset, read_table
 from bench.errors import UsageError, shortlist
+from bench.paths import path_text
 from bench.types import AUDIO_COLUMNS, Dataset
 
 
@@ -47,7 +48,7 @@ def load(path: Path, label: str) -> Dataset:
     table = pd.concat([part.table.drop(columns="recording") for part in parts], ignore_index=True)
     labels = [name for name in table.columns if name not in AUDIO_COLUMNS]
     table[labels] = table[labels].fillna("")
-    names = [Path(name).relative_to(path) for name in table["path"]]
+    names = [Path(name).relative_to(path_text(path)) for name in table["path"]]
     if "start" not in table:
         table["clip"] = [name.as_posix() for name in names]
     sides = [_fold(name.parts[0]) for name in names]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from bench.datasets.tables import dataset
 from bench.errors import UsageError
+from bench.paths import path_text
 from bench.types import Dataset
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif")
@@ -47,9 +48,9 @@ def load(path: Path, label: str) -> Dataset:
         )
     table = pd.DataFrame(
         {
-            "clip": [name.as_posix() for name in clips],
-            "path": [str(path / name) for name in clips],
-            label: [name.parts[0] for name in clips],
+            "clip": [path_text(name.as_posix()) for name in clips],
+            "path": [path_text(path / name) for name in clips],
+            label: [path_text(name.parts[0]) for name in clips],
         }
     )
     others = Counter(name.suffix or name.name for name in sorted(set(visible) - set(clips)))

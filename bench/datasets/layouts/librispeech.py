@@ -8,6 +8,7 @@ import pandas as pd
 
 from bench.datasets.tables import dataset
 from bench.errors import UsageError
+from bench.paths import path_text
 from bench.types import Dataset
 
 NAME = re.compile(r"(\d+)-(\d+)-(\d+)\.flac")
@@ -34,7 +35,7 @@ def load(path: Path) -> Dataset:
     table = pd.DataFrame(
         {
             "clip": [f.stem for f in files],
-            "path": [str(f) for f in files],
+            "path": [path_text(f) for f in files],
             "subset": [f.parents[2].resolve().name for f in files],
             "speaker": speakers,
             "session": [f.parent.name for f in files],

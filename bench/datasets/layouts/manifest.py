@@ -2,10 +2,13 @@
 
 Columns are path, label columns, and optionally clip, start, end (in s) and fold. The tables of audformat are
 manifests too, with the column file and times such as ``0 days 00:00:01.5``. So is the metadata file of a
-Hugging Face audio folder, with the column file_name, and so are the tables of `corpora`.
+Hugging Face audio folder, with the column file_name, and so are the tables of `corpora`. Clips are in the
+order of their names.
 """
 
+import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
 import pandas as pd
@@ -18,6 +21,7 @@ from bench.datasets.layouts import corpora
 from bench.datasets.layouts.folder import SUFFIXES
 from bench.datasets.tables import dataset, read_table
 from bench.errors import UsageError, shortlist
+from bench.paths import path_text
 from bench.types import AUDIO_COLUMNS, NOISE_PATH, NOISE_SNR, NOISE_START, Dataset
 
 MISSING = ("", "nan", "NaT")
@@ -92,9 +96,15 @@ def from_rows(table: pd.DataFrame, path: Path, source: str, audio: Path | None =
     if corpus:
         folders.append(folders[0] / (Path(corpus.folder).name if audio else corpus.folder))
     table["path"] = _posix(table["path"], folders)
+    located = _located(table, folders)
+    for name in {"path", "clip", "recording"} & set(table.columns):
+        table[name] = _portable(table[name], folders[0])
+    order = ["clip"] if "clip" in table else [name for name in ("path", "start", "end") if name in table]
     if "clip" not in table:
         table["clip"] = _clip_ids(table)
-    return dataset(_located(table, folders), name=path.stem, source=source)
+    rows = table[order].reset_index(drop=True).sort_values(order, kind="stable", na_position="first").index
+    clips = dataset(table.assign(**located), name=path.stem, source=source)
+    return replace(clips, table=clips.table.iloc[rows])
 
 
 def _with_numbers(path: Path, table: pd.DataFrame) -> pd.DataFrame:
@@ -129,6 +139,21 @@ def _unit(column: str) -> str:
     return "dB" if column == NOISE_SNR else "seconds"
 
 
+def _portable(column: "pd.Series[str]", folder: Path) -> "pd.Series[str]":
+    """Return a column of paths with absolute ones relative to a folder, or to the folder that all share.
+
+    The names of clips and recordings are parts of keys, wherever the audio is, and get published.
+    """
+    names = [name for name in column.unique() if name]
+    if not any(map(os.path.isabs, names)):
+        return column
+    base = os.path.normpath(folder.absolute())
+    paths = {name: os.path.normpath(Path(base, name)) for name in names}
+    if not all(Path(path).is_relative_to(base) for path in paths.values()):
+        base = os.path.commonpath([Path(path).parent for path in paths.values()])
+    return column.map({"": "", **{name: os.path.relpath(path, base) for name, path in paths.items()}})
+
+
 def _seconds(column: "pd.Series[str]") -> "pd.Series[float]":
     """Return numbers from texts such as 1.5, 1,5 or 0 days 00:00:01.5 (in s); NaN for anything else."""
     texts = column.str.replace(r"^(-?\d*),(\d+)$", r"\1.\2", regex=True)
@@ -148,16 +173,15 @@ def _posix(paths: "pd.Series[str]", folders: list[Path]) -> "pd.Series[str]":
     return paths.replace(slashed) if slashed else paths
 
 
-def _located(table: pd.DataFrame, folders: list[Path]) -> pd.DataFrame:
-    """Return a table with its paths in the first folder that holds some of the first files."""
-    names = table["path"].unique().tolist()
-    first = names[:FIRST] if len(folders) > 1 else []
+def _located(table: pd.DataFrame, folders: list[Path]) -> Mapping[str, "pd.Series[str]"]:
+    """Return the columns of paths in the first folder that holds some of the first files."""
+    first = table["path"].unique().tolist()[:FIRST] if len(folders) > 1 else []
     home = next((f for f in folders if any((f / name).exists() for name in first)), folders[0])
-    table["path"] = table["path"].map({name: str(home / name) for name in names})
-    if NOISE_PATH in table:
-        noises = table[NOISE_PATH].dropna().unique().tolist()
-        table[NOISE_PATH] = table[NOISE_PATH].map({name: str(home / name) for name in noises})
-    return table
+    columns = [name for name in ("path", NOISE_PATH) if name in table]
+    return {
+        name: table[name].map({value: path_text(home / value) for value in table[name].dropna().unique()})
+        for name in columns
+    }
 
 
 def _refuse(path: Path, table: pd.DataFrame, malformed: "pd.Series[bool]", problem: str) -> None:

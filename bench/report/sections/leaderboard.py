@@ -63,6 +63,9 @@ def _split(protocol: TableProtocol) -> list[Text]:
         texts.append(text(f"No stricter split was possible: {protocol.note}."))
     if protocol.n_unlabelled:
         texts.append(text(f"{protocol.n_unlabelled} clips without a label for this task are left out."))
+    if protocol.fewer_folds:
+        group = protocol.split.group
+        texts.append(text(f"Fewer folds, to keep every {group} apart: {protocol.fewer_folds}."))
     if protocol.augmentation:
         copies = display.augmentation(protocol.augmentation)
         texts.append(text(f"Changed copies of the training clips, never tested: {copies}."))
