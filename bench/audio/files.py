@@ -16,6 +16,7 @@ import soundfile
 import soxr
 
 from bench.audio.containers import truncation
+from bench.audio.ffmpeg import FfmpegStream
 from bench.audio.streams import FRAMES_PER_BYTE, Stream, open_stream
 from bench.errors import ClipError, one_line, reason
 from bench.types import Audio
@@ -130,7 +131,7 @@ def header(path: Path | str) -> Header | None:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[Stream]:
+def _open(path: Path) -> Iterator[Stream | FfmpegStream]:
     """Open a file for decoding.
 
     Raises
@@ -154,7 +155,7 @@ def _open(path: Path) -> Iterator[Stream]:
             n_bytes = path.stat().st_size
             if (stream.n_frames or 0) > FRAMES_PER_BYTE * n_bytes:
                 raise ClipError(
-                    f"{path}: damaged; its header claims {stream.frames} samples in {n_bytes} bytes"
+                    f"{path}: damaged; its header claims {stream.n_frames} samples in {n_bytes} bytes"
                 )
             yield stream
 
@@ -206,7 +207,7 @@ def samples(
     return clipped
 
 
-def _window(stream: Stream, path: Path, start: float, end: float | None) -> Audio:
+def _window(stream: Stream | FfmpegStream, path: Path, start: float, end: float | None) -> Audio:
     """Return the samples of a window of an open file, shape=(n_samples,)."""
     rate, n_frames = stream.samplerate, _n_frames(stream, path)
     seconds = n_frames / rate
@@ -225,7 +226,7 @@ def _window(stream: Stream, path: Path, start: float, end: float | None) -> Audi
     return mono
 
 
-def _n_frames(stream: Stream, path: Path) -> int:
+def _n_frames(stream: Stream | FfmpegStream, path: Path) -> int:
     """Return the length of an open file in samples per channel, decoded if its header has none."""
     return _decoded_frames(path, stamp(path)) if stream.n_frames is None else stream.n_frames
 
