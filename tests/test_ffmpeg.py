@@ -84,8 +84,9 @@ def test_every_container_gives_what_was_encoded(name: str, encoded, speech):
     _, rate, delay = CODECS[name]
     samples = audio.read(Clip("a", path), 16_000)
     assert samples.dtype == np.float32
-    assert SECONDS - 1e-3 <= samples.size / 16_000 <= SECONDS + delay + 1e-3
-    assert correlation(samples, speech) > (0.85 if rate == 8_000 else 0.98)
+    assert SECONDS - delay / 10 - 1e-3 <= samples.size / 16_000 <= SECONDS + delay + 1e-3
+    band = soxr.resample(soxr.resample(speech, 16_000, min(rate, 16_000)), min(rate, 16_000), 16_000)
+    assert correlation(samples, band) > (0.65 if rate == 8_000 else 0.98)
     assert np.abs(samples).max() == pytest.approx(np.abs(speech).max(), rel=0.25)
     header = audio.header(path)
     assert (header.sample_rate, header.channels) == (rate, 2 if name.startswith("stereo") else 1)
@@ -189,13 +190,16 @@ def test_without_pyav_the_message_names_the_extra_and_the_number_of_clips(
 ):
     for number in range(3):
         (three_classes / "two" / f"{number}.m4a").write_bytes(b"\0\0\0\x18ftypM4A ")
-    monkeypatch.setattr(ffmpeg, "is_installed", lambda: False)
-    done = bench("data", "check", three_classes)
-    assert done.exit_code == 0
-    assert f"3 clips (3 .m4a) need PyAV: {ffmpeg.INSTALLATION}" in done.output
-    done = bench("run", "--datasets", three_classes, "--extractors", "mfcc-13", "--heads", "lda", "--plain")
+    for module, name in ((ffmpeg, "is_installed"), (audio, "has_av")):
+        monkeypatch.setattr(module, name, lambda: False)
+    line = f"Files that need PyAV: 3 .m4a; run: {ffmpeg.INSTALLATION}"
+    assert line in bench("data", "check", three_classes).output
+    call = ["run", "--datasets", three_classes, "--extractors", "mfcc-13", "--heads", "lda", "--plain"]
+    done = bench(*call, "--split", "cv:3")
     assert done.exit_code == 1
-    assert f"3 clips (3 .m4a) need PyAV: {ffmpeg.INSTALLATION}" in done.output
+    assert line in done.output
+    assert "3 of 9 clips of tree cannot be decoded" in done.output
+    assert f"two/0.m4a: needs PyAV, which reads .m4a files; run: {ffmpeg.INSTALLATION}" in done.output
 
 
 @needs_av
@@ -210,7 +214,17 @@ def test_a_class_of_m4a_is_a_class(bench, three_classes: Path, take, tmp_path: P
             frame.sample_rate = rate
             file.mux(track.encode(frame))
             file.mux(track.encode(None))
-    call = ["run", "--datasets", three_classes, "--extractors", "mfcc-13", "--heads", "lda", "--split", "cv:3"]
+    call = [
+        "run",
+        "--datasets",
+        three_classes,
+        "--extractors",
+        "mfcc-13",
+        "--heads",
+        "lda",
+        "--split",
+        "cv:3",
+    ]
     assert bench(*call, "--out", tmp_path / "out").exit_code == 0
     labels = pd.read_parquet(tmp_path / "out" / "labels" / "tree.parquet")
     assert labels["class"].value_counts().to_dict() == {"zero": 3, "one": 3, "two": 3}

@@ -19,7 +19,7 @@ SUFFIXES = (
     *(".m4a", ".m4b", ".mp4", ".mov", ".3gp", ".webm", ".mkv", ".mka", ".wma", ".wmv", ".aac", ".amr"),
     *(".avi", ".ape", ".wv", ".ac3"),
 )
-"""Suffixes of files of which libsndfile reads none."""
+"""Suffixes of files that libsndfile cannot read."""
 
 INSTALLATION = 'pip install "audio-embedding-bench[av]"'
 
@@ -30,6 +30,11 @@ LIBSNDFILE = (b"OggS", b"RIFF", b"fLaC", b"FORM", b"caff", b".snd")
 def is_installed() -> bool:
     """Return whether PyAV is there."""
     return importlib.util.find_spec("av") is not None
+
+
+def identity_here() -> Mapping[str, str]:
+    """Return the version of PyAV; nothing if it is not installed."""
+    return {"av": version("av")} if is_installed() else {}
 
 
 def decodes(path: Path) -> bool:
@@ -46,7 +51,7 @@ def decodes(path: Path) -> bool:
 
 
 def _is_adts(head: bytes) -> bool:
-    """Return whether a file starts with a frame of AAC: the layer of such a frame is 0, of an MP3 it is not."""
+    """Return whether a file starts with a frame of AAC, which unlike that of an MP3 has the layer 0."""
     return len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
 
 
@@ -61,7 +66,7 @@ def identity(*paths: Path) -> Mapping[str, str]:
     for path in paths:
         if decodes(path):
             _require(path)
-            return {"av": version("av")}
+            return identity_here()
     return {}
 
 
@@ -99,17 +104,14 @@ class FfmpegStream:
                 raise ClipError(f"{path}: holds no sound; leave this file out")
             self._frames = self._decoded()
             self._first = next(self._frames, None)
-            if self._first is None:
-                raise ClipError(f"{path}: has 0 samples; expected audio")
         except BaseException:
             self._file.close()
             raise
-        self.samplerate: int = self._first.sample_rate
-        self.channels: int = self._first.layout.nb_channels
+        facts = self._first or self._file.streams.audio[0].codec_context
+        self.samplerate: int = facts.sample_rate
+        self.channels: int = facts.layout.nb_channels
         # Float32 of full scale 1.0 from every sample format; rate and channels stay.
-        self._converter = av.AudioResampler(
-            format="fltp", layout=self._first.layout, rate=self._first.sample_rate
-        )
+        self._converter = av.AudioResampler(format="fltp", layout=facts.layout, rate=facts.sample_rate)
 
     def _decoded(self) -> Iterator[Any]:
         """Yield the decoded frames."""
@@ -120,7 +122,7 @@ class FfmpegStream:
 
     def _mono(self) -> Iterator[Audio]:
         """Yield the mean of the channels in the blocks of the codec."""
-        for frame in itertools.chain([self._first], self._frames):
+        for frame in itertools.chain([self._first] if self._first else [], self._frames):
             for converted in self._converter.resample(frame):
                 yield converted.to_ndarray().mean(axis=0, dtype=np.float32)
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from bench.audio import ffmpeg
 from bench.audio.containers import truncation
 from bench.audio.ffmpeg import FfmpegStream
 from bench.audio.streams import FRAMES_PER_BYTE, Stream, open_stream
@@ -31,6 +32,13 @@ RATES = (1_000, 10_000_000)
 """Lowest and highest rate of audio, in Hz: a lower one holds no speech, and no converter is faster."""
 
 FORMATS = "WAV, FLAC, OGG (Vorbis, Opus), MP3, AIFF, AU, CAF, W64 or another format of libsndfile"
+
+SUFFIXES = (
+    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif"),
+    *(".aifc", ".au", ".caf", ".rf64", ".sph", ".w64"),
+    *ffmpeg.SUFFIXES,
+)
+"""Suffixes of files that are read."""
 
 KINDS = {
     stat.S_IFDIR: "directory",

@@ -44,6 +44,8 @@ class Summary:
         Column -> number of values, and of clips: of the rarest value, of the most frequent one, without any.
     tasks : Mapping[str, str]
         Task -> its split, or the reason why it cannot run.
+    notes : Sequence[str]
+        Remarks, such as the audio files that are left out.
     """
 
     dataset: str
@@ -57,6 +59,7 @@ class Summary:
     duplicates: Sequence[Sequence[str]]
     labels: Mapping[str, Mapping[str, int]]
     tasks: Mapping[str, str]
+    notes: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ def check(dataset: Dataset, tasks: Iterable[Task], make_split: SplitMaker) -> Su
         duplicates=[names for names in clips_by_sha256.values() if len(names) > 1],
         labels={column: _balance(dataset, column) for column in dataset.labels},
         tasks={task.name: _verdict(dataset, task, fingerprints, make_split) for task in tasks},
+        notes=dataset.notes,
     )
 
 
@@ -193,6 +197,8 @@ def text(summary: Summary) -> str:
         tabulate(labels, headers=headers, tablefmt="simple"),
         tabulate(list(summary.tasks.items()), headers=["task", "split"], maxcolwidths=[None, 90]),
     ]
+    if summary.notes:
+        parts.append("\n".join(summary.notes))
     if summary.undecodable:
         parts.append("\n".join(f"undecodable: {reason}" for reason in summary.undecodable.values()))
     return "\n\n".join(parts)

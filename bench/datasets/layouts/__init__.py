@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.datasets import leftovers
 from bench.datasets.layouts import audiofolder, folder, librispeech, manifest
 from bench.datasets.tables import SUFFIXES
 from bench.errors import UsageError, shortlist
@@ -11,18 +12,23 @@ from bench.types import Dataset
 
 
 def from_path(path: Path, label: str) -> Dataset:
-    """Return the dataset of a folder or a manifest.
+    """Return the dataset of a folder or a manifest, with a note of the audio that it leaves out.
 
     Parameters
     ----------
     label : str
-        Label column for the classes of a folder CLASS/*.wav.
+        Label column for the classes of a folder CLASS/*.wav; '' for no classes, but every file.
 
     Raises
     ------
     UsageError
         If the path does not exist or has none of the layouts.
     """
+    return leftovers.noted(_from_path(path, label), path)
+
+
+def _from_path(path: Path, label: str) -> Dataset:
+    """Return the dataset of a folder or a manifest."""
     if path.suffix.lower() in SUFFIXES:
         return manifest.load(path)
     if not path.is_dir():
