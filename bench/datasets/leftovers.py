@@ -4,7 +4,7 @@ import dataclasses
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path, PurePath
 
 from bench import audio
@@ -48,7 +48,8 @@ def _audio_beside(path: Path, files: Iterable[str]) -> Iterator[str]:
     folders = {os.path.dirname(name) for name in files}  # noqa: PTH120
     if all(f"{name}/".startswith(f"{folder}/") for name in folders):
         return islice(_audio(folder), MOST_FILES)
-    return (name for one in sorted(folders) if Path(one).is_dir() for name in _audio(one, deep=False))
+    parts = (_audio(one, deep=False) for one in sorted(folders) if Path(one).is_dir())
+    return islice(chain.from_iterable(parts), MOST_FILES)
 
 
 def _audio(folder: str | Path, *, deep: bool = True) -> Iterator[str]:
