@@ -44,9 +44,10 @@ def compute(  # the last three say how a run is shown, and to whom
     """
     services = trackers.connect(track)
     plan = runner.plan(request, declared)
-    with store.writing():
+    embeddings = cache()
+    with store.writing(), embeddings.in_use():
         with progress.watching(plain=plain, log_json=log_json, trackers=services) as events:
-            counters = runner.run(plan, request, store, cache(), events)
+            counters = runner.run(plan, request, store, embeddings, events)
         return Outcome(counters, report.updated(store))
 
 
@@ -58,8 +59,9 @@ def export(request: Request, declared: Registry, path: Path, *, plain: bool = Fa
     UsageError, ClipError
         See `embed.export`.
     """
-    with progress.watching(plain=plain) as events:
-        return runner.export(request, declared, cache(), path, partial(runner.EmbeddingProgress, events))
+    embeddings = cache()
+    with embeddings.in_use(), progress.watching(plain=plain) as events:
+        return runner.export(request, declared, embeddings, path, partial(runner.EmbeddingProgress, events))
 
 
 def cache() -> Cache:

@@ -274,6 +274,28 @@ def test_an_mp3_without_its_number_of_frames_is_decoded_whole(mode: str, tmp_pat
     np.testing.assert_allclose(window, samples[64_000:], atol=1e-6)
 
 
+def without_info(path: Path) -> bytes:
+    """Remove the first frame of an MP3, which holds the number of frames, and return the rest."""
+    data = path.read_bytes()
+    path.write_bytes(data[data.find(data[:2], 2) :])
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_an_mp3_of_any_rate_without_info_is_whole_and_a_cut_of_it_is_told(
+    rate: int, channels: int, tmp_path: Path
+):
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, np.tile(NOISE[:, None], (1, channels)), rate, bitrate_mode="CONSTANT")
+    data = without_info(path)
+    n_samples = audio.read(Clip("a", path), rate).size
+    assert NOISE.size <= n_samples < NOISE.size + 3 * 1152
+    path.write_bytes(data[:-50])
+    with pytest.raises(ClipError, match=r"a\.mp3: "):
+        audio.read(Clip("a", path), rate)
+
+
 def with_flac_length(path: Path, n_samples: int) -> None:
     """Write another length, of 36 bits, to the header of a FLAC file."""
     data = bytearray(path.read_bytes())

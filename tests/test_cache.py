@@ -1,4 +1,7 @@
 import dataclasses
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -163,7 +166,8 @@ def test_the_clips_of_a_damaged_file_are_embedded_again(bench, digits: Path, tmp
     path.write_bytes(data)
     again = bench(*call, "--out", "again")
     assert again.exit_code == 0, again.stderr
-    assert [record.getMessage().partition(": ")[0] for record in caplog.records] == [str(path)]
+    damage = [record.getMessage() for record in caplog.records if record.name == "bench.embed.cache"]
+    assert [message.partition(": ")[0] for message in damage] == [str(path)]
     predictions = [
         [line.predictions for line in Store(tmp_path / out).planned()] for out in ("whole", "again")
     ]
@@ -217,6 +221,48 @@ def test_frames_are_kept_apart_and_read_for_those_that_are_asked(root: str):
     assert set(embeddings) == {"b"}
     np.testing.assert_array_equal(embeddings["b"], frames["b"])
 
+
+def test_nothing_is_removed_while_a_run_uses_the_cache(bench, digits: Path, tmp_path: Path):
+    cache = Cache(str(tmp_path / "cache"))
+    bench("embed", digits, "--extractors", "mfcc-13", "--out", "x.npz")
+    with cache.in_use(), Cache(cache.root).in_use():
+        done = bench("cache", "prune")
+        assert done.exit_code == 2
+        assert "cache: 2 runs use these embeddings; wait for the end, or add --force" in done.stderr
+        assert bench("cache", "info").stdout.count(" 48 ") == 1
+    with cache.in_use():
+        assert bench("cache", "prune", "--force").stdout.startswith("removed mfcc-13: 48 clips")
+    (tmp_path / "cache" / "users" / "killed.lock").write_text("")
+    bench("embed", digits, "--extractors", "mfcc-13", "--out", "x.npz")
+    assert bench("cache", "prune").stdout.startswith("removed mfcc-13: 48 clips")
+    assert not list((tmp_path / "cache" / "users").iterdir())
+
+
+def test_a_cache_in_memory_needs_no_lock():
+    with Cache("memory://a").in_use(), Cache("memory://a").pruning():
+        pass
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_run_beside_pruning_loses_no_cell(bench, digits: Path, tmp_path: Path, jobs: int):
+    call = [sys.executable, "-c", PRUNE_ALWAYS]
+    with subprocess.Popen(call, env={**os.environ}, stderr=subprocess.DEVNULL) as pruning:
+        try:
+            words = ["--tasks", "speaker", "--datasets", digits, "--extractors", "mfcc,mfcc-13,spectral"]
+            done = bench("run", *words, "--heads", "lda,knn", "--jobs", jobs)
+        finally:
+            pruning.kill()
+    assert done.exit_code == 0, done.output
+    assert "cells: 9 computed" in done.stderr
+
+
+PRUNE_ALWAYS = """
+import contextlib
+from bench import cli
+while True:
+    with contextlib.suppress(SystemExit):
+        cli.main(["cache", "prune"])
+"""
 
 LOWEST = pooling.Statistic(
     lambda layers: layers.min(axis=1), lambda windows: windows.statistics["min"].min(axis=0)

@@ -19,15 +19,64 @@ def open_(path: Path, label: str = "class"):
 def test_a_folders_classes_are_its_label_at_any_depth(tone, tmp_path: Path):
     for name in ("voices/dog/a.wav", "voices/dog/deep/b.WAV", "voices/cat/a.wav", "voices/loose.wav"):
         tone(name)
-    for name in ("cat/notes.txt", "cat/README", "dog/c.m4a", "dog/._a.wav", "dog/.hidden/a.wav"):
+    for name in ("cat/notes.txt", "cat/README", "dog/a.m4a", "dog/._a.wav", "dog/.hidden/a.wav"):
         (tmp_path / "voices" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "voices" / name).write_text("no audio")
     dataset = open_(tmp_path / "voices", "animal")
     assert dataset.table["clip"].tolist() == ["cat/a.wav", "dog/a.wav", "dog/deep/b.WAV"]
     assert dataset.table["animal"].tolist() == ["cat", "dog", "dog"]
     assert dataset.name == "voices"
-    [note] = dataset.notes
-    assert note.endswith(": 1 .m4a, 1 .txt, 1 .wav, 1 README.")
+    assert dataset.notes == (
+        "Files left out that are not audio: 1 .txt, 1 README.",
+        "Audio files left out: 1 .m4a, 1 .wav, 1 .wav hidden.",
+    )
+
+
+def test_audio_that_is_not_in_a_data_set_is_counted_in_every_layout(tone, tmp_path: Path):
+    root = tmp_path / "tree"
+    for side in ("train", "test"):
+        for name in ("zero/a.wav", "one/b.wav", ".c.wav"):
+            tone(f"tree/{side}/{name}")
+    (root / "train" / "two").mkdir()
+    (root / "train" / "two" / "d.ra").write_bytes(b"x")
+    (root / "test" / "two" / "deep").mkdir(parents=True)
+    (root / "test" / "two" / "deep" / "d.ra").write_bytes(b"x")
+    line = "Audio files left out: 2 .ra, 2 .wav hidden; no clip is in test/two, train/two."
+    assert open_(root).notes == (line,)
+    (root / "clips.csv").write_text("path,class\ntrain/zero/a.wav,zero\ntest/one/b.wav,one\n")
+    line = (
+        "Audio files left out: 2 .ra, 2 .wav, 2 .wav hidden; no clip is in test/two, test/zero, train/one, "
+    )
+    assert open_(root / "clips.csv").notes == (f"{line}train/two.",)
+    (tmp_path / "apart.csv").write_text("path,class\ntree/../tree/train/zero/a.wav,zero\n")
+    assert open_(tmp_path / "apart.csv").notes[0].startswith("Audio files left out: 2 .ra, 3 .wav,")
+    (root / "metadata.csv").write_text("file_name,kind\ntrain/zero/a.wav,x\n")
+    assert open_(root).notes[0].startswith("Audio files left out: 2 .ra, 3 .wav, 2 .wav hidden; no clip")
+    card = Card(
+        "m", "files", "1", "", source=str(tmp_path / "m.toml"), params={"path": "tree", "pattern": PATTERN}
+    )
+    assert datasets.from_card(card, tmp_path).notes == (
+        "Audio files left out: 2 .ra, 2 .wav hidden; no clip is in test/two, train/two.",
+    )
+
+
+PATTERN = r"\w+/(?P<kind>zero|one)/\w\.wav"
+
+
+def test_a_table_elsewhere_counts_what_lies_beside_its_files(tone, tmp_path: Path):
+    for name in ("audio/a.wav", "audio/b.wav", "audio/deep/c.wav"):
+        tone(name)
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "clips.csv").write_text("path,kind\n../audio/a.wav,x\n")
+    assert open_(tmp_path / "lists" / "clips.csv").notes == ("Audio files left out: 1 .wav.",)
+
+
+def test_a_folder_of_no_classes_is_embedded_whole(tone, bench, tmp_path: Path):
+    for name in ("flat/a.wav", "flat/b.flac", "flat/deep/c.wav", "flat/.d.wav"):
+        tone(name)
+    done = bench("embed", tmp_path / "flat", "--extractors", "mfcc-13", "--out", tmp_path / "x.parquet")
+    assert done.exit_code == 0, done.output
+    assert pd.read_parquet(tmp_path / "x.parquet")["clip"].tolist() == ["a.wav", "b.flac", "deep/c.wav"]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +192,7 @@ def test_a_card_may_rename_columns_and_leave_out_labels(take, tmp_path: Path):
     dataset = datasets.from_card(card, tmp_path)
     assert dataset.table["noise_kind"].tolist() == ["crowd"]
     assert dataset.location(0).endswith("clips.csv:4")
-    assert dataset.notes == ("Clips left out: 2 with the noise_kind rain, wind.",)
+    assert dataset.notes[-1] == "Clips left out: 2 with the noise_kind rain, wind."
 
 
 def test_nothing_there_says_what_is_expected(tmp_path: Path):

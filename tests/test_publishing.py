@@ -141,6 +141,58 @@ def test_a_publication_is_updated_in_place_and_keeps_its_baseline(runs, bench, t
     assert "new" in vanished.output
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return path -> content of every file below a folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_a_publication_leaves_the_files_of_others_as_they_are(runs, bench, tmp_path: Path):
+    folder = tmp_path / "mine"
+    others = ("figures/photo.png", "confusion/mine.png", "leaderboard.md", "figures/deep/a.png", "notes.txt")
+    for name in others:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    for store in (runs["a"], runs["b"], runs["a"]):
+        assert bench("report", store.out, "--publish", folder).exit_code == 0
+        listed = set(json.loads((folder / "publication.json").read_text())["files"])
+        assert {name: contents(folder)[name].decode() for name in others} == {name: name for name in others}
+        assert contents(folder).keys() - set(others) - {"publication.json"} == listed
+    assert {"README.md", "leaderboard.csv", "baseline.jsonl", "baseline.parquet"} < listed
+
+
+@pytest.mark.parametrize("name", ["leaderboard.csv", "baseline.parquet", "confusion"])
+def test_a_file_of_another_in_the_way_is_refused_in_one_line(runs, bench, name: str, tmp_path: Path):
+    bench("report", runs["a"].out, "--publish", tmp_path / "first")
+    [picture, *_] = sorted((tmp_path / "first" / "confusion").iterdir())
+    taken = f"confusion/{picture.name}" if name == "confusion" else name
+    (tmp_path / "mine" / taken).parent.mkdir(parents=True)
+    (tmp_path / "mine" / taken).write_text("mine")
+    done = bench("report", runs["a"].out, "--publish", tmp_path / "mine")
+    assert done.exit_code == 2
+    assert f"mine: {taken} would be lost, and no publication wrote it; move it" in done.stderr
+    assert contents(tmp_path / "mine") == {taken: b"mine"}
+
+
+def test_a_publication_without_a_manifest_is_replaced_by_exact_name(runs, bench, tmp_path: Path):
+    folder = tmp_path / "mine"
+    bench("report", runs["a"].out, "--publish", folder)
+    (folder / "publication.json").unlink()
+    before = contents(folder)
+    assert bench("report", runs["b"].out, "--publish", folder).exit_code == 0
+    assert contents(folder).keys() > before.keys()
+    assert contents(folder)["README.md"] != before["README.md"]
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[]", '{"files": ["../a.png"]}', '{"files": ["/a.png"]}'])
+def test_a_manifest_that_lists_no_files_below_it_is_refused(runs, bench, text: str, tmp_path: Path):
+    bench("report", runs["a"].out, "--publish", tmp_path / "mine")
+    (tmp_path / "mine" / "publication.json").write_text(text)
+    done = bench("report", runs["b"].out, "--publish", tmp_path / "mine")
+    assert done.exit_code == 2
+    assert "publication.json: is no list of published files" in done.stderr
+
+
 def test_a_readme_that_is_no_leaderboard_is_not_overwritten(runs, bench, tmp_path: Path):
     (tmp_path / "README.md").write_text("# My project")
     done = bench("report", runs["a"].out, "--publish", tmp_path)

@@ -5,16 +5,25 @@ Conventions: full scale is 1.0; channels are averaged; times in s, rates in Hz.
 
 from bench.audio.clips import content, read, seconds
 from bench.audio.duplicates import duplicate_fingerprints
-from bench.audio.files import Header, header, identity, sha256, stamp, write
+from bench.audio.ffmpeg import INSTALLATION as AV_INSTALLATION
+from bench.audio.ffmpeg import SUFFIXES as AV_SUFFIXES
+from bench.audio.ffmpeg import identity_here as av_identity
+from bench.audio.ffmpeg import is_installed as has_av
+from bench.audio.files import SUFFIXES, Header, header, identity, sha256, stamp, write
 from bench.audio.mixing import MIXER, active_level, gains
 
 __all__ = [
+    "AV_INSTALLATION",
+    "AV_SUFFIXES",
     "MIXER",
+    "SUFFIXES",
     "Header",
     "active_level",
+    "av_identity",
     "content",
     "duplicate_fingerprints",
     "gains",
+    "has_av",
     "header",
     "identity",
     "read",

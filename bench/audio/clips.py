@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.audio import files
+from bench.audio import ffmpeg, files
 from bench.audio.files import Header
 from bench.audio.mixing import MIXER, gains
 from bench.errors import ClipError
@@ -94,18 +94,28 @@ def _sha256_of(path: Path, stamp: str) -> str:
 
 
 def content(clip: Clip, sha256: Callable[[Path], str]) -> str:
-    """Return the digest of a clip's audio: its files, window, padding and mixture, but not its name.
+    """Return the digest of a clip's audio: its files, window, padding, mixture and optional decoder.
+
+    The name is no part of it.
 
     Parameters
     ----------
     sha256 : Callable[[Path], str]
         The function `sha256`, or a cached one.
+
+    Raises
+    ------
+    ClipError
+        If a file cannot be read, or needs PyAV, which is not installed.
     """
     parts: list[object] = [sha256(clip.path), clip.start, clip.end]
     if clip.seconds is not None:
         parts.append({"seconds": clip.seconds})
     if clip.noise:
         parts.append([sha256(clip.noise.path), clip.noise.start, clip.noise.snr_db, MIXER])
+    decoder = ffmpeg.identity(*clip.files)
+    if decoder:
+        parts.append(dict(decoder))
     return digest(parts)
 
 

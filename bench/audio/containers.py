@@ -54,6 +54,16 @@ LAYOUTS: Mapping[bytes, Layout] = {
 }
 """By the first bytes of a file."""
 
+BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+"""Kinds of the first box of an MP4 or QuickTime file."""
+
+EBML, SEGMENT = b"\x1aE\xdf\xa3", b"\x18S\x80g"
+"""First bytes of Matroska and WebM, and of the element that holds all the rest."""
+
+ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+"""First bytes of Windows Media, and of the object that says the size of the file."""
+
 AU_FIELDS = {b".snd": ">II", b"dns.": "<II"}
 """First bytes -> position and size of the samples."""
 
@@ -61,8 +71,8 @@ AU_FIELDS = {b".snd": ">II", b"dns.": "<II"}
 def truncation(path: Path) -> str:
     """Return how a file shows that its end is missing; '' if it does not.
 
-    WAV, RF64, W64, AIFF, SVX, CAF, AU and NIST claim a number of bytes, an Ogg stream marks its last page.
-    FLAC and MP3 count samples.
+    WAV, RF64, W64, AIFF, SVX, CAF, AU, NIST, MP4, Matroska and Windows Media claim a number of bytes, an Ogg
+    stream marks its last page. FLAC and MP3 count samples.
     """
     file = os.open(path, os.O_RDONLY)  # three times as fast as `open`, and there are many short clips
     try:
@@ -85,6 +95,12 @@ def _claimed_end(file: int, head: bytes, n_bytes: int) -> int:
     if magic in AU_FIELDS:
         start, size = struct.unpack(AU_FIELDS[magic], head[4:12].ljust(8, b"\0"))
         return start + size if size < UNKNOWN_BYTES else 0
+    if is_mp4(head):
+        return _box_end(file, n_bytes)
+    if magic == EBML:
+        return _segment_end(head)
+    if head.startswith(ASF):
+        return _asf_end(head)
     return _nist_end(head) if magic == b"NIST" else 0
 
 
@@ -114,6 +130,44 @@ def _nist_end(header: bytes) -> int:
     fields = {name: int(value) for name, value in re.findall(rb"^(\w+) -i (\d+)$", header, re.MULTILINE)}
     n_bytes = fields.get(b"sample_n_bytes", 1) * fields.get(b"channel_count", 1)
     return len(header) + fields.get(b"sample_count", 0) * n_bytes
+
+
+def is_mp4(head: bytes) -> bool:
+    """Return whether a file starts as an MP4 or QuickTime file does."""
+    return head[4:8] in BOXES
+
+
+def _box_end(file: int, n_bytes: int) -> int:
+    """Return where the last box of an MP4 file ends; 0 if its header does not say."""
+    position = 0
+    while position + 8 <= n_bytes:
+        header = os.pread(file, 16, position)
+        size = int.from_bytes(header[:4], "big")
+        if size == 1:  # 64 bits follow the kind
+            size = int.from_bytes(header[8:16], "big")
+        if size < 8:  # 0 stands for the rest of the file
+            return 0
+        position += size
+    return position
+
+
+def _segment_end(head: bytes) -> int:
+    """Return where the segment of a Matroska file ends; 0 if its header does not say."""
+    start = head.find(SEGMENT, len(EBML)) + len(SEGMENT)
+    if start < len(SEGMENT) or start >= len(head) or not head[start]:
+        return 0
+    n_bits = 7 * (9 - head[start].bit_length())  # the leading zeros tell the length of the number
+    end = start + n_bits // 7
+    size = int.from_bytes(head[start:end], "big") & (1 << n_bits) - 1
+    return 0 if size == (1 << n_bits) - 1 else end + size
+
+
+def _asf_end(head: bytes) -> int:
+    """Return the size of a Windows Media file by its header; 0 if that does not say."""
+    start = head.find(ASF_PROPERTIES)
+    properties = head[start : start + 104] if start > 0 else b""
+    is_broadcast = len(properties) < 104 or properties[88] & 1
+    return 0 if is_broadcast else int.from_bytes(properties[40:48], "little")
 
 
 def _ends_ogg(tail: bytes) -> bool:

@@ -15,7 +15,9 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from bench.audio import ffmpeg
 from bench.audio.containers import truncation
+from bench.audio.ffmpeg import FfmpegStream
 from bench.audio.streams import FRAMES_PER_BYTE, Stream, open_stream
 from bench.errors import ClipError, one_line, reason
 from bench.types import Audio
@@ -30,6 +32,13 @@ RATES = (1_000, 10_000_000)
 """Lowest and highest rate of audio, in Hz: a lower one holds no speech, and no converter is faster."""
 
 FORMATS = "WAV, FLAC, OGG (Vorbis, Opus), MP3, AIFF, AU, CAF, W64 or another format of libsndfile"
+
+SUFFIXES = (
+    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif"),
+    *(".aifc", ".au", ".caf", ".rf64", ".sph", ".w64"),
+    *ffmpeg.SUFFIXES,
+)
+"""Suffixes of files that are read."""
 
 KINDS = {
     stat.S_IFDIR: "directory",
@@ -130,7 +139,7 @@ def header(path: Path | str) -> Header | None:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[Stream]:
+def _open(path: Path) -> Iterator[Stream | FfmpegStream]:
     """Open a file for decoding.
 
     Raises
@@ -154,7 +163,7 @@ def _open(path: Path) -> Iterator[Stream]:
             n_bytes = path.stat().st_size
             if (stream.n_frames or 0) > FRAMES_PER_BYTE * n_bytes:
                 raise ClipError(
-                    f"{path}: damaged; its header claims {stream.frames} samples in {n_bytes} bytes"
+                    f"{path}: damaged; its header claims {stream.n_frames} samples in {n_bytes} bytes"
                 )
             yield stream
 
@@ -206,7 +215,7 @@ def samples(
     return clipped
 
 
-def _window(stream: Stream, path: Path, start: float, end: float | None) -> Audio:
+def _window(stream: Stream | FfmpegStream, path: Path, start: float, end: float | None) -> Audio:
     """Return the samples of a window of an open file, shape=(n_samples,)."""
     rate, n_frames = stream.samplerate, _n_frames(stream, path)
     seconds = n_frames / rate
@@ -225,7 +234,7 @@ def _window(stream: Stream, path: Path, start: float, end: float | None) -> Audi
     return mono
 
 
-def _n_frames(stream: Stream, path: Path) -> int:
+def _n_frames(stream: Stream | FfmpegStream, path: Path) -> int:
     """Return the length of an open file in samples per channel, decoded if its header has none."""
     return _decoded_frames(path, stamp(path)) if stream.n_frames is None else stream.n_frames
 

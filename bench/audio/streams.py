@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from bench.audio import ffmpeg
 from bench.audio.containers import has_frame_count
+from bench.audio.ffmpeg import FfmpegStream
 from bench.types import Audio
 
 BLOCK_SAMPLES = 2**20
@@ -112,14 +114,16 @@ class _Unending(io.FileIO):
         return n_bytes
 
 
-def open_stream(path: Path) -> Stream:
+def open_stream(path: Path) -> Stream | FfmpegStream:
     """Return the stream of an audio file.
 
     Raises
     ------
-    soundfile.LibsndfileError
+    soundfile.LibsndfileError, ClipError
         If the file is not decodable.
     """
+    if ffmpeg.decodes(path):
+        return FfmpegStream(path)
     stream = Stream(os.fsencode(path))  # soundfile encodes no name that is not UTF-8
     if stream.format != "MP3" or has_frame_count(path):
         return stream

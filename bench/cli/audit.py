@@ -29,7 +29,9 @@ def command(out: Path, deep: bool, trust: tuple[Path, ...]) -> None:
     from bench.compute import cache
     from bench.store import Store
 
-    audit = runner.audit(Store(out), paths.home(), cache(), trust=trust, deep=deep)
+    embeddings = cache()
+    with embeddings.in_use():
+        audit = runner.audit(Store(out), paths.home(), embeddings, trust=trust, deep=deep)
     for line in (*audit.differences, *audit.unchecked):
         click.echo(line)
     counts = {"differences": len(audit.differences), "not checked": len(audit.unchecked)}

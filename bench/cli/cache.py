@@ -37,16 +37,21 @@ def cache_info() -> None:
 @command.command("prune")
 @listed("--extractors", help="Of these.  [default: of all]")
 @click.option("--older-than", "days", metavar="DAYS", type=float, default=0.0, help="Unchanged for so long.")
-def cache_prune(extractors: tuple[str, ...], days: float) -> None:
-    """Remove cached embeddings; a run that needs them computes them again."""
+@click.option("--force", is_flag=True, help="Even while a run uses the cache: it then may fail.")
+def cache_prune(extractors: tuple[str, ...], days: float, force: bool) -> None:
+    """Remove cached embeddings; a run that needs them computes them again.
+
+    Nothing is removed while a run uses the cache.
+    """
     import time
 
     from bench import compute
 
     cache = compute.cache()
-    for entry in cache.entries():
-        old = entry.modified <= time.time() - days * 86_400
-        if old and (not extractors or entry.extractor in extractors):
-            cache.remove(entry.digest)
-            size = f"{entry.n_clips} clips, {entry.n_bytes / 1e6:.1f} MB"
-            click.echo(f"removed {entry.extractor or entry.digest}: {size}")
+    with cache.pruning(force=force):
+        for entry in cache.entries():
+            old = entry.modified <= time.time() - days * 86_400
+            if old and (not extractors or entry.extractor in extractors):
+                cache.remove(entry.digest)
+                size = f"{entry.n_clips} clips, {entry.n_bytes / 1e6:.1f} MB"
+                click.echo(f"removed {entry.extractor or entry.digest}: {size}")

@@ -45,7 +45,7 @@ class Summary:
     tasks : Mapping[str, str]
         Task -> its split, or the reason why it cannot run.
     notes : Sequence[str]
-        Remarks, such as on the names of columns.
+        Remarks, such as on the names of columns, or the audio files that are left out.
     """
 
     dataset: str
@@ -59,7 +59,7 @@ class Summary:
     duplicates: Sequence[Sequence[str]]
     labels: Mapping[str, Mapping[str, int]]
     tasks: Mapping[str, str]
-    notes: Sequence[str] = ()
+    notes: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import io
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,8 @@ from bench.keys.fingerprints import fingerprint
 from bench.paths import path_of, path_text
 from bench.request import Request
 from bench.types import AUDIO_COLUMNS, NOISE_PATH, Clip, Dataset, Planned
+
+log = logging.getLogger(__name__)
 
 FORMAT = "sources-v3"
 """Folder of the index files; a new name for a new format."""
@@ -92,6 +95,8 @@ def sources_of(request: Request, declared: Registry, label: str = FOLDER_LABEL) 
     for text in request.datasets:
         source = _source(open_dataset(text, declared, request.home, label, folders), request)
         name = source.dataset.name
+        for note in source.dataset.notes:
+            log.warning("%s: %s", name, note)
         if name in sources:
             first = sources[name].dataset.source
             raise UsageError(f"--datasets: {first} and {text} are both called '{name}'; rename one")
@@ -250,5 +255,6 @@ def _index_path(dataset: Dataset, stamps: Mapping[str, str], home: Path) -> Path
         return None
     columns = [name for name in ("path", *AUDIO_COLUMNS) if name in dataset.table]
     files = pd.DataFrame(sorted(stamps.items()))
-    key = digest([audio.identity(), audio.MIXER, fingerprint(dataset.table[columns]), fingerprint(files)])
+    decoders = {**audio.identity(), **audio.av_identity()}
+    key = digest([decoders, audio.MIXER, fingerprint(dataset.table[columns]), fingerprint(files)])
     return home / FORMAT / f"{key}.parquet"

@@ -10,15 +10,17 @@ import functools
 import logging
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import fsspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from filelock import FileLock, Timeout
 from fsspec.implementations.local import LocalFileSystem
 
 from bench.embed import tables
@@ -40,6 +42,9 @@ SUFFIX = ".batch"
 
 FOLDER = b"folder"
 """Key of a file's metadata: the folder that it was written to, below the root."""
+
+USERS, PRUNING = "users", "prune.lock"
+"""Folder of a lock per run that uses a local cache, and the lock of who removes embeddings."""
 
 NAME = "name.txt"
 """File that holds the name of an extractor."""
@@ -155,6 +160,47 @@ class Cache:
             )
         return entries
 
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep `pruning` out of a local cache; any number of runs may use it at once."""
+        if not isinstance(self._files, LocalFileSystem):
+            yield
+            return
+        users = Path(self._root, USERS)
+        users.mkdir(exist_ok=True)
+        own = FileLock(users / f"{uuid.uuid4().hex}.lock")
+        with FileLock(Path(self._root, PRUNING)):  # waits until embeddings are removed
+            own.acquire()
+        try:
+            yield
+        finally:
+            own.release()
+            Path(own.lock_file).unlink(missing_ok=True)
+
+    @contextmanager
+    def pruning(self, *, force: bool = False) -> Iterator[None]:
+        """Keep new runs out of a local cache while embeddings are removed.
+
+        Parameters
+        ----------
+        force : bool
+            Do so even if a run uses the cache, which then may fail.
+
+        Raises
+        ------
+        UsageError
+            If a run uses the cache.
+        """
+        if not isinstance(self._files, LocalFileSystem):
+            yield
+            return
+        with FileLock(Path(self._root, PRUNING)):
+            users = [path for path in Path(self._root, USERS).glob("*.lock") if _is_held(path)]
+            if users and not force:
+                n_runs = "a run uses" if len(users) == 1 else f"{len(users)} runs use"
+                raise UsageError(f"{self.root}: {n_runs} these embeddings; wait for the end, or add --force")
+            yield
+
     def remove(self, extractor: str) -> None:
         """Remove the embeddings and frames of an extractor's digest."""
         for kind in ("embeddings", "frames"):
@@ -223,6 +269,16 @@ class Cache:
 def _warn(path: str, reason: str) -> None:
     """Say once in this process that a file is not used."""
     log.warning("%s: %s; its clips are embedded again", path, reason)
+
+
+def _is_held(path: Path) -> bool:
+    """Return whether a process holds a lock; delete the file of one that was killed."""
+    try:
+        with FileLock(path, timeout=0):
+            path.unlink(missing_ok=True)
+    except Timeout:
+        return True
+    return False
 
 
 def _place(*names: str) -> bytes:

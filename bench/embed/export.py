@@ -92,7 +92,7 @@ def export(
     """
     if path.suffix not in FORMATS:
         raise UsageError(f"--out {path}: expected a file that ends in {' or '.join(FORMATS)}")
-    [source] = sources_of(request, declared).values()
+    [source] = sources_of(request, declared, label="").values()
     clips = source.dataset.table["clip"].to_numpy(str)
     points = learners.extractors(request, declared, pooling.parse)
     by_name: dict[str, Learner] = {}

@@ -1,10 +1,11 @@
 """Reports of runs, from the store alone: no audio, no clock.
 
 `tables` turns results into rows, `sections` says what people read about them, `figures` describes and draws,
-`writers` makes files, and `publishing` puts them on disk.
+`writers` makes their texts, `writing` puts them on disk, and `publishing` into a folder of others.
 """
 
-from bench.report.publishing import Report, publish, updated, write
+from bench.report.publishing import publish
 from bench.report.writers import FORMATS, Format
+from bench.report.writing import Report, updated, write
 
 __all__ = ["FORMATS", "Format", "Report", "publish", "updated", "write"]

@@ -283,9 +283,10 @@ class _Execution:
         self.store.write_bad_clips(dataset, bad)
         allowed = min(int(self.request.allow_bad * n_clips), n_clips - 1)
         if len(bad) > allowed:
+            clip, cause = next(iter(bad.items()))
             reason = (
                 f"{len(bad)} of {n_clips} clips of {dataset} cannot be decoded, and --allow-bad allows "
-                f"{allowed}; repair the clips listed in {self.store.bad_clips_path}"
+                f"{allowed}; repair the clips listed in {self.store.bad_clips_path}, such as {clip}: {cause}"
             )
             self._reject(group, Status.FAILED, reason)
         return [_WorkUnit(group, self._work(group.source, cell, group.bad)) for cell in group.cells]

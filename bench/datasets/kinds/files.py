@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.datasets import fetch
+from bench.datasets import fetch, leftovers
 from bench.datasets.columns import recognise
 from bench.datasets.params import call
 from bench.datasets.tables import dataset
@@ -83,7 +83,7 @@ def load(path: Path, pattern: str, lists: Mapping[str, str] | None = None) -> Da
         table["fold"] = "train"
         for fold, file in lists.items():
             table.loc[table["clip"].isin(_lines(path / file)), "fold"] = fold
-    return dataset(table, name=path.resolve().name, source=str(path))
+    return leftovers.noted(dataset(table, name=path.resolve().name, source=str(path)), path)
 
 
 def _groups(path: Path, pattern: str, names: Sequence[str]) -> list[dict[str, str] | None]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.datasets import leftovers
 from bench.datasets.columns import recognise
 from bench.datasets.layouts import audiofolder, folder, librispeech, manifest
 from bench.datasets.tables import SUFFIXES
@@ -26,10 +27,12 @@ def load(
 ) -> Dataset:
     """Return the dataset of a folder or a manifest, with its columns as they are called there.
 
+    Its notes name the audio that it leaves out.
+
     Parameters
     ----------
     label : str
-        Label column for the classes of a folder CLASS/*.wav.
+        Label column for the classes of a folder CLASS/*.wav; '' for no classes, but every file.
     audio : Path | None
         Folder that relative paths of a manifest start from; that of the manifest if None.
     rename : Mapping[str, str]
@@ -41,7 +44,14 @@ def load(
         If the path does not exist or has none of the layouts.
     """
     if path.suffix.lower() in SUFFIXES:
-        return manifest.load(path, audio, rename)
+        dataset = manifest.load(path, audio, rename)
+    else:
+        dataset = _of_folder(path, label)
+    return leftovers.noted(dataset, path)
+
+
+def _of_folder(path: Path, label: str) -> Dataset:
+    """Return the dataset of a folder; see `load`."""
     if not path.is_dir():
         problem = "is no folder and no manifest" if path.exists() else "does not exist"
         suffixes = " or ".join(SUFFIXES)

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench import audio
 from bench.datasets.tables import dataset
 from bench.errors import UsageError
 from bench.paths import path_text
 from bench.types import Dataset
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif")
+SUFFIXES = audio.SUFFIXES
 
 
 def has_audio(path: Path) -> bool:
@@ -29,7 +30,7 @@ def load(path: Path, label: str) -> Dataset:
     Parameters
     ----------
     label : str
-        Label column for the classes.
+        Label column for the classes; '' for no labels, of which a file needs no class folder.
 
     Raises
     ------
@@ -38,7 +39,10 @@ def load(path: Path, label: str) -> Dataset:
     """
     files = (file.relative_to(path) for file in sorted(path.rglob("*")) if file.is_file())
     visible = [name for name in files if not any(part.startswith(".") for part in name.parts)]
-    clips = [name for name in visible if _is_clip(name) and len(name.parts) > 1]
+    clips = [name for name in visible if _is_clip(name) and (len(name.parts) > 1 or not label)]
+    stems = {name.with_suffix("") for name in clips if _is_read_by_libsndfile(name)}
+    # A film or a compressed copy beside the same recording is no other clip.
+    clips = [name for name in clips if _is_read_by_libsndfile(name) or name.with_suffix("") not in stems]
     if not clips:
         n_loose = sum(map(_is_clip, visible))
         contents = f"{n_loose} audio files but no class folders" if n_loose else "no audio"
@@ -50,10 +54,17 @@ def load(path: Path, label: str) -> Dataset:
         {
             "clip": [path_text(name.as_posix()) for name in clips],
             "path": [path_text(path / name) for name in clips],
-            label: [path_text(name.parts[0]) for name in clips],
         }
     )
-    others = Counter(name.suffix or name.name for name in sorted(set(visible) - set(clips)))
+    if label:
+        table[label] = [path_text(name.parts[0]) for name in clips]
+    others = Counter(name.suffix or name.name for name in visible if name.suffix.lower() not in SUFFIXES)
     counts = ", ".join(f"{n} {suffix}" for suffix, n in sorted(others.items()))
-    notes = (f"Files left out, outside of class folders or not audio: {counts}.",) if others else ()
+    notes = (f"Files left out that are not audio: {counts}.",) if others else ()
     return dataset(table, name=path.resolve().name, source=str(path), notes=notes)
+
+
+def _is_read_by_libsndfile(name: Path) -> bool:
+    """Return whether a file has the suffix of audio that libsndfile reads."""
+    suffix = name.suffix.lower()
+    return suffix in SUFFIXES and suffix not in audio.AV_SUFFIXES

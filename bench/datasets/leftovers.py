@@ -1,0 +1,106 @@
+"""Audio files in a dataset's folder that the dataset leaves out, counted and named."""
+
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path, PurePath
+
+from bench import audio
+from bench.paths import path_of, path_text
+from bench.types import Dataset
+
+SUFFIXES = frozenset({*audio.SUFFIXES, ".ra", ".rm", ".mpc", ".tta", ".dsf", ".dts", ".gsm", ".vox", ".m4p"})
+"""Suffixes of audio files, also of those that nothing here reads."""
+
+APPLE_DOUBLE = "._"
+"""How macOS begins the name of a file that describes another one, and holds no audio."""
+
+MOST_FILES = 100_000
+"""Largest number of files beside a table that are looked at: its folder may be somebody's home."""
+
+
+def noted(dataset: Dataset, path: Path) -> Dataset:
+    """Return a dataset with notes of the audio files that it leaves out, and of those that need PyAV.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder, or its table. Beside a table, the table's folder is searched if it holds all of the
+        audio, else the folders of the files themselves.
+    """
+    files = set(map(_place, dataset.table["path"].unique()))
+    left_out = [name for name in _audio_beside(path, files) if _place(name) not in files]
+    notes = ("" if audio.has_av() else _needs_av(files), _left_out(left_out, files, path))
+    return dataclasses.replace(dataset, notes=(*dataset.notes, *filter(None, notes)))
+
+
+def _place(name: str) -> str:
+    """Return the absolute path of a file, which differs from that of every other one."""
+    return os.path.abspath(name)  # noqa: PTH100  # a tenth of the time of `Path`
+
+
+def _audio_beside(path: Path, files: Iterable[str]) -> Iterator[str]:
+    """Yield the audio files of a folder, or beside a table."""
+    if path.is_dir():
+        return _audio(path)
+    folder = _place(str(path.parent))
+    folders = {os.path.dirname(name) for name in files}  # noqa: PTH120
+    if all(f"{name}/".startswith(f"{folder}/") for name in folders):
+        return islice(_audio(folder), MOST_FILES)
+    parts = (_audio(one, deep=False) for one in map(path_of, sorted(folders)) if one.is_dir())
+    return islice(chain.from_iterable(parts), MOST_FILES)
+
+
+def _audio(folder: str | Path, *, deep: bool = True) -> Iterator[str]:
+    """Yield the audio files in a folder, and in the folders below it if `deep`."""
+    for place, below, names in os.walk(folder):
+        if not deep:
+            below.clear()
+        below.sort()
+        for name in sorted(names):
+            is_audio = os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+            if is_audio and not name.startswith(APPLE_DOUBLE):
+                yield path_text(f"{place}/{name}")
+
+
+def _needs_av(files: Iterable[str]) -> str:
+    """Return how many files need PyAV if it is not installed; '' if none does."""
+    suffixes = [PurePath(name).suffix for name in files]
+    needed = [suffix for suffix in suffixes if suffix.lower() in audio.AV_SUFFIXES]
+    return f"Files that need PyAV: {_counts(needed)}; run: {audio.AV_INSTALLATION}" if needed else ""
+
+
+def _left_out(names: Sequence[str], files: Iterable[str], path: Path) -> str:
+    """Return how many audio files are left out, by suffix and reason, and the folders without any clip."""
+    if not names:
+        return ""
+    base = path if path.is_dir() else path.parent
+    kinds = [_kind(PurePath(name), base) for name in names]
+    populated = {str(folder) for name in files for folder in PurePath(name).parents}
+    places = (PurePath(_place(name)) for name in names if not _is_hidden(name, base))
+    empty = {_topmost(place, populated) for place in places if str(place.parent) not in populated}
+    folders = sorted(os.path.relpath(folder, base) for folder in empty)
+    vanished = f"; no clip is in {', '.join(folders)}" if folders else ""
+    return f"Audio files left out: {_counts(kinds)}{vanished}."
+
+
+def _topmost(name: PurePath, populated: set[str]) -> str:
+    """Return the topmost folder of a file that holds no clip at any depth."""
+    return str(next(folder for folder in reversed(name.parents) if str(folder) not in populated))
+
+
+def _kind(name: PurePath, base: Path) -> str:
+    """Return the suffix of a file, and why it is left out where that is known."""
+    return f"{name.suffix} hidden" if _is_hidden(str(name), base) else name.suffix
+
+
+def _is_hidden(name: str, base: Path) -> bool:
+    """Return whether a file or a folder of it has a name that starts with a dot."""
+    return any(part.startswith(".") and part != ".." for part in os.path.relpath(name, base).split("/"))
+
+
+def _counts(kinds: Iterable[str]) -> str:
+    """Return how often every kind occurs, as a text."""
+    return ", ".join(f"{n} {kind}" for kind, n in sorted(Counter(kinds).items()))
