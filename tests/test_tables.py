@@ -195,7 +195,7 @@ def test_paths_of_windows_are_paths(tone: Callable[..., Path], tmp_path: Path):
     tone("b\\c.wav", seconds=0.01)
     dataset = written(tmp_path, "path,gender\nsub\\a.wav,f\nb\\c.wav,m\n")
     assert all(clip.path.is_file() for clip in dataset.clips())
-    assert dataset.table["clip"].tolist() == ["sub/a.wav", "b\\c.wav"]
+    assert dataset.table["clip"].tolist() == ["b\\c.wav", "sub/a.wav"]
 
 
 def test_a_card_renames_the_column_of_the_files_before_it_is_looked_for(tmp_path: Path):
@@ -240,7 +240,7 @@ def test_a_column_that_changes_the_audio_is_checked(text: str, message: str, tmp
 
 
 def test_clips_without_a_label_are_left_out_of_the_task(tmp_path: Path):
-    rows = [f"{n}.wav,s{n},{('f', 'm', '')[n % 3]},{n % 2}" for n in range(30)]
+    rows = [f"{n:02}.wav,s{n},{('f', 'm', '')[n % 3]},{n % 2}" for n in range(30)]
     clips = written(tmp_path, "\n".join(["path,speaker,gender,class", *rows]))
     y = splits.target(clips, GENDER)
     split = splits.make(clips, GENDER, "cv:5", [""] * 30)
