@@ -53,7 +53,7 @@ def test_a_plan_holds_values_and_no_words(digits: Path, tmp_path: Path):
     fields = {"augment": ("pitch",), "preprocess": ("peak",)}
     request = Request(datasets=(str(digits),), home=tmp_path, tasks=("speaker",), heads=("svm",), **fields)
     cell = runner.plan(request, catalog.load()).cells[0]
-    assert (cell.split.protocol, cell.split.leaky, cell.split.permuted) == ("cv:4", False, False), "a speaker has 4 sessions"
+    assert (cell.split.protocol, cell.split.leaky, cell.split.permuted) == ("cv:4", False, False)
     assert [asdict(step) for step in cell.preprocess] == [{"name": "peak", "value": -1.0}]
     assert cell.augmentation is not None
     assert asdict(cell.augmentation) == {
