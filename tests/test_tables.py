@@ -129,6 +129,20 @@ def test_folders_of_which_some_are_no_splits_are_refused(
     assert "list the clips in a CSV" in str(caught.value)
 
 
+def test_a_split_without_audio_that_is_read_is_named(tone: Callable[..., Path], tmp_path: Path):
+    for name in ("train/zero/0.wav", "train/one/0.wav", "test/zero/0.wav"):
+        tone(f"tree/{name}", seconds=0.01)
+    for name in ("train/two", "test/one"):
+        (tmp_path / "tree" / name).mkdir()
+        (tmp_path / "tree" / name / "0.xyz").touch()
+    notes = datasets.from_path(tmp_path / "tree", "class").notes
+    assert [note.rpartition(": ")[2] for note in notes] == ["1 .xyz.", "1 .xyz."]
+    assert [note.partition(":")[0] for note in notes] == ["test", "train"]
+    (tmp_path / "tree" / "test" / "zero" / "0.wav").unlink()
+    with pytest.raises(UsageError, match="test: holds no audio; expected CLASS"):
+        datasets.from_path(tmp_path / "tree", "class")
+
+
 @pytest.mark.parametrize("names", [("train", "bus", "car"), ("fold1", "crease"), ("test", "dog")])
 def test_a_class_may_be_called_as_a_split_is(
     names: tuple[str, ...], tone: Callable[..., Path], tmp_path: Path
