@@ -54,12 +54,25 @@ def test_words_that_do_not_go_together_are_refused(words: list[str], column: str
     assert "\n" not in str(caught.value)
 
 
+def test_folds_with_names_may_have_clips_that_are_not_used(tmp_path: Path):
+    clips = written(tmp_path, voices(["1", "2", "1", "2", "Validation"]))
+    assert splits.make(clips, GENDER, "").fold.tolist() == ["1", "2", "1", "2", "dev"]
+
+
+def test_a_split_of_a_partly_labelled_table_is_written_and_read(tmp_path: Path):
+    rows = [f"{n}.wav,s{n},{('f', 'm', '')[n % 3]}" for n in range(12)]
+    clips = written(tmp_path, "\n".join(["path,speaker,gender", *rows]))
+    split = splits.make(clips, GENDER, "cv:2")
+    splits.listing(split, clips, "clip").to_csv(tmp_path / "folds.csv", index=False)
+    assert (splits.make(clips, GENDER, str(tmp_path / "folds.csv")).fold == split.fold).all()
+
+
 def test_a_list_of_folds_has_the_same_words(tmp_path: Path):
     clips = written(tmp_path, voices(["1", "2", "1", "2"]))
     listing = tmp_path / "folds.csv"
     listing.write_text("clip,fold\n0.wav,Training\n1.wav,eval\n2.wav,Training\n3.wav,eval\n")
     assert splits.make(clips, GENDER, str(listing)).fold.tolist() == ["train", "test", "train", "test"]
-    listing.write_text("clip,fold\n0.wav,Training\n1.wav,eval\n2.wav,4\n3.wav,eval\n")
+    listing.write_text("clip,Split\n0.wav,Training\n1.wav,eval\n2.wav,4\n3.wav,eval\n")
     with pytest.raises(UsageError, match=r"folds\.csv: the folds Training, eval and 4 do not go together"):
         splits.make(clips, GENDER, str(listing))
 
@@ -114,6 +127,20 @@ def test_folders_of_which_some_are_no_splits_are_refused(
     with pytest.raises(UsageError, match=message) as caught:
         datasets.from_path(tmp_path / "tree", "class")
     assert "list the clips in a CSV" in str(caught.value)
+
+
+def test_a_split_without_audio_that_is_read_is_named(tone: Callable[..., Path], tmp_path: Path):
+    for name in ("train/zero/0.wav", "train/one/0.wav", "test/zero/0.wav"):
+        tone(f"tree/{name}", seconds=0.01)
+    for name in ("train/two", "test/one"):
+        (tmp_path / "tree" / name).mkdir()
+        (tmp_path / "tree" / name / "0.xyz").touch()
+    notes = datasets.from_path(tmp_path / "tree", "class").notes
+    assert [note.rpartition(": ")[2] for note in notes] == ["1 .xyz.", "1 .xyz."]
+    assert [note.partition(":")[0] for note in notes] == ["test", "train"]
+    (tmp_path / "tree" / "test" / "zero" / "0.wav").unlink()
+    with pytest.raises(UsageError, match="test: holds no audio; expected CLASS"):
+        datasets.from_path(tmp_path / "tree", "class")
 
 
 @pytest.mark.parametrize("names", [("train", "bus", "car"), ("fold1", "crease"), ("test", "dog")])
@@ -292,6 +319,17 @@ def test_a_path_may_have_a_comma(text: str, names: list[str], bench, digits: Pat
     assert re.findall(r"^([a-d,]+) ", done.stdout, re.MULTILINE) == names
     (tmp_path / "suite.toml").write_text('[datasets]\nnames = ["a,b.csv", "c.csv"]\n')
     assert "\na,b " in bench("run", "--suite", "suite.toml", *call).stdout
+
+
+def test_the_message_of_a_table_without_a_task_names_the_option(bench, digits: Path):
+    pd.read_csv(digits).rename(columns={"gender": "moods"})[["path", "moods"]].to_csv("mood.csv", index=False)
+    done = bench("run", "--datasets", "mood.csv")
+    assert "mood.csv has moods, recording; predict a column so: --task-target moods" in done.stderr
+    done = bench("run", "--datasets", "mood.csv", "--task-target", "mood")
+    assert (
+        "no column 'mood'; mood.csv has moods, recording; predict a column so: --task-target moods"
+        in done.stderr
+    )
 
 
 @pytest.mark.parametrize("text", ['"a.csv', '"a"b', "a,,b"])

@@ -42,7 +42,7 @@ def number(folder: str) -> str:
 
 
 def canonical(words: Labels, source: str) -> Labels:
-    """Return the folds of a list of words, shape=(n_clips,): train, dev and test, or the names of folds.
+    """Return the folds of a list of words, shape=(n_clips,): train, dev and test, or dev and names of folds.
 
     Parameters
     ----------
@@ -52,24 +52,24 @@ def canonical(words: Labels, source: str) -> Labels:
     Raises
     ------
     UsageError
-        If some words are sides of a split and others are not.
+        If some words are train or test and others are no sides of a split.
 
     Examples
     --------
     >>> canonical(np.array(["Training", "val", "Eval"]), "clips.csv").tolist()
     ['train', 'dev', 'test']
-    >>> canonical(np.array(["1", "2"]), "clips.csv").tolist()
-    ['1', '2']
+    >>> canonical(np.array(["1", "2", "Val"]), "clips.csv").tolist()
+    ['1', '2', 'dev']
     """
     names, codes = np.unique(np.asarray(words, dtype=str), return_inverse=True)
     sides = [side(name) for name in names.tolist()]
     if not any(sides):
         return np.asarray(words)
     others = [name for name, its_side in zip(names.tolist(), sides, strict=True) if not its_side]
-    if others:
+    if others and {"train", "test"} & {*sides}:
         both = f"{shortlist(set(names.tolist()) - set(others))} and {shortlist(others)}"
         raise UsageError(
             f"{source}: the folds {both} do not go together; expected train, dev and test (also "
             f"{', '.join(sorted(SIDES.keys() - set(SIDES.values())))}), or names of folds alone"
         )
-    return np.array(sides)[codes]
+    return np.array([its_side or name for name, its_side in zip(names.tolist(), sides, strict=True)])[codes]

@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.datasets.columns import LABELS, spelling
 from bench.datasets.tables import read_table
 from bench.errors import UsageError, shortlist
 from bench.types import Dataset, Labels, Split
 
 
 def read_folds(dataset: Dataset, path: Path) -> Labels:
-    """Return the fold of every clip, shape=(n_clips,), from a table with the column `fold`.
+    """Return the fold of every clip, shape=(n_clips,), from a table with the column `fold` or `split`.
 
     The other column is `clip` or a label column.
 
@@ -21,11 +22,12 @@ def read_folds(dataset: Dataset, path: Path) -> Labels:
         If the table lacks a column, or does not list every clip or label once.
     """
     table = read_table(path)
-    columns = [name for name in table.columns if name in {"clip", *dataset.labels} - {"fold"}]
-    if "fold" not in table or not columns:
+    fold = spelling("fold", LABELS["fold"], table.columns)
+    columns = [name for name in table.columns if name in {"clip", *dataset.labels} - {"fold", fold}]
+    if fold is None or not columns:
         raise UsageError(f"{path}: has the columns {', '.join(table.columns)}; expected clip, fold")
     column = columns[0]
-    folds = dict(zip(table[column], table["fold"], strict=True))
+    folds = dict(zip(table[column], table[fold], strict=True))
     values = dataset.table[column].tolist()
     missing = set(values) - set(folds)
     unknown = set(folds) - set(values) if column == "clip" else set()

@@ -25,4 +25,4 @@ def load(card: Card) -> Dataset:
         raise UsageError(f"{card.source}: data set '{card.name}': {one_line(error)}") from error
     if isinstance(clips, pd.DataFrame):
         return from_table(clips, card.name)
-    return from_path(Path(clips), "class")
+    return from_path(Path(clips), "class", Path(card.root) if card.root else None)

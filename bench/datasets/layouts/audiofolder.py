@@ -65,6 +65,11 @@ def _fold(name: str) -> str:
     return folds.side(name) or folds.number(name)
 
 
+def _counts(path: Path) -> bool:
+    """Return whether a folder holds audio, or is a split whose files are of another kind."""
+    return folder.holds(path, audio=True) or (bool(_fold(path.name)) and folder.holds(path, audio=False))
+
+
 def _folders(path: Path) -> Sequence[str]:
     """Return the names of split folders, or of folders of folds; none for class folders.
 
@@ -75,7 +80,7 @@ def _folders(path: Path) -> Sequence[str]:
     UsageError
         If there are train and test folders, or several folds, and other folders with audio.
     """
-    names = [sub.name for sub in sorted(path.iterdir()) if sub.is_dir() and folder.has_audio(sub)]
+    names = [sub.name for sub in sorted(path.iterdir()) if sub.is_dir() and _counts(sub)]
     sides = [name for name in names if folds.side(name)]
     numbered = [name for name in names if folds.number(name)]
     others = [name for name in names if not _fold(name)]

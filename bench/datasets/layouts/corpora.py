@@ -7,7 +7,7 @@ import pandas as pd
 
 
 def _urbansound8k(table: pd.DataFrame) -> "pd.Series[str]":
-    return "fold" + table["fold"] + "/" + table["slice_file_name"]
+    return "fold" + table["fold"].astype(str) + "/" + table["slice_file_name"]
 
 
 def _common_voice(table: pd.DataFrame) -> "pd.Series[str]":

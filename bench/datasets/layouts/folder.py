@@ -15,14 +15,19 @@ from bench.types import Dataset
 SUFFIXES = audio.SUFFIXES
 
 
-def has_audio(path: Path) -> bool:
-    """Return whether a folder holds audio files at any depth that are not hidden."""
-    return any(_is_clip(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
+def holds(path: Path, *, audio: bool) -> bool:
+    """Return whether a folder holds files at any depth that are not hidden; with `audio`, audio files."""
+    names = (file.relative_to(path) for file in path.rglob("*") if file.is_file())
+    return any(_is_clip(name) if audio else _is_visible(name) for name in names)
+
+
+def _is_visible(name: Path) -> bool:
+    return not any(part.startswith(".") for part in name.parts)
 
 
 def _is_clip(name: Path) -> bool:
     """Return whether the path of a file in a folder is that of audio, and not hidden."""
-    return name.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in name.parts)
+    return name.suffix.lower() in SUFFIXES and _is_visible(name)
 
 
 def load(path: Path, label: str) -> Dataset:
@@ -39,7 +44,7 @@ def load(path: Path, label: str) -> Dataset:
         If no class folder contains audio.
     """
     files = (file.relative_to(path) for file in sorted(path.rglob("*")) if file.is_file())
-    visible = [name for name in files if not any(part.startswith(".") for part in name.parts)]
+    visible = list(filter(_is_visible, files))
     clips = [name for name in visible if _is_clip(name) and (len(name.parts) > 1 or not label)]
     stems = {name.with_suffix("") for name in clips if _is_read_by_libsndfile(name)}
     # A film or a compressed copy beside the same recording is no other clip.

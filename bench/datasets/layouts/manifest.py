@@ -156,7 +156,7 @@ def _portable(column: "pd.Series[str]", folder: Path) -> "pd.Series[str]":
 
 def _seconds(column: "pd.Series[str]") -> "pd.Series[float]":
     """Return numbers from texts such as 1.5, 1,5 or 0 days 00:00:01.5 (in s); NaN for anything else."""
-    texts = column.str.replace(r"^(-?\d*),(\d+)$", r"\1.\2", regex=True)
+    texts = column.astype(str).str.replace(r"^(-?\d*),(\d+)$", r"\1.\2", regex=True)
     numbers = pd.to_numeric(texts.replace("", "nan"), errors="coerce")
     spans = pd.to_timedelta(texts.where(numbers.isna() & ~texts.isin(MISSING)), errors="coerce")
     return numbers.fillna(spans.dt.total_seconds())
@@ -164,7 +164,7 @@ def _seconds(column: "pd.Series[str]") -> "pd.Series[float]":
 
 def _posix(paths: "pd.Series[str]", folders: list[Path]) -> "pd.Series[str]":
     r"""Return paths with slashes, where they are written as ``a\b.wav`` and no file has that very name."""
-    names = {name for name in paths.unique().tolist() if "\\" in name}
+    names = {name for name in paths.unique().tolist() if "\\" in str(name)}
     slashed = {
         name: PureWindowsPath(name).as_posix()
         for name in names
