@@ -10,6 +10,7 @@ import numpy as np
 from tabulate import tabulate
 
 from bench import audio, display
+from bench.datasets import recordings, spelling
 from bench.errors import BenchError, ClipError, shortlist
 from bench.types import Clip, Dataset, Split, SplitId, Task
 
@@ -44,6 +45,8 @@ class Summary:
         Column -> number of values, and of clips: of the rarest value, of the most frequent one, without any.
     tasks : Mapping[str, str]
         Task -> its split, or the reason why it cannot run.
+    remarks : Sequence[str]
+        Labels that differ only in spelling, and whether every file counts as a recording.
     """
 
     dataset: str
@@ -57,6 +60,7 @@ class Summary:
     duplicates: Sequence[Sequence[str]]
     labels: Mapping[str, Mapping[str, int]]
     tasks: Mapping[str, str]
+    remarks: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,7 @@ def check(dataset: Dataset, tasks: Iterable[Task], make_split: SplitMaker) -> Su
         duplicates=[names for names in clips_by_sha256.values() if len(names) > 1],
         labels={column: _balance(dataset, column) for column in dataset.labels},
         tasks={task.name: _verdict(dataset, task, fingerprints, make_split) for task in tasks},
+        remarks=[*filter(None, [recordings.remark(dataset)]), *spelling.remarks(dataset, dataset.labels)],
     )
 
 
@@ -193,6 +198,8 @@ def text(summary: Summary) -> str:
         tabulate(labels, headers=headers, tablefmt="simple"),
         tabulate(list(summary.tasks.items()), headers=["task", "split"], maxcolwidths=[None, 90]),
     ]
+    if summary.remarks:
+        parts.append("\n".join(summary.remarks))
     if summary.undecodable:
         parts.append("\n".join(f"undecodable: {reason}" for reason in summary.undecodable.values()))
     return "\n\n".join(parts)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from bench import audio, augment, catalog, datasets
 from bench.catalog import Registry
+from bench.datasets import recordings
 from bench.errors import ClipError, UsageError
 from bench.files import replacing
 from bench.keys import digest
@@ -82,7 +83,10 @@ def sources_of(request: Request, declared: Registry, label: str = FOLDER_LABEL) 
     """
     sources: dict[str, Source] = {}
     for text in request.datasets:
-        source = _source(open_dataset(text, declared, request.home, label), request)
+        dataset = open_dataset(text, declared, request.home, label)
+        if request.parent_pattern:
+            dataset = recordings.by_pattern(dataset, request.parent_pattern)
+        source = _source(dataset, request)
         name = source.dataset.name
         if name in sources:
             first = sources[name].dataset.source

@@ -68,6 +68,8 @@ class TableProtocol:
         The class with the fewest groups, and their number.
     fewer_folds : str
         Why more folds could not keep these groups apart; empty for the usual number of folds.
+    remarks : tuple[str, ...]
+        What a reader should know about labels and groups.
     """
 
     dataset: str
@@ -84,6 +86,7 @@ class TableProtocol:
     fewest_groups: tuple[str, int]
     augmentation: Augmentation | None = None
     fewer_folds: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
