@@ -141,6 +141,14 @@ class Request:
         "--group-column",
         suite="tasks.groups",
     )
+    parent_pattern: str = _option(
+        "",
+        "text",
+        "Regular expression for files' names; its first or named group is the recording of a piece.",
+        "--parent-pattern",
+        suite="datasets.parent-pattern",
+        metavar="REGEX",
+    )
     split: str = _option(
         "",
         "text",

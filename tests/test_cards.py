@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from bench import catalog
+from bench.datasets import patterns
 from bench.datasets.index import open_dataset
-from bench.datasets.kinds import files
 from bench.datasets.tables import dataset
 from bench.errors import UsageError
 from bench.report.rows import Table
@@ -90,7 +90,7 @@ def test_a_file_that_is_no_toml_is_refused_in_one_line(content: bytes, tmp_path:
 
 
 def test_a_pattern_that_never_ends_is_stopped(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(files, "MATCH_S", 0.5)
+    monkeypatch.setattr(patterns, "MATCH_S", 0.5)
     (folder / "wav" / ("a" * 60)).touch()
     with pytest.raises(
         UsageError, match=r"does not match 7 names within 0\.5 s; leave out nested repetitions"

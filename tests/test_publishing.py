@@ -266,7 +266,7 @@ def test_another_split_is_not_comparable(runs, bench):
     done = bench("compare", runs["b"].out, runs["other split"].out)
     assert done.exit_code == 1
     assert "not comparable" in done.output
-    assert "the split was cv:5, grouped by recording, and is loso, grouped by" in done.output
+    assert "the split was cv:4, grouped by session, and is loso, grouped by" in done.output
 
 
 def test_an_unknown_format_is_refused(runs, bench):

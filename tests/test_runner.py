@@ -148,14 +148,15 @@ def test_a_changed_file_label_or_fold_is_computed_again(bench, digits: Path, tmp
         version.to_csv(tmp_path / "digits.csv", index=False)
         bench(*RUN, "--datasets", digits, "--out", name)
         keys.append(set(comparable(tmp_path / name)))
-    bench(*RUN, "--datasets", digits, "--split", "cv:4", "--out", "split")
+    bench(*RUN, "--datasets", digits, "--split", "cv:3", "--out", "split")
     keys.append(set(comparable(tmp_path / "split")))
     assert len(set.union(*keys)) == 9
 
 
 def test_predictions_are_kept_for_every_clip(bench, digits: Path, tmp_path: Path):
     bench(*RUN, "--datasets", digits, "--out", "out")
-    table = pd.read_csv(digits).set_index("path")
+    table = pd.read_csv(digits)
+    table.index = pd.Index([Path(path).name for path in table["path"]])
     for line in lines(tmp_path / "out"):
         predictions = Store(tmp_path / "out").predictions(line["key"])
         assert sorted(predictions["clip"]) == sorted(table.index)
@@ -591,7 +592,8 @@ def test_synthetic_audio_is_marked_in_every_line(bench, home: Path, tmp_path: Pa
 def test_a_slice_is_what_a_plain_group_by_says(bench, digits: Path, tmp_path: Path):
     bench(*RUN, "--datasets", digits, "--out", "out")
     text = bench("report", "out", "--by", "gender,session").stdout
-    table = pd.read_csv(digits, dtype=str).set_index("path")
+    table = pd.read_csv(digits, dtype=str)
+    table.index = pd.Index([Path(path).name for path in table["path"]])
     [svm] = [line for line in lines(tmp_path / "out") if line["head"] == "svm"]
     predictions = Store(tmp_path / "out").predictions(svm["key"]).set_index("clip")
     right = predictions["y_true"] == predictions["y_pred"]
@@ -703,7 +705,7 @@ def test_the_same_recording_in_two_formats_stays_on_one_side(bench, digits: Path
     predictions = Store(tmp_path / "bench-out")
     [key] = {result.key for result in predictions.results().values()}
     folds = predictions.predictions(key).set_index("clip")["fold"]
-    assert folds[table["path"][0]] == folds[str(tmp_path / "copy.flac")]
+    assert folds[Path(table["path"][0]).name] == folds["copy.flac"]
 
 
 def test_steps_and_augmentation_are_part_of_the_key_and_in_the_table(bench, digits: Path, tmp_path: Path):

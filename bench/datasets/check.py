@@ -10,6 +10,7 @@ import numpy as np
 from tabulate import tabulate
 
 from bench import audio, display
+from bench.datasets import recordings, spelling
 from bench.errors import BenchError, ClipError, shortlist
 from bench.types import Clip, Dataset, Split, SplitId, Task
 
@@ -45,7 +46,8 @@ class Summary:
     tasks : Mapping[str, str]
         Task -> its split, or the reason why it cannot run.
     notes : Sequence[str]
-        Remarks, such as on the names of columns, or the audio files that are left out.
+        Remarks: audio files that are left out, names of columns, labels that differ only in spelling, and
+        whether every file counts as a recording.
     """
 
     dataset: str
@@ -106,7 +108,11 @@ def check(dataset: Dataset, tasks: Iterable[Task], make_split: SplitMaker) -> Su
         duplicates=[names for names in clips_by_sha256.values() if len(names) > 1],
         labels={column: _balance(dataset, column) for column in dataset.labels},
         tasks={task.name: _verdict(dataset, task, fingerprints, make_split) for task in tasks},
-        notes=dataset.notes,
+        notes=[
+            *dataset.notes,
+            *filter(None, [recordings.remark(dataset)]),
+            *spelling.remarks(dataset, dataset.labels),
+        ],
     )
 
 

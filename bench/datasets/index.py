@@ -13,6 +13,7 @@ import pandas as pd
 
 from bench import audio, augment, catalog, datasets
 from bench.catalog import Registry
+from bench.datasets import recordings
 from bench.datasets.tables import SUFFIXES
 from bench.errors import ClipError, UsageError, shortlist
 from bench.files import replacing
@@ -93,7 +94,10 @@ def sources_of(request: Request, declared: Registry, label: str = FOLDER_LABEL) 
         names = shortlist(list(map(_key, request.datasets)))
         raise UsageError(f"--audio {shortlist(unused)}=...: is no data set of this run ({names})")
     for text in request.datasets:
-        source = _source(open_dataset(text, declared, request.home, label, folders), request)
+        dataset = open_dataset(text, declared, request.home, label, folders)
+        if request.parent_pattern:
+            dataset = recordings.by_pattern(dataset, request.parent_pattern)
+        source = _source(dataset, request)
         name = source.dataset.name
         for note in source.dataset.notes:
             log.warning("%s: %s", name, note)

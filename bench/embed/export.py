@@ -93,7 +93,9 @@ def export(
     if path.suffix not in FORMATS:
         raise UsageError(f"--out {path}: expected a file that ends in {' or '.join(FORMATS)}")
     [source] = sources_of(request, declared, label="").values()
-    clips = source.dataset.table["clip"].to_numpy(str)
+    table = source.dataset.table
+    order = np.argsort(table.index.to_numpy(), kind="stable")  # rows are in the order of the user's file
+    clips = table["clip"].to_numpy(str)[order]
     points = learners.extractors(request, declared, pooling.parse)
     by_name: dict[str, Learner] = {}
     views: dict[str, set[View]] = {}
@@ -102,9 +104,10 @@ def export(
             raise UsageError(learner.obstacle.reason)
         by_name[learner.spec.name] = learner
         views.setdefault(learner.spec.name, set()).add(view)
-    embeddings = {
-        name: _embed(source, learner, views[name], cache, progress_of) for name, learner in by_name.items()
-    }
+    embeddings = {}
+    for name, learner in by_name.items():
+        in_table = _embed(source, learner, views[name], cache, progress_of)
+        embeddings[name] = [in_table[row] for row in order]
     exports = [
         _rows(learner.spec.name, view, clips, embeddings[learner.spec.name]) for learner, view in points
     ]

@@ -73,6 +73,7 @@ def _protocol(dataset: str, problem: Problem, request: Request) -> TableProtocol
         split_digest=problem.fingerprint,
         note=split.note,
         fewer_folds=split.fewer_folds,
+        remarks=problem.remarks,
         apart=() if split.leaky else tuple(split.groups),
         n_groups=len(np.unique(group)),
         n_folds=len(list(split.rounds())),

@@ -70,6 +70,8 @@ class TableProtocol:
         Number of clips without a label for the task, which are left out.
     fewer_folds : str
         Why more folds could not keep these groups apart; empty for the usual number of folds.
+    remarks : tuple[str, ...]
+        What a reader should know about labels and groups.
     """
 
     dataset: str
@@ -87,6 +89,7 @@ class TableProtocol:
     augmentation: Augmentation | None = None
     n_unlabelled: int = 0
     fewer_folds: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,12 @@
 """Datasets of audio files with their labels in their names."""
 
-import json
-import re
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from bench.datasets import fetch, leftovers
+from bench.datasets import fetch, leftovers, patterns
 from bench.datasets.columns import recognise
 from bench.datasets.params import call
 from bench.datasets.tables import dataset
@@ -18,16 +14,6 @@ from bench.datasets.transformations import Transformations
 from bench.errors import UsageError, reason
 from bench.paths import path_text
 from bench.types import Card, Dataset
-
-MATCH_S = 60
-"""Longest time to match all names of a dataset with its pattern, in s; a million names take some seconds."""
-
-MATCH = """
-import json, re, sys
-pattern, names = json.load(sys.stdin)
-matches = map(re.compile(pattern).fullmatch, names)
-json.dump([match and match.groupdict() for match in matches], sys.stdout)
-"""
 
 
 def from_card(
@@ -72,8 +58,8 @@ def load(path: Path, pattern: str, lists: Mapping[str, str] | None = None) -> Da
         If the pattern is malformed or takes too long, no file matches it, or a list is missing.
     """
     names = [path_text(file.relative_to(path).as_posix()) for file in sorted(path.rglob("*"))]
-    groups = _groups(path, pattern, names)
-    matches = [(name, labels) for name, labels in zip(names, groups, strict=True) if labels is not None]
+    groups = patterns.match(str(path), pattern, names, whole=True)
+    matches = [(name, match.named) for name, match in zip(names, groups, strict=True) if match]
     if not matches:
         raise UsageError(f"{path}: no file matches the pattern '{pattern}'")
     table = pd.DataFrame(
@@ -84,30 +70,6 @@ def load(path: Path, pattern: str, lists: Mapping[str, str] | None = None) -> Da
         for fold, file in lists.items():
             table.loc[table["clip"].isin(_lines(path / file)), "fold"] = fold
     return leftovers.noted(dataset(table, name=path.resolve().name, source=str(path)), path)
-
-
-def _groups(path: Path, pattern: str, names: Sequence[str]) -> list[dict[str, str] | None]:
-    """Return the named groups of every name that a pattern matches as a whole; None of any other.
-
-    A pattern such as ``(a+)+$`` can take years. Python's matching has no limit, but a process has.
-
-    Raises
-    ------
-    UsageError
-        If the pattern is malformed or takes too long.
-    """
-    try:
-        re.compile(pattern)
-        call = [sys.executable, "-I", "-S", "-c", MATCH]
-        text = json.dumps([pattern, names])
-        done = subprocess.run(call, input=text, capture_output=True, text=True, timeout=MATCH_S, check=True)  # noqa: S603
-    except (re.error, OverflowError, RecursionError) as error:
-        raise UsageError(f"{path}: pattern '{pattern}' is no regular expression ({error})") from error
-    except subprocess.TimeoutExpired as error:
-        slow = f"does not match {len(names)} names within {MATCH_S} s; leave out nested repetitions"
-        raise UsageError(f"{path}: pattern '{pattern}' {slow}") from error
-    groups: list[dict[str, str] | None] = json.loads(done.stdout)
-    return groups
 
 
 def _lines(path: Path) -> set[str]:

@@ -98,7 +98,10 @@ def from_rows(table: pd.DataFrame, path: Path, source: str, audio: Path | None =
     table["path"] = _posix(table["path"], folders)
     located = _located(table, folders)
     for name in {"path", "clip", "recording"} & set(table.columns):
-        table[name] = _portable(table[name], folders[0])
+        if table[name].str.startswith(os.sep).any():
+            table[name] = _portable(table[name], folders[0])
+            if name == "path" and "recording" not in table:
+                table["recording"] = table["path"]
     order = ["clip"] if "clip" in table else [name for name in ("path", "start", "end") if name in table]
     if "clip" not in table:
         table["clip"] = _clip_ids(table)
@@ -140,18 +143,20 @@ def _unit(column: str) -> str:
 
 
 def _portable(column: "pd.Series[str]", folder: Path) -> "pd.Series[str]":
-    """Return a column of paths with absolute ones relative to a folder, or to the folder that all share.
+    """Return a column of paths relative to a folder, or else by as many of their last names as differ.
 
     The names of clips and recordings are parts of keys, wherever the audio is, and get published.
     """
     names = [name for name in column.unique() if name]
-    if not any(map(os.path.isabs, names)):
-        return column
     base = os.path.normpath(folder.absolute())
     paths = {name: os.path.normpath(Path(base, name)) for name in names}
-    if not all(Path(path).is_relative_to(base) for path in paths.values()):
-        base = os.path.commonpath([Path(path).parent for path in paths.values()])
-    return column.map({"": "", **{name: os.path.relpath(path, base) for name, path in paths.items()}})
+    if all(Path(path).is_relative_to(base) for path in paths.values()):
+        return column.map({"": "", **{name: os.path.relpath(path, base) for name, path in paths.items()}})
+    parts = {name: Path(path).parts[1:] for name, path in paths.items()}
+    depth, n_files = 1, len(set(parts.values()))
+    while len({part[-depth:] for part in parts.values()}) < n_files:
+        depth += 1
+    return column.map({"": "", **{name: str(Path(*part[-depth:])) for name, part in parts.items()}})
 
 
 def _seconds(column: "pd.Series[str]") -> "pd.Series[float]":

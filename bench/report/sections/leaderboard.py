@@ -46,7 +46,13 @@ def notes(table: Table) -> tuple[Text, ...]:
     n_bad = max((row.first.n_bad for row in table.rows), default=0)
     if n_bad:
         texts.append(text(f"{n_bad} clips cannot be decoded and are left out; bad_clips.csv lists them."))
-    return (*texts, *map(text, source.notes))
+    return (*texts, *map(_with_code, source.notes))
+
+
+def _with_code(note: str) -> Text:
+    """Return a note with what stands between backticks as code."""
+    parts = note.split("`")
+    return text(*(code(part) if number % 2 else part for number, part in enumerate(parts) if part))
 
 
 def _split(protocol: TableProtocol) -> list[Text]:
@@ -66,6 +72,7 @@ def _split(protocol: TableProtocol) -> list[Text]:
     if protocol.fewer_folds:
         group = protocol.split.group
         texts.append(text(f"Fewer folds, to keep every {group} apart: {protocol.fewer_folds}."))
+    texts += map(_with_code, protocol.remarks)
     if protocol.augmentation:
         copies = display.augmentation(protocol.augmentation)
         texts.append(text(f"Changed copies of the training clips, never tested: {copies}."))
