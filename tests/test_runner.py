@@ -827,3 +827,26 @@ def test_a_task_cannot_rank_by_what_not_every_head_gives(bench, digits: Path, tm
         line["head"]: {score["metric"] for score in line["scores"]} for line in lines(tmp_path / "bench-out")
     }
     assert ("log_loss" in metrics["svm"], "log_loss" in metrics["logreg"]) == (False, True)
+
+
+def test_a_second_run_in_a_folder_keeps_the_rows_of_the_first(bench, digits: Path):
+    call = ["run", "--datasets", digits, "--heads", "lda"]
+    assert bench(*call, "--tasks", "speaker", "--extractors", "mfcc-13").exit_code == 0
+    failing = bench(*call, "--tasks", "speaker,gender", "--extractors", "mfcc@layer=3")
+    assert failing.exit_code == 1
+    assert "mfcc-13" in failing.stdout
+    assert "layer" in failing.stdout
+    third = bench(*call, "--tasks", "speaker", "--extractors", "spectral")
+    assert third.exit_code == 0
+    assert bench("report", "bench-out", "--format", "csv").exit_code == 0
+    rows = pd.read_csv("bench-out/leaderboard.csv")
+    assert set(rows["extractor"].dropna()) == {"mfcc-13", "spectral"}
+    assert "1 of 3 rows are of earlier runs in the same folder." in third.stdout
+    assert bench("audit", "bench-out").exit_code == 0
+
+
+def test_a_second_run_with_another_split_drops_the_rows_of_the_first(bench, digits: Path):
+    call = ["run", "--datasets", digits, "--heads", "lda", "--tasks", "speaker"]
+    bench(*call, "--extractors", "mfcc-13")
+    second = bench(*call, "--extractors", "spectral", "--split", "cv:3")
+    assert "mfcc-13" not in second.stdout

@@ -26,7 +26,7 @@ NAMELESS = System(extractor="", view=View(), head=BASELINE)
 
 
 def tables(stores: Sequence[Store], metrics: Sequence[str] = ()) -> list[Table]:
-    """Return the tables of the newest runs, in the order of their plans.
+    """Return the tables of the newest runs, in the order of their plans, with rows of earlier runs beside.
 
     Results of several runs share a table if they have the same protocol: split, clips, metrics, augmentation.
 
@@ -45,7 +45,7 @@ def tables(stores: Sequence[Store], metrics: Sequence[str] = ()) -> list[Table]:
     for store in stores:
         run = store.run()
         protocols = {(table.dataset, table.task.name): _rankable(store, table) for table in run.tables}
-        for result in store.planned():
+        for result in (*store.planned(), *store.earlier()):
             if result.dataset not in run.datasets:
                 raise UsageError(
                     f"{store.run_path}: lacks data set '{result.dataset}'; run the same command again"
@@ -116,7 +116,8 @@ def _refuse_ambiguous_names(stores: Sequence[Store]) -> None:
     """Raise UsageError if two runs use one name for different extractors or heads."""
     identities: dict[str, tuple[Store, Any]] = {}
     for store in stores:
-        for name, identity in store.run().identities.items():
+        run = store.run()
+        for name, identity in {**run.earlier_identities, **run.identities}.items():
             if not identity:  # not installed there, so that no result is affected
                 continue
             first, expected = identities.setdefault(name, (store, identity))

@@ -62,7 +62,7 @@ def _digest(store: Store) -> str:
         "datasets": {name: asdict(source) for name, source in run.datasets.items()},
         "tables": [asdict(table) for table in run.tables],
     }
-    return digest([__version__, parts, [asdict(result) for result in store.planned()]])
+    return digest([__version__, parts, [asdict(result) for result in (*store.planned(), *store.earlier())]])
 
 
 def write(  # a parameter per option of `bench report`

@@ -7,6 +7,7 @@ import uuid
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from bench import augment, display
 from bench.datasets.index import Source
 from bench.embed.cache import Cache
 from bench.embed.shards import UNIT_SECONDS, Shard, ShardReport, embed_shard, release, shards
-from bench.errors import PluginError, UnavailableError
+from bench.errors import PluginError, UnavailableError, UsageError
 from bench.request import Request
 from bench.runner import executors
 from bench.runner.cells import Work, evaluate_cell, unfinished
@@ -24,7 +25,7 @@ from bench.runner.estimate import Forecast, estimate
 from bench.runner.events import EmbeddingProgress, RunEvents
 from bench.runner.executors import Workers
 from bench.runner.planning import Plan, fold_table
-from bench.runner.provenance import record
+from bench.runner.provenance import record, with_earlier
 from bench.runner.schedule import Scheduler
 from bench.store import Counters, Store
 from bench.types import Cell, Result, Status
@@ -47,6 +48,8 @@ def run(plan: Plan, request: Request, store: Store, cache: Cache, events: RunEve
     counters = Counters(cells_planned=len(plan.cells) + len(plan.rejected))
     results = _Results(store, events, counters, expectation.results)
     run_record = record(plan, request, counters, finished=False)
+    with suppress(UsageError):  # the first run in this folder, or a record that cannot be read
+        run_record = with_earlier(run_record, store.run(), expectation.results)
     store.write_run(run_record)
     _write_tables(plan, store)
     events.planned(expectation.planned)

@@ -2,8 +2,10 @@
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,10 @@ from bench.keys import digest
 from bench.request import Request
 from bench.runner.planning import Plan, Problem, augmentation_of
 from bench.store import Counters, DatasetRecord, RunRecord, TableProtocol
-from bench.types import TaskId
+from bench.types import Result, Status, TaskId
+
+SHARED = ("split", "split_digest", "metrics", "augmentation")
+"""Fields of a table's protocol that all its results share."""
 
 VERSIONED = ("numpy", "scikit-learn")
 """Distributions of every run whose versions the record holds."""
@@ -39,6 +44,42 @@ def record(plan: Plan, request: Request, counters: Counters, *, finished: bool) 
         identities=plan.identities,
         cells=tuple(cell.key for cell in plan.cells) + tuple(result.key for result in plan.rejected),
     )
+
+
+def with_earlier(now: RunRecord, last: RunRecord, results: Mapping[str, Result]) -> RunRecord:
+    """Return the record of a run with the cells that earlier runs computed in its folder.
+
+    A cell is left out if its clips, labels, split, metrics, extractor or head have changed since.
+
+    Parameters
+    ----------
+    last : RunRecord
+        The record that is replaced.
+    results : Mapping[str, Result]
+        Of the folder, by their keys.
+    """
+    identities = {**last.earlier_identities, **last.identities}
+    tables = {_table_key(table) for table in now.tables}
+    unchanged = {(table.dataset, table.task.name) for table in last.tables if _table_key(table) in tables}
+
+    def stands(result: Result) -> bool:
+        is_same = all(now.identities.get(name, known) == known for name, known in _of(result, identities))
+        return result.status == Status.OK and is_same and (result.dataset, result.task.name) in unchanged
+
+    others = [key for key in dict.fromkeys((*last.cells, *last.earlier)) if key not in set(now.cells)]
+    earlier = [key for key in others if key in results and stands(results[key])]
+    used = {name: identity for key in earlier for name, identity in _of(results[key], identities)}
+    return replace(now, earlier=tuple(earlier), earlier_identities=used)
+
+
+def _of(result: Result, identities: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the names of the extractor and the head of a cell, with their identities."""
+    return [(name, identities.get(name, {})) for name in (result.extractor, result.head)]
+
+
+def _table_key(table: TableProtocol) -> str:
+    """Return a digest of what results in one table share: clips, labels, split, metrics, augmentation."""
+    return digest([asdict(table)[name] for name in ("dataset", "task", *SHARED)])
 
 
 def versions(distributions: Sequence[str]) -> dict[str, str]:

@@ -211,6 +211,17 @@ class Store:
             )
         return [results[key] for key in run.cells if key in results]
 
+    def earlier(self) -> list[Result]:
+        """Return the results of earlier runs that stand beside those of the newest one.
+
+        Raises
+        ------
+        UsageError
+            As of `run` and `results`.
+        """
+        results = self.results()
+        return [results[key] for key in self.run().earlier if key in results]
+
     def write_run(self, run: RunRecord) -> None:
         """Replace the record of the newest run."""
         content = {**asdict(run), "request": recorded(run.request)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bench.request import Request
@@ -110,6 +110,10 @@ class RunRecord:
         Name of an extractor or head -> everything that changes what it computes.
     cells : tuple[str, ...]
         Keys of the plan, in its order.
+    earlier : tuple[str, ...]
+        Keys of cells that earlier runs computed in this folder, with the same tables, extractors and heads.
+    earlier_identities : Mapping[str, Mapping[str, Any]]
+        As `identities`, of the extractors and heads of those cells.
     """
 
     command: str
@@ -123,6 +127,8 @@ class RunRecord:
     identities: Mapping[str, Mapping[str, Any]]
     cells: tuple[str, ...]
     schema: int = RUN_SCHEMA
+    earlier: tuple[str, ...] = ()
+    earlier_identities: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,17 @@
 """Figures as PNG files, drawn by matplotlib; the same figure gives the same bytes."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib import figure as plots
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from bench.metrics import Floats
-from bench.report.figures import Axis, Figure, Lines, Matrix, RankDiagram
+from bench.report.figures import Axis, Figure, Lines, Matrix, RankDiagram, fonts
 from bench.types import Score
 
 END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
@@ -30,9 +32,39 @@ def write(figure: Figure, path: Path) -> None:
     KeyError
         If this kind of figure is drawn on the page only.
     """
-    drawing = RENDERERS[type(figure)](figure)
     path.parent.mkdir(parents=True, exist_ok=True)
-    drawing.savefig(path, format="png", dpi=100, metadata={"Software": None})
+    with matplotlib.rc_context({"font.family": fonts.families(_texts(figure))}):
+        drawing = RENDERERS[type(figure)](_drawable(figure))
+        drawing.savefig(path, format="png", dpi=100, metadata={"Software": None})
+
+
+def _texts(figure: Figure) -> list[str]:
+    """Return the texts in a figure."""
+    if isinstance(figure, Matrix):
+        return [figure.title, *map(str, figure.counts.columns)]
+    if isinstance(figure, RankDiagram):
+        return list(figure.ranks)
+    if isinstance(figure, Lines):
+        return [figure.title, figure.x.title, figure.y.title, *figure.lines]
+    return []
+
+
+def _drawable(figure: Figure) -> Figure:
+    """Return a figure without characters that no font has: names by number, titles with question marks."""
+    if all(map(fonts.is_drawable, _texts(figure))):
+        return figure
+    if isinstance(figure, Matrix):
+        names = fonts.by_number([str(name) for name in figure.counts.columns])
+        return Matrix(fonts.drawable(figure.title), figure.counts.set_axis(names).set_axis(names, axis=1))
+    if isinstance(figure, RankDiagram):
+        names = fonts.by_number(list(figure.ranks))
+        return replace(figure, ranks=dict(zip(names, figure.ranks.values(), strict=True)))
+    if isinstance(figure, Lines):
+        names = fonts.by_number(list(figure.lines))
+        x, y = (replace(axis, title=fonts.drawable(axis.title)) for axis in (figure.x, figure.y))
+        lines = dict(zip(names, figure.lines.values(), strict=True))
+        return Lines(fonts.drawable(figure.title), x, y, lines)
+    return figure
 
 
 def is_whole(path: Path) -> bool:

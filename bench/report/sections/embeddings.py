@@ -23,7 +23,7 @@ def section(table: Table, cache: Cache | None) -> Section | None:
     best = table.best.first
     store = table.stores[best.key]
     run = store.run()
-    extractor = catalog.key(run.identities[best.extractor], run.env["bench"])
+    extractor = catalog.key({**run.earlier_identities, **run.identities}[best.extractor], run.env["bench"])
     clips = store.split(table.dataset, table.task.name)
     embeddings = cache.read(extractor, clips["content"].tolist(), [View()])
     clips = clips[clips["content"].isin(embeddings.keys()) & (clips["y"] != "")]

@@ -31,7 +31,7 @@ def section(stores: Sequence[Store]) -> Section:
     learners = [
         (name, _description(identity))
         for run in runs
-        for name, identity in run.identities.items()
+        for name, identity in {**run.identities, **run.earlier_identities}.items()
         if identity
     ]
     return Section(
