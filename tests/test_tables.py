@@ -236,6 +236,21 @@ def test_a_card_renames_the_column_of_the_files_before_it_is_looked_for(tmp_path
     assert dataset.labels == ["speaker", "recording"]
 
 
+def test_the_tables_of_a_card_may_have_their_audio_elsewhere(tone: Callable[..., Path], tmp_path: Path):
+    for name in ("a", "b", "n"):
+        tone(f"far/{name}.wav", seconds=0.1)
+    (tmp_path / "clips.csv").write_text("path,speaker\na.wav,x\nb.wav,y\n")
+    (tmp_path / "noise.csv").write_text("path,class\nn.wav,x\na.wav,y\n")
+    params = {
+        "path": {"path": "clips.csv"},
+        "mixture": {"speech": "clips.csv", "noise": "noise.csv", "folds": 2},
+    }
+    for kind, fields in params.items():
+        card = Card("m", kind, "1", "", source=str(tmp_path / "m.toml"), params=fields)
+        dataset = datasets.from_card(card, tmp_path, tmp_path / "far")
+        assert all(file.is_file() for clip in dataset.clips() for file in clip.files)
+
+
 def test_only_declared_columns_change_the_audio(tmp_path: Path):
     dataset = written(tmp_path, "path,seconds,noise_path,noise_start,mix_db\na.wav,3.5,n.wav,0,-5\n")
     [clip] = dataset.clips()

@@ -76,6 +76,11 @@ def located(card: Card, home: Path, path: str) -> Path:
     return root(card, home) / path
 
 
+def audio_folder(card: Card, table: Path) -> Path | None:
+    """Return the folder of the user's copy, if a table of the card lies outside of it; else None."""
+    return Path(card.root) if card.root and not table.is_relative_to(card.root) else None
+
+
 def fetch(card: Card, home: Path, notify: Notify) -> Path:
     """Download and unpack the archives of a card, unless that is done, and return the folder.
 

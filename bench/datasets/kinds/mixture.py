@@ -101,7 +101,8 @@ def from_card(
 def _part(card: Card, home: Path, name: str, part: str | Mapping[str, Any], label: str) -> Dataset:
     """Return the speech or the noise of a mixture."""
     if isinstance(part, str):
-        return from_path(fetch.located(card, home, part), label)
+        path = fetch.located(card, home, part)
+        return from_path(path, label, fetch.audio_folder(card, path))
     return call(files.from_card, card, home, params=part, where=f"{card.source}: params: {name}")
 
 

@@ -29,7 +29,6 @@ def from_card(card: Card, home: Path, /, path: str, **options: Any) -> Dataset:
     where = f"{card.source}: params"
     transformations = call(Transformations, params=options, where=where, siblings=["path"])
     source = fetch.located(card, home, path)
-    audio = Path(card.root) if card.root and not source.is_relative_to(card.root) else None
     folder = source if source.is_dir() else source.parent
-    clips = load(source, "class", audio, rename=transformations.rename)
+    clips = load(source, "class", fetch.audio_folder(card, source), rename=transformations.rename)
     return recognise(transformations.apply(clips, card, folder))

@@ -175,7 +175,7 @@ def _posix(paths: "pd.Series[str]", folders: list[Path]) -> "pd.Series[str]":
         for name in names
         if not any((folder / name).exists() for folder in folders)
     }
-    return paths.replace(slashed) if slashed else paths
+    return paths.map(slashed).fillna(paths) if slashed else paths
 
 
 def _located(table: pd.DataFrame, folders: list[Path]) -> Mapping[str, "pd.Series[str]"]:
