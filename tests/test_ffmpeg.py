@@ -145,6 +145,16 @@ def test_what_is_no_audio_is_the_clips_own_error(content: bytes, tmp_path: Path)
 
 
 @needs_av
+@pytest.mark.parametrize(
+    "lines", ["#EXTM3U\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST", "ffconcat version 1.0\nfile {}"]
+)
+def test_a_playlist_opens_no_other_file(lines: str, tone, tmp_path: Path):
+    (tmp_path / "list.m4a").write_text(lines.format(tone("a.wav").name))
+    with pytest.raises(ClipError, match=r"list\.m4a: not decodable"):
+        ffmpeg.FfmpegStream(tmp_path / "list.m4a")
+
+
+@needs_av
 def test_a_film_without_sound_says_so(tmp_path: Path):
     import av
 
@@ -199,7 +209,7 @@ def test_without_pyav_the_message_names_the_extra_and_the_number_of_clips(
     assert done.exit_code == 1
     assert line in done.output
     assert "3 of 9 clips of tree cannot be decoded" in done.output
-    assert f"two/0.m4a: needs PyAV, which reads .m4a files; run: {ffmpeg.INSTALLATION}" in done.output
+    assert f"0.m4a: needs PyAV, which reads .m4a files; run: {ffmpeg.INSTALLATION}" in done.output
 
 
 @needs_av

@@ -21,6 +21,12 @@ SUFFIXES = (
 )
 """Suffixes of files that libsndfile cannot read."""
 
+OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,matroska,asf,aac,amr,amrnb,amrwb,avi,ape,wv,ac3,eac3,mp3,wav",
+}
+"""Options of FFmpeg: other formats, such as playlists, name further files and addresses."""
+
 INSTALLATION = 'pip install "audio-embedding-bench[av]"'
 
 LIBSNDFILE = (b"OggS", b"RIFF", b"fLaC", b"FORM", b"caff", b".snd")
@@ -96,7 +102,7 @@ class FfmpegStream:
 
         self._path, self._error = path, av.FFmpegError
         try:
-            self._file = av.open(str(path), metadata_errors="replace")
+            self._file = av.open(f"file:{path}", options=OPTIONS, metadata_errors="replace")
         except (av.FFmpegError, ValueError) as error:
             raise ClipError(f"{path}: not decodable ({one_line(error)}); write it as WAV or FLAC") from error
         try:
