@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -27,6 +28,9 @@ def data_check(dataset: str, as_json: bool) -> None:
         runner.open_dataset(dataset, declared, paths.home()), declared.tasks.values(), splits.make
     )
     click.echo(json.dumps(dataclasses.asdict(summary), indent=2) if as_json else check.text(summary))
+    if len(summary.undecodable) == summary.n_clips:
+        click.echo(f"none of the {summary.n_clips} clips can be decoded", err=True)
+        sys.exit(1)
 
 
 @command.command("split")

@@ -63,7 +63,11 @@ def command(  # a parameter per option
     counts |= {"failed": counters.cells_failed, "skipped": counters.cells_skipped}
     summary = ", ".join(f"{number} {name}" for name, number in counts.items())
     click.echo(f"cells: {summary}; {counters.seconds:.1f} s", err=True)
-    sys.exit(1 if counters.cells_failed or (strict and counters.cells_skipped) else 0)
+    has_scores = counters.cells_computed + counters.cells_reused > 0
+    if not has_scores:
+        reasons = dict.fromkeys(result.reason for result in store.planned() if result.reason)
+        click.echo(f"nothing was computed: {'; '.join(reasons)}", err=True)
+    sys.exit(1 if counters.cells_failed or not has_scores or (strict and counters.cells_skipped) else 0)
 
 
 def _print_plan(planned: "Planned", rejected: "Sequence[Result]") -> None:
