@@ -81,7 +81,7 @@ def test_pieces_of_a_recording_stay_together(pieces: Path, bench, tmp_path: Path
         assert set(folds["group recording"]) == {"1", "2", "3", "4"}, "the only named group counts"
     else:
         assert len(set(folds["group recording"])) == 6
-    assert len(folds[["group recording", "fold"]].drop_duplicates()) == folds["group recording"].nunique()
+    assert folds.drop_duplicates(["group recording", "fold"])["group recording"].is_unique
 
 
 def test_files_count_as_recordings_and_pieces_get_a_hint(pieces: Path, bench):

@@ -18,6 +18,7 @@ from bench.datasets.columns import path_column
 from bench.errors import UsageError, shortlist
 from bench.request import Request
 from bench.request import options as declared_options
+from bench.runner.options import check
 from bench.store import Store
 from bench.types import Kind, Spec
 
@@ -80,6 +81,7 @@ def run(  # an axis of the matrix per parameter, as on the command line
         command="bench.run(...)",
         **fields,
     )
+    check(request)
     store = Store(out)
     compute(request, _with(catalog.load(), list(specs.values())), store, track=track)
     return Results(store)

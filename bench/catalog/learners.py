@@ -59,6 +59,9 @@ def extractors(
         If a name, a view or a preprocessing step is unknown.
     """
     texts = request.extractors or [name for name, spec in declared.extractors.items() if spec.offered]
+    for text in texts:
+        if text.endswith("@"):
+            raise UsageError(f"--extractors {text}: ends in @; expected @layer=N or @pool=NAME behind it")
     pairs = [(name, parse_view(view)) for name, _, view in (text.partition("@") for text in texts)]
     names = dict.fromkeys(name for name, _ in pairs)
     sha256 = functools.cache(weights.digest)  # several extractors may share weights

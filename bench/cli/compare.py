@@ -2,11 +2,13 @@
 
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 import click
 
 from bench.cli.options import listed
+from bench.errors import UsageError
 
 
 @click.command("compare")
@@ -37,6 +39,9 @@ def command(  # a parameter per option
     from bench.store import baseline as baselines
 
     limits = [comparing.Limit.parse(text) for text in fail_on]
+    for name, count in Counter(limit.name for limit in limits).items():
+        if count > 1:
+            raise UsageError(f"--fail-on {','.join(fail_on)}: gives {count} limits for {name}; expected one")
     now = baselines.side(out)
     if update and not baseline.exists():
         baselines.write(now, baseline)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -30,6 +31,9 @@ def data_check(dataset: str, audio: tuple[str, ...], as_json: bool) -> None:
     clips = runner.open_dataset(dataset, declared, paths.home(), folders=runner.audio_folders(audio))
     summary = check.check(clips, declared.tasks.values(), splits.make)
     click.echo(json.dumps(dataclasses.asdict(summary), indent=2) if as_json else check.text(summary))
+    if len(summary.undecodable) == summary.n_clips:
+        click.echo(f"none of the {summary.n_clips} clips can be decoded", err=True)
+        sys.exit(1)
 
 
 @command.command("split")

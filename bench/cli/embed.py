@@ -23,7 +23,9 @@ def command(dataset: str, out: Path, plain: bool, **fields: Any) -> None:
     """Write the embeddings of DATASET, one row per clip, extractor and view."""
     from bench import catalog
     from bench.compute import export
+    from bench.runner import options as run_options
 
     request = Request(datasets=(dataset,), home=paths.home(), **fields)
+    run_options.check(request)
     n_rows = export(request, catalog.load(), out, plain=plain)
     click.echo(f"wrote {out}: {n_rows} rows")

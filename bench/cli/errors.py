@@ -1,5 +1,6 @@
 """Errors of the command line: one line on stderr, and an exit code."""
 
+import re
 from typing import Any
 
 import click
@@ -17,6 +18,15 @@ class Failure(click.ClickException):
 
 class Group(click.Group):
     """Commands whose errors end in one line."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse an empty argument, which a shell makes of a variable that is not set."""
+        for before, word in zip([ctx.info_name, *args], args, strict=False):
+            if not word or re.fullmatch(r"--[\w-]+=", word):
+                raise Failure(
+                    f"{word.rstrip('=') or before}: has an empty value; give one, or leave it out", 2
+                )
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""

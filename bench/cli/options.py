@@ -16,6 +16,9 @@ from bench.errors import UsageError
 from bench.request import Option, suite_keys
 from bench.validation import convert
 
+REPEATABLE = frozenset({"preprocess", "augment"})
+"""Lists of steps, of which one may come twice."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -36,6 +39,9 @@ def items(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, 
         raise click.BadParameter(f"'{value}' is no list ({error})", ctx, param) from error
     if not all(names):
         raise click.BadParameter(f"'{value}' has an empty item", ctx, param)
+    doubled = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if doubled and param.name not in REPEATABLE:
+        raise click.BadParameter(f"'{value}' names {doubled[0]} twice", ctx, param)
     return tuple(names)
 
 
@@ -51,7 +57,10 @@ def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
     names = items(ctx, param, value)
     if not names or not all(name.isdecimal() for name in names):
         raise click.BadParameter(f"'{value}' is not a list of whole numbers from 0", ctx, param)
-    return tuple(int(name) for name in names)
+    seeds = tuple(int(name) for name in names)
+    if len(set(seeds)) < len(seeds):
+        raise click.BadParameter(f"'{value}' names a seed twice", ctx, param)
+    return seeds
 
 
 def _shares(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, ...]:
@@ -61,7 +70,9 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str) -> tuple[flo
         shares = ()
     if not shares or not all(0 < share <= 1 for share in shares):
         raise click.BadParameter(f"'{value}' is not a list of shares above 0 and up to 1", ctx, param)
-    return tuple(dict.fromkeys(shares))
+    if len(set(shares)) < len(shares):
+        raise click.BadParameter(f"'{value}' names a share twice", ctx, param)
+    return shares
 
 
 def _percent(ctx: click.Context, param: click.Parameter, value: str) -> float:

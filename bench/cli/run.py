@@ -10,6 +10,7 @@ import click
 
 from bench import paths
 from bench.cli import options
+from bench.errors import UsageError
 from bench.request import Output, Request
 from bench.request import options as declared
 
@@ -41,22 +42,32 @@ def command(  # a parameter per option
     """
     from bench import catalog, runner
     from bench.compute import cache, compute
+    from bench.runner import options as run_options
     from bench.store import Store
 
-    store = Store(out)
+    if plain and log_json:
+        raise UsageError("--plain and --log-json: are two forms of the same lines; give one of them")
+    store, registry = Store(out), catalog.load()
     request = Request(home=paths.home(), command=options.command_line(), **fields)
+    run_options.check(request)
+    for line in run_options.warnings(request, registry):
+        click.echo(f"warning: {line}", err=True)
     if dry_run:
-        plan = runner.plan(request, catalog.load())
+        plan = runner.plan(request, registry)
         _print_plan(runner.estimate(plan, request, store, cache()).planned, plan.rejected)
         return
-    outcome = compute(request, catalog.load(), store, track=track, plain=plain, log_json=log_json)
+    outcome = compute(request, registry, store, track=track, plain=plain, log_json=log_json)
     options.print_report(outcome.report)
     counters = outcome.counters
     counts = {"computed": counters.cells_computed, "reused": counters.cells_reused}
     counts |= {"failed": counters.cells_failed, "skipped": counters.cells_skipped}
     summary = ", ".join(f"{number} {name}" for name, number in counts.items())
     click.echo(f"cells: {summary}; {counters.seconds:.1f} s", err=True)
-    sys.exit(1 if counters.cells_failed or (strict and counters.cells_skipped) else 0)
+    has_scores = counters.cells_computed + counters.cells_reused > 0
+    if not has_scores:
+        reasons = dict.fromkeys(result.reason for result in store.planned() if result.reason)
+        click.echo(f"nothing was computed: {'; '.join(reasons)}", err=True)
+    sys.exit(1 if counters.cells_failed or not has_scores or (strict and counters.cells_skipped) else 0)
 
 
 def _print_plan(planned: "Planned", rejected: "Sequence[Result]") -> None:

@@ -119,8 +119,12 @@ def parse(text: str) -> View:
     View(layer=9, pool='max')
     """
     view = View()
-    for part in filter(None, text.split("@")):
+    names_seen: set[str] = set()
+    for part in text.split("@") if text else ():
         name, _, value = part.partition("=")
+        if name in names_seen:
+            raise UsageError(f"view '@{text}' gives {name} twice; expected one of them")
+        names_seen.add(name)
         if name == "layer" and value.isdecimal():
             view = replace(view, layer=int(value))
         elif name == "layer" and value in LAYERS:

@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from bench import splits
 from bench.errors import PluginError, SplitError
+from bench.learn import shortage
 from bench.learn.pipeline import PipelineSpec, ReducerCache, with_head
 from bench.learn.prediction import clip_predictions, sample_predictions
 from bench.learn.samples import Examples, Fold, Rows, SampleTable
@@ -102,8 +103,9 @@ def evaluate(
     for name, candidates, test in split.rounds():
         train = training_part(candidates, y, group, spec.train_size)
         fold = _fold(name, samples, (train, test), y, group)
-        model = fit_fold(fold, spec, stopwatch, cache)
-        table = predict_fold(fold, model, spec.unit, classes, stopwatch)
+        with shortage.named(fold, spec, len(train)):
+            model = fit_fold(fold, spec, stopwatch, cache)
+            table = predict_fold(fold, model, spec.unit, classes, stopwatch)
         table.insert(0, "row", test)
         table.insert(1, "fold", name)
         table.insert(2, "y_true", y[test])

@@ -22,7 +22,7 @@ from bench.costs import Meter
 from bench.embed import pooling
 from bench.embed.cache import Cache, ClipEmbedding
 from bench.embed.shards import read_embeddings
-from bench.errors import UnavailableError, UsageError, describe
+from bench.errors import SplitError, UnavailableError, UsageError, describe, shortlist
 from bench.keys import digest
 from bench.learn import bundle
 from bench.learn.bundle import BundleCard
@@ -220,9 +220,14 @@ def _evaluation(work: Work, extraction: _Extraction) -> Evaluation:
 
 
 def _examples(work: Work, extraction: _Extraction) -> Examples:
-    """Return the decodable clips as the cell's head sees them."""
+    """Return the decodable clips as the cell's head sees them; raise SplitError if they lack a class."""
     X, *copies = _samples(work.cell, extraction)
-    rows = extraction.decodable
+    rows, y = extraction.decodable, work.problem.y
+    lost = sorted(set(y.tolist()) - set(y[rows].tolist()))
+    if lost:
+        classes = f"{len(lost)} of {len(set(y.tolist()))} classes"
+        fix = "repair the clips listed in bad_clips.csv, or leave these classes out"
+        raise SplitError(f"no clip of {shortlist(lost)} can be decoded, {classes}; {fix}")
     return Examples(X=X, y=work.problem.y[rows], split=work.problem.split.take(rows), copies=copies)
 
 

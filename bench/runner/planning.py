@@ -12,7 +12,7 @@ import pandas as pd
 from bench import audio, augment, catalog, preprocess, splits
 from bench.catalog import Registry, learners
 from bench.catalog.learners import Learner, Obstacle
-from bench.datasets import recordings, spelling
+from bench.datasets import spelling
 from bench.datasets.columns import suggest_target
 from bench.datasets.index import FOLDER_LABEL, Source, sources_of
 from bench.embed import pooling
@@ -60,8 +60,6 @@ class Problem:
         The clip that each segment is a part of; None where clips are no segments.
     fingerprint : str
         Digest of every clip's content, label, fold and groups.
-    remarks : tuple[str, ...]
-        What a reader of the scores should know about labels and groups.
     """
 
     task: Task
@@ -70,7 +68,6 @@ class Problem:
     split_id: SplitId
     parent: Labels | None
     fingerprint: str
-    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,15 +279,7 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
         split_id=SplitId(split.name, split.group, split.leaky, request.permute_labels),
         parent=dataset.table["parent"].to_numpy(str) if "parent" in dataset.labels else None,
         fingerprint=fingerprint(fold_table(source, y, split)),
-        remarks=_remarks(dataset, task, split),
     )
-
-
-def _remarks(dataset: Dataset, task: Task, split: Split) -> tuple[str, ...]:
-    """Return what a reader of the scores should know about the task's labels and groups."""
-    columns = [name for name in (task.target, *split.groups) if name in dataset.labels]
-    by_file = recordings.remark(dataset) if split.group == "recording" else ""
-    return (*filter(None, [by_file]), *spelling.remarks(dataset, columns))
 
 
 def _cells(

@@ -12,12 +12,13 @@ import pandas as pd
 
 from bench import catalog, display
 from bench._version import __version__
+from bench.datasets import recordings, spelling
 from bench.datasets.index import Source
 from bench.keys import digest
 from bench.request import Request
 from bench.runner.planning import Plan, Problem, augmentation_of
 from bench.store import Counters, DatasetRecord, RunRecord, TableProtocol
-from bench.types import Result, Status, TaskId
+from bench.types import Dataset, Result, Status, TaskId
 
 SHARED = ("split", "split_digest", "metrics", "augmentation")
 """Fields of a table's protocol that all its results share."""
@@ -40,7 +41,10 @@ def record(plan: Plan, request: Request, counters: Counters, *, finished: bool) 
         },
         counters=counters,
         datasets={name: _dataset(source) for name, source in plan.sources.items()},
-        tables=tuple(_protocol(dataset, problem, request) for (dataset, _), problem in plan.problems.items()),
+        tables=tuple(
+            _protocol(plan.sources[dataset].dataset, problem, request)
+            for (dataset, _), problem in plan.problems.items()
+        ),
         identities=plan.identities,
         cells=tuple(cell.key for cell in plan.cells) + tuple(result.key for result in plan.rejected),
     )
@@ -100,13 +104,13 @@ def _dataset(source: Source) -> DatasetRecord:
     )
 
 
-def _protocol(dataset: str, problem: Problem, request: Request) -> TableProtocol:
+def _protocol(dataset: Dataset, problem: Problem, request: Request) -> TableProtocol:
     task, split = problem.task, problem.split
     has_label = problem.y != ""
     y, group = problem.y[has_label], split.groups[split.group][has_label]
     groups = pd.Series(group).groupby(y).nunique()
     return TableProtocol(
-        dataset=dataset,
+        dataset=dataset.name,
         task=TaskId(task.name),
         about=task.about,
         metrics=task.metrics,
@@ -114,7 +118,7 @@ def _protocol(dataset: str, problem: Problem, request: Request) -> TableProtocol
         split_digest=problem.fingerprint,
         note=split.note,
         fewer_folds=split.fewer_folds,
-        remarks=problem.remarks,
+        remarks=_remarks(dataset, problem),
         apart=() if split.leaky else tuple(split.groups),
         n_groups=len(np.unique(group)),
         n_folds=len(list(split.rounds())),
@@ -123,3 +127,11 @@ def _protocol(dataset: str, problem: Problem, request: Request) -> TableProtocol
         augmentation=augmentation_of(request),
         n_unlabelled=int((~has_label).sum()),
     )
+
+
+def _remarks(dataset: Dataset, problem: Problem) -> tuple[str, ...]:
+    """Return what a reader of the scores should know about the task's labels and groups."""
+    split = problem.split
+    columns = [name for name in (problem.task.target, *split.groups) if name in dataset.labels]
+    by_file = recordings.remark(dataset) if split.group == "recording" else ""
+    return (*filter(None, [by_file]), *spelling.remarks(dataset, columns))
