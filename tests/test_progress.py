@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -223,6 +224,16 @@ def test_mlflow_gets_every_cell_with_scores_and_costs(tmp_path: Path, monkeypatc
     assert done.metrics["cost_fit_s"] == 3.0
     assert runs["FAILED"].tags["reason"] == "no memory"
     assert not runs["FAILED"].metrics
+
+
+def test_mlflow_tells_its_makers_nothing():
+    pytest.importorskip("mlflow")
+    code = "import bench.runner.trackers.mlflow, mlflow.telemetry as t; print(t.get_telemetry_client())"
+    environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "None"
 
 
 def test_mlflow_that_raises_ends_the_run_before_any_work(tmp_path: Path, monkeypatch):

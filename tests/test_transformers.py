@@ -3,6 +3,7 @@
 import json
 import pickle
 import shutil
+import subprocess
 import sys
 import tarfile
 import warnings
@@ -524,3 +525,18 @@ def test_a_ready_made_classifier_says_what_it_says_by_itself(bench, digits: Path
         with torch.no_grad():
             logits = model(processor(y, sampling_rate=16000, return_tensors="pt").input_values).logits[0]
         assert told == ["female", "male"][int(logits[:2].argmax())]
+
+
+PRIVATE = """
+import torch
+from bench.extractors.runtimes import prepare
+prepare(torch.nn.Conv1d(1, 2, 3), torch.zeros(1, 1, 16), "openvino", "fp32", "cpu")(torch.zeros(1, 1, 16))
+from openvino.tools.ovc import convert_impl, telemetry_utils
+print(convert_impl.tm.__name__, telemetry_utils.tm.__name__)
+"""
+
+
+def test_openvino_tells_nobody_of_a_network():
+    pytest.importorskip("openvino", reason="needs the extra 'openvino'")
+    done = subprocess.run([sys.executable, "-c", PRIVATE], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["openvino.tools.ovc.telemetry_stub"] * 2

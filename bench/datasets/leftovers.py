@@ -8,6 +8,7 @@ from itertools import chain, islice
 from pathlib import Path, PurePath
 
 from bench import audio
+from bench.errors import shortlist
 from bench.paths import path_of, path_text
 from bench.types import Dataset
 
@@ -41,12 +42,17 @@ def _place(name: str) -> str:
     return os.path.abspath(name)  # noqa: PTH100  # a tenth of the time of `Path`
 
 
+def _folders(files: Iterable[str]) -> set[str]:
+    """Return the folders of files."""
+    return {os.path.dirname(name) for name in files}  # noqa: PTH120
+
+
 def _audio_beside(path: Path, files: Iterable[str]) -> Iterator[str]:
     """Yield the audio files of a folder, or beside a table."""
     if path.is_dir():
         return _audio(path)
     folder = _place(str(path.parent))
-    folders = {os.path.dirname(name) for name in files}  # noqa: PTH120
+    folders = _folders(files)
     if all(f"{name}/".startswith(f"{folder}/") for name in folders):
         return islice(_audio(folder), MOST_FILES)
     parts = (_audio(one, deep=False) for one in map(path_of, sorted(folders)) if one.is_dir())
@@ -67,7 +73,7 @@ def _audio(folder: str | Path, *, deep: bool = True) -> Iterator[str]:
 
 def _needs_av(files: Iterable[str]) -> str:
     """Return how many files need PyAV if it is not installed; '' if none does."""
-    suffixes = [PurePath(name).suffix for name in files]
+    suffixes = [os.path.splitext(name)[1] for name in files]  # noqa: PTH122
     needed = [suffix for suffix in suffixes if suffix.lower() in audio.AV_SUFFIXES]
     return f"Files that need PyAV: {_counts(needed)}; run: {audio.AV_INSTALLATION}" if needed else ""
 
@@ -78,11 +84,12 @@ def _left_out(names: Sequence[str], files: Iterable[str], path: Path) -> str:
         return ""
     base = path if path.is_dir() else path.parent
     kinds = [_kind(PurePath(name), base) for name in names]
-    populated = {str(folder) for name in files for folder in PurePath(name).parents}
+    populated = _folders(files)
+    populated |= {str(parent) for folder in populated for parent in PurePath(folder).parents}
     places = (PurePath(_place(name)) for name in names if not _is_hidden(name, base))
     empty = {_topmost(place, populated) for place in places if str(place.parent) not in populated}
-    folders = sorted(os.path.relpath(folder, base) for folder in empty)
-    vanished = f"; no clip is in {', '.join(folders)}" if folders else ""
+    folders = [os.path.relpath(folder, base) for folder in empty]
+    vanished = f"; no clip is in {shortlist(folders)}" if folders else ""
     return f"Audio files left out: {_counts(kinds)}{vanished}."
 
 

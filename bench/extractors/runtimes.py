@@ -4,6 +4,8 @@ import ctypes
 import sys
 import warnings
 from collections.abc import Callable
+from types import ModuleType
+from typing import cast
 
 import numpy as np
 import torch
@@ -61,6 +63,9 @@ def prepare(
 
 def _compile(network: torch.nn.Module, example: torch.Tensor, precision: str) -> Callable[..., Frames]:
     """Return a function that runs a network with OpenVINO."""
+    # Else `convert_model` starts a process that tells Google Analytics about the network. OpenVINO replaces a
+    # package that cannot be imported with a stub, and has no other switch that is not a file in the home.
+    sys.modules.setdefault("openvino_telemetry", cast(ModuleType, None))
     import openvino  # optional
 
     with warnings.catch_warnings(), torch.inference_mode():

@@ -1,6 +1,9 @@
 """A run of MLflow per cell."""
 
+import os
 import re
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # of its makers; read when mlflow is imported
 
 from mlflow import MlflowClient
 
