@@ -366,7 +366,7 @@ def test_an_option_gives_the_folder_of_the_audio(bench, digits: Path, tmp_path: 
         assert bench("run", "--datasets", "away.csv,other.csv", "--audio", text, *call).exit_code == 0
     assert bench("data", "check", "away.csv", "--audio", "files").exit_code == 0
     refusals = {
-        "": "away.csv: none of its files is there, such as",
+        ".": "away.csv: none of its files is there, such as",
         "none": "--audio none: is no folder; expected FOLDER or NAME=FOLDER",
         "third=files": "--audio third=...: is no data set of this run (away)",
         "away=files,away=.": "--audio away=.: files is for the same data",
