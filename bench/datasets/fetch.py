@@ -36,7 +36,7 @@ Notify = Callable[[str, int, int], None]
 def size(card: Card) -> str:
     """Return the size of a card's archives, such as `` (5 MB)``; empty if it is unknown."""
     sizes = [int(file.get("bytes", 0)) for file in card.files]
-    return f" ({sum(sizes) / 1e6:.0f} MB)" if all(sizes) else ""
+    return f" ({sum(sizes) / 1e6:.0f} MB)" if sizes and all(sizes) else ""
 
 
 def root(card: Card, home: Path) -> Path:
