@@ -14,6 +14,7 @@ FAST = ("--extractors", "mfcc-13", "--plain")
 @pytest.mark.parametrize(
     ("head", "least"), [("knn", 5), ("pca-47+logreg", 47), pytest.param("umap-10+logreg", 10, id="umap")]
 )
+@pytest.mark.filterwarnings("ignore")  # of scipy, before umap fails
 def test_a_learner_with_too_few_clips_says_how_many_it_needs(digits: Path, bench, head: str, least: int):
     table = pd.read_csv(digits, dtype=str)
     table[table["session"] == "0"].groupby("speaker").head(1).to_csv(digits, index=False)
