@@ -69,6 +69,8 @@ class Table:
         Key of a result -> its store.
     variant : str
         Start of the digest of the protocol, if several tables have this dataset and task; otherwise empty.
+    earlier : frozenset[str]
+        Keys of the results that earlier runs computed in the folders of the newest ones.
     """
 
     dataset: str
@@ -80,6 +82,7 @@ class Table:
     others: tuple[Result, ...]
     stores: Mapping[str, Store]
     variant: str = ""
+    earlier: frozenset[str] = frozenset()
 
     @property
     def stem(self) -> str:

@@ -45,7 +45,8 @@ def tables(stores: Sequence[Store], metrics: Sequence[str] = ()) -> list[Table]:
     for store in stores:
         run = store.run()
         protocols = {(table.dataset, table.task.name): _rankable(store, table) for table in run.tables}
-        for result in (*store.planned(), *store.earlier()):
+        earlier = {result.key: result for result in store.earlier()}
+        for result in (*store.planned(), *earlier.values()):
             if result.dataset not in run.datasets:
                 raise UsageError(
                     f"{store.run_path}: lacks data set '{result.dataset}'; run the same command again"
@@ -55,6 +56,7 @@ def tables(stores: Sequence[Store], metrics: Sequence[str] = ()) -> list[Table]:
             pool = pools.setdefault(identity, _Pool.of(result, protocol, run))
             pool.results.setdefault(result.key, result)
             pool.stores.setdefault(result.key, store)
+            pool.earlier.update({result.key} & earlier.keys())
     n_variants = Counter((pool.dataset, pool.task.name) for pool in pools.values())
     return [
         _table(pool, metrics, variant[:6] if n_variants[dataset, task] > 1 else "")
@@ -64,7 +66,10 @@ def tables(stores: Sequence[Store], metrics: Sequence[str] = ()) -> list[Table]:
 
 @dataclass(frozen=True, slots=True)
 class _Pool:
-    """Results of one protocol; results, their stores and for a while their predictions by key."""
+    """Results of one protocol: by key the results, their stores and for a while their predictions.
+
+    `earlier` holds the keys of results of earlier runs.
+    """
 
     dataset: str
     task: TaskId
@@ -73,6 +78,7 @@ class _Pool:
     results: dict[str, Result] = field(default_factory=dict)
     stores: dict[str, Store] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    earlier: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, result: Result, protocol: TableProtocol | None, run: RunRecord) -> "_Pool":
@@ -146,6 +152,7 @@ def _table(pool: _Pool, metrics: Sequence[str], variant: str) -> Table:
         others=tuple(result for result in pool.results.values() if result.status != Status.OK),
         stores=pool.stores,
         variant=variant,
+        earlier=frozenset(pool.earlier),
     )
     pool.tables.clear()
     return table

@@ -46,8 +46,7 @@ def notes(table: Table) -> tuple[Text, ...]:
     n_bad = max((row.first.n_bad for row in table.rows), default=0)
     if n_bad:
         texts.append(text(f"{n_bad} clips cannot be decoded and are left out; bad_clips.csv lists them."))
-    earlier = {key for store in set(table.stores.values()) for key in store.run().earlier}
-    n_earlier = sum(row.first.key in earlier for row in table.rows)
+    n_earlier = sum(row.first.key in table.earlier for row in table.rows)
     if n_earlier:
         texts.append(text(f"{n_earlier} of {len(table.rows)} rows are of earlier runs in the same folder."))
     return (*texts, *map(_with_code, source.notes))
