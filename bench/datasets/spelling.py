@@ -1,6 +1,7 @@
 """Spellings: labels that people read as one, and a table as several."""
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from bench.types import Dataset
@@ -21,7 +22,7 @@ def remarks(dataset: Dataset, columns: Iterable[str]) -> list[str]:
     """
     lines = []
     for column in dict.fromkeys(columns):
-        counts = dataset.table[column].value_counts(sort=False).to_dict()
+        counts = Counter(dataset.table[column].tolist())
         groups: dict[str, list[str]] = {}
         for label in sorted(filter(None, counts)):
             groups.setdefault(fold(label), []).append(label)
