@@ -118,7 +118,7 @@ def test_a_broken_registry_is_one_line(bench, tmp_path):
     ("words", "message"),
     [
         (["run", "--seeds", "0,x"], "'0,x' is not a list of whole numbers"),
-        (["run", "--seeds", ""], "'' is not a list of whole numbers"),
+        (["run", "--seeds", ""], "--seeds: has an empty value"),
         (["run", "--allow-bad", "many"], "'many' is not a percentage"),
         (["run", "--allow-bad", "101%"], "'101%' is not a percentage"),
         (["run", "--tasks", "gender,,noise"], "'gender,,noise' has an empty item"),
