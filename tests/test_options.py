@@ -35,7 +35,6 @@ RUN = ("run", "--tasks", "gender", "--extractors", "mfcc-13", "--heads", "knn", 
         (["--cell-timeout", "-1"], "is not in the range"),
         (["--allow-bad", "nan%"], "is not a percentage"),
         (["--plain", "--log-json"], "are two forms of the same lines"),
-        (["--split", "random", "--permute-labels"], "which --split random ignores"),
     ],
 )
 def test_a_value_that_nothing_can_use_is_refused(digits: Path, bench, words: list[str], message: str):

@@ -35,8 +35,6 @@ def check(request: Request) -> None:
         raise UsageError(f"--seeds {max(request.seeds)}: expected whole numbers from 0 to {LARGEST_SEED}")
     if request.copies > 1 and not request.augment:
         raise UsageError(f"--copies {request.copies}: needs --augment, which says how the copies differ")
-    if request.permute_labels and request.split == "random":
-        raise UsageError("--permute-labels: exchanges labels between groups, which --split random ignores")
 
 
 def warnings(request: Request, declared: Registry) -> Iterator[str]:
