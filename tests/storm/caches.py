@@ -25,7 +25,7 @@ def storm(folder: Path, n: int, chance: random.Random) -> Iterator[common.Case]:
     common.digits(n_takes=2).to_csv(table, index=False)
     whole = folder / "whole"
     expected = predictions(table, whole, folder / "first")
-    files = [path for path in sorted(whole.rglob("*")) if path.is_file()]
+    files = [path for path in sorted(whole.rglob("*")) if path.is_file() and path.stat().st_size]
     for number in range(n):
         cache = folder / "cache"
         shutil.copytree(whole, cache)

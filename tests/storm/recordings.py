@@ -56,7 +56,7 @@ def storm(folder: Path, n: int, chance: random.Random) -> Iterator[common.Case]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
             fault, is_refused = read(path, whole[original] if damage == "cut" else None)
-            refused |= {str(path)} if is_refused else set()
+            refused |= {path.relative_to(folder).as_posix()} if is_refused else set()
             yield common.Case(f"{number} {damage} in {original.stem}", fault)
         yield common.Case(f"run over {batch.name}", run(batch, folder / f"out{first}", refused))
 
