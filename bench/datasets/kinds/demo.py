@@ -12,7 +12,7 @@ Peterson and Barney, "Control methods used in a study of the vowels", JASA 24, 1
 
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +112,9 @@ def load(home: Path, version: str) -> Dataset:
                 raise
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-    return manifest.load(folder / "clips.csv")
+    dataset = manifest.load(folder / "clips.csv")
+    # Clips stay in the order of the table, as in baselines of before tables were sorted by clip.
+    return replace(dataset, table=dataset.table.sort_index())
 
 
 def make(folder: Path) -> None:
