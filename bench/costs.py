@@ -197,6 +197,8 @@ class Meter:
         self._gauges: dict[str, Gauge] = {
             quantity.name: quantity.metadata["gauge"]() for quantity in fields(Usage)
         }
+        # Without it, a sample that began before a read would carry its peak over into the next measurement.
+        self._lock = threading.Lock()
         self._left = threading.Event()
         self._sampler = threading.Thread(target=self._sample, daemon=True)
 
@@ -215,10 +217,10 @@ class Meter:
 
     def read(self) -> Usage:
         """Return the usage since the meter was entered, or since the last read."""
-        values: dict[str, Any] = {name: gauge.read() for name, gauge in self._gauges.items()}
-        usage = Usage(**values)
-        self._start()
-        return usage
+        with self._lock:
+            values: dict[str, Any] = {name: gauge.read() for name, gauge in self._gauges.items()}
+            self._start()
+        return Usage(**values)
 
     def _start(self) -> None:
         """Start the gauges in reverse order: the clocks last, so that they do not time the other gauges."""
@@ -227,8 +229,9 @@ class Meter:
 
     def _sample(self) -> None:
         while not self._left.wait(PERIOD):
-            for gauge in self._gauges.values():
-                gauge.sample()
+            with self._lock:
+                for gauge in self._gauges.values():
+                    gauge.sample()
 
 
 Source = Callable[[Usage, Usage], float | None]

@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import fields
+from types import SimpleNamespace
 
 import pytest
 
@@ -43,6 +45,25 @@ def test_a_meter_sees_time_and_memory():
     assert third.seconds >= 0.1
     assert second.cpu_s >= 0.1 > third.cpu_s
     assert first.gpu_mb is None
+
+
+def test_a_sample_under_way_does_not_carry_its_peak_over(monkeypatch):
+    sampling = threading.Event()
+    sizes = iter([500e6])  # then 100e6
+
+    class Process:
+        def memory_info(self):
+            if threading.current_thread() is not threading.main_thread():
+                sampling.set()
+                time.sleep(0.05)
+            return SimpleNamespace(rss=next(sizes, 100e6))
+
+    monkeypatch.setattr("psutil.Process", Process)
+    with Meter() as meter:
+        assert sampling.wait(5)
+        assert meter.read().peak_mb == 500
+        time.sleep(0.1)
+        assert meter.read().peak_mb == 100
 
 
 def test_energy_is_measured_where_codecarbon_is_installed():
