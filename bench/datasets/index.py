@@ -25,8 +25,11 @@ from bench.types import AUDIO_COLUMNS, NOISE_PATH, Clip, Dataset, Planned
 
 log = logging.getLogger(__name__)
 
-FORMAT = "sources-v3"
+FORMAT = "sources-v4"
 """Folder of the index files; a new name for a new format."""
+
+NOTES = "notes"
+"""Attribute of an index: notes of the files that its dataset leaves out."""
 
 NO_FOLDERS: Mapping[str, Path] = {}
 
@@ -99,8 +102,6 @@ def sources_of(request: Request, declared: Registry, label: str = FOLDER_LABEL) 
             dataset = recordings.by_pattern(dataset, request.parent_pattern)
         source = _source(dataset, request)
         name = source.dataset.name
-        for note in source.dataset.notes:
-            log.warning("%s: %s", name, note)
         if name in sources:
             first = sources[name].dataset.source
             raise UsageError(f"--datasets: {first} and {text} are both called '{name}'; rename one")
@@ -180,6 +181,8 @@ def _source(dataset: Dataset, request: Request) -> Source:
     index = _saved(path) if path and not request.reread else None
     if index is None:
         index, unreadable = _index(dataset)
+        for note in (*dataset.notes, *index.attrs[NOTES]):
+            log.warning("%s: %s", dataset.name, note)
         if path and not unreadable:
             _save(index, path)
     contents = index["content"].tolist()
@@ -189,7 +192,7 @@ def _source(dataset: Dataset, request: Request) -> Source:
         for copy in range(request.copies if request.augment else 0)
     ]
     return Source(
-        dataset=dataset,
+        dataset=replace(dataset, notes=(*dataset.notes, *index.attrs[NOTES]), leftovers=None),
         contents=contents,
         fingerprints=index["fingerprint"].tolist(),
         seconds=index["seconds"].tolist(),
@@ -200,7 +203,10 @@ def _source(dataset: Dataset, request: Request) -> Source:
 
 
 def _index(dataset: Dataset) -> tuple[pd.DataFrame, Mapping[str, str]]:
-    """Return the content, fingerprint and seconds of every clip, and unreadable clip -> reason."""
+    """Return the content, fingerprint and seconds of every clip, and unreadable clip -> reason.
+
+    The attribute `NOTES` of the table holds what the files beside the clips are.
+    """
     clips, contents, unreadable = dataset.clips(), [], {}
     # Several clips may be windows of one file.
     sha256, header = functools.cache(audio.sha256), functools.cache(audio.header)
@@ -215,7 +221,9 @@ def _index(dataset: Dataset) -> tuple[pd.DataFrame, Mapping[str, str]]:
         "fingerprint": audio.duplicate_fingerprints(clips, header),
         "seconds": [audio.seconds(clip, header) for clip in clips],
     }
-    return pd.DataFrame(columns), unreadable
+    index = pd.DataFrame(columns)
+    index.attrs[NOTES] = list(dataset.leftovers()) if dataset.leftovers else []
+    return index, unreadable
 
 
 def _save(index: pd.DataFrame, path: Path) -> None:
@@ -253,12 +261,13 @@ def _stamps(dataset: Dataset) -> Mapping[str, str]:
 def _index_path(dataset: Dataset, stamps: Mapping[str, str], home: Path) -> Path | None:
     """Return the path of the index of a dataset; None if one of its files is missing.
 
-    The name is a digest of the dataset's table and of its files' stamps.
+    The name is a digest of the dataset's table, of its source and of its files' stamps.
     """
     if not all(stamps.values()):
         return None
     columns = [name for name in ("path", *AUDIO_COLUMNS) if name in dataset.table]
     files = pd.DataFrame(sorted(stamps.items()))
     decoders = {**audio.identity(), **audio.av_identity()}
-    key = digest([decoders, audio.MIXER, fingerprint(dataset.table[columns]), fingerprint(files)])
+    tables = [fingerprint(dataset.table[columns]), fingerprint(files)]
+    key = digest([decoders, audio.MIXER, str(Path(dataset.source).absolute()), *tables])
     return home / FORMAT / f"{key}.parquet"

@@ -27,7 +27,7 @@ def load(
 ) -> Dataset:
     """Return the dataset of a folder or a manifest, with its columns as they are called there.
 
-    Its notes name the audio that it leaves out.
+    It can tell which audio it leaves out.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def load(
         dataset = manifest.load(path, audio, rename)
     else:
         dataset = _of_folder(path, label)
-    return leftovers.noted(dataset, path)
+    return leftovers.watched(dataset, path)
 
 
 def _of_folder(path: Path, label: str) -> Dataset:
