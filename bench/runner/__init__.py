@@ -7,6 +7,7 @@ from bench.runner.audit import Audit, audit
 from bench.runner.estimate import estimate
 from bench.runner.events import EmbeddingProgress
 from bench.runner.execution import run
+from bench.runner.machine import folders
 from bench.runner.planning import Plan, plan, split_table
 from bench.runner.rerun import differences
 
@@ -20,6 +21,7 @@ __all__ = [
     "differences",
     "estimate",
     "export",
+    "folders",
     "open_dataset",
     "plan",
     "run",
