@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import click
 
 from bench.errors import UsageError
-from bench.request import Option, suite_keys
+from bench.request import Option, Request, suite_keys
+from bench.request import options as declared_options
 from bench.validation import convert
 
 REPEATABLE = frozenset({"preprocess", "augment"})
@@ -98,6 +99,15 @@ def declared(options: Iterable[Option]) -> Callable[[Command], Command]:
         return command
 
     return decorate
+
+
+DATA = ("audio", "parent_pattern")
+"""Options that say how a data set is read, also by verbs that look at its labels."""
+
+
+def of_data(command: Command) -> Command:
+    """Add the options of a data set to a command."""
+    return declared(declared_options(Request)[name] for name in DATA)(command)
 
 
 def _poolings() -> str:

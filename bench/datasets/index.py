@@ -4,7 +4,7 @@ import functools
 import hashlib
 import io
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -91,15 +91,7 @@ def sources_of(request: Request, declared: Registry, label: str = FOLDER_LABEL) 
         If a dataset cannot be opened, or two datasets have one name.
     """
     sources: dict[str, Source] = {}
-    folders = audio_folders(request.audio)
-    unused = folders.keys() - {"", *map(_key, request.datasets)}
-    if unused:
-        names = shortlist(list(map(_key, request.datasets)))
-        raise UsageError(f"--audio {shortlist(unused)}=...: is no data set of this run ({names})")
-    for text in request.datasets:
-        dataset = open_dataset(text, declared, request.home, label, folders)
-        if request.parent_pattern:
-            dataset = recordings.by_pattern(dataset, request.parent_pattern)
+    for text, dataset in zip(request.datasets, datasets_of(request, declared, label), strict=True):
         source = _source(dataset, request)
         name = source.dataset.name
         if name in sources:
@@ -107,6 +99,25 @@ def sources_of(request: Request, declared: Registry, label: str = FOLDER_LABEL) 
             raise UsageError(f"--datasets: {first} and {text} are both called '{name}'; rename one")
         sources[name] = source
     return sources
+
+
+def datasets_of(request: Request, declared: Registry, label: str = FOLDER_LABEL) -> Iterator[Dataset]:
+    """Yield the datasets of a request as its options say, without a look at their audio.
+
+    Raises
+    ------
+    UsageError
+        As of `sources_of`.
+    """
+    folders = audio_folders(request.audio)
+    unused = folders.keys() - {"", *map(_key, request.datasets)}
+    if unused:
+        names = shortlist(list(map(_key, request.datasets)))
+        raise UsageError(f"--audio {shortlist(unused)}=...: is no data set of this run ({names})")
+    for text in request.datasets:
+        dataset = open_dataset(text, declared, request.home, label, folders)
+        pattern = request.parent_pattern
+        yield recordings.by_pattern(dataset, pattern) if pattern else dataset
 
 
 def audio_folders(texts: Sequence[str]) -> Mapping[str, Path]:

@@ -1,6 +1,6 @@
 """Request -> plan -> results, and their audit."""
 
-from bench.datasets.index import audio_folders, open_dataset
+from bench.datasets.index import datasets_of, open_dataset
 from bench.embed.export import export
 from bench.request import Request
 from bench.runner.audit import Audit, audit
@@ -16,8 +16,8 @@ __all__ = [
     "EmbeddingProgress",
     "Plan",
     "Request",
-    "audio_folders",
     "audit",
+    "datasets_of",
     "differences",
     "estimate",
     "export",
