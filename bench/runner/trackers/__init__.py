@@ -67,6 +67,8 @@ def connect(names: Sequence[str]) -> Trackers:
     """
     trackers: dict[str, Tracker] = {}
     for name in names:
+        if name in trackers:
+            raise UsageError(f"--track {name}: is there twice; give it once")
         service, _, target = name.partition(":")
         if service not in PACKAGES:
             services = ", ".join(PACKAGES)
