@@ -13,7 +13,7 @@ import pandas as pd
 
 from bench import audio, augment, catalog, datasets
 from bench.catalog import Registry
-from bench.datasets import recordings
+from bench.datasets import recordings, suggestions
 from bench.datasets.tables import SUFFIXES
 from bench.errors import ClipError, UsageError, shortlist
 from bench.files import replacing
@@ -170,7 +170,8 @@ def open_dataset(
     if path.suffix == ".toml":
         return datasets.from_card(catalog.card(path), home, folder)
     if text not in declared.cards and (path.exists() or path.suffix or len(path.parts) > 1):
-        return datasets.from_path(path, label, folder)
+        dataset = datasets.from_path(path, label, folder)
+        return suggestions.noted(dataset, path, declared.cards) if path.is_dir() else dataset
     return datasets.from_card(catalog.find("data set", text, declared.cards), home, folder)
 
 
