@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bench.runner import trackers
-from bench.store import Store
+from bench.store import Store, baseline
 from bench.types import Result
 
 PLUGIN = """
@@ -83,8 +83,8 @@ def test_published_files_and_bundles_name_no_folder_and_the_run_names_them_whole
     readme = (published / "README.md").read_text()
     assert ": weights.bin has 3 of 4 layers" in readme
     assert "bench run --datasets digits.csv --tasks speaker" in readme
-    for name in ("leaderboard.md", "report.html"):
-        assert USER not in contents(folder).get(str(folder / name), "")
+    assert USER not in contents(folder)[str(folder / "leaderboard.md")]
+    assert USER not in str([result.reason for result in baseline.side(folder).results])
 
 
 def test_a_tracker_is_told_no_folder(out):

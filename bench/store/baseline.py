@@ -12,6 +12,7 @@ import pandas as pd
 
 from bench.errors import UsageError
 from bench.files import read_table, replace_table
+from bench.sharing import without_folders
 from bench.store import Store, read_results, write_results
 from bench.store.folder import PREDICTION_COLUMNS as COLUMNS
 from bench.types import Result, Status
@@ -47,7 +48,7 @@ def side(source: Path) -> Side:
     """
     if source.is_dir():
         store = Store(source)
-        results = store.planned()
+        results = without_folders(store.planned(), store.folders())  # a comparison is shown elsewhere
         by_key = {result.key: result for result in results}
         return Side(source, results, lambda key: store.scored_predictions(by_key[key]))
     if not source.is_file():
