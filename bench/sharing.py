@@ -30,8 +30,9 @@ def without_folders(value: T, folders: Collection[str]) -> T:
     if not folders:
         return value
     names = sorted(folders, key=lambda name: (-len(name), name))
-    pattern = re.compile("|".join(f"{_start(name)}{re.escape(name)}" for name in names))
-    return _mapped(value, re.compile(rf"(?:{pattern.pattern})(/+|(?![\w.-]))"))
+    pattern = "|".join(f"{_start(name)}{re.escape(name)}" for name in names)
+    changed: T = _mapped(value, re.compile(rf"(?:{pattern})(/+|(?![\w.-]))"))
+    return changed
 
 
 def _start(folder: str) -> str:

@@ -124,7 +124,8 @@ def _joined(tables: list[pd.DataFrame], files: list[Path]) -> pd.DataFrame:
     sources: dict[tuple[str, str], Path] = {}
     values: dict[str, dict[str, str]] = {}
     for table, source in zip(tables, files, strict=True):
-        for row in table.to_dict("records"):
+        records: list[dict[str, str]] = table.astype(str).to_dict("records")  # type: ignore[assignment]
+        for row in records:
             name = row.pop("file", None)
             if name is None:
                 raise UsageError(f"{source}: has no column 'file'; expected a table of files")
