@@ -267,13 +267,13 @@ def test_a_fixed_split_of_the_package_is_what_its_command_makes(
     bench, home: Path, tmp_path: Path, monkeypatch, task: str, column: str
 ):
     monkeypatch.setenv("BENCH_CACHE", str(home))
-    made = bench(
+    done = bench(
         "data", "split", "demo", "--task", task, "--split", "cv:5", "--by", column, "--out", "a/b.csv"
     )
-    assert made.exit_code == 0, made.stderr
-    kept = packaged_root() / "datasets" / "demo" / f"{task}.csv"
-    assert (tmp_path / "a/b.csv").read_text() == kept.read_text()
-    assert f"wrote a/b.csv: {20 if column == 'speaker' else 240} of {column} in 5 folds" in made.stdout
+    assert done.exit_code == 0, done.stderr
+    packaged = packaged_root() / "datasets" / "demo" / f"{task}.csv"
+    assert (tmp_path / "a/b.csv").read_text() == packaged.read_text()
+    assert f"wrote a/b.csv: {20 if column == 'speaker' else 240} of {column} in 5 folds" in done.stdout
 
 
 SUITE = """

@@ -97,8 +97,8 @@ def test_every_block_of_a_page_runs(
                 assert done.exit_code == 0, done.output
             else:
                 call = [sys.executable, "-m", program, "-p", "no:cacheprovider", *words]
-                told = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True)
-                assert told.returncode == 0, told.stdout
+                done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True)
+                assert done.returncode == 0, done.stdout
 
 
 ELSEWHERE = (
@@ -196,15 +196,15 @@ def test_every_option_of_the_docs_exists(line: str):
 def test_every_format_and_verdict_is_documented():
     files = [(name, item.file) for name, item in report.FORMATS.items()]
     assert re.findall(r"^\| `([\w-]+)` \| `([\w.-]+)` \|", REPORTS, re.MULTILINE) == files
-    told = re.findall(r"^\| \**([a-z ]+?)\** \| (?!when)", REPORTS, re.MULTILINE)
-    assert told == [str(verdict) for verdict in Verdict]
+    verdicts = re.findall(r"^\| \**([a-z ]+?)\** \| (?!when)", REPORTS, re.MULTILINE)
+    assert verdicts == [str(verdict) for verdict in Verdict]
     failing = set(re.findall(r"^\| \*\*([a-z ]+)\*\*", REPORTS, re.MULTILINE))
     assert failing == {str(verdict) for verdict in FAILING}
 
 
 @pytest.mark.parametrize("command", ["report", "compare"])
 def test_every_option_of_the_commands_on_reports_exists(command: str):
-    known = {option for parameter in cli.main.commands[command].params for option in parameter.opts}
+    flags = {option for parameter in cli.main.commands[command].params for option in parameter.opts}
     lines = [
         line
         for block in re.findall(r"^```bash\n(.*?)^```", REPORTS, re.M | re.S)
@@ -213,7 +213,7 @@ def test_every_option_of_the_commands_on_reports_exists(command: str):
     asked = [line for line in lines if line.startswith(f"bench {command} ")]
     assert asked
     words = {word for line in asked for word in shlex.split(line, comments=True) if word.startswith("--")}
-    assert words <= known
+    assert words <= flags
 
 
 def test_what_is_known_of_every_checkpoint_is_documented():
@@ -232,10 +232,10 @@ def test_every_extractor_of_the_registry_is_documented():
 
 def test_the_tasks_of_the_docs_are_the_registrys():
     rows = re.findall(r"^\| `([\w-]+)` \| (\w+).*? \| (\w+).*? \| (.*?) ?\|$", DATA, re.MULTILINE)
-    told = {name: (target, group, lenient) for name, target, group, lenient in rows}
+    page = {name: (target, group, lenient) for name, target, group, lenient in rows}
     tasks = catalog.load(ROOT / "tests").tasks
     expected = {t.name: (t.target, t.groups[0], ", then ".join(t.groups[1:])) for t in tasks.values()}
-    assert told == expected
+    assert page == expected
 
 
 def test_the_leaderboard_of_the_readme_is_the_published_one():

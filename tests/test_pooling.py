@@ -49,9 +49,9 @@ def test_every_layer_can_be_chosen_of_the_same_statistics(layer, frames: np.ndar
 def test_the_vectors_of_every_layer_are_those_of_each():
     statistics = [pooling.summarise(LAYERS), pooling.summarise(LAYERS[:, :4])]
     n_layers = len(LAYERS) - 1  # the last state is no layer
-    each = [pooling.select(statistics, View(layer=layer, pool="mean+std")) for layer in range(n_layers)]
+    per_layer = [pooling.select(statistics, View(layer=layer, pool="mean+std")) for layer in range(n_layers)]
     every = pooling.every_layer(statistics, View(layer="all", pool="mean+std"))
-    np.testing.assert_array_equal(every, np.stack(each, axis=1))
+    np.testing.assert_array_equal(every, np.stack(per_layer, axis=1))
 
 
 def test_one_vector_per_clip_is_one_frame():

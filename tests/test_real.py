@@ -19,7 +19,7 @@ from bench.store import Store
 from bench.types import Clip, Result, SplitId
 
 
-def found(store: Store) -> dict[str, Result]:
+def by_head(store: Store) -> dict[str, Result]:
     return {result.head: result for result in store.results().values()}
 
 
@@ -46,7 +46,7 @@ def gender(bench, real: Path, tmp_path: Path) -> Store:
 
 @pytest.mark.figures
 def test_gender_of_251_speakers_is_told_and_is_what_a_plain_script_tells(gender: Store):
-    results = found(gender)
+    results = by_head(gender)
     assert results["svm"].scores[0].value >= 0.90
     assert results["dummy"].scores[0].value < 0.55
     assert {result.n_test for result in results.values()} == {251}
@@ -74,7 +74,7 @@ def test_speakers_of_test_other_are_told_across_recordings_and_the_table_says_so
     done = bench(
         "run", "--tasks", "speaker", "--datasets", folder, "--extractors", "mfcc", "--heads", "svm,logreg"
     )
-    results = found(Store(tmp_path / "bench-out"))
+    results = by_head(Store(tmp_path / "bench-out"))
     assert results["svm"].scores[0].value >= 0.95
     assert "Split: cv:5, grouped by recording (100 groups)" in done.stdout
     assert "No stricter split was possible: session: 10 of 10 classes have a single session" in done.stdout
@@ -108,10 +108,10 @@ def test_speakers_of_unheard_digits_are_harder_than_random_folds_say(
     )
     assert "Split: cv:5, grouped by session (10 groups)" in done.stdout
     store = Store(tmp_path / "bench-out")
-    grouped = found(store)["svm"].scores[0].value
+    grouped = by_head(store)["svm"].scores[0].value
 
     frames = Mfcc(n_mfcc=20).embed([audio.read(Clip(path.name, path), 16000) for path in fsdd["path"]])
-    X = np.stack([np.concatenate([each.mean(axis=0), each.std(axis=0)]) for each in frames])
+    X = np.stack([np.concatenate([clip.mean(axis=0), clip.std(axis=0)]) for clip in frames])
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     y_pred = cross_val_predict(make_pipeline(StandardScaler(), SVC(C=10)), X, fsdd["speaker"], cv=folds)
     assert accuracy_score(fsdd["speaker"], y_pred) > 0.99
@@ -124,14 +124,14 @@ def test_the_fixed_splits_of_the_package_are_what_their_commands_make(bench, rea
     lines.append(rf"pattern = '(?P<phrase>\d)_(?P<speaker>{five})_(?P<take>\d+)\.wav'")
     (tmp_path / "digits.toml").write_text("\n".join(lines))
     librispeech = real / "LibriSpeech" / "train-clean-100"
-    for data, kept, column in (
+    for data, listing, column in (
         ("digits.toml", "fsdd/phrase.csv", "speaker"),
         ("digits.toml", "fsdd/speaker.csv", "clip"),
         (librispeech, "librispeech-train-clean-100/gender.csv", "speaker"),
     ):
-        call = ["data", "split", data, "--split", "cv:5", "--task", Path(kept).stem, "--by", column]
+        call = ["data", "split", data, "--split", "cv:5", "--task", Path(listing).stem, "--by", column]
         assert bench(*call, "--out", "made.csv").exit_code == 0
-        assert (tmp_path / "made.csv").read_text() == (packaged_root() / "datasets" / kept).read_text()
+        assert (tmp_path / "made.csv").read_text() == (packaged_root() / "datasets" / listing).read_text()
 
 
 @pytest.mark.usefixtures("fsdd")
@@ -139,7 +139,7 @@ def test_digits_of_unheard_speakers_are_far_harder_than_random_folds_say(bench, 
     call = ["run", "--tasks", "phrase", "--datasets", "fsdd.csv", "--extractors", "mfcc", "--heads", "svm"]
     grouped = bench(*call, "--out", "grouped")
     random = bench(*call, "--split", "random", "--out", "random")
-    assert found(Store(tmp_path / "grouped"))["svm"].scores[0].value < 0.80
-    assert found(Store(tmp_path / "random"))["svm"].scores[0].value > 0.94
+    assert by_head(Store(tmp_path / "grouped"))["svm"].scores[0].value < 0.80
+    assert by_head(Store(tmp_path / "random"))["svm"].scores[0].value > 0.94
     assert "leaky split" in random.stdout
     assert "leaky" not in grouped.stdout

@@ -181,9 +181,9 @@ def test_seeds_are_cells_of_their_own_and_leave_the_split_alone(bench, digits: P
         digits,
     )
     store = Store(tmp_path / "bench-out")
-    found = [result for result in store.results().values() if result.head == "svm"]
-    assert [result.seed for result in found] == [0, 7]
-    one, other = (store.predictions(result.key) for result in found)
+    svm_results = [result for result in store.results().values() if result.head == "svm"]
+    assert [result.seed for result in svm_results] == [0, 7]
+    one, other = (store.predictions(result.key) for result in svm_results)
     pd.testing.assert_frame_equal(one, other)
 
 
@@ -229,8 +229,8 @@ def test_a_broken_extractor_fails_its_own_cells_alone(
     beside = bench(*both, "--out", "b")
     assert (alone.exit_code, beside.exit_code) == (0, 1)
     assert reason in beside.stderr
-    found = {line["key"]: line for line in lines(tmp_path / "b")}
-    failed = [line for line in found.values() if line["extractor"] == extractor]
+    by_key = {line["key"]: line for line in lines(tmp_path / "b")}
+    failed = [line for line in by_key.values() if line["extractor"] == extractor]
     assert [line["status"] for line in failed] == ["failed", "failed"]
     assert all(reason in line["reason"] and "\n" not in line["reason"] for line in failed)
     for key, line in comparable(tmp_path / "a").items():
@@ -489,12 +489,12 @@ def test_a_killed_run_goes_on_where_it_stopped(moment: str, digits: Path, tmp_pa
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     before = len((tmp_path / "out" / "results.jsonl").read_bytes().split(b"\n")) - 1
-    kept = sum(1 for _ in tmp_path.glob("cache/embeddings-*/*/*.batch"))
+    n_batches = sum(1 for _ in tmp_path.glob("cache/embeddings-*/*/*.batch"))
     after = _finish([*command, "--out", "out"], tmp_path, "cache")
     assert after["cells_reused"] == before < 8
     assert after["cells_computed"] == 8 - before
     # Each extractor's 48 clips are one file.
-    assert after["clips_decoded"] == {0: 96, 1: 48, 2: 0}[kept]
+    assert after["clips_decoded"] == {0: 96, 1: 48, 2: 0}[n_batches]
     assert comparable(tmp_path / "out") == comparable(tmp_path / "whole")
     assert len(lines(tmp_path / "out")) == 8
 
@@ -603,9 +603,9 @@ def test_a_slice_is_what_a_plain_group_by_says(bench, digits: Path, tmp_path: Pa
         cells = [
             [cell.strip() for cell in row.strip("|").split("|")] for row in section.splitlines() if "|" in row
         ]
-        told = {row[0]: float(row[cells[0].index("mfcc-13 svm")].split(" [")[0]) for row in cells[2:]}
-        known = {**expected.to_dict(), "**worst**": expected.min()}
-        assert told == pytest.approx(known, abs=0.0051), "rounded by their intervals"
+        table_scores = {row[0]: float(row[cells[0].index("mfcc-13 svm")].split(" [")[0]) for row in cells[2:]}
+        expected_scores = {**expected.to_dict(), "**worst**": expected.min()}
+        assert table_scores == pytest.approx(expected_scores, abs=0.0051), "rounded by their intervals"
 
 
 def test_a_label_column_of_ones_own_is_a_task(bench, digits: Path, tmp_path: Path):
@@ -804,8 +804,8 @@ def test_learning_curves_are_cells_of_fewer_groups(bench, digits: Path, tmp_path
     done = bench(*call, "--train-sizes", "0.4,1")
     assert "cells: 2 computed, 2 reused" in done.stderr, "the whole training side is the cell that it was"
     assert "### accuracy by training size: speaker on digits" in done.stdout
-    found = [(line["head"], line["train_size"]) for line in lines(tmp_path / "bench-out")]
-    assert sorted(found) == [("dummy", 0.4), ("dummy", 1.0), ("svm", 0.4), ("svm", 1.0)]
+    pairs = [(line["head"], line["train_size"]) for line in lines(tmp_path / "bench-out")]
+    assert sorted(pairs) == [("dummy", 0.4), ("dummy", 1.0), ("svm", 0.4), ("svm", 1.0)]
 
 
 @pytest.mark.parametrize("sizes", ["0", "2", "x", "0.5,", ""])

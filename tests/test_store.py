@@ -171,7 +171,7 @@ def test_a_fingerprint_is_of_values_and_columns_and_of_no_file():
         table.iloc[::-1],
         table.rename(columns={"score_x": "score_y"}),
     ]
-    assert len({fingerprint(each) for each in (table, *others)}) == 8
+    assert len({fingerprint(item) for item in (table, *others)}) == 8
 
 
 def test_a_line_has_the_fields_of_the_schema(store: Store):

@@ -174,10 +174,10 @@ def test_other_spellings_of_columns_are_read_and_noted(header: str, columns: dic
     dataset = written(tmp_path, f"{header}\na.wav,x\nb.wav,x\n")
     [(name, value)] = columns.items()
     assert dataset.table[name].tolist() == [value, value]
-    own = header.split(",")[1]
-    assert own in dataset.labels
+    column = header.split(",")[1]
+    assert column in dataset.labels
     if name != "recording":
-        assert dataset.notes == (f"Columns also read under another name: {own} as {name}.",)
+        assert dataset.notes == (f"Columns also read under another name: {column} as {name}.",)
 
 
 def test_a_declared_name_goes_before_its_other_spellings(tmp_path: Path):

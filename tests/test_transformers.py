@@ -100,9 +100,9 @@ def test_every_layer_is_that_of_a_plain_call(kind: str, checkpoint, clips: list[
     folder = checkpoint(kind)
     model = transformers.AutoModel.from_pretrained(folder).eval()
     processor = transformers.AutoFeatureExtractor.from_pretrained(folder)
-    made = Transformer(str(folder))
-    assert (made.sample_rate, made.dim, made.n_layers) == (16000, 32, 4)
-    for clip, frames in zip(clips, made.embed(clips), strict=True):
+    transformer = Transformer(str(folder))
+    assert (transformer.sample_rate, transformer.dim, transformer.n_layers) == (16000, 32, 4)
+    for clip, frames in zip(clips, transformer.embed(clips), strict=True):
         inputs = processor(clip, sampling_rate=16000, return_tensors="pt").input_values
         with torch.no_grad():
             expected = model(inputs, output_hidden_states=True)
@@ -113,11 +113,11 @@ def test_every_layer_is_that_of_a_plain_call(kind: str, checkpoint, clips: list[
 
 @pytest.mark.parametrize("kind", [*KINDS, "whisper", "whisper-short"])
 def test_a_clip_has_the_same_frames_in_any_company_and_order(kind: str, checkpoint, clips: list[Audio]):
-    made = _made(kind, checkpoint)
-    together = made.embed(clips)
-    backwards = made.embed(clips[::-1])[::-1]
+    transformer = _made(kind, checkpoint)
+    together = transformer.embed(clips)
+    backwards = transformer.embed(clips[::-1])[::-1]
     for clip, frames, again in zip(clips, together, backwards, strict=True):
-        np.testing.assert_allclose(made.embed([clip])[0], frames, atol=2e-5)
+        np.testing.assert_allclose(transformer.embed([clip])[0], frames, atol=2e-5)
         np.testing.assert_allclose(again, frames, atol=2e-5)
 
 
@@ -143,9 +143,14 @@ def test_whisper_is_a_plain_call_cut_to_the_clips_own_frames(checkpoint, clips: 
     folder = checkpoint("whisper")
     encoder = transformers.WhisperModel.from_pretrained(folder).encoder.eval()
     processor = transformers.WhisperFeatureExtractor.from_pretrained(folder)
-    made = Whisper(str(folder))
-    assert (made.dim, made.n_layers, made.max_seconds, made.padded_seconds) == (32, 3, 30.0, 30.0)
-    for clip, frames in zip(clips, made.embed(clips), strict=True):
+    transformer = Whisper(str(folder))
+    assert (transformer.dim, transformer.n_layers, transformer.max_seconds, transformer.padded_seconds) == (
+        32,
+        3,
+        30.0,
+        30.0,
+    )
+    for clip, frames in zip(clips, transformer.embed(clips), strict=True):
         inputs = processor(clip, sampling_rate=16000, return_tensors="pt").input_features
         with torch.no_grad():
             states = encoder(inputs, output_hidden_states=True).hidden_states
@@ -232,18 +237,23 @@ def _clap(folder: Path) -> Any:
 
 def test_ast_is_a_plain_call_averaged_over_frequencies(clips: list[Audio], tmp_path: Path):
     model = _ast(tmp_path)
-    made = extractor(str(tmp_path))
-    assert isinstance(made, Ast)
-    assert (made.sample_rate, made.dim, made.n_layers, made.max_seconds) == (16000, 32, 3, 10.24)
+    transformer = extractor(str(tmp_path))
+    assert isinstance(transformer, Ast)
+    assert (transformer.sample_rate, transformer.dim, transformer.n_layers, transformer.max_seconds) == (
+        16000,
+        32,
+        3,
+        10.24,
+    )
     whole = np.resize(clips[0], 163_840)
-    for clip, frames in zip([*clips, whole], made.embed([*clips, whole]), strict=True):
-        inputs = made.processor(clip, sampling_rate=16000, return_tensors="pt").input_values
+    for clip, frames in zip([*clips, whole], transformer.embed([*clips, whole]), strict=True):
+        inputs = transformer.processor(clip, sampling_rate=16000, return_tensors="pt").input_values
         with torch.no_grad():
-            told = model(inputs, output_hidden_states=True)
+            outputs = model(inputs, output_hidden_states=True)
         embeddings = model.embeddings.patch_embeddings
         grid = embeddings.projection(inputs.unsqueeze(1).transpose(2, 3)).shape[2:]
         assert tuple(grid) == (12, 101)
-        states = [state[:, 2:].reshape(*grid, 32).mean(0) for state in (*told.hidden_states, told[0])]
+        states = [state[:, 2:].reshape(*grid, 32).mean(0) for state in (*outputs.hidden_states, outputs[0])]
         n_frames = max(1, (clip.size // 160 - 16) // 10 + 1)
         assert frames.shape == (4, n_frames, 32)
         np.testing.assert_allclose(frames, np.array(states)[:, :n_frames], atol=1e-5)
@@ -251,14 +261,14 @@ def test_ast_is_a_plain_call_averaged_over_frequencies(clips: list[Audio], tmp_p
 
 def test_clap_is_its_own_audio_features(clips: list[Audio], tmp_path: Path):
     model = _clap(tmp_path)
-    made = extractor(str(tmp_path))
-    assert isinstance(made, Clap)
-    assert (made.sample_rate, made.dim, made.max_seconds) == (48000, 24, 10.0)
-    for clip, frames in zip(clips, made.embed(clips), strict=True):
-        inputs = made.processor(clip, sampling_rate=48000, return_tensors="pt")
+    transformer = extractor(str(tmp_path))
+    assert isinstance(transformer, Clap)
+    assert (transformer.sample_rate, transformer.dim, transformer.max_seconds) == (48000, 24, 10.0)
+    for clip, frames in zip(clips, transformer.embed(clips), strict=True):
+        inputs = transformer.processor(clip, sampling_rate=48000, return_tensors="pt")
         with torch.no_grad():
-            told = model.get_audio_features(**inputs)
-        np.testing.assert_allclose(frames, getattr(told, "pooler_output", told).numpy(), atol=1e-5)
+            outputs = model.get_audio_features(**inputs)
+        np.testing.assert_allclose(frames, getattr(outputs, "pooler_output", outputs).numpy(), atol=1e-5)
 
 
 @pytest.mark.parametrize("make", [_ast, _clap])
@@ -372,14 +382,14 @@ def _bomb(folder: Path) -> None:
 
 def _own_code(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
-    own = {"model_type": "own", "auto_map": {"AutoConfig": "own.Config", "AutoModel": "own.Model"}}
-    (folder / "config.json").write_text(json.dumps(config | own))
+    custom = {"model_type": "own", "auto_map": {"AutoConfig": "own.Config", "AutoModel": "own.Model"}}
+    (folder / "config.json").write_text(json.dumps(config | custom))
     (folder / "own.py").write_text("print('code ran')")
 
 
 def _own_preprocessor(folder: Path) -> None:
-    own = {"auto_map": {"AutoFeatureExtractor": "own.Processor"}}
-    (folder / "preprocessor_config.json").write_text(json.dumps(own))
+    custom = {"auto_map": {"AutoFeatureExtractor": "own.Processor"}}
+    (folder / "preprocessor_config.json").write_text(json.dumps(custom))
     (folder / "own.py").write_text("print('code ran')")
 
 
@@ -516,15 +526,15 @@ def test_a_ready_made_classifier_says_what_it_says_by_itself(bench, digits: Path
     )
     assert "no output of the classifier is called male; add it to `labels`" in done.stderr
     store = Store(tmp_path / "bench-out")
-    [result] = [each for each in store.results().values() if each.head == "as-is"]
+    [result] = [result for result in store.results().values() if result.head == "as-is"]
     paths = pd.read_csv(digits)["path"].tolist()
     predictions = store.predictions(result.key)
     assert len(predictions) == len(paths) == 48
-    for clip, told in zip(predictions["clip"], predictions["y_pred"], strict=True):
+    for clip, label in zip(predictions["clip"], predictions["y_pred"], strict=True):
         y = audio.read(Clip(clip, Path(next(path for path in paths if path.endswith(clip)))), 16000)
         with torch.no_grad():
             logits = model(processor(y, sampling_rate=16000, return_tensors="pt").input_values).logits[0]
-        assert told == ["female", "male"][int(logits[:2].argmax())]
+        assert label == ["female", "male"][int(logits[:2].argmax())]
 
 
 PRIVATE = """

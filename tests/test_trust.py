@@ -244,11 +244,11 @@ class Own(SVC):
 
 
 def test_the_class_of_a_users_own_head_is_trusted_by_its_name(saved: Path):
-    own = f"{Own.__module__}.Own"
+    class_name = f"{Own.__module__}.Own"
     model = Pipeline([("scale", StandardScaler()), ("head", Own())]).fit(np.eye(2), ["a", "b"])
     bundle.save(saved, card(REGISTRY.heads["svm"]), {"0": model})
-    assert f"holds {own}, which is not trusted; name it in `trusted` if" in refusal(saved)
-    assert len(bundle.load(saved, "0", trusted=[own]).predict(np.zeros((1, 2)))) == 1
+    assert f"holds {class_name}, which is not trusted; name it in `trusted` if" in refusal(saved)
+    assert len(bundle.load(saved, "0", trusted=[class_name]).predict(np.zeros((1, 2)))) == 1
 
 
 NETWORK = "bench.heads.network:Network"
