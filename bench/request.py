@@ -84,7 +84,7 @@ class Request:
     task_target : str
         Label column to predict besides, as a task of its name.
     task_groups : tuple[str, ...]
-        Columns that this task keeps apart, from strict to lenient; the recording by default.
+        Columns that this task keeps apart, from strict to lenient; by default speaker, session, recording.
     train_sizes : tuple[float, ...]
         Shares of the training groups to learn from, in (0, 1].
     audio : tuple[str, ...]
@@ -136,7 +136,8 @@ class Request:
     task_groups: tuple[str, ...] = _option(
         (),
         "list",
-        "Columns that --task-target keeps apart, from strict to lenient.  [default: recording]",
+        "Columns that --task-target keeps apart, from strict to lenient."
+        "  [default: speaker,session,recording]",
         "--task-group",
         "--group-column",
         suite="tasks.groups",
@@ -297,7 +298,13 @@ class Output:
     out: Path = _option(
         Path("bench-out"), "folder", "Folder of the results.", "--out", suite="run.out", default="bench-out"
     )
-    strict: bool = _option(False, "flag", "Exit with 1 if a cell is skipped.", "--strict", suite="run.strict")
+    strict: bool = _option(
+        False,
+        "flag",
+        "Exit with 1 if a cell is skipped, or if a split keeps weaker groups apart than the data name.",
+        "--strict",
+        suite="run.strict",
+    )
     track: tuple[str, ...] = _option(
         (),
         "list",

@@ -22,7 +22,7 @@ from bench.report.writers import FORMATS, markdown
 from bench.request import Request
 from bench.stats import Standing
 from bench.store import Counters, DatasetRecord, RunRecord, Store, TableProtocol
-from bench.types import Cost, Result, Score, SplitId, Status, Step, System, TaskId, View
+from bench.types import Cost, GroupObstacle, Result, Score, SplitId, Status, Step, System, TaskId, View
 
 MEAN_STD = View()
 SPLIT = SplitId("cv:2", "speaker")
@@ -37,7 +37,7 @@ PROTOCOL = TableProtocol(
     metrics=("accuracy", "f1_macro"),
     split=SPLIT,
     split_digest="0",
-    note="",
+    obstacles=(),
     apart=("speaker", "audio"),
     n_groups=4,
     n_folds=2,
@@ -144,11 +144,11 @@ def test_the_baselines_equal_rows_are_one_and_unequal_ones_are_not(store):
 
 
 def test_the_table_names_its_split_its_data_and_why_no_stricter_split_was_possible(store):
-    text = report.write(store(result("a"), note="session: none")).text
+    text = report.write(store(result("a"), obstacles=(GroupObstacle(("session",), "absent"),))).text
     notes = "\n".join(line for line in text.splitlines() if line.startswith("- "))
     assert "cv:2, grouped by speaker (4 groups), 2 tested folds, 2 classes" in notes
     assert "- Kept apart in every fold: speaker, audio." in notes
-    assert "- No stricter split was possible: session: none." in notes
+    assert "- No stricter split was possible: session: there is no such column." in notes
     assert "4 clips, version 1, content `0123456789ab`" in notes
     assert r"- left \| out" in notes
 

@@ -13,10 +13,10 @@ from bench import audio, augment, catalog, preprocess, splits
 from bench.catalog import Registry, learners
 from bench.catalog.learners import Learner, Obstacle
 from bench.datasets import spelling
-from bench.datasets.columns import suggest_target
+from bench.datasets.columns import strict_groups, suggest_groups, suggest_target
 from bench.datasets.index import FOLDER_LABEL, Source, sources_of
 from bench.embed import pooling
-from bench.errors import LabelError, SplitError, UsageError
+from bench.errors import LabelError, LeakError, SplitError, UsageError
 from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
 from bench.metrics import METRICS
@@ -216,7 +216,7 @@ def _requested_tasks(request: Request, declared: Registry) -> list[Task]:
     if groups and not target:
         raise UsageError(f"--task-group {','.join(groups)}: needs --task-target")
     if target:
-        tasks.append(Task(target, target, groups or ("recording",), TARGET_METRICS))
+        tasks.append(Task(target, target, groups or strict_groups(target), TARGET_METRICS))
     return tasks
 
 
@@ -259,17 +259,21 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
     dataset = source.dataset
     if task.target not in dataset.labels:
         return Obstacle(Status.SKIPPED, f"{dataset.source} has no column '{task.target}'")
+    fix = ""
     try:
+        y = splits.target(dataset, task)
+        fix = _other_groups(dataset, task, request, leaks=False)
         split = splits.make(dataset, task, request.split, source.fingerprints)
     except LabelError as error:
         if is_requested:
-            raise
+            raise LabelError(f"{error}{fix}") from error
         return Obstacle(Status.SKIPPED, str(error))
     except SplitError as error:
         columns = {task.target, *task.groups} & {*dataset.labels}
-        reason = "; ".join([str(error), *spelling.remarks(dataset, sorted(columns))])
+        if isinstance(error, LeakError):
+            fix = _other_groups(dataset, task, request, leaks=True)
+        reason = "; ".join([f"{error}{fix}", *spelling.remarks(dataset, sorted(columns))])
         return Obstacle(Status.FAILED if is_requested else Status.SKIPPED, reason)
-    y = splits.target(dataset, task)
     if request.permute_labels:
         y = splits.permute_labels(y, split)
     return Problem(
@@ -280,6 +284,12 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
         parent=dataset.table["parent"].to_numpy(str) if "parent" in dataset.labels else None,
         fingerprint=fingerprint(fold_table(source, y, split)),
     )
+
+
+def _other_groups(dataset: Dataset, task: Task, request: Request, *, leaks: bool) -> str:
+    """Return what else a task of a label column could keep apart; empty if the user has chosen that."""
+    has_choice = task.name == request.task_target and not request.task_groups
+    return suggest_groups(dataset, task.target, leaks=leaks) if has_choice else ""
 
 
 def _cells(

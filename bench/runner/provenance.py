@@ -13,12 +13,13 @@ import pandas as pd
 from bench import catalog, display
 from bench._version import __version__
 from bench.datasets import recordings, spelling
+from bench.datasets.columns import STRICT
 from bench.datasets.index import Source
 from bench.keys import digest
 from bench.request import Request
 from bench.runner.planning import Plan, Problem, augmentation_of
 from bench.store import Counters, DatasetRecord, RunRecord, TableProtocol
-from bench.types import Dataset, Result, Status, TaskId
+from bench.types import Dataset, Result, Split, Status, TaskId
 
 SHARED = ("split", "split_digest", "metrics", "augmentation")
 """Fields of a table's protocol that all its results share."""
@@ -116,9 +117,10 @@ def _protocol(dataset: Dataset, problem: Problem, request: Request) -> TableProt
         metrics=task.metrics,
         split=problem.split_id,
         split_digest=problem.fingerprint,
-        note=split.note,
+        obstacles=split.obstacles,
         fewer_folds=split.fewer_folds,
         remarks=_remarks(dataset, problem),
+        drawn=() if split.leaky else _drawn(dataset, split),
         apart=() if split.leaky else tuple(split.groups),
         n_groups=len(np.unique(group)),
         n_folds=len(list(split.rounds())),
@@ -127,6 +129,23 @@ def _protocol(dataset: Dataset, problem: Problem, request: Request) -> TableProt
         augmentation=augmentation_of(request),
         n_unlabelled=int((~has_label).sum()),
     )
+
+
+def _drawn(dataset: Dataset, split: Split) -> tuple[tuple[str, int], ...]:
+    """Return the number of tested groups, and of speakers and sessions that span several of these groups.
+
+    Another draw of groups would have the same speakers.
+    """
+    tested = np.unique(np.concatenate([test for _, _, test in split.rounds()]))
+    group = pd.Series(split.groups[split.group][tested])
+    names = [name for name in STRICT if name in dataset.labels and name not in split.groups]
+    columns = {name: dataset.table[name].to_numpy()[tested] for name in names}
+    coarser = [
+        (name, len(np.unique(values)))
+        for name, values in columns.items()
+        if (values != "").all() and group.groupby(values).nunique().max() > 1
+    ]
+    return ((split.group, int(group.nunique())), *coarser)
 
 
 def _remarks(dataset: Dataset, problem: Problem) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.request import Request
-from bench.types import Augmentation, SplitId, TaskId
+from bench.types import Augmentation, GroupObstacle, SplitId, TaskId
 
-RUN_SCHEMA = 2
+RUN_SCHEMA = 3
 """Version of run.json."""
 
 
@@ -60,18 +60,21 @@ class TableProtocol:
         The first one ranks.
     split_digest : str
         Digest of every clip's content, label, fold and groups.
-    note : str
-        Why no stricter group was possible; empty if the strictest one was.
+    obstacles : tuple[GroupObstacle, ...]
+        Why no stricter groups were possible; empty if the strictest ones were.
     apart : tuple[str, ...]
         Columns that no fold shares with another.
     fewest_groups : tuple[str, int]
         The class with the fewest groups, and their number.
     n_unlabelled : int
         Number of clips without a label for the task, which are left out.
-    fewer_folds : str
-        Why more folds could not keep these groups apart; empty for the usual number of folds.
+    fewer_folds : GroupObstacle | None
+        Why more folds could not keep these groups apart; None for the usual number of folds.
     remarks : tuple[str, ...]
         What a reader should know about labels and groups.
+    drawn : tuple[tuple[str, int], ...]
+        Columns with the number of their values in the tested clips: the one whose groups intervals are drawn
+        from, and behind it speakers and sessions that span several of these groups.
     """
 
     dataset: str
@@ -80,7 +83,7 @@ class TableProtocol:
     metrics: tuple[str, ...]
     split: SplitId
     split_digest: str
-    note: str
+    obstacles: tuple[GroupObstacle, ...]
     apart: tuple[str, ...]
     n_groups: int
     n_folds: int
@@ -88,8 +91,14 @@ class TableProtocol:
     fewest_groups: tuple[str, int]
     augmentation: Augmentation | None = None
     n_unlabelled: int = 0
-    fewer_folds: str = ""
+    fewer_folds: GroupObstacle | None = None
     remarks: tuple[str, ...] = ()
+    drawn: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def fallbacks(self) -> tuple[GroupObstacle, ...]:
+        """Return why columns of the data that name stricter groups are not kept apart."""
+        return tuple(obstacle for obstacle in self.obstacles if obstacle.kind != "absent")
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from bench.types.data import (
     Split,
     Task,
 )
+from bench.types.obstacles import GroupObstacle
 from bench.types.protocols import Extractor, Head, Traits
 from bench.types.results import (
     SCHEMA,
@@ -73,6 +74,7 @@ __all__ = [
     "Embeddings",
     "Extractor",
     "Frames",
+    "GroupObstacle",
     "Head",
     "Kind",
     "Labels",

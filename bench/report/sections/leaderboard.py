@@ -68,13 +68,17 @@ def _split(protocol: TableProtocol) -> list[Text]:
     if protocol.split.leaky:
         warning = ": for demonstration only; these numbers are higher than honest ones."
         texts.append(text(strong("Leaky split"), warning))
-    if protocol.note:
-        texts.append(text(f"No stricter split was possible: {protocol.note}."))
+    if protocol.drawn and not protocol.split.leaky:
+        texts.append(text(f"Drawn: {display.drawn(protocol.drawn)}."))
+    if protocol.obstacles:
+        reasons = "; ".join(map(display.obstacle, protocol.obstacles))
+        texts.append(text(f"No stricter split was possible: {reasons}."))
     if protocol.n_unlabelled:
         texts.append(text(f"{protocol.n_unlabelled} clips without a label for this task are left out."))
     if protocol.fewer_folds:
         group = protocol.split.group
-        texts.append(text(f"Fewer folds, to keep every {group} apart: {protocol.fewer_folds}."))
+        reason = display.reason(protocol.fewer_folds)
+        texts.append(text(f"Fewer folds, to keep every {group} apart: {reason}."))
     texts += map(_with_code, protocol.remarks)
     if protocol.augmentation:
         copies = display.augmentation(protocol.augmentation)
