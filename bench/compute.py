@@ -44,6 +44,8 @@ def compute(  # the last three say how a run is shown, and to whom
     """
     services = trackers.connect(track)
     plan = runner.plan(request, declared)
+    if track:
+        services = services.without(runner.folders(plan, request))
     embeddings = cache()
     with store.writing(), embeddings.in_use():
         with progress.watching(plain=plain, log_json=log_json, trackers=services) as events:

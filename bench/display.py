@@ -1,6 +1,5 @@
 """Texts for people, made of values: never stored, compared, or part of a key."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from bench.types import (
@@ -15,27 +14,6 @@ from bench.types import (
     System,
     View,
 )
-
-FOLDER = re.compile(
-    r"""(?<![\w./-])/(?!/)              # the root, not within a name or a URL
-    (?:[^/\s,;:'"`()]+                 # a folder
-    (?:\ [^/\s,;:'"`()-][^/\s,;:'"`()]*)*/)+  # and further words of its name""",
-    re.VERBOSE,
-)
-"""The folders of an absolute path."""
-
-
-def without_folders(text: str) -> str:
-    """Return a text with absolute paths cut to their last name: nobody else has these folders.
-
-    Examples
-    --------
-    >>> without_folders("bench run --datasets '/home/jo/my data/a.csv' --out /tmp/x/out")
-    "bench run --datasets 'a.csv' --out out"
-    >>> without_folders("https://a.org/b/c and/or data/x.wav")
-    'https://a.org/b/c and/or data/x.wav'
-    """
-    return FOLDER.sub("", text)
 
 
 def view(view: View) -> str:

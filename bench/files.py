@@ -1,5 +1,6 @@
 """Files on disk: replaced so that a power loss leaves the old or the new content, and read strictly."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from bench.errors import UsageError, one_line, readable
+from bench.errors import UsageError, one_line, readable, reason
 
 PARQUET = b"PAR1"
 """First and last bytes of a Parquet file."""
@@ -80,6 +81,21 @@ def is_whole_table(path: Path) -> bool:
             return size > len(PARQUET) and start == file.read() == PARQUET
     except OSError:
         return False
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hex digits.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({reason(error)}); allow it, or restore it") from error
 
 
 def sync(path: Path) -> None:

@@ -5,6 +5,7 @@ Every field says once how it is written: the flags of `bench run`, the table and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -312,6 +313,17 @@ class Output:
         "--track",
         suite="run.track",
     )
+
+
+def doubled(values: Sequence[Any]) -> str:
+    """Return the first value that a list holds twice; '' for none.
+
+    Examples
+    --------
+    >>> doubled(["knn", "svm", "knn"])
+    'knn'
+    """
+    return next((str(value) for value in values if values.count(value) > 1), "")
 
 
 def options(noun: type[Request] | type[Output]) -> dict[str, Option]:

@@ -13,7 +13,7 @@ from bench.types import Card
 
 
 def open_(path: Path, label: str = "class"):
-    return datasets.from_path(path, label)
+    return datasets.from_path(path, label).with_leftovers()
 
 
 def test_a_folders_classes_are_its_label_at_any_depth(tone, tmp_path: Path):
@@ -55,7 +55,7 @@ def test_audio_that_is_not_in_a_data_set_is_counted_in_every_layout(tone, tmp_pa
     card = Card(
         "m", "files", "1", "", source=str(tmp_path / "m.toml"), params={"path": "tree", "pattern": PATTERN}
     )
-    assert datasets.from_card(card, tmp_path).notes == (
+    assert datasets.from_card(card, tmp_path).with_leftovers().notes == (
         "Audio files left out: 2 .ra, 2 .wav hidden; no clip is in test/two, train/two.",
     )
 
@@ -153,7 +153,7 @@ def test_tables_of_audformat_are_manifests_and_can_be_joined(take, tmp_path: Pat
     assert table["speaker"].tolist() == ["theo", "lucas"]
     assert table["gender"].tolist() == ["male", "male"]
     (tmp_path / "db.yaml").touch()
-    with pytest.raises(UsageError, match=r"is an audformat database; give a table of it .db\."):
+    with pytest.raises(UsageError, match=r"is an audformat database with no tables"):
         open_(tmp_path)
 
 

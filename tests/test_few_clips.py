@@ -3,16 +3,62 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.neighbors import KNeighborsClassifier
 
+from bench.learn import shortage
+from bench.reducers.umap import Umap
 from bench.store import Store
 
 FAST = ("--extractors", "mfcc-13", "--plain")
 
 
+LEARNERS = {
+    "knn": KNeighborsClassifier(5),
+    "lda": LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
+    "pca": PCA(9, svd_solver="full"),
+    "umap": Umap(10),
+}
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.filterwarnings("ignore")  # of scipy, before umap fails
+def test_the_declared_least_number_of_clips_is_that_of_the_library(name: str):
+    learner = LEARNERS[name]
+    least = shortage.LEAST[type(learner).__name__](learner, 3)
+    rng = np.random.default_rng(0)
+
+    def fit(n_samples: int) -> None:
+        X, y = rng.normal(size=(n_samples, 20)), np.arange(n_samples) % 3
+        fitted = learner.fit(X, y)
+        (fitted.predict if hasattr(fitted, "predict") else fitted.transform)(X)
+
+    fit(least)
+    with pytest.raises((ValueError, TypeError)):
+        fit(least - 1)
+
+
+def test_another_error_of_a_head_with_few_clips_is_its_own(digits: Path, bench, tmp_path: Path):
+    table = pd.read_csv(digits, dtype=str)
+    table.groupby("speaker").head(1).to_csv(digits, index=False)
+    (tmp_path / "mine.py").write_text(
+        "from sklearn.dummy import DummyClassifier\n"
+        "class Odd(DummyClassifier):\n"
+        "    def fit(self, X, y):\n"
+        "        raise ValueError('labels are odd')\n"
+    )
+    words = ("--tasks", "gender", "--split", "cv:2", *FAST, "--heads", "./mine.py:Odd", "--out", "out")
+    bench("run", "--datasets", digits, *words)
+    reasons = {result.reason for result in Store(Path("out")).planned() if result.reason}
+    assert reasons == {"ValueError: labels are odd (mine.py:4)"}
+
+
 @pytest.mark.parametrize(
-    ("head", "least"), [("knn", 5), ("pca-47+logreg", 47), pytest.param("umap-10+logreg", 10, id="umap")]
+    ("head", "least"), [("knn", 5), ("pca-47+logreg", 47), pytest.param("umap-10+logreg", 12, id="umap")]
 )
 @pytest.mark.filterwarnings("ignore")  # of scipy, before umap fails
 def test_a_learner_with_too_few_clips_says_how_many_it_needs(digits: Path, bench, head: str, least: int):

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from matplotlib import font_manager
 
-from bench.report.figures import Axis, Lines, Matrix, RankDiagram, fonts, png
-from bench.report.sections import confusion
+from bench.report.document import Picture, Section
+from bench.report.figures import Axis, Figure, Lines, Matrix, RankDiagram, fonts, png
+from bench.report.writers import markdown
 from bench.types import Score
 
 NAMES = [
@@ -49,9 +50,26 @@ def test_a_name_that_no_font_has_is_a_number_that_the_page_explains(monkeypatch)
     monkeypatch.setattr(fonts, "_others", dict)
     assert fonts.by_number(["cat", "猫", "größe"]) == ["cat", "[2]", "größe"]
     assert fonts.drawable("猫 on data") == "? on data"
-    [legend] = confusion._legend(matrix(["cat", "猫", "鸟"]).counts)
-    assert "Labels by number in the figure: [2] 猫, [3] 鸟." in str(legend)
-    assert confusion._legend(matrix(["cat", "größe"]).counts) == []
+
+
+SCORE = Score("accuracy", 0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("figure", "signs"),
+    [
+        (matrix(["cat", "猫", "鸟"]), "[2] 猫, [3] 鸟."),
+        (RankDiagram({"mine.py:猫 svm": 1.0, "mfcc svm": 2.0}, 0.5), "[1] mine.py:猫 svm."),
+        (Lines("t", Axis("响度"), Axis("f1"), {"猫|x": {1.0: SCORE}}), "[1] 猫\\|x, ?? 响度."),
+        (matrix(["cat", "größe"]), ""),
+    ],
+    ids=["matrix", "ranks", "lines", "none"],
+)
+def test_what_a_figure_cannot_show_stands_below_it(figure: Figure, signs: str, monkeypatch):
+    monkeypatch.setattr(fonts, "_others", dict)
+    section = Section("", 2, (Picture("a title", figure, "figures/a.png"),))
+    legend = f"\n\nIn the figure, whose fonts lack their characters: {signs}" if signs else ""
+    assert markdown.text([section]) == f"![a title](figures/a.png){legend}"
 
 
 def test_an_installed_font_shows_its_names(monkeypatch):

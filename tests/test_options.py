@@ -17,9 +17,9 @@ RUN = ("run", "--tasks", "gender", "--extractors", "mfcc-13", "--heads", "knn", 
         (["--out="], "--out: has an empty value"),
         (["--split", ""], "--split: has an empty value"),
         (["--seeds", "0,0"], "names 0 twice"),
-        (["--seeds", "0,00"], "names a seed twice"),
+        (["--seeds", "0,00"], "--seeds 0,0: names 0 twice"),
         (["--seeds", "4294967296"], "expected whole numbers from 0 to 4294967295"),
-        (["--train-sizes", "1,1.0"], "names a share twice"),
+        (["--train-sizes", "1,1.0"], "--train-sizes 1.0,1.0: names 1.0 twice"),
         (["--train-sizes", "nan"], "is not a list of shares"),
         (["--heads", "knn,knn"], "names knn twice"),
         (["--tasks", "gender,gender"], "names gender twice"),
@@ -90,8 +90,33 @@ def test_two_limits_for_one_metric_are_refused(bench):
         ({"seeds": ()}, "--seeds: is empty"),
         ({"copies": 2}, "needs --augment"),
         ({"device": "gpu"}, "no device"),
+        ({"heads": ["knn", "lda", "knn"]}, "--heads knn,lda,knn: names knn twice"),
+        ({"extractors": ["mfcc", "mfcc"]}, "--extractors mfcc,mfcc: names mfcc twice"),
+        ({"datasets": ["demo", "demo"]}, "--datasets demo,demo: names demo twice"),
+        ({"seeds": [1, 1]}, "--seeds 1,1: names 1 twice"),
+        ({"train_sizes": (0.5, 0.5)}, "--train-sizes 0.5,0.5: names 0.5 twice"),
+        ({"track": ["tensorboard:a", "tensorboard:a"]}, "--track tensorboard:a: is there twice"),
     ],
 )
 def test_a_program_is_refused_the_same(options: dict[str, object], message: str, tmp_path: Path):
     with pytest.raises(UsageError, match=message):
         run(tasks=["gender"], out=tmp_path / "out", **options)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("[extractors]\nnames = []", "[extractors] names is empty; expected one value or more"),
+        ("[heads]\nnames = ''", "[heads] names is empty; expected one value or more"),
+        ("[heads]\nseeds = []", "[heads] seeds is empty; expected one value or more"),
+        ("[extractors]\npreprocess = ['']", "[extractors] preprocess has an empty item"),
+        ("[datasets]\nnames = ['demo', '']", "[datasets] names has an empty item"),
+    ],
+)
+def test_an_empty_value_of_a_suite_is_refused(bench, entry: str, message: str, tmp_path: Path):
+    (tmp_path / "mine.toml").write_text(entry)
+    result = bench("run", "--suite", "mine.toml", "--dry-run")
+    assert result.exit_code == 2
+    assert f"mine.toml: {message}" in result.stderr
+    assert "; leave it out for the default" in result.stderr
+    assert len(result.stderr.splitlines()) == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import catalog
+from bench import catalog, files
 from bench.catalog import weights
 from bench.errors import UnavailableError, UsageError
 from bench.types import Spec
@@ -112,6 +112,12 @@ def test_the_weights_that_a_parameter_names_are_part_of_the_identity(tmp_path: P
         identities.append(catalog.identity(spec))
     assert len({catalog.key(identity) for identity in identities}) == 3
     assert "weights" not in identities[0]
+
+
+@pytest.mark.parametrize("name", ["gone.npz", ""], ids=["gone", "folder"])
+def test_a_file_that_cannot_be_hashed_is_one_line(tmp_path: Path, name: str):
+    with pytest.raises(UsageError, match=r"cannot be read \(.+\); allow it, or restore it$"):
+        files.sha256(tmp_path / name)
 
 
 @pytest.mark.parametrize("absent", ["config.json", "model.safetensors"])

@@ -1,7 +1,6 @@
 """Identity of a spec: everything that changes its output, and the key of that."""
 
 import ast
-import hashlib
 import importlib.util
 import sysconfig
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from bench._version import __version__
 from bench.catalog.imports import factory_of
 from bench.catalog.requirements import installed_version
 from bench.errors import PluginError
+from bench.files import sha256
 from bench.keys import digest
 from bench.types import Spec
 
@@ -36,7 +36,7 @@ def identity(spec: Spec) -> Mapping[str, Any]:
         "params": dict(spec.params),
         "versions": {name: installed_version(name) for name in spec.requires},
         "code": [sha256 for name in modules for sha256 in _code(spec, name)],
-        **({"weights": _sha256(weights)} if spec.params.get("weights") and weights.exists() else {}),
+        **({"weights": _contents(weights)} if spec.params.get("weights") and weights.exists() else {}),
     }
 
 
@@ -50,14 +50,10 @@ def is_installed(path: Path) -> bool:
     return any(path.is_relative_to(sysconfig.get_path(name)) for name in ("purelib", "platlib"))
 
 
-def _sha256(path: Path) -> list[str]:
+def _contents(path: Path) -> list[str]:
     """Return the SHA-256 of a file, or of every regular file in a folder, with their names."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    digests = []
-    for file in filter(Path.is_file, files):
-        with file.open("rb") as content:
-            digests.append(f"{file.name} {hashlib.file_digest(content, 'sha256').hexdigest()}")
-    return digests
+    return [f"{file.name} {sha256(file)}" for file in files if file.is_file()]
 
 
 def _code(spec: Spec, module: str) -> list[str]:
@@ -74,7 +70,7 @@ def _code(spec: Spec, module: str) -> list[str]:
     for file in [] if is_installed(path) else files:  # the list grows in the loop
         beside = (file.with_name(f"{name}.py") for name in _imported(file, package))
         files += [path for path in beside if path.is_file() and path not in files]
-    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files, key=lambda p: p.name)]
+    return [sha256(path) for path in sorted(files, key=lambda p: p.name)]
 
 
 def module_path(spec: Spec, module: str) -> Path:

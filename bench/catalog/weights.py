@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.catalog import checkpoints
 from bench.errors import UnavailableError, UsageError, message
+from bench.files import sha256
 
 SAFETENSORS = ("*.safetensors", "*.safetensors.index.json")
 PICKLES = ("*.bin", "*.bin.index.json")
@@ -97,7 +98,7 @@ def digest(path: Path) -> str:
     Raises
     ------
     UsageError
-        If a folder has no checkpoint.
+        If a folder has no checkpoint, or a file cannot be read.
     """
     files = checkpoints.files(path) if path.is_dir() else [path]
     if not files:
@@ -105,12 +106,9 @@ def digest(path: Path) -> str:
             f"{checkpoints.CONFIGURATION[0]} and {' or '.join(checkpoints.OTHER_WEIGHTS)}, with every shard"
         )
         raise UsageError(f"{path}: no checkpoint; expected {expected}")
-    sha256 = hashlib.sha256()
-    for file in files:
-        name = file.relative_to(path).as_posix() if path.is_dir() else file.name
-        with file.open("rb") as content:
-            sha256.update(f"{name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
-    return sha256.hexdigest()
+    names = [file.relative_to(path).as_posix() if path.is_dir() else file.name for file in files]
+    lines = (f"{name} {sha256(file)}\n" for name, file in zip(names, files, strict=True))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _snapshot(weights: str, **options: Any) -> Path:

@@ -4,13 +4,13 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from bench import paths
 from bench.cli import options
 from bench.request import Request
-from bench.request import options as declared_options
 
 
 @click.group("data")
@@ -20,15 +20,15 @@ def command() -> None:
 
 @command.command("check")
 @click.argument("dataset")
-@options.declared([declared_options(Request)["audio"]])
+@options.of_data
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of tables.")
-def data_check(dataset: str, audio: tuple[str, ...], as_json: bool) -> None:
+def data_check(dataset: str, as_json: bool, **fields: Any) -> None:
     """Decode every clip of DATASET; show its audio, labels and groups, and which tasks it allows."""
     from bench import catalog, runner, splits
     from bench.datasets import check
 
     declared = catalog.load()
-    clips = runner.open_dataset(dataset, declared, paths.home(), folders=runner.audio_folders(audio))
+    [clips] = runner.datasets_of(Request(datasets=(dataset,), home=paths.home(), **fields), declared)
     summary = check.check(clips, declared.tasks.values(), splits.make)
     click.echo(json.dumps(dataclasses.asdict(summary), indent=2) if as_json else check.text(summary))
     if len(summary.undecodable) == summary.n_clips:
@@ -38,7 +38,7 @@ def data_check(dataset: str, audio: tuple[str, ...], as_json: bool) -> None:
 
 @command.command("split")
 @click.argument("dataset")
-@options.declared([declared_options(Request)["audio"]])
+@options.of_data
 @click.option("--task", required=True, help="What is predicted: it says which groups are kept apart.")
 @click.option("--split", default="", help="As of bench run.  [default: fixed, else cv:5]")
 @click.option(
@@ -50,14 +50,15 @@ def data_check(dataset: str, audio: tuple[str, ...], as_json: bool) -> None:
 )
 @click.option("--out", type=Path, required=True, help="The CSV file to write.")
 def data_split(  # a parameter per option
-    dataset: str, audio: tuple[str, ...], task: str, split: str, by: str, out: Path
+    dataset: str, task: str, split: str, by: str, out: Path, **fields: Any
 ) -> None:
     """Write a split of DATASET as a table that --split FILE.csv takes, or datasets/NAME/TASK.csv as fixed."""
     from bench import catalog, runner
 
     declared = catalog.load()
     problem = catalog.task(task, declared)
-    source = runner.open_dataset(dataset, declared, paths.home(), problem.target, runner.audio_folders(audio))
+    request = Request(datasets=(dataset,), home=paths.home(), **fields)
+    [source] = runner.datasets_of(request, declared, problem.target)
     table = runner.split_table(source, problem, split, by)
     out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(out, index=False)

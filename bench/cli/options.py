@@ -13,11 +13,9 @@ from typing import Any, TypeVar
 import click
 
 from bench.errors import UsageError
-from bench.request import Option, suite_keys
+from bench.request import Option, Request, doubled, suite_keys
+from bench.request import options as declared_options
 from bench.validation import convert
-
-REPEATABLE = frozenset({"preprocess", "augment"})
-"""Lists of steps, of which one may come twice."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -39,15 +37,20 @@ def items(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, 
         raise click.BadParameter(f"'{value}' is no list ({error})", ctx, param) from error
     if not all(names):
         raise click.BadParameter(f"'{value}' has an empty item", ctx, param)
-    doubled = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-    if doubled and param.name not in REPEATABLE:
-        raise click.BadParameter(f"'{value}' names {doubled[0]} twice", ctx, param)
     return tuple(names)
 
 
+def _distinct(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
+    """Return the items of a list that names nothing twice."""
+    names = items(ctx, param, value)
+    if name := doubled(names):
+        raise click.BadParameter(f"'{value}' names {name} twice", ctx, param)
+    return names
+
+
 def listed(*flags: str, metavar: str = "A,B", default: str = "", **more: Any) -> Callable[[Command], Command]:
-    """Return the option of a comma-separated list."""
-    return click.option(*flags, metavar=metavar, default=default, callback=items, **more)
+    """Return the option of a comma-separated list that is none of a request."""
+    return click.option(*flags, metavar=metavar, default=default, callback=_distinct, **more)
 
 
 plain = click.option("--plain", is_flag=True, help="Write lines instead of bars.")
@@ -57,10 +60,7 @@ def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
     names = items(ctx, param, value)
     if not names or not all(name.isdecimal() for name in names):
         raise click.BadParameter(f"'{value}' is not a list of whole numbers from 0", ctx, param)
-    seeds = tuple(int(name) for name in names)
-    if len(set(seeds)) < len(seeds):
-        raise click.BadParameter(f"'{value}' names a seed twice", ctx, param)
-    return seeds
+    return tuple(int(name) for name in names)
 
 
 def _shares(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, ...]:
@@ -70,8 +70,6 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str) -> tuple[flo
         shares = ()
     if not shares or not all(0 < share <= 1 for share in shares):
         raise click.BadParameter(f"'{value}' is not a list of shares above 0 and up to 1", ctx, param)
-    if len(set(shares)) < len(shares):
-        raise click.BadParameter(f"'{value}' names a share twice", ctx, param)
     return shares
 
 
@@ -98,6 +96,15 @@ def declared(options: Iterable[Option]) -> Callable[[Command], Command]:
         return command
 
     return decorate
+
+
+DATA = ("audio", "parent_pattern")
+"""Options that say how a data set is read, also by verbs that look at its labels."""
+
+
+def of_data(command: Command) -> Command:
+    """Add the options of a data set to a command."""
+    return declared(declared_options(Request)[name] for name in DATA)(command)
 
 
 def _poolings() -> str:
@@ -172,7 +179,7 @@ def _written(entry: Any, option: Option, where: str) -> Any:
     Raises
     ------
     UsageError
-        If its type is not the option's.
+        If its type is not the option's, or it is empty.
     """
     forms: Mapping[str, Any] = {
         "list": list[str] | str,
@@ -184,6 +191,9 @@ def _written(entry: Any, option: Option, where: str) -> Any:
         "seconds": float,
     }
     convert(entry, forms.get(option.form, str), where)
+    if entry in ([], "") or (isinstance(entry, list) and "" in entry):
+        problem = "is empty" if entry in ([], "") else "has an empty item"
+        raise UsageError(f"{where} {problem}; expected one value or more; leave it out for the default")
     return ",".join(map(_quoted, map(str, entry))) if isinstance(entry, list) else entry
 
 

@@ -84,6 +84,7 @@ def check(dataset: Dataset, tasks: Iterable[Task], make_split: SplitMaker) -> Su
     make_split : SplitMaker
         `splits.make`, from a higher level.
     """
+    dataset = dataset.with_leftovers()
     facts: dict[str, ClipFacts] = {}
     undecodable: dict[str, str] = {}
     clips = dataset.clips()

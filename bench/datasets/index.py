@@ -4,7 +4,7 @@ import functools
 import hashlib
 import io
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ import pandas as pd
 
 from bench import audio, augment, catalog, datasets
 from bench.catalog import Registry
-from bench.datasets import recordings
+from bench.datasets import recordings, suggestions
 from bench.datasets.tables import SUFFIXES
 from bench.errors import ClipError, UsageError, shortlist
 from bench.files import replacing
@@ -25,8 +25,11 @@ from bench.types import AUDIO_COLUMNS, NOISE_PATH, Clip, Dataset, Planned
 
 log = logging.getLogger(__name__)
 
-FORMAT = "sources-v3"
+FORMAT = "sources-v4"
 """Folder of the index files; a new name for a new format."""
+
+NOTES = "notes"
+"""Attribute of an index: notes of the files that its dataset leaves out."""
 
 NO_FOLDERS: Mapping[str, Path] = {}
 
@@ -88,6 +91,24 @@ def sources_of(request: Request, declared: Registry, label: str = FOLDER_LABEL) 
         If a dataset cannot be opened, or two datasets have one name.
     """
     sources: dict[str, Source] = {}
+    for text, dataset in zip(request.datasets, datasets_of(request, declared, label), strict=True):
+        source = _source(dataset, request)
+        name = source.dataset.name
+        if name in sources:
+            first = sources[name].dataset.source
+            raise UsageError(f"--datasets: {first} and {text} are both called '{name}'; rename one")
+        sources[name] = source
+    return sources
+
+
+def datasets_of(request: Request, declared: Registry, label: str = FOLDER_LABEL) -> Iterator[Dataset]:
+    """Yield the datasets of a request as its options say, without a look at their audio.
+
+    Raises
+    ------
+    UsageError
+        As of `sources_of`.
+    """
     folders = audio_folders(request.audio)
     unused = folders.keys() - {"", *map(_key, request.datasets)}
     if unused:
@@ -95,17 +116,8 @@ def sources_of(request: Request, declared: Registry, label: str = FOLDER_LABEL) 
         raise UsageError(f"--audio {shortlist(unused)}=...: is no data set of this run ({names})")
     for text in request.datasets:
         dataset = open_dataset(text, declared, request.home, label, folders)
-        if request.parent_pattern:
-            dataset = recordings.by_pattern(dataset, request.parent_pattern)
-        source = _source(dataset, request)
-        name = source.dataset.name
-        for note in source.dataset.notes:
-            log.warning("%s: %s", name, note)
-        if name in sources:
-            first = sources[name].dataset.source
-            raise UsageError(f"--datasets: {first} and {text} are both called '{name}'; rename one")
-        sources[name] = source
-    return sources
+        pattern = request.parent_pattern
+        yield recordings.by_pattern(dataset, pattern) if pattern else dataset
 
 
 def audio_folders(texts: Sequence[str]) -> Mapping[str, Path]:
@@ -158,7 +170,8 @@ def open_dataset(
     if path.suffix == ".toml":
         return datasets.from_card(catalog.card(path), home, folder)
     if text not in declared.cards and (path.exists() or path.suffix or len(path.parts) > 1):
-        return datasets.from_path(path, label, folder)
+        dataset = datasets.from_path(path, label, folder)
+        return suggestions.noted(dataset, path, declared.cards) if path.is_dir() else dataset
     return datasets.from_card(catalog.find("data set", text, declared.cards), home, folder)
 
 
@@ -180,6 +193,8 @@ def _source(dataset: Dataset, request: Request) -> Source:
     index = _saved(path) if path and not request.reread else None
     if index is None:
         index, unreadable = _index(dataset)
+        for note in (*dataset.notes, *index.attrs[NOTES]):
+            log.warning("%s: %s", dataset.name, note)
         if path and not unreadable:
             _save(index, path)
     contents = index["content"].tolist()
@@ -189,7 +204,7 @@ def _source(dataset: Dataset, request: Request) -> Source:
         for copy in range(request.copies if request.augment else 0)
     ]
     return Source(
-        dataset=dataset,
+        dataset=replace(dataset, notes=(*dataset.notes, *index.attrs[NOTES]), leftovers=None),
         contents=contents,
         fingerprints=index["fingerprint"].tolist(),
         seconds=index["seconds"].tolist(),
@@ -200,7 +215,10 @@ def _source(dataset: Dataset, request: Request) -> Source:
 
 
 def _index(dataset: Dataset) -> tuple[pd.DataFrame, Mapping[str, str]]:
-    """Return the content, fingerprint and seconds of every clip, and unreadable clip -> reason."""
+    """Return the content, fingerprint and seconds of every clip, and unreadable clip -> reason.
+
+    The attribute `NOTES` of the table holds what the files beside the clips are.
+    """
     clips, contents, unreadable = dataset.clips(), [], {}
     # Several clips may be windows of one file.
     sha256, header = functools.cache(audio.sha256), functools.cache(audio.header)
@@ -215,7 +233,9 @@ def _index(dataset: Dataset) -> tuple[pd.DataFrame, Mapping[str, str]]:
         "fingerprint": audio.duplicate_fingerprints(clips, header),
         "seconds": [audio.seconds(clip, header) for clip in clips],
     }
-    return pd.DataFrame(columns), unreadable
+    index = pd.DataFrame(columns)
+    index.attrs[NOTES] = list(dataset.leftovers()) if dataset.leftovers else []
+    return index, unreadable
 
 
 def _save(index: pd.DataFrame, path: Path) -> None:
@@ -253,12 +273,13 @@ def _stamps(dataset: Dataset) -> Mapping[str, str]:
 def _index_path(dataset: Dataset, stamps: Mapping[str, str], home: Path) -> Path | None:
     """Return the path of the index of a dataset; None if one of its files is missing.
 
-    The name is a digest of the dataset's table and of its files' stamps.
+    The name is a digest of the dataset's table, of its source and of its files' stamps.
     """
     if not all(stamps.values()):
         return None
     columns = [name for name in ("path", *AUDIO_COLUMNS) if name in dataset.table]
     files = pd.DataFrame(sorted(stamps.items()))
     decoders = {**audio.identity(), **audio.av_identity()}
-    key = digest([decoders, audio.MIXER, fingerprint(dataset.table[columns]), fingerprint(files)])
+    tables = [fingerprint(dataset.table[columns]), fingerprint(files)]
+    key = digest([decoders, audio.MIXER, str(Path(dataset.source).absolute()), *tables])
     return home / FORMAT / f"{key}.parquet"

@@ -4,8 +4,11 @@ import dataclasses
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path, PurePath
+
+import pandas as pd
 
 from bench import audio
 from bench.errors import shortlist
@@ -22,8 +25,8 @@ MOST_FILES = 100_000
 """Largest number of files beside a table that are looked at: its folder may be somebody's home."""
 
 
-def noted(dataset: Dataset, path: Path) -> Dataset:
-    """Return a dataset with notes of the audio files that it leaves out, and of those that need PyAV.
+def watched(dataset: Dataset, path: Path) -> Dataset:
+    """Return a dataset that can tell which audio files it leaves out, and which need PyAV.
 
     Parameters
     ----------
@@ -31,10 +34,15 @@ def noted(dataset: Dataset, path: Path) -> Dataset:
         Its folder, or its table. Beside a table, the table's folder is searched if it holds all of the
         audio, else the folders of the files themselves.
     """
-    files = set(map(_place, dataset.table["path"].unique()))
+    return dataclasses.replace(dataset, leftovers=partial(_notes, dataset.table["path"], path))
+
+
+def _notes(paths: "pd.Series[str]", path: Path) -> list[str]:
+    """Return notes of the audio files beside paths that are none of them, and of those that need PyAV."""
+    files = set(map(_place, paths.unique()))
     left_out = [name for name in _audio_beside(path, files) if _place(name) not in files]
     notes = ("" if audio.has_av() else _needs_av(files), _left_out(left_out, files, path))
-    return dataclasses.replace(dataset, notes=(*dataset.notes, *filter(None, notes)))
+    return list(filter(None, notes))
 
 
 def _place(name: str) -> str:

@@ -73,9 +73,8 @@ def cut(clips: Dataset, seconds: float, hop: float | None = None, pad: bool = Fa
         raise UsageError(f"{clips.source}: no clip is as long as a segment of {seconds:g} s; set pad = true")
     note = (f"{n_short} clips shorter than a segment of {seconds:g} s are left out.",) if n_short else ()
     segments = dataset(pd.DataFrame(rows), name=clips.name, source=clips.source)
-    return dataclasses.replace(
-        segments, version=clips.version, synthetic=clips.synthetic, notes=(*clips.notes, *note)
-    )
+    fields = {name: getattr(clips, name) for name in ("version", "synthetic", "leftovers")}
+    return dataclasses.replace(segments, **fields, notes=(*clips.notes, *note))
 
 
 def _end(clip: Clip) -> float | None:

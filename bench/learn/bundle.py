@@ -90,7 +90,7 @@ class BundleCard:
     ----------
     cell : Cell
         Data set, task, extractor, preprocessing, view, reducers, head, seed and split. The unit of its head
-        is what `Bundle.predict` takes; paths in the extractor's parameters are those of the machine that made
+        is what `Bundle.predict` takes; paths in parameters begin behind the folders of the machine that made
         the bundle.
     extractor_identity : Mapping[str, Any]
         Everything that changes the extractor's embeddings: versions, digest of the weights, preprocessing.

@@ -1,22 +1,28 @@
 """Errors of learners that have fewer clips than they need, in one line."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from bench.errors import PluginError, one_line
-from bench.learn.pipeline import PipelineSpec
+from bench.learn.pipeline import FlatTransformer, PipelineSpec
 from bench.learn.samples import Fold
 
-COUNTS = ("n_neighbors", "n_components", "n_clusters")
-"""Parameters of learners that are numbers of samples at least."""
-
-FEW = 10
-"""Number of training samples up to which an error is put down to their number."""
+LEAST: Mapping[str, Callable[[Any, int], int]] = {
+    "KNeighborsClassifier": lambda head, n_classes: int(head.n_neighbors),
+    "LinearDiscriminantAnalysis": lambda head, n_classes: n_classes + 1,
+    "PCA": lambda reducer, n_classes: _whole(reducer.n_components),
+    # Its first layout takes one eigenvector more than it has dimensions, of a matrix that is larger still.
+    "Umap": lambda reducer, n_classes: int(reducer.n_components) + 2,
+}
+"""Class of a learner -> the least number of samples that it can be fitted to, of so many classes."""
 
 
 @contextmanager
 def named(fold: Fold, spec: PipelineSpec, n_clips: int) -> Iterator[None]:
-    """Raise PluginError with the number of clips, and how many are needed, if a learner has too few of them.
+    """Raise PluginError with the number of samples that are needed, if a learner that fails has fewer.
+
+    Any other error stays as it is.
 
     Parameters
     ----------
@@ -26,16 +32,33 @@ def named(fold: Fold, spec: PipelineSpec, n_clips: int) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError) as error:
-        n_samples, n_classes = len(fold.y_train), len(set(fold.y_train.tolist()))
-        params = spec.pipeline().get_params().items()
-        counts = [
-            value
-            for name, value in params
-            if name.rpartition("__")[2] in COUNTS and isinstance(value, int) and value > n_samples
-        ]
-        if not counts and n_samples > max(FEW, n_classes):
+        n_samples = len(fold.y_train)
+        least = _least(fold, spec)
+        if n_samples >= least:
             raise
-        least = max([*counts, n_classes + 1, n_samples + 1])
-        problem = f"{n_clips} training clips in fold '{fold.name}' are too few ({one_line(error)})"
+        unit = "clips" if n_samples == n_clips else "samples"
+        problem = f"{n_samples} training {unit} in fold '{fold.name}' are too few ({one_line(error)})"
         fix = "add clips, ask for fewer folds, or take another head"
         raise PluginError(f"{problem}; expected {least} or more; {fix}") from error
+
+
+def _least(fold: Fold, spec: PipelineSpec) -> int:
+    """Return the least number of samples that all learners of a pipeline need, as far as it is known."""
+    if spec.unit not in {"clip", "frame"}:  # a sample is one vector, for reducers and heads alike
+        return 0
+    n_features, n_classes = fold.train.X.shape[1], len(set(fold.y_train.tolist()))
+    needs = [0]
+    for _, step in spec.pipeline().steps:
+        learner = step.transformer if isinstance(step, FlatTransformer) else step
+        is_wider = _whole(getattr(learner, "n_components", 0)) > n_features  # which no sample can help
+        needs.append(0 if is_wider else LEAST.get(type(learner).__name__, _nothing)(learner, n_classes))
+    return max(needs)
+
+
+def _nothing(learner: object, n_classes: int) -> int:
+    return 0
+
+
+def _whole(value: object) -> int:
+    """Return a number of components; 0 for a share of the variance."""
+    return value if isinstance(value, int) else 0

@@ -21,6 +21,7 @@ from bench.report.rows import Table
 from bench.report.sections import Content, content
 from bench.report.tables import tables
 from bench.report.writers import FORMATS, json, markdown
+from bench.sharing import without_folders
 from bench.store import ReportRecord, Store
 
 
@@ -121,12 +122,13 @@ def compose(
     leaderboards = tables(stores, metrics)
     _refuse_unknown_columns(leaderboards, by)
     files = {name: FORMATS[name].file if name in FORMATS else name.rpartition("/")[2] for name in formats}
-    return Composition(content(stores, leaderboards, by, cache), files, plugins)
+    folders = frozenset().union(*(store.folders() for store in stores))
+    return Composition(content(stores, leaderboards, by, cache), files, plugins, folders)
 
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """A report that is not written yet.
+    """A report that is not written yet: its files are for others, its text for the terminal of this machine.
 
     Parameters
     ----------
@@ -134,11 +136,14 @@ class Composition:
         Format -> the name of its file.
     plugins : Mapping[str, Plugin]
         Formats of installed distributions.
+    folders : frozenset[str]
+        Folders that the files do not name.
     """
 
     content: Content
     files: Mapping[str, str]
     plugins: Mapping[str, Plugin]
+    folders: frozenset[str]
 
     @property
     def paths(self) -> list[str]:
@@ -153,8 +158,9 @@ class Composition:
             if not (picture.keyed and png.is_whole(path)):
                 with replacing(path) as part:
                     png.write(picture.figure, part)
+        shared = without_folders(self.content, self.folders)
         for name, file in self.files.items():
-            replace_text(folder / file, self._text(name))
+            replace_text(folder / file, self._text(name, shared))
         terminal = [section for section in self.content.sections if "terminal" in section.media]
         return Report(markdown.text(terminal), [folder / path for path in self.paths])
 
@@ -163,11 +169,11 @@ class Composition:
         pictures = (picture for section in self.content.sections for picture in section.pictures)
         return [picture for picture in pictures if picture.path]
 
-    def _text(self, name: str) -> str:
+    def _text(self, name: str, content: Content) -> str:
         """Return the text of a format's file."""
         if name in FORMATS:
-            return FORMATS[name].write(self.content)
-        return _plugin_text(self.plugins[name], self.content)
+            return FORMATS[name].write(content)
+        return _plugin_text(self.plugins[name], content)
 
 
 def _refuse_unknown_columns(leaderboards: Iterable[Table], by: Sequence[str]) -> None:

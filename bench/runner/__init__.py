@@ -1,12 +1,13 @@
 """Request -> plan -> results, and their audit."""
 
-from bench.datasets.index import audio_folders, open_dataset
+from bench.datasets.index import datasets_of, open_dataset
 from bench.embed.export import export
 from bench.request import Request
 from bench.runner.audit import Audit, audit
 from bench.runner.estimate import estimate
 from bench.runner.events import EmbeddingProgress
 from bench.runner.execution import run
+from bench.runner.machine import folders
 from bench.runner.planning import Plan, plan, split_table
 from bench.runner.rerun import differences
 
@@ -15,11 +16,12 @@ __all__ = [
     "EmbeddingProgress",
     "Plan",
     "Request",
-    "audio_folders",
     "audit",
+    "datasets_of",
     "differences",
     "estimate",
     "export",
+    "folders",
     "open_dataset",
     "plan",
     "run",

@@ -32,6 +32,7 @@ from bench.learn.samples import Examples
 from bench.learn.scoring import scores
 from bench.runner.planning import FRAMED, Problem
 from bench.runner.provenance import versions
+from bench.sharing import without_folders
 from bench.types import Cell, Cost, Embeddings, Frames, Result, Samples, Status, TaskId, Usage
 
 
@@ -59,6 +60,8 @@ class Work:
         Device of heads that are networks.
     models : Path | None
         Folder for the fitted models; None if they are not saved.
+    folders : tuple[str, ...]
+        Folders of this machine, which their card does not name.
     """
 
     run: str
@@ -73,6 +76,7 @@ class Work:
     bad: frozenset[str]
     device: str
     models: Path | None
+    folders: tuple[str, ...]
 
 
 def evaluate_cell(work: Work) -> tuple[Result, pd.DataFrame | None]:
@@ -319,7 +323,7 @@ def _with_models(
             scores=result.scores,
             env=result.env,
         )
-        bundle.save(folder, card, models)
+        bundle.save(folder, without_folders(card, work.folders), models)
     except UsageError:
         raise
     except Exception as error:  # whatever a head raises, the scores of its folds are valid

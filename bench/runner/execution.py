@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench import augment, display
+from bench import augment
 from bench.datasets.index import Source
 from bench.embed.cache import Cache
 from bench.embed.shards import UNIT_SECONDS, Shard, ShardReport, embed_shard, release, shards
@@ -69,6 +69,7 @@ def run(plan: Plan, request: Request, store: Store, cache: Cache, events: RunEve
                 results=results,
                 forecast=expectation.forecast,
                 waiting=deque(groups),
+                folders=run_record.folders,
             )
             Scheduler(workers, execution).run()
     counters.seconds = round(time.perf_counter() - start, 3)
@@ -105,7 +106,6 @@ class _Results:
 
     def add(self, result: Result, predictions: pd.DataFrame | None = None) -> None:
         """Store a result, unless it is the one that the store already has, without predictions."""
-        result = replace(result, reason=display.without_folders(result.reason))
         counters = self.counters
         counters.cells_skipped += result.status == Status.SKIPPED
         counters.cells_failed += result.status == Status.FAILED
@@ -157,6 +157,8 @@ class _Execution:
     ----------
     waiting : deque[Sequence[Cell]]
         Cells of the groups that have not begun.
+    folders : tuple[str, ...]
+        Folders of this machine, which files for others do not name.
     embedding : set[str]
         Digests of the extractors with open shards.
     token : str
@@ -172,6 +174,7 @@ class _Execution:
     results: _Results
     forecast: Forecast
     waiting: deque[Sequence[Cell]]
+    folders: tuple[str, ...]
     embedding: set[str] = field(default_factory=set)
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
 
@@ -308,6 +311,7 @@ class _Execution:
             bad=frozenset(bad),
             device=self.request.device,
             models=self.store.models_path(cell.key).absolute() if self.request.save_models else None,
+            folders=self.folders,
         )
 
     def _reject(self, group: _Group, status: Status, reason: str) -> None:

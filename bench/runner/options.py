@@ -8,9 +8,12 @@ import joblib
 
 from bench.catalog import Registry
 from bench.errors import UsageError
-from bench.request import Request
+from bench.request import Request, doubled, options
 
 DEVICE = re.compile(r"auto|(cpu|cuda|mps|xpu|hpu)(:\d+)?")
+
+REPEATABLE = frozenset({"preprocess", "augment"})
+"""Lists of steps, of which one may come twice."""
 
 LARGEST_SEED = 2**32 - 1
 """Largest seed that numpy's generators take."""
@@ -24,6 +27,11 @@ def check(request: Request) -> None:
     UsageError
         For the first such option.
     """
+    for name, option in options(Request).items():
+        values = getattr(request, name)
+        if isinstance(values, tuple) and name not in REPEATABLE and (twice := doubled(values)):
+            text = ",".join(map(str, values))
+            raise UsageError(f"{option.flags[0]} {text}: names {twice} twice; give it once")
     if not DEVICE.fullmatch(request.device):
         raise UsageError(f"--device {request.device}: is no device; expected auto, cpu, cuda or cuda:N")
     timeout = request.cell_timeout

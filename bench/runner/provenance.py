@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench import catalog, display
+from bench import catalog
 from bench._version import __version__
 from bench.datasets import recordings, spelling
 from bench.datasets.columns import STRICT
 from bench.datasets.index import Source
 from bench.keys import digest
 from bench.request import Request
+from bench.runner.machine import folders
 from bench.runner.planning import Plan, Problem, augmentation_of
 from bench.store import Counters, DatasetRecord, RunRecord, TableProtocol
 from bench.types import Dataset, Result, Split, Status, TaskId
@@ -34,6 +35,7 @@ def record(plan: Plan, request: Request, counters: Counters, *, finished: bool) 
         command=request.command,
         request=request,
         folder=str(Path.cwd()),
+        folders=folders(plan, request),
         finished=finished,
         env={
             **versions(VERSIONED),
@@ -99,7 +101,7 @@ def _dataset(source: Source) -> DatasetRecord:
         source=dataset.source,
         version=dataset.version,
         synthetic=dataset.synthetic,
-        notes=tuple(map(display.without_folders, dataset.notes)),
+        notes=dataset.notes,
         n_clips=len(source.contents),
         content=digest(list(source.contents)),
     )

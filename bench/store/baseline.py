@@ -5,7 +5,7 @@ key, clip, group, y_true, y_pred; without it, scores are compared by the spread 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -103,7 +103,8 @@ def write(run: Side, path: Path) -> None:
     """
     if path.suffix != SUFFIX:
         raise UsageError(f"{path}: expected the name of a {SUFFIX} file for the baseline")
-    results = [result for result in run.results if result.status == Status.OK]
+    # A reason, of why models were not saved, is a matter of the run's own folder.
+    results = [replace(result, reason="") for result in run.results if result.status == Status.OK]
     if not results:
         raise UsageError(f"{run.source}: has no computed cell; a baseline needs one")
     path.parent.mkdir(parents=True, exist_ok=True)

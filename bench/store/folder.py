@@ -21,6 +21,7 @@ from bench.errors import UsageError, reason
 from bench.files import is_whole_table, parse_json, read_table, replace_table, replace_text, replacing, sync
 from bench.keys.fingerprints import fingerprint
 from bench.request import recorded
+from bench.sharing import parents
 from bench.store import schema
 from bench.store.record import ReportRecord, RunRecord
 from bench.types import Result
@@ -194,6 +195,11 @@ class Store:
         except ValueError as error:
             raise UsageError(f"{self.run_path}: no JSON ({error}); {AGAIN}") from error
         return schema.run_record(content, str(self.run_path))
+
+    def folders(self) -> set[str]:
+        """Return the folders of this machine and of the run's that its texts may name."""
+        run, home = self.run(), str(Path("~").expanduser())
+        return {run.folder, *run.folders, *parents(self.out), *({home} - {"/", "~"})}
 
     def planned(self) -> list[Result]:
         """Return the results of the newest run's cells, in the order of its plan.

@@ -111,6 +111,8 @@ class RunRecord:
         What was asked for, without what only says where it is computed.
     folder : str
         Working folder of the run; paths of the request are relative to it.
+    folders : tuple[str, ...]
+        Folders of the machine, which files for others do not name.
     env : Mapping[str, Any]
         Versions, machine and cores.
     tables : tuple[TableProtocol, ...]
@@ -138,6 +140,7 @@ class RunRecord:
     schema: int = RUN_SCHEMA
     earlier: tuple[str, ...] = ()
     earlier_identities: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -107,6 +107,9 @@ class Dataset:
         Remarks for every table of results.
     fold_lists : Mapping[str, Path]
         Task -> table of its fixed split.
+    leftovers : Callable[[], Sequence[str]] | None
+        Returns notes of the audio files that the dataset leaves out. It looks at every file of folders, so
+        that a run calls it once for its index of the audio; None if no file is left out.
     """
 
     name: str
@@ -116,6 +119,7 @@ class Dataset:
     synthetic: bool = False
     notes: tuple[str, ...] = ()
     fold_lists: Mapping[str, Path] = field(default_factory=dict)
+    leftovers: Callable[[], Sequence[str]] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a name that cannot be part of a file's name."""
@@ -125,6 +129,11 @@ class Dataset:
     def labels(self) -> list[str]:
         """Return the names of the label columns."""
         return [str(c) for c in self.table.columns if c not in {"clip", "path", *AUDIO_COLUMNS}]
+
+    def with_leftovers(self) -> Self:
+        """Return the dataset with the notes of the files that it leaves out."""
+        notes = self.leftovers() if self.leftovers else ()
+        return dataclasses.replace(self, notes=(*self.notes, *notes), leftovers=None)
 
     def clips(self) -> list[Clip]:
         """Return the clips in the order of the table."""

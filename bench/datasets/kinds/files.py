@@ -69,7 +69,7 @@ def load(path: Path, pattern: str, lists: Mapping[str, str] | None = None) -> Da
         table["fold"] = "train"
         for fold, file in lists.items():
             table.loc[table["clip"].isin(_lines(path / file)), "fold"] = fold
-    return leftovers.noted(dataset(table, name=path.resolve().name, source=str(path)), path)
+    return leftovers.watched(dataset(table, name=path.resolve().name, source=str(path)), path)
 
 
 def _lines(path: Path) -> set[str]:

@@ -144,7 +144,8 @@ def mix(speech: Dataset, noise: Dataset, mixing: Mixing) -> Dataset:
         fold=speech_fold.astype(str),
     )
     note = f"Mixtures of {speech.source} and {noise.source}; SNR over active speech (ITU-T P.56)."
-    return dataset(table, speech.name, speech.source, notes=(*speech.notes, note))
+    notes = (*speech.notes, note)
+    return dataset(table, speech.name, speech.source, notes=notes, leftovers=speech.leftovers)
 
 
 def _draw_folds(clips: Dataset, column: str, n_folds: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:

@@ -7,9 +7,9 @@ import pandas as pd
 
 from bench.datasets import leftovers
 from bench.datasets.columns import recognise
-from bench.datasets.layouts import audiofolder, folder, librispeech, manifest
+from bench.datasets.layouts import audformat, audiofolder, folder, librispeech, manifest
 from bench.datasets.tables import SUFFIXES
-from bench.errors import UsageError, shortlist
+from bench.errors import UsageError
 from bench.types import Dataset
 
 
@@ -19,7 +19,7 @@ def from_path(path: Path, label: str, audio: Path | None = None) -> Dataset:
     See `load`.
     """
     dataset = load(path, label, audio)
-    return recognise(dataset) if path.is_file() else dataset
+    return recognise(dataset) if path.is_file() or audformat.recognises(path) else dataset
 
 
 def load(
@@ -27,7 +27,7 @@ def load(
 ) -> Dataset:
     """Return the dataset of a folder or a manifest, with its columns as they are called there.
 
-    Its notes name the audio that it leaves out.
+    It can tell which audio it leaves out.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def load(
         dataset = manifest.load(path, audio, rename)
     else:
         dataset = _of_folder(path, label)
-    return leftovers.noted(dataset, path)
+    return leftovers.watched(dataset, path)
 
 
 def _of_folder(path: Path, label: str) -> Dataset:
@@ -58,9 +58,8 @@ def _of_folder(path: Path, label: str) -> Dataset:
         raise UsageError(f"{path}: {problem}; expected a folder, a {suffixes} file or a data set's name")
     if librispeech.recognises(path):
         return librispeech.load(path)
-    if (path / "db.yaml").is_file():
-        tables = shortlist([file.name for file in path.glob("db.*") if file.suffix in SUFFIXES])
-        raise UsageError(f"{path}: is an audformat database; give a table of it ({tables}), or a card")
+    if audformat.recognises(path):
+        return audformat.load(path)
     return audiofolder.load(path, label) if audiofolder.recognises(path) else folder.load(path, label)
 
 

@@ -38,15 +38,28 @@ def write(figure: Figure, path: Path) -> None:
         drawing.savefig(path, format="png", dpi=100, metadata={"Software": None})
 
 
-def _texts(figure: Figure) -> list[str]:
-    """Return the texts in a figure."""
+def legend(figure: Figure) -> list[tuple[str, str]]:
+    """Return what stands for texts that no installed font can show, and each text; titles are left out."""
+    names = _names(figure)
+    axes = [figure.x.title, figure.y.title] if isinstance(figure, Lines) else []
+    drawn = [*fonts.by_number(names), *map(fonts.drawable, axes)]
+    return [(sign, text) for sign, text in zip(drawn, [*names, *axes], strict=True) if sign != text]
+
+
+def _names(figure: Figure) -> list[str]:
+    """Return the names of classes, lines or systems in a figure."""
     if isinstance(figure, Matrix):
-        return [figure.title, *map(str, figure.counts.columns)]
+        return list(map(str, figure.counts.columns))
     if isinstance(figure, RankDiagram):
         return list(figure.ranks)
-    if isinstance(figure, Lines):
-        return [figure.title, figure.x.title, figure.y.title, *figure.lines]
-    return []
+    return list(figure.lines) if isinstance(figure, Lines) else []
+
+
+def _texts(figure: Figure) -> list[str]:
+    """Return the texts in a figure."""
+    titles = [figure.title] if isinstance(figure, Matrix | Lines) else []
+    axes = [figure.x.title, figure.y.title] if isinstance(figure, Lines) else []
+    return [*titles, *axes, *_names(figure)]
 
 
 def _drawable(figure: Figure) -> Figure:
@@ -54,7 +67,7 @@ def _drawable(figure: Figure) -> Figure:
     if all(map(fonts.is_drawable, _texts(figure))):
         return figure
     if isinstance(figure, Matrix):
-        names = fonts.by_number([str(name) for name in figure.counts.columns])
+        names = fonts.by_number(_names(figure))
         return Matrix(fonts.drawable(figure.title), figure.counts.set_axis(names).set_axis(names, axis=1))
     if isinstance(figure, RankDiagram):
         names = fonts.by_number(list(figure.ranks))

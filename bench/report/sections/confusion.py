@@ -5,8 +5,8 @@ import pandas as pd
 
 from bench.metrics import Predicted, per_class
 from bench.report import words
-from bench.report.document import Cell, Grid, Paragraph, Picture, Section, cell, text
-from bench.report.figures import Matrix, fonts
+from bench.report.document import Cell, Grid, Picture, Section, cell
+from bench.report.figures import Matrix
 from bench.report.rows import Table
 
 MOST_IN_GRID = 12
@@ -29,18 +29,10 @@ def section(table: Table) -> Section | None:
     return Section(
         f"Confusion matrix: {title}",
         3,
-        (picture, *_legend(counts), grid(counts), scores(Predicted.of(predictions))),
+        (picture, grid(counts), scores(Predicted.of(predictions))),
         media=frozenset({"markdown"}),
         table=table.stem,
     )
-
-
-def _legend(counts: pd.DataFrame) -> list[Paragraph]:
-    """Return the names that the figure shows by number, since no installed font has their characters."""
-    names = [str(name) for name in counts.columns]
-    numbers = zip(fonts.by_number(names), names, strict=True)
-    legend = ", ".join(f"{number} {name}" for number, name in numbers if number != name)
-    return [Paragraph(text(f"Labels by number in the figure: {legend}."))] if legend else []
 
 
 def matrix(predictions: pd.DataFrame) -> pd.DataFrame:

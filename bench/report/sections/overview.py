@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from bench import display
 from bench.report import words
 from bench.report.document import Block, Cell, Grid, Paragraph, Section, cell, code, strong, text
 from bench.report.rows import Table
@@ -33,7 +32,7 @@ def section(runs: Sequence[RunRecord], tables: Sequence[Table]) -> Section:
     for run in runs:
         if run.command:
             version = f" with audio-embedding-bench {run.env['bench']}."
-            blocks.append(Paragraph(text("Made by ", code(display.without_folders(run.command)), version)))
+            blocks.append(Paragraph(text("Made by ", code(run.command), version)))
         if not run.finished:
             message = " repeat the command to continue it."
             blocks.append(Paragraph(text(strong("The run was interrupted:"), message)))

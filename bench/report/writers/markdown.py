@@ -8,6 +8,7 @@ from urllib.parse import quote
 from tabulate import tabulate
 
 from bench.report.document import Block, Grid, Notes, Paragraph, Picture, Section, Span, Text
+from bench.report.figures import png
 from bench.report.sections import Content
 
 SPECIAL = re.compile(r"[\\`*|~]|^\[|\](?=[(\[:])|(?<!\w)_|_(?!\w)")
@@ -90,8 +91,12 @@ def _grid(grid: Grid) -> str:
 
 
 def _picture(picture: Picture) -> str:
-    """Return an image; nothing for a figure without a file."""
-    return f"![{escaped(picture.title)}]({quote(picture.path)})" if picture.path else ""
+    """Return an image, and the texts that it cannot show; nothing for a figure without a file."""
+    if not picture.path:
+        return ""
+    image = f"![{escaped(picture.title)}]({quote(picture.path)})"
+    signs = ", ".join(f"{sign} {escaped(text)}" for sign, text in png.legend(picture.figure))
+    return f"{image}\n\nIn the figure, whose fonts lack their characters: {signs}." if signs else image
 
 
 RENDERERS: Mapping[type[Block], Callable[[Any], str]] = {

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from bench import display
 from bench.catalog.requirements import installation
 from bench.errors import UsageError, one_line
+from bench.sharing import without_folders
 from bench.types import Result, Status
 
 PACKAGES = {"mlflow": "mlflow", "tensorboard": "tensorboardX", "wandb": "wandb"}
@@ -23,14 +24,26 @@ class Tracker(Protocol):
 
 
 class Trackers:
-    """All trackers of a run; one that raises receives nothing more, and the run continues."""
+    """All trackers of a run; one that raises receives nothing more, and the run continues.
 
-    def __init__(self, trackers: Mapping[str, Tracker]) -> None:
+    Parameters
+    ----------
+    folders : Sequence[str]
+        Folders of this machine, which no service is told.
+    """
+
+    def __init__(self, trackers: Mapping[str, Tracker], folders: Sequence[str] = ()) -> None:
         self._trackers = dict(trackers)
+        self._folders = folders
+
+    def without(self, folders: Sequence[str]) -> "Trackers":
+        """Return the trackers that are told none of some folders."""
+        return Trackers(self._trackers, folders)
 
     def finished(self, result: Result) -> list[str]:
         """Send the result of a cell, and return a message for every tracker that raises."""
         messages = {}
+        result = without_folders(result, self._folders)
         for name, tracker in self._trackers.items():
             try:
                 tracker.finished(result)
@@ -54,6 +67,8 @@ def connect(names: Sequence[str]) -> Trackers:
     """
     trackers: dict[str, Tracker] = {}
     for name in names:
+        if name in trackers:
+            raise UsageError(f"--track {name}: is there twice; give it once")
         service, _, target = name.partition(":")
         if service not in PACKAGES:
             services = ", ".join(PACKAGES)
