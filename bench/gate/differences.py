@@ -150,7 +150,7 @@ def _score(before: Side, after: Side, pair: Pair, limit: Limit) -> _Measured | N
     tables = before.predictions(pair.before.key), after.predictions(pair.after.key)
     comparison = _comparison(*tables, limit)
     if comparison is None:
-        if tables[1] is not None and tables[1]["group"].nunique() == 1:
+        if tables[1] is not None and len(set(tables[1]["group"])) == 1:
             return _Measured(replace(difference, n_groups=1, p=1.0))
         return _Measured(replace(difference, spread=max(_spread(old), _spread(new))))
     low, high = comparison.difference.low, comparison.difference.high

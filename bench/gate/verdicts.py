@@ -72,8 +72,8 @@ def compare(before: Side, after: Side, limits: Sequence[Limit] = ()) -> list[Jud
 
     A score is worse, or improved, if it changed by more than the limit and the paired difference is
     significant at a level of 5 %, corrected for all comparisons. Without the predictions of both runs, it has
-    to change by more than the standard deviation over its folds instead. With too few groups for a significant
-    difference, a loss of more than the limit is `Verdict.UNTESTABLE`.
+    to change by more than the standard deviation over its folds instead. With too few groups for a
+    significant difference, a loss of more than the limit is `Verdict.UNTESTABLE`.
 
     Parameters
     ----------

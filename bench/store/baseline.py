@@ -22,7 +22,7 @@ from bench.types import Result, Status
 SUFFIX = ".jsonl"
 
 TOLERANCE = 1e-9
-"""Largest difference of a stored score from that of its predictions: another machine rounds the last digits."""
+"""Largest difference of a stored score from that of its predictions; machines round the last digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ def side(source: Path) -> Side:
     ------
     UsageError
         If there is no such folder or file, or a file in it is damaged; of a baseline also if its two files
-        do not belong together: other clips, or scores that the predictions do not give. Reading the predictions of a run raises it if they are not the scored ones.
+        do not belong together: other clips, or scores that the predictions do not give. Reading the
+        predictions of a run raises it if they are not the scored ones.
     """
     if source.is_dir():
         store = Store(source)
@@ -110,9 +111,9 @@ def _check_scores(source: Path, results: Sequence[Result], predictions: Mapping[
             value = metric.score(predicted)
             if not math.isclose(value, score.value, rel_tol=0, abs_tol=TOLERANCE):
                 raise UsageError(
-                    f"{source}: {score.metric} of {display.cell(result)} is {score.value:.6f}, and {value:.6f} "
-                    f"by the predictions in {source.with_suffix('.parquet').name}; restore both, or write them "
-                    f"with `bench compare {source} OUT --update`"
+                    f"{source}: {score.metric} of {display.cell(result)} is {score.value:.6f}, and "
+                    f"{value:.6f} by the predictions in {source.with_suffix('.parquet').name}; restore both, "
+                    f"or delete {source} and write both with `bench compare {source} OUT --update`"
                 )
 
 
