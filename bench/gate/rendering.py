@@ -24,8 +24,8 @@ VISIBLE_HEADERS = ("data set", "task", "cell", "what", "groups", "visible loss")
 VISIBLE = text(
     "A ",
     strong("visible loss"),
-    f" is the smallest true loss that this gate finds in {stats.POWER:.0%} of all runs: the measured loss has "
-    "to exceed the limit and be significant.",
+    f" is the smallest true loss that this gate finds in {stats.POWER:.0%} of all runs: the measured loss "
+    "has to exceed the limit and be significant.",
 )
 
 UNTESTABLE = text(
