@@ -1,5 +1,6 @@
 """Files on disk: replaced so that a power loss leaves the old or the new content, and read strictly."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -40,6 +41,12 @@ def replace_text(path: Path, text: str) -> None:
     """Replace a text file as `replacing` does; bytes of file names that are no UTF-8 are escaped."""
     with replacing(path) as part:
         part.write_text(readable(text), encoding="utf-8")
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def replace_table(path: Path, table: pd.DataFrame, **options: Any) -> None:

@@ -50,7 +50,7 @@ def section(stores: Sequence[Store]) -> Section:
 
 def _commands(store: Store) -> Paragraph:
     """Return the commands that check a run."""
-    out = display.without_folders(str(store.out))
+    out = display.without_folders(store.name)
     rerun, audit = code(f"bench rerun {out}/{store.run_path.name}"), code(f"bench audit {out}")
     return Paragraph(text(rerun, " computes it again and lists differences; ", audit, " verifies it."))
 
