@@ -3,7 +3,6 @@
 The constructor runs once more, in a process of its own: it may hang, or end its process.
 """
 
-import hashlib
 import json
 import os
 import subprocess
@@ -18,6 +17,7 @@ from bench.catalog.build import build
 from bench.catalog.identity import is_installed, module_path
 from bench.catalog.imports import factory_of
 from bench.errors import BenchError, PluginError
+from bench.files import sha256
 from bench.paths import home
 from bench.types import Spec
 
@@ -82,13 +82,11 @@ def identity(spec: Spec) -> Mapping[str, Any]:
     answer = _ask(spec)
     if answer is None:
         return {"files": None}
-    hashed = (
-        Path(str(spec.params.get("weights") or os.devnull)).expanduser().resolve()
-    )  # of `identity.identity`
-    paths = [path for path in map(Path, answer["opened"]) if not path.is_relative_to(hashed)]
+    weights = Path(str(spec.params.get("weights") or os.devnull)).expanduser().resolve()
+    paths = [path for path in map(Path, answer["opened"]) if not path.is_relative_to(weights)]
     names = {name: path for path in paths if (name := name_of(path, roots))}
     names |= _declared(spec, answer["declared"], folders)
-    return {"files": [f"{name} {_sha256(path)}" for name, path in sorted(names.items())]} if names else {}
+    return {"files": [f"{name} {sha256(path)}" for name, path in sorted(names.items())]} if names else {}
 
 
 def name_of(path: Path, roots: Mapping[str, Path]) -> str | None:
@@ -196,8 +194,3 @@ def _declared(spec: Spec, names: Any, folders: Mapping[str, Path]) -> dict[str, 
         if not path.is_file():
             raise PluginError(f"{where} names '{name}', which is no file in {path.parent}")
     return paths
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -27,7 +27,7 @@ from bench.runner.executors import Workers
 from bench.runner.planning import Plan, fold_table
 from bench.runner.provenance import record, with_earlier
 from bench.runner.schedule import Scheduler
-from bench.store import Counters, Store
+from bench.store import Counters, RunRecord, Store
 from bench.types import Cell, Result, Status
 
 
@@ -50,6 +50,9 @@ def run(plan: Plan, request: Request, store: Store, cache: Cache, events: RunEve
     run_record = record(plan, request, counters, finished=False)
     with suppress(UsageError):  # the first run in this folder, or a record that cannot be read
         run_record = with_earlier(run_record, store.run(), expectation.results)
+    reused = {*expectation.reusable, *run_record.earlier}
+    models = {key: digest for key, digest in run_record.models.items() if key in reused}
+    run_record = replace(run_record, models=models)
     store.write_run(run_record)
     _write_tables(plan, store)
     events.planned(expectation.planned)
@@ -73,8 +76,14 @@ def run(plan: Plan, request: Request, store: Store, cache: Cache, events: RunEve
             )
             Scheduler(workers, execution).run()
     counters.seconds = round(time.perf_counter() - start, 3)
-    store.write_run(replace(run_record, finished=True))
+    store.write_run(replace(run_record, finished=True, models=_models(store, run_record)))
     return counters
+
+
+def _models(store: Store, run_record: RunRecord) -> Mapping[str, str]:
+    """Return the digest of the saved models of every cell; those of reused cells stay as they were."""
+    now = {key: store.models_digest(key) for key in run_record.cells if key not in run_record.models}
+    return {**run_record.models, **{key: digest for key, digest in now.items() if digest}}
 
 
 def _write_tables(plan: Plan, store: Store) -> None:

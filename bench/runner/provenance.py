@@ -76,7 +76,7 @@ def with_earlier(now: RunRecord, last: RunRecord, results: Mapping[str, Result])
     others = [key for key in dict.fromkeys((*last.cells, *last.earlier)) if key not in set(now.cells)]
     earlier = [key for key in others if key in results and stands(results[key])]
     used = {name: identity for key in earlier for name, identity in _of(results[key], identities)}
-    return replace(now, earlier=tuple(earlier), earlier_identities=used)
+    return replace(now, earlier=tuple(earlier), earlier_identities=used, models=last.models)
 
 
 def _of(result: Result, identities: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -2,11 +2,25 @@
 
 from bench.stats.intervals import LEVEL, N_DRAWS, bounded, bounds, draws
 from bench.stats.ranks import Standing, critical_difference, standings, untested
-from bench.stats.tests import Comparison, Difference, compare, difference, holm, mcnemar, paired, permutation
+from bench.stats.tests import (
+    FEWEST_GROUPS,
+    POWER,
+    Comparison,
+    Difference,
+    compare,
+    difference,
+    holm,
+    mcnemar,
+    paired,
+    permutation,
+    visible_loss,
+)
 
 __all__ = [
+    "FEWEST_GROUPS",
     "LEVEL",
     "N_DRAWS",
+    "POWER",
     "Comparison",
     "Difference",
     "Standing",
@@ -22,4 +36,5 @@ __all__ = [
     "permutation",
     "standings",
     "untested",
+    "visible_loss",
 ]

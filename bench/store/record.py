@@ -125,6 +125,8 @@ class RunRecord:
         Keys of cells that earlier runs computed in this folder, with the same tables, extractors and heads.
     earlier_identities : Mapping[str, Mapping[str, Any]]
         As `identities`, of the extractors and heads of those cells.
+    models : Mapping[str, str]
+        Key of a cell -> digest of its saved models.
     """
 
     command: str
@@ -141,6 +143,7 @@ class RunRecord:
     earlier: tuple[str, ...] = ()
     earlier_identities: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     folders: tuple[str, ...] = ()
+    models: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +156,24 @@ class ReportRecord:
         Digest of everything that the report shows.
     text : str
         The tables, for a terminal.
-    paths : tuple[str, ...]
-        Its files, in the run's folder.
+    files : Mapping[str, str]
+        Path of each of its files, in the run's folder, -> SHA-256.
+    out : str
+        The folder as its commands name it.
+    n_runs : int
+        Number of runs that it shows.
+    by, metrics, formats : tuple[str, ...]
+        Options of `bench report`.
+    seal : str
+        Digest of all other fields.
     """
 
     made_of: str
     text: str
-    paths: tuple[str, ...]
+    files: Mapping[str, str]
+    out: str
+    n_runs: int = 1
+    by: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    seal: str = ""
