@@ -61,7 +61,7 @@ def test_mixtures_give_the_log_odds_of_their_posteriors():
     expected = [
         sum(
             norm(m.mean(0), np.sqrt(m.var(0) + 1e-6)).logpdf(clip).sum() * sign
-            for m, sign in zip(means, (1, -1))
+            for m, sign in zip(means, (1, -1), strict=True)
         )
         for clip in clips
     ]

@@ -13,8 +13,8 @@ from bench.types import Labels, Samples
 class Mixtures(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type hints
     """The class whose mixture of diagonal Gaussians gives a clip the highest likelihood.
 
-    A clip is one vector or all its frames, whose log-likelihoods are summed. A likelihood alone says how usual
-    a clip is, and how long, more than what it is: scores are log-likelihood ratios, which compare between clips.
+    A clip is one vector or all its frames, whose log-likelihoods are summed. These say how usual a clip is and
+    how long, more than what it is: scores are their ratios, which compare between clips.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ class Mixtures(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
     def decision_function(self, X: Samples) -> Any:
         """Return log-likelihood ratios, shape=(n_clips, n_classes), columns as in `classes_`.
 
-        The ratio of a class is against the mean likelihood of the other classes: the log odds of its posterior
-        at equal priors, up to a constant. Unlike a probability, it does not saturate for a long clip.
+        A ratio is to the mean likelihood of the other classes: the log odds of the posterior at equal priors,
+        up to a constant. Unlike a probability, it does not saturate for a long clip.
         """
         likelihoods = self._log_likelihoods(X)
         if len(self.classes_) == 1:
