@@ -13,8 +13,8 @@ from bench.types import Labels, Samples
 class Mixtures(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type hints
     """The class whose mixture of diagonal Gaussians gives a clip the highest likelihood.
 
-    A clip is one vector or all its frames, whose log-likelihoods are summed. These say how usual a clip is and
-    how long, more than what it is: scores are their ratios, which compare between clips.
+    A clip is one vector or all its frames, whose log-likelihoods are summed. These say how usual and how long
+    a clip is, more than what it is: scores are their ratios, which compare between clips.
 
     Parameters
     ----------
