@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
 from bench import catalog
@@ -251,6 +252,13 @@ class Backwards(Head):
         return super().predict_proba(X)[:, ::-1]
 
 
+class Likelihoods(GaussianNB):
+    predict_proba = property()
+
+    def decision_function(self, X):
+        return self._joint_log_likelihood(X)
+
+
 class NoParameters(ClassifierMixin, BaseEstimator):
     def __init__(self, *names):
         self.inner = KNeighborsClassifier()
@@ -273,6 +281,7 @@ BAD_HEADS = [
     (Scales, "leaves_its_data_alone"),
     (Unnormalised, "scores"),
     (Backwards, "likeliest"),
+    (Likelihoods, "scores_compare"),
     (NoParameters, "clones"),
 ]
 

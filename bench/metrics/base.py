@@ -40,16 +40,19 @@ class Predicted:
     scores : np.ndarray | None
         Probabilities or decision values, shape=(n_clips, n_classes), columns in the order of `classes`; None
         for a head without them.
+    fold : Labels | None
+        Fold of every clip, shape=(n_clips,): scores of two folds are those of two models. None for one fold.
     """
 
     y_true: Labels
     y_pred: Labels
     classes: Labels
     scores: Floats | None = None
+    fold: Labels | None = None
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> Self:
-        """Return the predictions in a table with `y_true`, `y_pred` and perhaps columns ``score_CLASS``.
+        """Return the predictions in a table with `y_true`, `y_pred`, and perhaps `fold` and ``score_CLASS``.
 
         A missing score becomes the lowest of its row's possible scores: a fold never predicts a class that it
         did not train on.
@@ -60,14 +63,15 @@ class Predicted:
         classes = np.array(sorted({*y_true.tolist(), *y_pred.tolist(), *names}))
         if not columns:
             return cls(y_true, y_pred, classes)
+        fold = table["fold"].to_numpy(dtype=str) if "fold" in table.columns else None
         scores = table.reindex(columns=[f"{SCORE_PREFIX}{name}" for name in classes]).to_numpy(np.float64)
         lowest = 0.0 if np.nanmin(scores) >= 0 else np.nanmin(scores) - 1.0
-        return cls(y_true, y_pred, classes, np.where(np.isnan(scores), lowest, scores))
+        return cls(y_true, y_pred, classes, np.where(np.isnan(scores), lowest, scores), fold)
 
     def take(self, rows: Any) -> Self:
         """Return the predictions of some clips, by row numbers or by a mask."""
-        scores = None if self.scores is None else self.scores[rows]
-        return type(self)(self.y_true[rows], self.y_pred[rows], self.classes, scores)
+        scores, fold = (None if values is None else values[rows] for values in (self.scores, self.fold))
+        return type(self)(self.y_true[rows], self.y_pred[rows], self.classes, scores, fold)
 
     @property
     def codes(self) -> tuple[Codes, Codes]:

@@ -190,7 +190,8 @@ def _concatenation(a: Predicted, b: Predicted) -> Predicted:
     if a.scores is not None and b.scores is not None and np.array_equal(a.classes, b.classes):
         scores = np.concatenate([a.scores, b.scores])
     y_true, y_pred = (np.concatenate(pair) for pair in ((a.y_true, b.y_true), (a.y_pred, b.y_pred)))
-    return Predicted(y_true, y_pred, classes, scores)
+    fold = None if a.fold is None or b.fold is None else np.concatenate([a.fold, b.fold])
+    return Predicted(y_true, y_pred, classes, scores, fold)
 
 
 def mcnemar(a: Predicted, b: Predicted) -> float:
