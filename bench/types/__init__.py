@@ -47,6 +47,7 @@ from bench.types.results import (
     Step,
     System,
     TaskId,
+    Unbounded,
 )
 
 __all__ = [
@@ -93,6 +94,7 @@ __all__ = [
     "Task",
     "TaskId",
     "Traits",
+    "Unbounded",
     "Unit",
     "Usage",
     "View",
