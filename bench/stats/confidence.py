@@ -79,7 +79,7 @@ def bound(metric: Metric, p: Predicted, group: Labels) -> Bounds:
     value, span = metric.score(p), metric.high - metric.low
     if not np.isfinite(span):
         return Bounds(*student(value, groups.variance(metric, p, codes), n_groups, metric.low))
-    share = (value - metric.low) / span
+    share = min(max((value - metric.low) / span, 0.0), 1.0)  # a correlation may be 1 + 2e-16
     if metric.over == "recalls":
         low, high = mean_recall(share, ClassGroups.of(p, codes))
     else:
