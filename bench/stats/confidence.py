@@ -12,6 +12,7 @@ import numpy as np
 from scipy import stats
 
 from bench.metrics import METRICS, Floats, Metric, Predicted
+from bench.metrics.base import Codes
 from bench.stats import groups, intervals
 from bench.stats.groups import ClassGroups
 from bench.stats.intervals import LEVEL, N_DRAWS, weights_per_draw
@@ -68,10 +69,15 @@ def bound(metric: Metric, p: Predicted, group: Labels) -> Bounds:
     group : Labels
         Group of every clip, shape=(n_clips,).
     """
-    names, codes = np.unique(group, return_inverse=True)
-    if len(names) < 2:
+    return _bound(metric, p, np.unique(group, return_inverse=True)[1])
+
+
+def _bound(metric: Metric, p: Predicted, codes: Codes) -> Bounds:
+    """Return the bounds of a metric, given the group of every clip as a number from 0."""
+    size = int(codes.max()) + 1
+    if size < 2:
         return Bounds(unbounded="few_groups")
-    if weights_per_draw(metric, p) * min(len(names), N_DRAWS) > intervals.MAX_WEIGHTS:
+    if weights_per_draw(metric, p) * min(size, N_DRAWS) > intervals.MAX_WEIGHTS:
         return Bounds(unbounded="too_large")
     n_groups = groups.effective_groups(metric, p, codes)
     if n_groups < MIN_GROUPS:
@@ -102,10 +108,11 @@ def bounded(predicted: Predicted, group: Labels, scores: Sequence[Score]) -> lis
     group : Labels
         shape=(n_clips,).
     """
-    intervals = [bound(METRICS[score.metric], predicted, group) for score in scores]
+    codes = np.unique(group, return_inverse=True)[1]
+    limits = [_bound(METRICS[score.metric], predicted, codes) for score in scores]
     return [
-        replace(score, low=interval.low, high=interval.high, unbounded=interval.unbounded)
-        for score, interval in zip(scores, intervals, strict=True)
+        replace(score, low=limit.low, high=limit.high, unbounded=limit.unbounded)
+        for score, limit in zip(scores, limits, strict=True)
     ]
 
 
