@@ -27,6 +27,10 @@ Input = Literal["labels", "scores", "probabilities"]
 """What a metric is computed from: labels alone, scores per class, or scores that are probabilities."""
 
 
+Over = Literal["clips", "recalls", "classes"]
+"""What a metric is: a mean over clips, the mean recall of classes, or another one that depends on classes."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Predicted:
     """Labels and predictions of clips.
@@ -127,6 +131,8 @@ class Metric:
         Lowest and highest possible value.
     degenerate : str
         Value where the metric is undefined, in words.
+    over : Over
+        What the metric is over, on which its interval depends.
     group_scorer : Callable[[Predicted, np.ndarray, int], GroupScorer] | None
         A faster `draw_scores` for a metric of sums over groups: called with the group of every clip as a
         number, shape=(n_clips,), and the number of groups.
@@ -143,6 +149,7 @@ class Metric:
     high: float = 1.0
     higher_is_better: bool = True
     degenerate: str = ""
+    over: Over = "classes"
     group_scorer: Callable[[Predicted, Codes, int], GroupScorer] | None = None
     origin: str = ""
 

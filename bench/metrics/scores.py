@@ -28,6 +28,7 @@ def _clip_mean(name: str, about: str, clip_values: Callable[[Predicted], Floats]
         about=about,
         score=lambda p: float(clip_values(p).mean()),
         draw_scores=draw_scores,
+        over="clips",
         **facts,
     )
 
@@ -234,6 +235,7 @@ def _trial_metric(name: str, about: str, measure: Callable[[_Curve], Floats]) ->
         needs="scores",
         higher_is_better=False,
         degenerate="needs two classes",
+        over="clips",
     )
 
 
@@ -321,6 +323,7 @@ SCORE_METRICS: tuple[Metric, ...] = (
         draw_scores=_calibration_error,
         needs="probabilities",
         higher_is_better=False,
+        over="clips",
     ),
     _trial_metric(
         "eer",

@@ -240,16 +240,18 @@ def _mean(seeds: Seeds, metric: str) -> float:
 
 
 def _over_seeds(seeds: Seeds, first: Score) -> Score:
-    """Return the means over the seeds of a score's value, bounds and folds."""
+    """Return the means over the seeds of a score's value, bounds and folds; bounds if all seeds have them."""
     scores = [value for result in seeds if (value := result.score(first.metric, first.level)) is not None]
     lows = [score.low for score in scores if score.low is not None]
     highs = [score.high for score in scores if score.high is not None]
+    is_bounded = len(lows) == len(scores)
     return replace(
         first,
         value=float(np.mean([score.value for score in scores])),
-        low=float(np.mean(lows)) if lows else None,
-        high=float(np.mean(highs)) if highs else None,
+        low=float(np.mean(lows)) if is_bounded else None,
+        high=float(np.mean(highs)) if is_bounded else None,
         folds=tuple(np.mean([score.folds for score in scores], axis=0).tolist()),
+        unbounded=next((score.unbounded for score in scores if score.unbounded), ""),
     )
 
 

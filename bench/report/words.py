@@ -1,12 +1,24 @@
 """Texts of tables, rows and numbers in a report."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from bench import display
 from bench.report.document import EMPTY, Cell, cell
 from bench.report.rows import Row, Table
 from bench.stats import Standing
-from bench.types import Score, System
+from bench.types import Score, System, Unbounded
+
+TOO_FEW = " (too few groups to bound)"
+
+UNBOUNDED: Mapping[Unbounded, str] = {
+    "": "",
+    "few_groups": TOO_FEW,
+    "rare_failures": TOO_FEW,
+    "too_large": "",
+}
+"""Text in place of an interval."""
 
 
 def title(table: Table) -> str:
@@ -66,9 +78,15 @@ def value(score: Score) -> str:
 
 
 def interval(score: Score) -> str:
-    """Return the interval of a score after a space; empty without one."""
+    """Return the interval of a score after a space, or that its groups allow none; empty without either.
+
+    Examples
+    --------
+    >>> interval(Score("f1", 0.9, low=0.85, high=0.94)), interval(Score("f1", 1.0, unbounded="few_groups"))
+    (' [0.85, 0.94]', ' (too few groups to bound)')
+    """
     n = decimals(score)
-    return "" if score.low is None else f" [{score.low:.{n}f}, {score.high:.{n}f}]"
+    return UNBOUNDED[score.unbounded] if score.low is None else f" [{score.low:.{n}f}, {score.high:.{n}f}]"
 
 
 def decimals(score: Score) -> int:

@@ -1,6 +1,7 @@
 """Uncertainty of scores: intervals, paired tests and ranks."""
 
-from bench.stats.intervals import LEVEL, N_DRAWS, bounded, bounds, draws
+from bench.stats.confidence import bound, bounded, bounds
+from bench.stats.intervals import LEVEL, N_DRAWS, draws
 from bench.stats.ranks import Standing, critical_difference, standings, untested
 from bench.stats.tests import (
     FEWEST_GROUPS,
@@ -24,6 +25,7 @@ __all__ = [
     "Comparison",
     "Difference",
     "Standing",
+    "bound",
     "bounded",
     "bounds",
     "compare",

@@ -48,6 +48,7 @@ from bench.types.results import (
     Step,
     System,
     TaskId,
+    Unbounded,
 )
 
 __all__ = [
@@ -95,6 +96,7 @@ __all__ = [
     "Task",
     "TaskId",
     "Traits",
+    "Unbounded",
     "Unit",
     "Usage",
     "View",

@@ -121,6 +121,11 @@ Level = Literal["clip", "frame", "frame-mean", "parent-vote", "parent-mean", "cl
 segments are parts of (by vote or by mean score), or clusters."""
 
 
+Unbounded = Literal["", "few_groups", "rare_failures", "too_large"]
+"""Why a score has no interval: too few groups to see a spread, or to see rare failures, or more clips than
+minutes allow. Empty with an interval, and for scores that never have one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """A metric's value over all tested clips.
@@ -135,6 +140,8 @@ class Score:
         Bounds of the 95 % interval; None without one.
     folds : tuple[float, ...]
         Value in every fold.
+    unbounded : Unbounded
+        Why there is no interval.
     """
 
     metric: str
@@ -143,6 +150,7 @@ class Score:
     low: float | None = None
     high: float | None = None
     folds: tuple[float, ...] = ()
+    unbounded: Unbounded = ""
 
     @property
     def column(self) -> tuple[str, Level]:

@@ -4,11 +4,12 @@ from bench import display
 from bench.report import words
 from bench.report.document import EMPTY, Block, Cell, Grid, Notes, Section, Text, cell, code, strong, text
 from bench.report.rows import Row, Table
+from bench.report.sections import unbounded
 from bench.store import TableProtocol
 from bench.types import Cost, Result, Score
 
 FEW_GROUPS = 20
-"""Number of groups below which intervals are rough."""
+"""Number of groups below which intervals are wide."""
 
 FEW_GROUPS_PER_CLASS = 5
 
@@ -41,6 +42,7 @@ def notes(table: Table) -> tuple[Text, ...]:
         if share < 1:
             texts.append(text(f"Heads are trained on {share:g} of the training groups of every class."))
         texts += _doubts(table.protocol)
+    texts += unbounded.notes(table)
     systems = dict.fromkeys((row.system.extractor, row.system.preprocess) for row in table.rows)
     texts += [text(f"Preprocessing of {name}: {display.steps(steps)}.") for name, steps in systems if steps]
     n_bad = max((row.first.n_bad for row in table.rows), default=0)
@@ -91,7 +93,7 @@ def _doubts(protocol: TableProtocol) -> list[Text]:
     texts = []
     if protocol.n_groups < FEW_GROUPS:
         group, n_groups = protocol.split.group, protocol.n_groups
-        warning = f": {n_groups} of {group}; intervals are rough with fewer than {FEW_GROUPS}."
+        warning = f": {n_groups} of {group}; intervals are wide with fewer than {FEW_GROUPS}."
         texts.append(text(strong("Few groups"), warning))
     name, n_groups = protocol.fewest_groups
     if n_groups < FEW_GROUPS_PER_CLASS:
