@@ -253,7 +253,7 @@ def test_the_other_rows_stand_against_the_best(store):
     markdown = report.write(runs).paths[0].read_text()
     section = markdown.split("### Against the best: gender on demo (synthetic), mfcc svm")[1]
     header, row = rows(section.split("###")[0])
-    assert header == ["row", "accuracy less", "p", "p, Holm", "p, permutation", "p, McNemar"]
+    assert header == ["row", "accuracy less", "p", "p, best", "p, permutation", "p, McNemar"]
     assert row[0] == "w svm"
     assert row[1].startswith("0.500 [")
     assert row[5] == "0.5000", "two clips that one row alone gets right"
@@ -334,7 +334,7 @@ def test_a_slice_holds_each_values_score_and_numbers_are_in_order(store):
     text = report.write(runs, by=["snr_db"]).text
     _, sliced = text.split("### accuracy by snr_db: gender on demo (synthetic)")
     assert rows(sliced) == [
-        ["snr_db", "clips", "groups", "dummy", "mfcc svm"],
+        ["snr_db", "clips", "groups", "mfcc svm", "dummy"],
         ["-5", "1", "1", "1.000", "1.000"],
         ["10", "2", "2", "0.50 [0.00, 1.00]", "0.50 [0.00, 1.00]"],
         ["none", "1", "1", "0.000", "0.000"],
@@ -399,7 +399,7 @@ def test_rows_are_ranked_over_all_tables_and_drawn(tmp_path: Path):
     assert [item.among_best for item in ranking.systems] == [2, 2, 0]
     ranks = np.array([[1, 2.5, 2.5], [1, 2, 3], [2, 1, 3]])
     assert ranking.p == pytest.approx(friedmanchisquare(*ranks.T).pvalue)
-    [picture] = across.section(tables).pictures
+    [picture] = across.section([*tables, *tables]).pictures
     png.write(picture.figure, tmp_path / "ranks.png")
     assert (tmp_path / "ranks.png").read_bytes().startswith(b"\x89PNG")
     assert across.ranking(tables[:1]) is None
@@ -429,7 +429,7 @@ def test_settings_that_differ_are_rows_of_their_own(store):
     assert "mfcc svm, trim=40" in written.paths[0].read_text()
     header, *body = rows(written.text)
     assert "seeds" not in header
-    assert [row[4] for row in body] == ["**0.750**", "**0.500**"]
+    assert [row[4] for row in body] == ["0.750", "0.500"]
 
 
 FUNCTIONS = [name for name, value in vars(display).items() if inspect.isfunction(value) and name[0] != "_"]
@@ -448,7 +448,9 @@ def test_reworded_names_change_neither_the_rows_nor_their_order(store, monkeypat
     reworded = json.loads(leaderboard_json(runs))
     assert [part["rows"] for part in reworded["tables"]] == [part["rows"] for part in content["tables"]]
     ranks = across.ranking([tables([runs])[0], tables([runs])[0]])
-    assert {item.system for item in ranks.systems} == {system for system, _, _ in before}
+    assert {item.system for item in ranks.systems} == {
+        system for system, _, _ in before if system.head != "dummy"
+    }
 
 
 def leaderboard_json(runs: Store) -> str:

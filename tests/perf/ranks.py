@@ -122,7 +122,7 @@ def main() -> None:
         for n_groups in (6, 10, 20, 50, 250):
             for merits in (equal, unequal):
                 for kind in ("even", "sizes", "failing") if merits is equal else ("even",):
-                    shares = simulate(Case(merits(n_rows), n_groups, kind), max(100, n_draws * 3 // n_rows))
+                    shares = simulate(Case(merits(n_rows), n_groups, kind), n_draws)
                     texts = (
                         f"{name}: " + " ".join(f"{100 * s:5.1f}" for s in shares[name]) for name in METHODS
                     )

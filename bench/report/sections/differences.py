@@ -24,9 +24,9 @@ def section(table: Table) -> Section | None:
     if len(table.rows) < 2:
         return None
     best, *others = table.rows
-    of_clips = best.first.n_groups == best.first.n_test
     names = words.names(table)
     predictions = table.predictions(best.first)
+    of_clips = predictions["group"].is_unique
     rows: list[tuple[Cell, ...]] = []
     for row in others:
         comparison = stats.paired(METRICS[table.metric], table.predictions(row.first), predictions)
