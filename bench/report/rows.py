@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.stats import Standing
+from bench.stats import LEVEL, Chance, Standing
 from bench.store import DatasetRecord, Store, TableProtocol
 from bench.types import BASELINE, Level, Result, Score, System, TaskId
 from bench.types.results import score_of
@@ -26,20 +26,34 @@ class Row:
         Means over the seeds; intervals show the uncertainty of the data, not of the seeds.
     spread : float
         Standard deviation of the ranking metric over the seeds; 0 with one seed.
-    standing : Standing
-        Range of possible ranks.
+    standing : Standing | None
+        Possible ranks; None for the baseline, and with too few groups to tell rows apart.
+    p_chance : float | None
+        p-value of "no better than chance", corrected for the number of rows; None for the baseline, and if no
+        test is possible.
     """
 
     system: System
     results: tuple[Result, ...]
     scores: tuple[Score, ...]
     spread: float
-    standing: Standing
+    standing: Standing | None = None
+    p_chance: float | None = None
 
     @property
     def first(self) -> Result:
         """Return the result of the first seed."""
         return self.results[0]
+
+    @property
+    def may_be_best(self) -> bool:
+        """Return whether the row is ranked and cannot be told from the best one."""
+        return self.standing is not None and self.standing.tied
+
+    @property
+    def at_chance(self) -> bool:
+        """Return whether the row was tested and is not better than chance at 5 %."""
+        return self.p_chance is not None and self.p_chance >= 1 - LEVEL
 
     @property
     def is_baseline(self) -> bool:
@@ -60,7 +74,7 @@ class Table:
     protocol : TableProtocol | None
         Split and metrics; None if the split was impossible.
     rows : tuple[Row, ...]
-        Rows of the largest training share, the best first.
+        Rows of the largest training share, the best first, then the baselines.
     smaller : tuple[Row, ...]
         Rows of smaller training shares, the best first.
     others : tuple[Result, ...]
@@ -71,6 +85,8 @@ class Table:
         Start of the digest of the protocol, if several tables have this dataset and task; otherwise empty.
     earlier : frozenset[str]
         Keys of the results that earlier runs computed in the folders of the newest ones.
+    chance : Chance | None
+        Scores without the audio; None for a metric of scores.
     """
 
     dataset: str
@@ -83,6 +99,7 @@ class Table:
     stores: Mapping[str, Store]
     variant: str = ""
     earlier: frozenset[str] = frozenset()
+    chance: Chance | None = None
 
     @property
     def stem(self) -> str:
@@ -99,6 +116,11 @@ class Table:
     def permuted(self) -> bool:
         """Return whether the groups exchanged their labels."""
         return self.protocol is not None and self.protocol.split.permuted
+
+    @property
+    def learners(self) -> list[Row]:
+        """Return the rows besides the baselines."""
+        return [row for row in self.rows if not row.is_baseline]
 
     @property
     def best(self) -> Row | None:

@@ -51,14 +51,16 @@ def name(table: Table, row: Row) -> str:
     return names(table)[row.system]
 
 
-def ranks(standing: Standing) -> str:
-    """Return the possible ranks.
+def ranks(standing: Standing | None) -> str:
+    """Return the possible ranks; empty for None.
 
     Examples
     --------
     >>> ranks(Standing(low=1, high=3, tied=True, p=1.0))
     '1-3'
     """
+    if standing is None:
+        return ""
     return str(standing.low) if standing.low == standing.high else f"{standing.low}-{standing.high}"
 
 

@@ -4,7 +4,7 @@ from bench import display
 from bench.report import words
 from bench.report.document import EMPTY, Block, Cell, Grid, Notes, Section, Text, cell, code, strong, text
 from bench.report.rows import Row, Table
-from bench.report.sections import unbounded
+from bench.report.sections import ranking, unbounded
 from bench.store import TableProtocol
 from bench.types import Cost, Result, Score
 
@@ -41,7 +41,7 @@ def notes(table: Table) -> tuple[Text, ...]:
         share = max((row.system.train_size for row in table.rows), default=1.0)
         if share < 1:
             texts.append(text(f"Heads are trained on {share:g} of the training groups of every class."))
-        texts += _doubts(table.protocol)
+        texts += [*_doubts(table.protocol), *ranking.notes(table)]
     texts += unbounded.notes(table)
     systems = dict.fromkeys((row.system.extractor, row.system.preprocess) for row in table.rows)
     texts += [text(f"Preprocessing of {name}: {display.steps(steps)}.") for name, steps in systems if steps]
@@ -119,7 +119,7 @@ def grid(table: Table) -> Grid:
 def _cells(table: Table, row: Row, further: list[Score], with_seeds: bool) -> tuple[Cell, ...]:
     score = table.ranking(row)
     return (
-        cell(row.standing.low, words.ranks(row.standing)),
+        cell(row.standing.low, words.ranks(row.standing)) if row.standing else EMPTY,
         *_names(row),
         ranking_cell(row, score),
         *([cell(row.spread, f"{len(row.results)}, ±{row.spread:.3f}")] if with_seeds else []),
@@ -139,9 +139,10 @@ def _names(row: Row) -> tuple[Cell, Cell, Cell]:
 
 
 def ranking_cell(row: Row, score: Score) -> Cell:
-    """Return the ranking score of a row, bold if the row may be the best."""
+    """Return the ranking score of a row: bold if it may be the best, with a mark if it is at chance."""
     value = words.value(score)
-    return Cell(score.value, text(strong(value) if row.standing.tied else value, words.interval(score)))
+    rest = words.interval(score) + (", not above chance" if row.at_chance else "")
+    return Cell(score.value, text(strong(value) if row.may_be_best else value, rest))
 
 
 def _folds(score: Score) -> Cell:
@@ -178,7 +179,7 @@ def _missing(table: Table) -> list[Text]:
 
 def by_head(table: Table) -> Section | None:
     """Return a table's ranking scores by extractor and head; None for one extractor or one head."""
-    rows = [row for row in table.rows if not row.is_baseline]
+    rows = table.learners
     heads = list(dict.fromkeys(row.system.head for row in rows))
     scores: dict[object, dict[str, Cell]] = {}
     titles: dict[object, str] = {}

@@ -11,7 +11,7 @@ from bench.report.rows import Row, Table
 from bench.report.sections import Content
 from bench.types import Cost, Result
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of leaderboard.json; docs/leaderboard.schema.json describes it."""
 
 COSTS = tuple(item.name for item in fields(Cost))
@@ -40,6 +40,7 @@ def _table(table: Table) -> dict[str, Any]:
         "split": asdict(protocol.split) if protocol else None,
         "split_digest": protocol.split_digest if protocol else "",
         "metric": table.metric,
+        "chance": asdict(table.chance) if table.chance else None,
         "rows": [_row(row) for row in table.rows],
         "others": [_other(result) for result in table.others],
     }
@@ -48,8 +49,9 @@ def _table(table: Table) -> dict[str, Any]:
 def _row(row: Row) -> dict[str, Any]:
     system = asdict(row.system)
     return {
-        "rank": [row.standing.low, row.standing.high],
-        "tied_with_best": row.standing.tied,
+        "rank": [row.standing.low, row.standing.high] if row.standing else None,
+        "tied_with_best": row.may_be_best if row.standing else None,
+        "p_chance": row.p_chance,
         **({**system, "view": None} if row.is_baseline else system),
         "seeds": [result.seed for result in row.results],
         "clips": row.first.n_test,
