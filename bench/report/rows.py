@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.stats import Standing
+from bench.stats import BestScore, Standing
 from bench.store import DatasetRecord, Store, TableProtocol
 from bench.types import BASELINE, Level, Result, Score, System, TaskId
 from bench.types.results import score_of
@@ -71,6 +71,8 @@ class Table:
         Start of the digest of the protocol, if several tables have this dataset and task; otherwise empty.
     earlier : frozenset[str]
         Keys of the results that earlier runs computed in the folders of the newest ones.
+    best_corrected : BestScore | None
+        Score of the best row besides the baseline, corrected for its choice; None if there is no choice.
     """
 
     dataset: str
@@ -83,6 +85,7 @@ class Table:
     stores: Mapping[str, Store]
     variant: str = ""
     earlier: frozenset[str] = frozenset()
+    best_corrected: BestScore | None = None
 
     @property
     def stem(self) -> str:

@@ -13,6 +13,7 @@ from bench.errors import UsageError, shortlist
 from bench.keys import changes, digest
 from bench.learn.scoring import score
 from bench.metrics import METRICS, Floats, Metric, Predicted
+from bench.report.choice import corrected
 from bench.report.rows import Row, Table
 from bench.stats import Standing
 from bench.store import DatasetRecord, RunRecord, Store, TableProtocol
@@ -142,17 +143,20 @@ def _table(pool: _Pool, metrics: Sequence[str], variant: str) -> Table:
         _with_metrics(pool, result, metrics) for result in pool.results.values() if result.status == Status.OK
     ]
     largest = max((result.train_size for result in computed), default=1.0)
+    rows = _ranked(pool, [result for result in computed if result.train_size == largest])
+    learners = [[pool.tables[result.key] for result in row.results] for row in rows if not row.is_baseline]
     table = Table(
         dataset=pool.dataset,
         task=pool.task,
         protocol=pool.protocol,
         source=pool.source,
-        rows=_ranked(pool, [result for result in computed if result.train_size == largest]),
+        rows=rows,
         smaller=_ranked(pool, [result for result in computed if result.train_size < largest], paired=False),
         others=tuple(result for result in pool.results.values() if result.status != Status.OK),
         stores=pool.stores,
         variant=variant,
         earlier=frozenset(pool.earlier),
+        best_corrected=corrected(learners, pool.protocol.metrics[0]) if pool.protocol else None,
     )
     pool.tables.clear()
     return table

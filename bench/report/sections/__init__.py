@@ -19,6 +19,7 @@ from bench.report.sections import (
     overview,
     protocol,
     slices,
+    winner,
 )
 from bench.store import Store
 
@@ -67,6 +68,7 @@ def _of_table(table: Table, by: Sequence[str], cache: Cache | None) -> list[Sect
     columns = set(table.labels().columns) if by else set()
     return [
         leaderboard.section(table),
+        winner.section(table),
         leaderboard.by_head(table),
         leaks.section(table),
         costs.section(table),

@@ -89,7 +89,13 @@ def _table(table: Table, sections: Sequence[Section]) -> dict[str, Any]:
     return {
         "id": f"t{digest(table.stem)[:8]}",
         "title": words.title(table),
-        "notes": [note for block in blocks if isinstance(block, Notes) for note in block.texts],
+        "notes": [
+            note
+            for section in sections
+            for block in section.blocks
+            if isinstance(block, Notes)
+            for note in block.texts
+        ],
         "grid": grid,
         "kinds": kinds,
         "ranking": kinds.index("number", 1) if kinds else 0,  # the first number behind the rank

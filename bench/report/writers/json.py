@@ -40,6 +40,7 @@ def _table(table: Table) -> dict[str, Any]:
         "split": asdict(protocol.split) if protocol else None,
         "split_digest": protocol.split_digest if protocol else "",
         "metric": table.metric,
+        "best_corrected": asdict(table.best_corrected) if table.best_corrected else None,
         "rows": [_row(row) for row in table.rows],
         "others": [_other(result) for result in table.others],
     }
