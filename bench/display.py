@@ -126,7 +126,7 @@ def table(dataset: str, task: str) -> str:
     return f"{task} on {dataset}"
 
 
-def system(system: System, seed: int = 0) -> str:
+def system(system: System, seed: int = 0, repeat: int = 0) -> str:
     """Return the full name of a system: extractor, view, head, and the settings that are not the default.
 
     Examples
@@ -141,6 +141,8 @@ def system(system: System, seed: int = 0) -> str:
     ]
     if seed:
         parts.append(f"seed {seed}")
+    if repeat:
+        parts.append(f"repeat {repeat}")
     return ", ".join(filter(None, parts))
 
 
@@ -204,4 +206,4 @@ SETTINGS: Mapping[str, Callable[[System], str]] = {
 
 def cell(result: Result) -> str:
     """Return the name of a cell."""
-    return f"{table(result.dataset, result.task.name)}, {system(result.system, result.seed)}"
+    return f"{table(result.dataset, result.task.name)}, {system(result.system, result.seed, result.repeat)}"

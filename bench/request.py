@@ -163,6 +163,16 @@ class Request:
         "--permute-labels",
         suite="tasks.permute-labels",
     )
+    repeats: int = _option(
+        1,
+        "count",
+        "Cross-validations by other assignments of groups to folds: the training set's luck; at most 100.",
+        "--repeats",
+        suite="tasks.repeats",
+        metavar="N",
+        default="1",
+        maximum=100,
+    )
     train_sizes: tuple[float, ...] = _option(
         (1.0,),
         "shares",

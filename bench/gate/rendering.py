@@ -47,7 +47,7 @@ def _rows(judged: Judged) -> list[tuple[Cell, ...]]:
         Cell(verdict, text(strong(verdict) if judged.verdict in FAILING else verdict)),
         cell(result.dataset),
         cell(result.task.name),
-        cell(display.system(result.system, result.seed)),
+        cell(display.system(result.system, result.seed, result.repeat)),
     )
     if not judged.differences:
         return [(*names, cell(judged.reason), EMPTY, EMPTY, EMPTY, EMPTY)]

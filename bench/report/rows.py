@@ -21,13 +21,15 @@ class Row:
     system : System
         The identity of the row; it names no extractor for the baseline, which ignores the audio.
     results : tuple[Result, ...]
-        One per seed.
+        One per seed and repeat of the cross-validation.
     scores : tuple[Score, ...]
-        Means over the seeds; intervals show the uncertainty of the data, not of the seeds.
+        Means over seeds and repeats; intervals show the uncertainty of the data, not of the seeds.
     spread : float
         Standard deviation of the ranking metric over the seeds; 0 with one seed.
     standing : Standing
         Range of possible ranks.
+    expected : tuple[float, float] | None
+        95 % interval of the procedure's expected score by the ranking metric; None without repeats.
     """
 
     system: System
@@ -35,6 +37,17 @@ class Row:
     scores: tuple[Score, ...]
     spread: float
     standing: Standing
+    expected: tuple[float, float] | None = None
+
+    @property
+    def seeds(self) -> list[int]:
+        """Return every seed once."""
+        return list(dict.fromkeys(result.seed for result in self.results))
+
+    @property
+    def n_repeats(self) -> int:
+        """Return the number of assignments of groups to folds."""
+        return len({result.repeat for result in self.results})
 
     @property
     def first(self) -> Result:
@@ -102,6 +115,11 @@ class Table:
     def permuted(self) -> bool:
         """Return whether the groups exchanged their labels."""
         return self.protocol is not None and self.protocol.split.permuted
+
+    @property
+    def is_repeated(self) -> bool:
+        """Return whether a row has several assignments of groups to folds."""
+        return any(row.n_repeats > 1 for row in self.rows)
 
     @property
     def best(self) -> Row | None:

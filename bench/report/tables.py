@@ -13,6 +13,7 @@ from bench.errors import UsageError, shortlist
 from bench.keys import changes, digest
 from bench.learn.scoring import score
 from bench.metrics import METRICS, Floats, Metric, Predicted
+from bench.report import repetition
 from bench.report.choice import corrected
 from bench.report.rows import Row, Table
 from bench.stats import Standing
@@ -20,7 +21,7 @@ from bench.store import DatasetRecord, RunRecord, Store, TableProtocol
 from bench.types import BASELINE, UNPOOLED, Result, Score, Status, System, TaskId, View
 
 Seeds = tuple[Result, ...]
-"""Results of one system, one per seed."""
+"""Results of one system, one per seed and repeat."""
 
 NAMELESS = System(extractor="", view=View(), head=BASELINE)
 """The baseline, which is one system whatever the extractor."""
@@ -193,8 +194,9 @@ def _ranked(pool: _Pool, results: Sequence[Result], *, paired: bool = True) -> t
             system=_identity(seeds[0].system),
             results=seeds,
             scores=tuple(_over_seeds(seeds, score) for score in seeds[0].scores),
-            spread=float(np.std(_values(seeds, metric.name))),
+            spread=repetition.spread(seeds, metric.name),
             standing=standing,
+            expected=repetition.expected(seeds, metric.name, _mean(seeds, metric.name)),
         )
         for seeds, standing in zip(ordered, standings, strict=True)
     )
@@ -253,7 +255,7 @@ def _over_seeds(seeds: Seeds, first: Score) -> Score:
         value=float(np.mean([score.value for score in scores])),
         low=float(np.mean(lows)) if lows else None,
         high=float(np.mean(highs)) if highs else None,
-        folds=tuple(np.mean([score.folds for score in scores], axis=0).tolist()),
+        folds=tuple(repetition.folds(seeds, *first.column)),
     )
 
 

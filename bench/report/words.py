@@ -60,6 +60,14 @@ def score_cell(score: Score | None) -> Cell:
     return EMPTY if score is None else cell(score.value, number(score))
 
 
+def expected_cell(row: Row) -> Cell:
+    """Return the interval of a row's expected score; an empty cell without one."""
+    if row.expected is None:
+        return EMPTY
+    low, high = row.expected
+    return cell(low, f"{low:.2f} to {high:.2f}")
+
+
 def value(score: Score) -> str:
     """Return the value of a score."""
     return f"{score.value:.{decimals(score)}f}"

@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -72,7 +72,14 @@ def audit(  # a folder, where its parts are now, and two options
     for table, protocol in protocols.items():
         split = store.split(*table)
         lines += [f"{display.table(*table)}: {line}" for line in _check_split(split, protocol)]
-        folds[table] = split.set_index("clip")
+        folds[table, 0] = split.set_index("clip")
+        for number, fingerprint_ in enumerate(protocol.repeats, 1):
+            split = store.split(*table, number)
+            repeat = replace(protocol, split_digest=fingerprint_)
+            lines += [
+                f"{display.table(*table)}, repeat {number}: {line}" for line in _check_split(split, repeat)
+            ]
+            folds[table, number] = split.set_index("clip")
     labels = functools.cache(lambda dataset: store.labels(dataset).set_index("clip"))
     for key in record.cells:
         result = results.get(key)
@@ -80,7 +87,7 @@ def audit(  # a folder, where its parts are now, and two options
             lines.append(f"{store.results_path}: cell {key} of run.json is missing")
         elif result.status == Status.OK:
             table = result.dataset, result.task.name
-            differences = _check_cell(store, result, folds[table], labels, protocols[table])
+            differences = _check_cell(store, result, folds[table, result.repeat], labels, protocols[table])
             lines += [f"{display.cell(result)}: {line}" for line in differences]
     present = world.compare(store, record, home, trust)
     if present.plan is None:

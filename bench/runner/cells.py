@@ -214,7 +214,7 @@ def _read(work: Work) -> _Extraction:
 def _evaluation(work: Work, extraction: _Extraction) -> Evaluation:
     """Return the predictions of a cell's head."""
     cell = work.cell
-    key = (cell.task.name, cell.view, cell.head.unit, cell.seed, cell.train_size)
+    key = (cell.task.name, cell.split.repeat, cell.view, cell.head.unit, cell.seed, cell.train_size)
     cache = extraction.reducers.setdefault(key, ReducerCache())
     return evaluate(_examples(work, extraction), _pipeline(work), time.perf_counter, cache)
 

@@ -81,7 +81,9 @@ def _write_tables(plan: Plan, store: Store) -> None:
     for name, source in plan.sources.items():
         store.write_labels(name, source.dataset.table[["clip", *source.dataset.labels]])
     for (dataset, task), problem in plan.problems.items():
-        store.write_split(dataset, task, fold_table(plan.sources[dataset], problem.y, problem.split))
+        for number, repeat in enumerate((problem, *problem.repeats)):
+            table = fold_table(plan.sources[dataset], repeat.y, repeat.split)
+            store.write_split(dataset, task, table, number)
 
 
 def _cells_by_extractor(cells: Iterable[Cell]) -> list[list[Cell]]:
@@ -298,7 +300,7 @@ class _Execution:
         return Work(
             run=self.token,
             cell=cell,
-            problem=self.plan.problems[cell.dataset, cell.task.name],
+            problem=self.plan.problem(cell),
             cache=self.cache.root,
             digest=self.plan.digests[cell.extractor.name],
             identity=self.plan.identities[cell.extractor.name],

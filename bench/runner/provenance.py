@@ -126,6 +126,7 @@ def _protocol(dataset: Dataset, problem: Problem, request: Request) -> TableProt
         fewest_groups=(str(groups.idxmin()), int(groups.min())),
         augmentation=augmentation_of(request),
         n_unlabelled=int((~has_label).sum()),
+        repeats=tuple(repeat.fingerprint for repeat in problem.repeats),
     )
 
 

@@ -2,6 +2,7 @@
 
 from bench.stats.intervals import LEVEL, N_DRAWS, bounded, bounds, draws
 from bench.stats.ranks import Standing, critical_difference, standings, untested
+from bench.stats.repeats import expected_bounds
 from bench.stats.selection import BestScore, best_score, draw_pairs
 from bench.stats.tests import Comparison, Difference, compare, difference, holm, mcnemar, paired, permutation
 
@@ -20,6 +21,7 @@ __all__ = [
     "difference",
     "draw_pairs",
     "draws",
+    "expected_bounds",
     "holm",
     "mcnemar",
     "paired",

@@ -72,6 +72,8 @@ class TableProtocol:
         Why more folds could not keep these groups apart; empty for the usual number of folds.
     remarks : tuple[str, ...]
         What a reader should know about labels and groups.
+    repeats : tuple[str, ...]
+        As `split_digest`, of the other assignments of groups to folds.
     """
 
     dataset: str
@@ -90,6 +92,7 @@ class TableProtocol:
     n_unlabelled: int = 0
     fewer_folds: str = ""
     remarks: tuple[str, ...] = ()
+    repeats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

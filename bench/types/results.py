@@ -37,12 +37,15 @@ class SplitId:
         Whether the folds ignore the groups, to show the effect of a leak.
     permuted : bool
         Whether the groups exchanged their labels.
+    repeat : int
+        Number of the assignment of groups to folds, from 0; others than 0 are repetitions.
     """
 
     protocol: str
     group: str
     leaky: bool = False
     permuted: bool = False
+    repeat: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +238,11 @@ class Result:
     def score(self, metric: str, level: Level = "clip") -> Score | None:
         """Return the score of a metric at a level; None if the cell has none."""
         return score_of(self.scores, metric, level)
+
+    @property
+    def repeat(self) -> int:
+        """Return the number of the assignment of groups to folds."""
+        return self.split.repeat if self.split else 0
 
     @property
     def system(self) -> System:

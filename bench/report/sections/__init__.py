@@ -18,6 +18,7 @@ from bench.report.sections import (
     learning,
     overview,
     protocol,
+    repeats,
     slices,
     winner,
 )
@@ -68,6 +69,7 @@ def _of_table(table: Table, by: Sequence[str], cache: Cache | None) -> list[Sect
     columns = set(table.labels().columns) if by else set()
     return [
         leaderboard.section(table),
+        repeats.section(table),
         winner.section(table),
         leaderboard.by_head(table),
         leaks.section(table),

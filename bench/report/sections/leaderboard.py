@@ -97,10 +97,11 @@ def _doubts(protocol: TableProtocol) -> list[Text]:
 
 def grid(table: Table) -> Grid:
     """Return the rows of a table, in its order."""
-    with_seeds = max(len(row.results) for row in table.rows) > 1
+    with_seeds = max(len(row.seeds) for row in table.rows) > 1
     further = table.further_scores
     headers = [
         *("rank", "extractor", "view", "head", table.metric),
+        *(["expected"] if table.is_repeated else []),
         *(["seeds"] if with_seeds else []),
         "folds",
         *map(display.metric, further),
@@ -116,7 +117,8 @@ def _cells(table: Table, row: Row, further: list[Score], with_seeds: bool) -> tu
         cell(row.standing.low, words.ranks(row.standing)),
         *_names(row),
         ranking_cell(row, score),
-        *([cell(row.spread, f"{len(row.results)}, ±{row.spread:.3f}")] if with_seeds else []),
+        *([words.expected_cell(row)] if table.is_repeated else []),
+        *([cell(row.spread, f"{len(row.seeds)}, ±{row.spread:.3f}")] if with_seeds else []),
         _folds(score),
         *(words.score_cell(row.score(column.metric, column.level)) for column in further),
         cell(row.first.n_test),

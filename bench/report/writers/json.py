@@ -9,7 +9,7 @@ from bench._version import __version__
 from bench.report import words
 from bench.report.rows import Row, Table
 from bench.report.sections import Content
-from bench.types import Cost, Result
+from bench.types import Cost, Result, SplitId
 
 SCHEMA = 2
 """Version of leaderboard.json; docs/leaderboard.schema.json describes it."""
@@ -37,7 +37,7 @@ def _table(table: Table) -> dict[str, Any]:
         "version": source.version,
         "content": source.content,
         "synthetic": source.synthetic,
-        "split": asdict(protocol.split) if protocol else None,
+        "split": _split(protocol.split) if protocol else None,
         "split_digest": protocol.split_digest if protocol else "",
         "metric": table.metric,
         "best_corrected": asdict(table.best_corrected) if table.best_corrected else None,
@@ -46,13 +46,20 @@ def _table(table: Table) -> dict[str, Any]:
     }
 
 
+def _split(split: SplitId) -> dict[str, Any]:
+    """Return a table's split, which has its repeats in the rows."""
+    return {name: value for name, value in asdict(split).items() if name != "repeat"}
+
+
 def _row(row: Row) -> dict[str, Any]:
     system = asdict(row.system)
     return {
         "rank": [row.standing.low, row.standing.high],
         "tied_with_best": row.standing.tied,
         **({**system, "view": None} if row.is_baseline else system),
-        "seeds": [result.seed for result in row.results],
+        "seeds": row.seeds,
+        "repeats": row.n_repeats,
+        "expected": row.expected,
         "clips": row.first.n_test,
         "groups": row.first.n_groups,
         "scores": [asdict(score) for score in row.scores],
