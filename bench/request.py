@@ -254,6 +254,13 @@ class Request:
         "--tune",
         suite="heads.tune",
     )
+    select: bool = _option(
+        False,
+        "flag",
+        "Add the row that is chosen in inner folds of the training side: an honest score of the best row.",
+        "--select",
+        suite="heads.select",
+    )
     seeds: tuple[int, ...] = _option(
         (0,),
         "seeds",

@@ -55,6 +55,11 @@ class Row:
         return self.results[0]
 
     @property
+    def is_selected(self) -> bool:
+        """Return whether the row is the choice among others in inner folds."""
+        return bool(self.first.chosen)
+
+    @property
     def is_baseline(self) -> bool:
         """Return whether the row predicts without the audio."""
         return self.system.head == BASELINE
@@ -86,6 +91,8 @@ class Table:
         Keys of the results that earlier runs computed in the folders of the newest ones.
     best_corrected : BestScore | None
         Score of the best row besides the baseline, corrected for its choice; None if there is no choice.
+    selected : tuple[Row, ...]
+        The row that is chosen in inner folds, without a rank; empty without ``--select``.
     """
 
     dataset: str
@@ -99,6 +106,12 @@ class Table:
     variant: str = ""
     earlier: frozenset[str] = frozenset()
     best_corrected: BestScore | None = None
+    selected: tuple[Row, ...] = ()
+
+    @property
+    def lines(self) -> tuple[Row, ...]:
+        """Return the rows, and the one that is chosen in inner folds."""
+        return (*self.rows, *self.selected)
 
     @property
     def stem(self) -> str:

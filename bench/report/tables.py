@@ -144,7 +144,8 @@ def _table(pool: _Pool, metrics: Sequence[str], variant: str) -> Table:
         _with_metrics(pool, result, metrics) for result in pool.results.values() if result.status == Status.OK
     ]
     largest = max((result.train_size for result in computed), default=1.0)
-    rows = _ranked(pool, [result for result in computed if result.train_size == largest])
+    full = [result for result in computed if result.train_size == largest]
+    rows = _ranked(pool, [result for result in full if not result.chosen])
     learners = [[pool.tables[result.key] for result in row.results] for row in rows if not row.is_baseline]
     table = Table(
         dataset=pool.dataset,
@@ -152,11 +153,12 @@ def _table(pool: _Pool, metrics: Sequence[str], variant: str) -> Table:
         protocol=pool.protocol,
         source=pool.source,
         rows=rows,
-        smaller=_ranked(pool, [result for result in computed if result.train_size < largest], paired=False),
+        smaller=_ranked(pool, [r for r in computed if r.train_size < largest and not r.chosen], paired=False),
         others=tuple(result for result in pool.results.values() if result.status != Status.OK),
         stores=pool.stores,
         variant=variant,
         earlier=frozenset(pool.earlier),
+        selected=_ranked(pool, [result for result in full if result.chosen], paired=False),
         best_corrected=corrected(learners, pool.protocol.metrics[0]) if pool.protocol else None,
     )
     pool.tables.clear()

@@ -31,7 +31,7 @@ def dataset(table: Table) -> str:
 
 def names(table: Table) -> dict[System, str]:
     """Return the short name of the system of every row."""
-    return display.names(row.system for row in table.rows)
+    return display.names(row.system for row in table.lines)
 
 
 def name(table: Table, row: Row) -> str:

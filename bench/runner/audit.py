@@ -14,7 +14,7 @@ from bench.errors import BenchError
 from bench.keys.fingerprints import fingerprint
 from bench.learn.scoring import scores
 from bench.metrics import METRICS
-from bench.runner import reembedding, world
+from bench.runner import choices, reembedding, world
 from bench.runner.planning import GROUP_PREFIX
 from bench.runner.reembedding import EmbeddingCheck
 from bench.store import Store, TableProtocol
@@ -87,6 +87,10 @@ def audit(  # a folder, where its parts are now, and two options
             lines.append(f"{store.results_path}: cell {key} of run.json is missing")
         elif result.status == Status.OK:
             table = result.dataset, result.task.name
+            if result.chosen:
+                planned = (results[other] for other in record.cells if other in results)
+                chosen = choices.faults(result, planned, store.scored_predictions)
+                lines += [f"{display.cell(result)}: {line}" for line in chosen]
             differences = _check_cell(store, result, folds[table, result.repeat], labels, protocols[table])
             lines += [f"{display.cell(result)}: {line}" for line in differences]
     present = world.compare(store, record, home, trust)

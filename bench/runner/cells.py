@@ -27,9 +27,11 @@ from bench.keys import digest
 from bench.learn import bundle
 from bench.learn.bundle import BundleCard
 from bench.learn.folds import ALL, Evaluation, evaluate, fit_all
+from bench.learn.nested import inner_scores
 from bench.learn.pipeline import PipelineSpec, ReducerCache
 from bench.learn.samples import Examples
 from bench.learn.scoring import scores
+from bench.metrics import METRICS
 from bench.runner.planning import FRAMED, Problem
 from bench.runner.provenance import versions
 from bench.types import Cell, Cost, Embeddings, Frames, Result, Samples, Status, TaskId, Usage
@@ -59,6 +61,8 @@ class Work:
         Device of heads that are networks.
     models : Path | None
         Folder for the fitted models; None if they are not saved.
+    select : bool
+        Whether to score the head in inner folds too.
     """
 
     run: str
@@ -73,6 +77,7 @@ class Work:
     bad: frozenset[str]
     device: str
     models: Path | None
+    select: bool = False
 
 
 def evaluate_cell(work: Work) -> tuple[Result, pd.DataFrame | None]:
@@ -94,6 +99,8 @@ def evaluate_cell(work: Work) -> tuple[Result, pd.DataFrame | None]:
         return unfinished(cell, Status.SKIPPED, str(error)), None
     except (Exception, SystemExit) as error:  # whatever a head raises is the failure of its own cell
         return unfinished(cell, Status.FAILED, describe(error)), None
+    if work.select:
+        result = _with_inner_scores(work, extraction, result)
     if work.models:
         result = _with_models(work, work.models, extraction, evaluation, result)
     return result, predictions
@@ -300,6 +307,17 @@ def _samples_of(cell: Cell, rows: Sequence[ClipEmbedding]) -> Embeddings | Seque
     if cell.head.unit == "layers":
         return pooling.every_layer(statistics, cell.view)
     return pooling.select(statistics, cell.view)
+
+
+def _with_inner_scores(work: Work, extraction: _Extraction, result: Result) -> Result:
+    """Return the result with the scores of inner folds, or with the reason if there are none."""
+    metric = METRICS[work.cell.task.metrics[0]]
+    try:
+        with _reproducibly(work):
+            inner = inner_scores(_examples(work, extraction), _pipeline(work), metric, time.perf_counter)
+    except Exception as error:  # whatever a head raises, the scores of its folds are valid
+        return replace(result, reason=describe(error))
+    return replace(result, inner=inner)
 
 
 def _with_models(

@@ -21,6 +21,7 @@ from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
 from bench.metrics import METRICS
 from bench.request import Request
+from bench.runner.choices import Selection, selections
 from bench.types import (
     UNPOOLED,
     Augmentation,
@@ -114,6 +115,7 @@ class Plan:
     identities: Mapping[str, Mapping[str, Any]]
     cells: Sequence[Cell]
     rejected: Sequence[Result]
+    selections: Sequence[Selection] = ()
 
     def problem(self, cell: Cell) -> Problem:
         """Return the problem of a cell."""
@@ -156,14 +158,16 @@ def plan(request: Request, declared: Registry) -> Plan:
         for repeat in (problem, *problem.repeats):
             cells += _cells(source, repeat, possible, augmentation)
         rejected += [_rejected(source.dataset, task, point, obstacle) for point, obstacle in impossible]
+    cells = list({cell.key: cell for cell in cells}.values())  # views that differ in pooling share frames
     everything = [*(extractor for extractor, _ in extractors), *heads]
     return Plan(
         sources=sources,
         problems=problems,
         digests={extractor.spec.name: extractor.digest for extractor, _ in extractors},
         identities={learner.spec.name: learner.identity for learner in everything},
-        cells=list({cell.key: cell for cell in cells}.values()),  # views that differ in pooling share frames
+        cells=cells,
         rejected=rejected,
+        selections=selections(cells) if request.select else (),
     )
 
 

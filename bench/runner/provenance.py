@@ -46,7 +46,7 @@ def record(plan: Plan, request: Request, counters: Counters, *, finished: bool) 
             for (dataset, _), problem in plan.problems.items()
         ),
         identities=plan.identities,
-        cells=tuple(cell.key for cell in plan.cells) + tuple(result.key for result in plan.rejected),
+        cells=tuple(part.key for part in (*plan.cells, *plan.selections, *plan.rejected)),
     )
 
 
@@ -68,6 +68,8 @@ def with_earlier(now: RunRecord, last: RunRecord, results: Mapping[str, Result])
 
     def stands(result: Result) -> bool:
         is_same = all(now.identities.get(name, known) == known for name, known in _of(result, identities))
+        if result.chosen:  # among the rows of another run
+            return False
         return result.status == Status.OK and is_same and (result.dataset, result.task.name) in unchanged
 
     others = [key for key in dict.fromkeys((*last.cells, *last.earlier)) if key not in set(now.cells)]

@@ -104,6 +104,9 @@ class Cell:
     train_size: float = 1.0
 
 
+SELECTED = "selected"
+"""Name, in place of a head's, of the row that is chosen in inner folds."""
+
 SCORE_PREFIX = "score_"
 """Prefix of the columns of predictions that hold the score of a class."""
 
@@ -185,6 +188,26 @@ def score_of(scores: Iterable[Score], metric: str, level: Level) -> Score | None
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """The row that was chosen for one outer fold.
+
+    Parameters
+    ----------
+    key : str
+        Key of its cell.
+    inner : float
+        Its score over inner folds of the training side, the best one of all candidates.
+    """
+
+    fold: str
+    key: str
+    extractor: str
+    view: View
+    head: str
+    inner: float
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """The outcome of one cell: a line of results.jsonl.
 
@@ -206,6 +229,10 @@ class Result:
         Digest of the predictions that the scores come from.
     split_digest : str
         Digest of every clip's content, label, fold and groups: only results that share it are comparable.
+    inner : tuple[float, ...]
+        Score by the ranking metric over inner folds of the training side of every fold, with ``--select``.
+    chosen : tuple[Choice, ...]
+        The row that was chosen for every fold; empty for a row that is not the choice among others.
     """
 
     key: str
@@ -233,6 +260,8 @@ class Result:
     tuned: tuple[Mapping[str, Any], ...] = ()
     predictions: str = ""
     split_digest: str = ""
+    inner: tuple[float, ...] = ()
+    chosen: tuple[Choice, ...] = ()
     schema: int = SCHEMA
 
     def score(self, metric: str, level: Level = "clip") -> Score | None:

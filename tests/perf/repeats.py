@@ -16,7 +16,7 @@ from bench.splits.protocols import CrossValidation
 
 N_FOLDS, N_REPEATS, N_CLIPS = 5, 5, 4
 ACCURACY = METRICS["accuracy"]
-SETTINGS = ((10, 20, 1.0), (20, 20, 1.0), (40, 40, 1.0), (20, 20, 0.3))
+SETTINGS = ((10, 20, 1.0), (20, 20, 1.0), (20, 5, 0.5), (40, 20, 0.3), (100, 5, 0.5))
 """Number of speakers, number of features, spread of the speakers' offsets."""
 
 

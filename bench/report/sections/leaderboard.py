@@ -108,13 +108,13 @@ def grid(table: Table) -> Grid:
         *("clips", "groups"),
         *map(words.heading, COSTS),
     ]
-    return Grid(tuple(headers), tuple(_cells(table, row, further, with_seeds) for row in table.rows))
+    return Grid(tuple(headers), tuple(_cells(table, row, further, with_seeds) for row in table.lines))
 
 
 def _cells(table: Table, row: Row, further: list[Score], with_seeds: bool) -> tuple[Cell, ...]:
     score = table.ranking(row)
     return (
-        cell(row.standing.low, words.ranks(row.standing)),
+        EMPTY if row.is_selected else cell(row.standing.low, words.ranks(row.standing)),
         *_names(row),
         ranking_cell(row, score),
         *([words.expected_cell(row)] if table.is_repeated else []),
@@ -131,13 +131,18 @@ def _names(row: Row) -> tuple[Cell, Cell, Cell]:
     """Return the extractor, the view and the head; the baseline has only the last one."""
     if row.is_baseline:
         return cell("any"), EMPTY, cell(row.system.head, f"{row.system.head} (majority class)")
+    if row.is_selected:
+        return cell("chosen"), EMPTY, cell(row.system.head, f"{row.system.head} (in inner folds)")
     return cell(row.system.extractor), cell(display.view(row.system.view)), cell(row.system.head)
 
 
 def ranking_cell(row: Row, score: Score) -> Cell:
     """Return the ranking score of a row, bold if the row may be the best."""
     value = words.value(score)
-    return Cell(score.value, text(strong(value) if row.standing.tied else value, words.interval(score)))
+    return Cell(
+        score.value,
+        text(strong(value) if row.standing.tied and not row.is_selected else value, words.interval(score)),
+    )
 
 
 def _folds(score: Score) -> Cell:
@@ -149,8 +154,8 @@ def _folds(score: Score) -> Cell:
 
 
 def _costs(row: Row) -> list[Cell]:
-    """Return the costs of a row; the baseline has none."""
-    if row.is_baseline:
+    """Return the costs of a row; the baseline and a chosen row have none."""
+    if row.is_baseline or row.is_selected:
         return [EMPTY] * len(COSTS)
     costs = [getattr(row.first.cost, name) for name in COSTS]
     return [cell(cost, words.about(cost) if isinstance(cost, float) else str(cost)) for cost in costs]

@@ -42,6 +42,7 @@ def _table(table: Table) -> dict[str, Any]:
         "metric": table.metric,
         "best_corrected": asdict(table.best_corrected) if table.best_corrected else None,
         "rows": [_row(row) for row in table.rows],
+        "selected": [_selected(row) for row in table.selected],
         "others": [_other(result) for result in table.others],
     }
 
@@ -65,6 +66,18 @@ def _row(row: Row) -> dict[str, Any]:
         "scores": [asdict(score) for score in row.scores],
         "cost": costs(row),
     }
+
+
+def _selected(row: Row) -> dict[str, Any]:
+    """Return the row that is chosen in inner folds, with the choices of every seed, repeat and fold."""
+    values = _row(row)
+    names = ("seeds", "repeats", "expected", "clips", "groups", "scores")
+    chosen = [
+        {"seed": result.seed, "repeat": result.repeat, **asdict(choice)}
+        for result in row.results
+        for choice in result.chosen
+    ]
+    return {**{name: values[name] for name in names}, "chosen": chosen}
 
 
 def costs(row: Row) -> Mapping[str, float | None]:
