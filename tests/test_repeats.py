@@ -108,7 +108,8 @@ def test_a_repeated_run_has_one_row_per_system_and_can_be_verified(bench, digits
     assert len(results) == 9
     for key, result in Store(Path("once")).results().items():  # the first repeat is the run without repeats
         assert (results[key].scores, results[key].predictions) == (result.scores, result.predictions)
-    assert "| expected " in repeated.stdout and "| expected " not in once.stdout
+    assert "| expected " in repeated.stdout
+    assert "| expected " not in once.stdout
     assert "**3 repeats** of the cross-validation" in repeated.stdout
 
     bench("report", "out", "--format", "json")

@@ -1,6 +1,7 @@
 """The best row's score, corrected for its choice: against the paper's algorithm, and by simulation."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -140,12 +141,10 @@ def test_the_corrected_score_stands_below_the_table(bench, digits):
 
     assert "- The best of 3 rows, corrected for the choice (BBC-CV): " in result.stdout
     bench("report", "out", "--format", "json,md,html")
-    with open("out/leaderboard.json", encoding="utf-8") as file:
-        [table] = json.load(file)["tables"]
+    [table] = json.loads(Path("out/leaderboard.json").read_text())["tables"]
     value, best = table["best_corrected"], table["rows"][0]["scores"][0]["value"]
     assert value["low"] <= value["value"] <= min(best, value["high"])
     for name in ("leaderboard.md", "report.html"):
-        with open(f"out/{name}", encoding="utf-8") as file:
-            assert "corrected for the choice (BBC-CV)" in file.read()
+        assert "corrected for the choice (BBC-CV)" in Path("out", name).read_text()
 
     assert "BBC-CV" not in bench("run", *words[:-1], "alone", "--heads", "svm").stdout

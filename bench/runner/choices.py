@@ -71,9 +71,8 @@ def select(
     task, result = selection.candidates[0].task, _empty(selection)
     if not scored:
         causes = "; ".join(dict.fromkeys(item.reason for item in pool if item.reason))
-        return replace(
-            result, reason=f"no row has a score in inner folds: {causes or 'none was computed'}"
-        ), None
+        reason = f"no row has a score in inner folds: {causes or 'none was computed'}"
+        return replace(result, reason=reason), None
     chosen, table = choose(scored, task.metrics[0], predictions)
     parent: Labels | None = None
     if parents is not None:
@@ -123,12 +122,12 @@ def faults(
     if not pool:
         return ["has no candidates"]
     chosen, table = choose(pool, selected.scores[0].metric, predictions)
-    lines = [] if chosen == selected.chosen else ["the chosen rows are not the best ones in inner folds"]
-    return (
-        lines
-        if table.equals(predictions(selected))
-        else [*lines, "predictions are not those of the chosen rows"]
-    )
+    lines = []
+    if chosen != selected.chosen:
+        lines.append("the chosen rows are not the best ones in inner folds")
+    if not table.equals(predictions(selected)):
+        lines.append("predictions are not those of the chosen rows")
+    return lines
 
 
 def _pool(result: Result) -> tuple[object, ...]:

@@ -36,8 +36,8 @@ def check(request: Request) -> None:
         raise UsageError(f"--seeds {max(request.seeds)}: expected whole numbers from 0 to {LARGEST_SEED}")
     if request.repeats > 1 and request.split and not splits.is_repeatable(request.split):
         raise UsageError(
-            f"--repeats {request.repeats}: --split {request.split} has a single assignment of groups to folds; "
-            "expected cv:K, holdout:F or random"
+            f"--repeats {request.repeats}: --split {request.split} has a single assignment of groups to "
+            "folds; expected cv:K, holdout:F or random"
         )
     if request.copies > 1 and not request.augment:
         raise UsageError(f"--copies {request.copies}: needs --augment, which says how the copies differ")

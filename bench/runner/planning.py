@@ -107,6 +107,8 @@ class Plan:
         Extractor's name -> the digest that the cache keeps its embeddings under.
     identities : Mapping[str, Mapping[str, Any]]
         Name of an extractor or head -> everything that changes what it computes.
+    selections : Sequence[Selection]
+        Choices between cells, with ``--select``.
     """
 
     sources: Mapping[str, Source]
@@ -155,11 +157,12 @@ def plan(request: Request, declared: Registry) -> Plan:
             rejected += [_rejected(source.dataset, task, point, problem) for point in points]
             continue
         problems[source.dataset.name, task.name] = problem
-        for repeat in (problem, *problem.repeats):
-            cells += _cells(source, repeat, possible, augmentation)
+        cells += itertools.chain(
+            *(_cells(source, part, possible, augmentation) for part in (problem, *problem.repeats))
+        )
         rejected += [_rejected(source.dataset, task, point, obstacle) for point, obstacle in impossible]
-    cells = list({cell.key: cell for cell in cells}.values())  # views that differ in pooling share frames
     everything = [*(extractor for extractor, _ in extractors), *heads]
+    cells = list({cell.key: cell for cell in cells}.values())  # views that differ in pooling share frames
     return Plan(
         sources=sources,
         problems=problems,

@@ -46,8 +46,14 @@ def record(plan: Plan, request: Request, counters: Counters, *, finished: bool) 
             for (dataset, _), problem in plan.problems.items()
         ),
         identities=plan.identities,
-        cells=tuple(part.key for part in (*plan.cells, *plan.selections, *plan.rejected)),
+        cells=_keys(plan),
     )
+
+
+def _keys(plan: Plan) -> tuple[str, ...]:
+    """Return the keys of all results, in the order of the plan."""
+    computed = (*(cell.key for cell in plan.cells), *(choice.key for choice in plan.selections))
+    return (*computed, *(result.key for result in plan.rejected))
 
 
 def with_earlier(now: RunRecord, last: RunRecord, results: Mapping[str, Result]) -> RunRecord:

@@ -1,8 +1,8 @@
 """Split protocols, one class each: labels and groups of clips -> the fold of every clip.
 
 Conventions: `y`, `groups` and the folds are arrays of str, shape=(n_clips,). Clips of one group are in one
-fold, except with `RandomFolds`. The seed of a cell changes the head, never the split: the seed of the folds is
-`SEED`, and others only repeat a cross-validation.
+fold, except with `RandomFolds`. The seed of a cell changes the head, never the split: the seed of the folds
+is `SEED`, and others only repeat a cross-validation.
 """
 
 import warnings
@@ -273,7 +273,7 @@ def _deal(y: Labels, groups: Labels, n_folds: int, seed: int) -> Labels:
     """Return stratified folds ``0`` to ``n_folds - 1`` that another seed changes.
 
     `StratifiedGroupKFold` moves only groups that are equal in size and classes. Here the groups stand in the
-    order of their most frequent class and of their size, and each `n_folds` neighbours are dealt to the folds.
+    order of their most frequent class and their size, and each `n_folds` neighbours are dealt to the folds.
     """
     rng = np.random.default_rng(seed)
     codes = pd.factorize(groups, sort=True)[0]

@@ -39,9 +39,9 @@ def expected_bounds(
 
     References
     ----------
-    Nadeau and Bengio, "Inference for the generalization error", Machine Learning 52, 2003. Bouckaert and Frank,
-    "Evaluating the replicability of significance tests for comparing learning algorithms", PAKDD, 2004 (for
-    repeated cross-validation).
+    Nadeau and Bengio, "Inference for the generalization error", Machine Learning 52, 2003. Bouckaert and
+    Frank, "Evaluating the replicability of significance tests for comparing learning algorithms", PAKDD, 2004
+    (for repeated cross-validation).
     """
     df = min(len(folds), n_groups) - 1
     if df < 1 or np.ptp(folds) == 0:

@@ -31,8 +31,8 @@ class BestScore:
     value : float
         Mean over the draws.
     low, high : float
-        Percentiles of the draws. Every draw scores about a third of the groups, so that this interval is wider
-        than one of 95 %.
+        Percentiles of the draws. Every draw scores about a third of the groups, so that this interval is
+        wider than one of 95 %.
     """
 
     value: float

@@ -87,10 +87,13 @@ def coverage(problem: Problem, n_simulated: int) -> tuple[float, float, float]:
     return truth, *(hits / n_simulated)
 
 
-if __name__ == "__main__":
-    draws = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+def main(n_simulated: int) -> None:
+    """Write the table to stdout."""
     for setting in SETTINGS:
-        expected, of_one, of_repeats = coverage(Problem(*setting), draws)
-        print(
-            f"{setting}: expected {expected:.3f}, one run {of_one:.1%}, {N_REPEATS} repeats {of_repeats:.1%}"
-        )
+        truth, one, repeated = coverage(Problem(*setting), n_simulated)
+        line = f"{setting}: expected {truth:.3f}, one run {one:.1%}, {N_REPEATS} repeats {repeated:.1%}"
+        sys.stdout.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)

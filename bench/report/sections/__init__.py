@@ -71,6 +71,7 @@ def _of_table(table: Table, by: Sequence[str], cache: Cache | None) -> list[Sect
         leaderboard.section(table),
         repeats.section(table),
         winner.section(table),
+        winner.chosen(table),
         leaderboard.by_head(table),
         leaks.section(table),
         costs.section(table),

@@ -139,10 +139,8 @@ def _names(row: Row) -> tuple[Cell, Cell, Cell]:
 def ranking_cell(row: Row, score: Score) -> Cell:
     """Return the ranking score of a row, bold if the row may be the best."""
     value = words.value(score)
-    return Cell(
-        score.value,
-        text(strong(value) if row.standing.tied and not row.is_selected else value, words.interval(score)),
-    )
+    is_strong = row.standing.tied and not row.is_selected
+    return Cell(score.value, text(strong(value) if is_strong else value, words.interval(score)))
 
 
 def _folds(score: Score) -> Cell:

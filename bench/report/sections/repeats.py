@@ -11,10 +11,10 @@ def section(table: Table) -> Section | None:
     n_repeats = max(row.n_repeats for row in table.rows)
     note = text(
         strong(f"{n_repeats} repeats"),
-        " of the cross-validation, by other assignments of groups to folds; a score is their mean. Its interval is "
-        "for these fitted models on new groups. ",
+        " of the cross-validation, by other assignments of groups to folds; a score is their mean. Its "
+        "interval is for these fitted models on new groups. ",
         code("expected"),
-        " is for the training procedure, with the luck of the training set: a 95 % interval of the mean score of "
-        "models fitted to other training sets of this size (Nadeau and Bengio 2003).",
+        " is for the training procedure, with the luck of the training set: a 95 % interval of the mean "
+        "score of models fitted to other training sets of this size (Nadeau and Bengio 2003).",
     )
     return Section("", 3, (Notes((note,)),), table=table.stem)
