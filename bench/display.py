@@ -214,7 +214,7 @@ def table(dataset: str, task: str) -> str:
     return f"{task} on {dataset}"
 
 
-def system(system: System, seed: int = 0) -> str:
+def system(system: System, seed: int = 0, repeat: int = 0) -> str:
     """Return the full name of a system: extractor, view, head, and the settings that are not the default.
 
     Examples
@@ -223,12 +223,14 @@ def system(system: System, seed: int = 0) -> str:
     'mfcc (mean+std), svm, 0.5 of the training groups, seed 1'
     """
     parts = [
-        f"{system.extractor} ({view(system.view)})",
+        f"{system.extractor} ({view(system.view)})" if system.extractor else "",
         system.head,
         *(text(system) for text in SETTINGS.values()),
     ]
     if seed:
         parts.append(f"seed {seed}")
+    if repeat:
+        parts.append(f"repeat {repeat}")
     return ", ".join(filter(None, parts))
 
 
@@ -259,7 +261,7 @@ def names(systems: Iterable[System]) -> dict[System, str]:
     ['mfcc mean+std svm', 'mfcc max svm']
     """
     unique = list(dict.fromkeys(systems))
-    learners = [system for system in unique if system.head != BASELINE]
+    learners = [system for system in unique if system.head != BASELINE and system.extractor]
     varied = {part for part in ("view", *SETTINGS) if len({getattr(system, part) for system in learners}) > 1}
     return {system: _name(system, varied) for system in unique}
 
@@ -271,7 +273,7 @@ def model(system: System) -> str:
 
 def _name(system: System, parts: Set[str]) -> str:
     """Return a system's extractor and head, and some of the other parts."""
-    if system.head == BASELINE:
+    if system.head == BASELINE or not system.extractor:
         return system.head
     name = [system.extractor, view(system.view) if "view" in parts else "", system.head]
     settings = [text(system) for part, text in SETTINGS.items() if part in parts]
@@ -292,4 +294,4 @@ SETTINGS: Mapping[str, Callable[[System], str]] = {
 
 def cell(result: Result) -> str:
     """Return the name of a cell."""
-    return f"{table(result.dataset, result.task.name)}, {system(result.system, result.seed)}"
+    return f"{table(result.dataset, result.task.name)}, {system(result.system, result.seed, result.repeat)}"

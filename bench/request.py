@@ -165,6 +165,16 @@ class Request:
         "--permute-labels",
         suite="tasks.permute-labels",
     )
+    repeats: int = _option(
+        1,
+        "count",
+        "Cross-validations by other assignments of groups to folds: the training set's luck; at most 100.",
+        "--repeats",
+        suite="tasks.repeats",
+        metavar="N",
+        default="1",
+        maximum=100,
+    )
     train_sizes: tuple[float, ...] = _option(
         (1.0,),
         "shares",
@@ -245,6 +255,13 @@ class Request:
         "Also run heads that have a grid with parameters chosen in inner folds.",
         "--tune",
         suite="heads.tune",
+    )
+    select: bool = _option(
+        False,
+        "flag",
+        "Add the row that is chosen in inner folds of the training side: an honest score of the best row.",
+        "--select",
+        suite="heads.select",
     )
     seeds: tuple[int, ...] = _option(
         (0,),

@@ -63,7 +63,7 @@ class Difference:
     @property
     def is_testable(self) -> bool:
         """Return whether there are enough groups for a significant difference; True without statistics."""
-        return self.n_groups is None or self.n_groups >= stats.FEWEST_GROUPS
+        return self.n_groups is None or self.n_groups >= stats.MIN_GROUPS
 
     @property
     def is_over_limit(self) -> bool:

@@ -30,7 +30,7 @@ VISIBLE = text(
 
 UNTESTABLE = text(
     strong(Verdict.UNTESTABLE),
-    f": fewer than {stats.FEWEST_GROUPS} groups are too few for a test, so that the limit alone counts.",
+    f": fewer than {stats.MIN_GROUPS} groups are too few for a test, so that the limit alone counts.",
 )
 
 
@@ -86,7 +86,7 @@ def _rows(judged: Judged, failing: Collection[Verdict]) -> list[tuple[Cell, ...]
 
 def _names(result: Result) -> tuple[Cell, ...]:
     """Return the cells that say which cell of the matrix a row is about."""
-    system = display.system(result.system, result.seed)
+    system = display.system(result.system, result.seed, result.repeat)
     return cell(result.dataset), cell(result.task.name), cell(system)
 
 

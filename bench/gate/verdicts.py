@@ -42,11 +42,12 @@ class CellId:
     task: str
     system: System
     seed: int
+    repeat: int = 0
 
     @classmethod
     def of(cls, result: Result) -> "CellId":
         """Return the identity of a result's cell."""
-        return cls(result.dataset, result.task.name, result.system, result.seed)
+        return cls(result.dataset, result.task.name, result.system, result.seed, result.repeat)
 
 
 @dataclass(frozen=True, slots=True)

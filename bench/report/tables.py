@@ -13,6 +13,8 @@ from bench.errors import UsageError, shortlist
 from bench.keys import changes, digest
 from bench.learn.scoring import score
 from bench.metrics import METRICS, Metric
+from bench.report import repetition
+from bench.report.choice import corrected
 from bench.report.ranking import Aligned
 from bench.report.rows import Row, Table
 from bench.stats import Chance
@@ -20,7 +22,7 @@ from bench.store import DatasetRecord, RunRecord, Store, TableProtocol
 from bench.types import BASELINE, UNPOOLED, Result, Score, Status, System, TaskId, View
 
 Seeds = tuple[Result, ...]
-"""Results of one system, one per seed."""
+"""Results of one system, one per seed and repeat."""
 
 NAMELESS = System(extractor="", view=View(), head=BASELINE)
 """The baseline, which is one system whatever the extractor."""
@@ -143,19 +145,23 @@ def _table(pool: _Pool, metrics: Sequence[str], variant: str) -> Table:
         _with_metrics(pool, result, metrics) for result in pool.results.values() if result.status == Status.OK
     ]
     largest = max((result.train_size for result in computed), default=1.0)
-    rows = _ranked(pool, [result for result in computed if result.train_size == largest])
+    full = [result for result in computed if result.train_size == largest]
+    rows = _ranked(pool, [result for result in full if not result.chosen])
+    learners = [[pool.tables[result.key] for result in row.results] for row in rows if not row.is_baseline]
     table = Table(
         dataset=pool.dataset,
         task=pool.task,
         protocol=pool.protocol,
         source=pool.source,
         rows=rows,
-        smaller=_ranked(pool, [result for result in computed if result.train_size < largest], paired=False),
+        smaller=_ranked(pool, [r for r in computed if r.train_size < largest and not r.chosen], paired=False),
         others=tuple(result for result in pool.results.values() if result.status != Status.OK),
         stores=pool.stores,
         variant=variant,
         earlier=frozenset(pool.earlier),
         chance=_chance(pool, rows),
+        selected=_ranked(pool, [result for result in full if result.chosen], paired=False),
+        best_corrected=corrected(learners, pool.protocol.metrics[0]) if pool.protocol else None,
     )
     pool.tables.clear()
     return table
@@ -202,7 +208,8 @@ def _row(seeds: Seeds, metric: Metric) -> Row:
         system=_identity(seeds[0].system),
         results=seeds,
         scores=tuple(_over_seeds(seeds, score) for score in seeds[0].scores),
-        spread=float(np.std(_values(seeds, metric.name))),
+        spread=repetition.spread(seeds, metric.name),
+        expected=repetition.expected(seeds, metric.name, _mean(seeds, metric.name)),
     )
 
 
@@ -265,6 +272,6 @@ def _over_seeds(seeds: Seeds, first: Score) -> Score:
         value=float(np.mean([score.value for score in scores])),
         low=float(np.mean(lows)) if is_bounded else None,
         high=float(np.mean(highs)) if is_bounded else None,
-        folds=tuple(np.mean([score.folds for score in scores], axis=0).tolist()),
+        folds=tuple(repetition.folds(seeds, *first.column)),
         unbounded=next((score.unbounded for score in scores if score.unbounded), ""),
     )

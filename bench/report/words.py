@@ -43,7 +43,7 @@ def dataset(table: Table) -> str:
 
 def names(table: Table) -> dict[System, str]:
     """Return the short name of the system of every row."""
-    return display.names(row.system for row in table.rows)
+    return display.names(row.system for row in table.lines)
 
 
 def name(table: Table, row: Row) -> str:
@@ -72,6 +72,14 @@ def number(score: Score | None) -> str:
 def score_cell(score: Score | None) -> Cell:
     """Return the cell of a score; an empty one for None."""
     return EMPTY if score is None else cell(score.value, number(score))
+
+
+def expected_cell(row: Row) -> Cell:
+    """Return the interval of a row's expected score; an empty cell without one."""
+    if row.expected is None:
+        return EMPTY
+    low, high = row.expected
+    return cell(low, f"{low:.2f} to {high:.2f}")
 
 
 def value(score: Score) -> str:

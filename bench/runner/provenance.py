@@ -49,8 +49,14 @@ def record(plan: Plan, request: Request, counters: Counters, *, finished: bool) 
             for (dataset, _), problem in plan.problems.items()
         ),
         identities=plan.identities,
-        cells=tuple(cell.key for cell in plan.cells) + tuple(result.key for result in plan.rejected),
+        cells=_keys(plan),
     )
+
+
+def _keys(plan: Plan) -> tuple[str, ...]:
+    """Return the keys of all results, in the order of the plan."""
+    computed = (*(cell.key for cell in plan.cells), *(choice.key for choice in plan.selections))
+    return (*computed, *(result.key for result in plan.rejected))
 
 
 def with_earlier(now: RunRecord, last: RunRecord, results: Mapping[str, Result]) -> RunRecord:
@@ -71,6 +77,8 @@ def with_earlier(now: RunRecord, last: RunRecord, results: Mapping[str, Result])
 
     def stands(result: Result) -> bool:
         is_same = all(now.identities.get(name, known) == known for name, known in _of(result, identities))
+        if result.chosen:  # among the rows of another run
+            return False
         return result.status == Status.OK and is_same and (result.dataset, result.task.name) in unchanged
 
     others = [key for key in dict.fromkeys((*last.cells, *last.earlier)) if key not in set(now.cells)]
@@ -130,6 +138,7 @@ def _protocol(dataset: Dataset, problem: Problem, request: Request) -> TableProt
         fewest_groups=(str(groups.idxmin()), int(groups.min())),
         augmentation=augmentation_of(request),
         n_unlabelled=int((~has_label).sum()),
+        repeats=tuple(repeat.fingerprint for repeat in problem.repeats),
     )
 
 

@@ -157,6 +157,8 @@ def _changed_splits(store: Store, record: RunRecord, now: Plan) -> Iterator[str]
         elif problem.fingerprint != protocols[table].split_digest:
             folds = fold_table(now.sources[table[0]], problem.y, problem.split)
             yield from (f"{name}: {line}" for line in _changed_clips(store.split(*table), folds))
+        elif tuple(repeat.fingerprint for repeat in problem.repeats) != protocols[table].repeats:
+            yield f"{name}: the repeats have other folds"
     for table in protocols.keys() - now.problems.keys():
         yield f"{display.table(*table)}: has no split now"
 

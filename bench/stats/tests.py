@@ -14,11 +14,8 @@ from scipy import stats
 from bench.metrics import Floats, Metric, Predicted
 from bench.stats import intervals
 from bench.stats.intervals import LEVEL, N_DRAWS, draws, quantiles, weights_per_draw
+from bench.stats.stepdown import MIN_GROUPS
 from bench.types import Labels
-
-FEWEST_GROUPS = 6
-"""Fewest groups of a significant difference: the lowest p-value of a test that exchanges the predictions of
-whole groups is 2^(1 - n_groups), 0.0625 for five groups and 0.031 for six."""
 
 POWER = 0.8
 """Share of the runs in which a loss of the size of `visible_loss` is found."""
@@ -157,7 +154,7 @@ def visible_loss(error: float, n_groups: int, limit: float, n_comparisons: int =
     """
     degrees = n_groups - 1
     alpha = (1 - LEVEL) / n_comparisons
-    critical = stats.t.isf(alpha / 2, degrees) * error if n_groups >= FEWEST_GROUPS else 0.0
+    critical = stats.t.isf(alpha / 2, degrees) * error if n_groups >= MIN_GROUPS else 0.0
     return float(max(limit, critical) + stats.t.ppf(POWER, degrees) * error)
 
 

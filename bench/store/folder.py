@@ -284,22 +284,28 @@ class Store:
         """Replace the labels of a dataset."""
         _replace_in_folder(self._labels_path(dataset), table)
 
-    def split(self, dataset: str, task: str) -> pd.DataFrame:
+    def split(self, dataset: str, task: str, repeat: int = 0) -> pd.DataFrame:
         """Return the split that was used: `clip`, `content`, `y`, `fold`, and a ``group COLUMN`` of each.
+
+        Parameters
+        ----------
+        repeat : int
+            Number of the assignment of groups to folds.
 
         Raises
         ------
         UsageError
             If it is not there, or damaged.
         """
-        return read_table(self._split_path(dataset, task), AGAIN)
+        return read_table(self._split_path(dataset, task, repeat), AGAIN)
 
-    def write_split(self, dataset: str, task: str, table: pd.DataFrame) -> None:
+    def write_split(self, dataset: str, task: str, table: pd.DataFrame, repeat: int = 0) -> None:
         """Replace the split of a task on a dataset."""
-        _replace_in_folder(self._split_path(dataset, task), table)
+        _replace_in_folder(self._split_path(dataset, task, repeat), table)
 
-    def _split_path(self, dataset: str, task: str) -> Path:
-        name = file_name(f"{dataset}.{task.replace('/', '.')}", f"{self.out}: split")
+    def _split_path(self, dataset: str, task: str, repeat: int) -> Path:
+        end = f".repeat-{repeat}" if repeat else ""
+        name = file_name(f"{dataset}.{task.replace('/', '.')}{end}", f"{self.out}: split")
         return self.out / "splits" / f"{name}.parquet"
 
     def _labels_path(self, dataset: str) -> Path:

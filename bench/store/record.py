@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from bench.request import Request
 from bench.types import Augmentation, GroupObstacle, SplitId, TaskId
@@ -75,6 +75,8 @@ class TableProtocol:
     drawn : tuple[tuple[str, int], ...]
         Columns with the number of their values in the tested clips: the one whose groups intervals are drawn
         from, and behind it speakers and sessions that span several of these groups.
+    repeats : tuple[str, ...]
+        As `split_digest`, of the other assignments of groups to folds.
     """
 
     dataset: str
@@ -94,6 +96,14 @@ class TableProtocol:
     fewer_folds: GroupObstacle | None = None
     remarks: tuple[str, ...] = ()
     drawn: tuple[tuple[str, int], ...] = ()
+    repeats: tuple[str, ...] = ()
+
+    def repeat(self, number: int) -> Self:
+        """Return the protocol by another assignment of groups to folds; 0 is the first one."""
+        if not number:
+            return self
+        split = replace(self.split, repeat=number)
+        return replace(self, split=split, split_digest=self.repeats[number - 1])
 
     @property
     def fallbacks(self) -> tuple[GroupObstacle, ...]:

@@ -103,17 +103,18 @@ def _doubts(protocol: TableProtocol) -> list[Text]:
 
 def grid(table: Table) -> Grid:
     """Return the rows of a table, in its order."""
-    with_seeds = max(len(row.results) for row in table.rows) > 1
+    with_seeds = max(len(row.seeds) for row in table.rows) > 1
     further = table.further_scores
     headers = [
         *("rank", "extractor", "view", "head", table.metric),
+        *(["expected"] if table.is_repeated else []),
         *(["seeds"] if with_seeds else []),
         "folds",
         *map(display.metric, further),
         *("clips", "groups"),
         *map(words.heading, COSTS),
     ]
-    return Grid(tuple(headers), tuple(_cells(table, row, further, with_seeds) for row in table.rows))
+    return Grid(tuple(headers), tuple(_cells(table, row, further, with_seeds) for row in table.lines))
 
 
 def _cells(table: Table, row: Row, further: list[Score], with_seeds: bool) -> tuple[Cell, ...]:
@@ -122,7 +123,8 @@ def _cells(table: Table, row: Row, further: list[Score], with_seeds: bool) -> tu
         cell(row.standing.low, words.ranks(row.standing)) if row.standing else EMPTY,
         *_names(row),
         ranking_cell(row, score),
-        *([cell(row.spread, f"{len(row.results)}, ±{row.spread:.3f}")] if with_seeds else []),
+        *([words.expected_cell(row)] if table.is_repeated else []),
+        *([cell(row.spread, f"{len(row.seeds)}, ±{row.spread:.3f}")] if with_seeds else []),
         _folds(score),
         *(words.score_cell(row.score(column.metric, column.level)) for column in further),
         cell(row.first.n_test),
@@ -135,6 +137,8 @@ def _names(row: Row) -> tuple[Cell, Cell, Cell]:
     """Return the extractor, the view and the head; the baseline has only the last one."""
     if row.is_baseline:
         return cell("any"), EMPTY, cell(row.system.head, f"{row.system.head} (majority class)")
+    if row.is_selected:
+        return cell("chosen"), EMPTY, cell(row.system.head, f"{row.system.head} (in inner folds)")
     return cell(row.system.extractor), cell(display.view(row.system.view)), cell(row.system.head)
 
 
@@ -154,8 +158,8 @@ def _folds(score: Score) -> Cell:
 
 
 def _costs(row: Row) -> list[Cell]:
-    """Return the costs of a row; the baseline has none."""
-    if row.is_baseline:
+    """Return the costs of a row; the baseline and a chosen row have none."""
+    if row.is_baseline or row.is_selected:
         return [EMPTY] * len(COSTS)
     costs = [getattr(row.first.cost, name) for name in COSTS]
     return [cell(cost, words.about(cost) if isinstance(cost, float) else str(cost)) for cost in costs]

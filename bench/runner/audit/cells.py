@@ -48,8 +48,8 @@ class StoredSplit:
     bad: frozenset[str]
 
     @classmethod
-    def of(cls, store: Store, protocol: TableProtocol) -> Self:
-        """Return the stored split of a table of a run's record.
+    def of(cls, store: Store, protocol: TableProtocol, repeat: int = 0) -> Self:
+        """Return the stored split of a table of a run's record, or of one of its repeats.
 
         Raises
         ------
@@ -59,8 +59,8 @@ class StoredSplit:
         labels = store.labels(protocol.dataset).set_index("clip")
         bad = store.bad_clips()
         return cls(
-            protocol=protocol,
-            table=store.split(protocol.dataset, protocol.task.name),
+            protocol=protocol.repeat(repeat),
+            table=store.split(protocol.dataset, protocol.task.name, repeat),
             parent=labels["parent"].astype(str) if "parent" in labels else None,
             bad=frozenset(bad["clip"][bad["dataset"] == protocol.dataset]),
         )

@@ -1,12 +1,12 @@
 """A folder against itself, and against the data and the code that are present now."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import display
 from bench.embed.cache import Cache
-from bench.runner import reembedding, world
+from bench.runner import choices, reembedding, world
 from bench.runner.audit.cells import StoredSplit, check_cell
 from bench.runner.audit.models import check_models, unlisted_models
 from bench.runner.audit.plans import check_plan
@@ -77,10 +77,13 @@ def audit(  # a folder, where its parts are now, and two options
 def _check_folder(store: Store, record: RunRecord, results: Mapping[str, Result]) -> Iterator[str]:
     """Yield how the parts of a folder differ from each other."""
     splits = {}
+    planned = [results[key] for key in record.cells if key in results]
     for protocol in record.tables:
         table = protocol.dataset, protocol.task.name
-        splits[table] = StoredSplit.of(store, protocol)
-        yield from (f"{display.table(*table)}: {line}" for line in splits[table].faults())
+        for repeat in range(1 + len(protocol.repeats)):
+            stored = splits[*table, repeat] = StoredSplit.of(store, protocol, repeat)
+            name = display.table(*table) + (f", repeat {repeat}" if repeat else "")
+            yield from (f"{name}: {line}" for line in stored.faults())
     if record.counters.cells_planned != len(record.cells):
         yield f"{store.run_path}: lists {len(record.cells)} cells of {record.counters.cells_planned} planned"
     for key in (*record.cells, *record.earlier):
@@ -88,6 +91,12 @@ def _check_folder(store: Store, record: RunRecord, results: Mapping[str, Result]
         if result is None:
             yield f"{store.results_path}: cell {key} of run.json is missing"
         elif result.status == Status.OK:
-            differences = check_cell(store, result, splits.get((result.dataset, result.task.name)))
+            stored_split = splits.get((result.dataset, result.task.name, result.repeat))
+            differences = [*check_cell(store, result, stored_split), *_check_choice(store, result, planned)]
             yield from (f"{display.cell(result)}: {line}" for line in differences)
     yield from check_models(store, record)
+
+
+def _check_choice(store: Store, result: Result, planned: Sequence[Result]) -> list[str]:
+    """Return how the choice of a row differs from the scores of its candidates in inner folds."""
+    return choices.faults(result, planned, store.scored_predictions) if result.chosen else []
