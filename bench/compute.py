@@ -1,18 +1,19 @@
-"""One way to compute a run, for the command line, `bench rerun` and `bench.run`."""
+"""One way to compute a run and to audit it, for the command line, `bench rerun` and `bench.run`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from bench import paths, report, runner
 from bench.catalog import Registry
 from bench.embed.cache import Cache
+from bench.errors import BenchError
 from bench.report import Report
 from bench.request import Request
-from bench.runner import progress, trackers
+from bench.runner import Audit, progress, trackers
 from bench.store import Counters, Store
 
 
@@ -64,6 +65,28 @@ def export(request: Request, declared: Registry, path: Path, *, plain: bool = Fa
     embeddings = cache()
     with embeddings.in_use(), progress.watching(plain=plain) as events:
         return runner.export(request, declared, embeddings, path, partial(runner.EmbeddingProgress, events))
+
+
+def audit(out: Path, *, trust: Collection[Path] = (), deep: bool = False) -> Audit:
+    """Return the audit of a folder, with its report rendered again; see `runner.audit`.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds no run, or a line of results.jsonl is damaged.
+    """
+    store, embeddings = Store(out), cache()
+    with embeddings.in_use():
+        outcome = runner.audit(store, paths.home(), embeddings, trust=trust, deep=deep)
+    try:
+        lines, unchecked = report.differences(store), report.unchecked(store)
+    except BenchError as error:
+        lines, unchecked = [], [f"the report: not rendered again ({error})"]
+    return replace(
+        outcome,
+        differences=(*outcome.differences, *lines),
+        unchecked=(*outcome.unchecked, *unchecked),
+    )
 
 
 def cache() -> Cache:

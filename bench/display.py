@@ -2,7 +2,18 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
-from bench.types import BASELINE, UNPOOLED, Augmentation, Result, Score, SplitId, Step, System, View
+from bench.types import (
+    BASELINE,
+    UNPOOLED,
+    Augmentation,
+    GroupObstacle,
+    Result,
+    Score,
+    SplitId,
+    Step,
+    System,
+    View,
+)
 
 
 def view(view: View) -> str:
@@ -29,6 +40,105 @@ def split(split: SplitId | None) -> str:
         return ""
     grouping = "LEAKY, ignores" if split.leaky else "grouped by"
     return f"{split.protocol}, {grouping} {split.group}" + (", labels permuted" if split.permuted else "")
+
+
+def obstacle(obstacle: GroupObstacle) -> str:
+    """Return why groups are not kept apart, behind the names of their columns.
+
+    Examples
+    --------
+    >>> obstacle(GroupObstacle(("session",), "absent"))
+    'session: there is no such column'
+    >>> obstacle(GroupObstacle(("speaker", "session"), "few groups", 1, 2))
+    'speaker with session: all clips are in one group'
+    """
+    columns = " with ".join(obstacle.columns)
+    text = reason(obstacle)
+    if obstacle.kind == "leak":
+        text = f"{_examples(obstacle)} on both sides of fold '{obstacle.fold}' of split '{obstacle.protocol}'"
+    return ": ".join(filter(None, [columns, text]))
+
+
+def reason(obstacle: GroupObstacle) -> str:
+    """Return why groups are not kept apart, without the names of their columns.
+
+    Examples
+    --------
+    >>> reason(GroupObstacle(("speaker",), "single group", 7, 9, ("a", "b")))
+    '7 of 9 classes have a single speaker (a, b and 5 more)'
+    """
+    column = obstacle.columns[0] if obstacle.columns else ""
+    names = _examples(obstacle)
+    count, total, place = obstacle.count, obstacle.total, f"split '{obstacle.protocol}'"
+    fold = f"fold '{obstacle.fold}'"
+    texts: Mapping[str, str] = {
+        "absent": "there is no such column",
+        "incomplete": f"{count} of {total} clips have none",
+        "few groups": f"{count} groups are fewer than {total} folds" if count > 1 else ONE_GROUP,
+        "single group": f"{count} of {total} classes have a single {column} ({names})",
+        "few clips": f"no class has more than {count} clips, fewer than {total} folds",
+        "no test": f"{place} tests no clip; expected the folds train and test, or two or more folds",
+        "untrained class": f"{place} tests classes in {fold} that it never trains on: {names}",
+        "leak": f"{place} leaks: {column} {names} on both sides of {fold}; put every {column} into one fold",
+        "text": names,
+    }
+    return texts[obstacle.kind]
+
+
+def drawn(numbers: Sequence[tuple[str, int]]) -> str:
+    """Return what was drawn for the test, and what an interval is for.
+
+    Parameters
+    ----------
+    numbers : Sequence[tuple[str, int]]
+        See `bench.store.TableProtocol`.
+
+    Examples
+    --------
+    >>> drawn([("recording", 3000), ("speaker", 6)])
+    '3,000 recordings of 6 speakers; intervals are for new recordings of these speakers'
+    >>> drawn([("speaker", 251)])
+    '251 speakers; intervals are for new speakers'
+    """
+    (column, number), *others = numbers
+    counts = [f"{number:,} {_groups(column, number)}"]
+    counts += [f"{PREPOSITIONS.get(name, 'of')} {n:,} {_groups(name, n)}" for name, n in others]
+    same = [f"{PREPOSITIONS.get(name, 'of')} these {_groups(name)}" for name, _ in others]
+    return f"{' '.join(counts)}; intervals are for new {' '.join([_groups(column), *same])}"
+
+
+def fallback(name: str, group: str, obstacles: Sequence[GroupObstacle]) -> str:
+    """Return that a table keeps weaker groups apart than its data name, and why.
+
+    Examples
+    --------
+    >>> fallback("phrase on digits", "recording", [GroupObstacle(("speaker",), "few groups", 1, 2)])
+    'phrase on digits: grouped by recording, since speaker: all clips are in one group'
+    """
+    reasons = "; ".join(map(obstacle, obstacles))
+    return f"{name}: grouped by {group}, since {reasons}"
+
+
+ONE_GROUP = "all clips are in one group"
+
+PREPOSITIONS = {"session": "in"}
+"""Column -> the word before its groups in a sentence; of any other column it is "of"."""
+
+GROUPS = {name: f"{name}s" for name in ("speaker", "session", "recording", "source")}
+"""Column -> its groups in a sentence."""
+
+
+def _groups(column: str, number: int = 2) -> str:
+    """Return the groups of a column in a sentence."""
+    if column not in GROUPS:
+        return f"groups of {column}"
+    return column if number == 1 else GROUPS[column]
+
+
+def _examples(obstacle: GroupObstacle) -> str:
+    """Return the names that an obstacle holds, and the number of the others."""
+    n_more = obstacle.count - len(obstacle.examples)
+    return ", ".join(obstacle.examples) + (f" and {n_more} more" if n_more > 0 else "")
 
 
 def steps(steps: Sequence[Step]) -> str:
@@ -104,7 +214,7 @@ def table(dataset: str, task: str) -> str:
     return f"{task} on {dataset}"
 
 
-def system(system: System, seed: int = 0) -> str:
+def system(system: System, seed: int = 0, repeat: int = 0) -> str:
     """Return the full name of a system: extractor, view, head, and the settings that are not the default.
 
     Examples
@@ -113,12 +223,14 @@ def system(system: System, seed: int = 0) -> str:
     'mfcc (mean+std), svm, 0.5 of the training groups, seed 1'
     """
     parts = [
-        f"{system.extractor} ({view(system.view)})",
+        f"{system.extractor} ({view(system.view)})" if system.extractor else "",
         system.head,
         *(text(system) for text in SETTINGS.values()),
     ]
     if seed:
         parts.append(f"seed {seed}")
+    if repeat:
+        parts.append(f"repeat {repeat}")
     return ", ".join(filter(None, parts))
 
 
@@ -149,7 +261,7 @@ def names(systems: Iterable[System]) -> dict[System, str]:
     ['mfcc mean+std svm', 'mfcc max svm']
     """
     unique = list(dict.fromkeys(systems))
-    learners = [system for system in unique if system.head != BASELINE]
+    learners = [system for system in unique if system.head != BASELINE and system.extractor]
     varied = {part for part in ("view", *SETTINGS) if len({getattr(system, part) for system in learners}) > 1}
     return {system: _name(system, varied) for system in unique}
 
@@ -161,7 +273,7 @@ def model(system: System) -> str:
 
 def _name(system: System, parts: Set[str]) -> str:
     """Return a system's extractor and head, and some of the other parts."""
-    if system.head == BASELINE:
+    if system.head == BASELINE or not system.extractor:
         return system.head
     name = [system.extractor, view(system.view) if "view" in parts else "", system.head]
     settings = [text(system) for part, text in SETTINGS.items() if part in parts]
@@ -182,4 +294,4 @@ SETTINGS: Mapping[str, Callable[[System], str]] = {
 
 def cell(result: Result) -> str:
     """Return the name of a cell."""
-    return f"{table(result.dataset, result.task.name)}, {system(result.system, result.seed)}"
+    return f"{table(result.dataset, result.task.name)}, {system(result.system, result.seed, result.repeat)}"

@@ -56,6 +56,10 @@ class SplitError(BenchError):
     """A split leaks, or the data do not allow it: its cells fail."""
 
 
+class LeakError(SplitError):
+    """The folds of a list have a group on both sides."""
+
+
 class PluginError(BenchError):
     """An extractor or a head breaks its contract: its cells fail, and the run continues."""
 

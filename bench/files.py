@@ -1,17 +1,19 @@
 """Files on disk: replaced so that a power loss leaves the old or the new content, and read strictly."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import UsageError, one_line, readable, reason
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PARQUET = b"PAR1"
 """First and last bytes of a Parquet file."""
@@ -63,6 +65,9 @@ def read_table(path: Path, fix: str) -> pd.DataFrame:
     UsageError
         If there is no such file, or it is damaged.
     """
+    import pandas as pd  # `bench list` reads no tables
+    import pyarrow as pa
+
     try:
         with path.open("rb") as file:
             return pd.read_parquet(file, page_checksum_verification=True)

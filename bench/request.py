@@ -85,7 +85,7 @@ class Request:
     task_target : str
         Label column to predict besides, as a task of its name.
     task_groups : tuple[str, ...]
-        Columns that this task keeps apart, from strict to lenient; the recording by default.
+        Columns that this task keeps apart, from strict to lenient; by default speaker, session, recording.
     train_sizes : tuple[float, ...]
         Shares of the training groups to learn from, in (0, 1].
     audio : tuple[str, ...]
@@ -137,7 +137,8 @@ class Request:
     task_groups: tuple[str, ...] = _option(
         (),
         "list",
-        "Columns that --task-target keeps apart, from strict to lenient.  [default: recording]",
+        "Columns that --task-target keeps apart, from strict to lenient."
+        "  [default: speaker,session,recording]",
         "--task-group",
         "--group-column",
         suite="tasks.groups",
@@ -163,6 +164,16 @@ class Request:
         "Exchange labels between groups: scores should be at chance, above it the split leaks.",
         "--permute-labels",
         suite="tasks.permute-labels",
+    )
+    repeats: int = _option(
+        1,
+        "count",
+        "Cross-validations by other assignments of groups to folds: the training set's luck; at most 100.",
+        "--repeats",
+        suite="tasks.repeats",
+        metavar="N",
+        default="1",
+        maximum=100,
     )
     train_sizes: tuple[float, ...] = _option(
         (1.0,),
@@ -245,6 +256,13 @@ class Request:
         "--tune",
         suite="heads.tune",
     )
+    select: bool = _option(
+        False,
+        "flag",
+        "Add the row that is chosen in inner folds of the training side: an honest score of the best row.",
+        "--select",
+        suite="heads.select",
+    )
     seeds: tuple[int, ...] = _option(
         (0,),
         "seeds",
@@ -298,7 +316,13 @@ class Output:
     out: Path = _option(
         Path("bench-out"), "folder", "Folder of the results.", "--out", suite="run.out", default="bench-out"
     )
-    strict: bool = _option(False, "flag", "Exit with 1 if a cell is skipped.", "--strict", suite="run.strict")
+    strict: bool = _option(
+        False,
+        "flag",
+        "Exit with 1 if a cell is skipped, or if a split keeps weaker groups apart than the data name.",
+        "--strict",
+        suite="run.strict",
+    )
     track: tuple[str, ...] = _option(
         (),
         "list",

@@ -216,7 +216,7 @@ def test_a_card_of_a_mixture_is_a_dataset_with_its_scores_by_snr(bench, real: Pa
     assert done.exit_code == 0
     assert "SNR over active speech (ITU-T P.56)" in done.stdout
     assert "[clip vote]" not in done.stdout
-    assert "Kept apart in every fold: recording, parent, noise_recording." in done.stdout
+    assert "Kept apart in every fold: speaker, session, recording, parent, noise_recording." in done.stdout
     sliced = bench("report", "bench-out", "--by", "snr_db").stdout.split("### accuracy by snr_db")[1]
     lines = [[cell.strip() for cell in line.split("|")] for line in sliced.splitlines()]
     by_snr = {

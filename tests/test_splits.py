@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import splits
+from bench import display, splits
 from bench.errors import LabelError, SplitError, UsageError
 from bench.types import Split, Task
 
@@ -57,6 +57,10 @@ def test_no_group_and_no_audio_ever_crosses_a_fold_and_every_clip_is_tested_once
 nested = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 6)), min_size=6, max_size=40)
 
 
+def note(split: Split) -> str:
+    return "; ".join(map(display.obstacle, split.obstacles))
+
+
 @given(nested, st.integers(2, 5))
 def test_there_is_a_split_wherever_every_class_has_as_many_groups_as_folds(made, groups, n_folds: int):
     dataset = made(rows({(f"g{label}", f"s{i}"): n for i, (label, n) in enumerate(groups)}))
@@ -71,7 +75,7 @@ def test_folds_hold_about_the_same_share_of_every_class(made):
     gender = dataset.table["gender"].to_numpy()
     assert [(gender[test] == "f").mean() for _, _, test in split.rounds()] == [0.5] * 5
     assert (split.name, split.group, split.leaky) == ("cv:5", "speaker", False)
-    assert split.note == ""
+    assert split.obstacles == ()
 
 
 def test_the_split_is_the_same_every_time(made):
@@ -85,7 +89,7 @@ def test_the_strictest_group_that_the_data_can_satisfy_is_used(made):
         {"speaker": f"s{i}", "session": f"s{i}-{j}"} for i in range(4) for j in range(3) for _ in range(2)
     ]
     split = splits.make(made(clips), SPEAKER, "cv:3")
-    assert (split.group, split.note) == ("session", "")
+    assert (split.group, split.obstacles) == ("session", ())
     assert list(split.groups) == ["session", "recording"]
 
 
@@ -93,9 +97,9 @@ def test_a_lenient_group_says_why_no_stricter_one_was_possible(made):
     clips = [{"speaker": f"s{i}", "session": f"chapter {i}"} for i in range(4) for _ in range(5)]
     split = splits.make(made(clips), SPEAKER, "cv:2")
     assert (split.name, split.group, split.leaky) == ("cv:2", "recording", False)
-    assert split.note == "session: 4 of 4 classes have a single session (s0, s1, s2, s3)"
+    assert note(split) == "session: 4 of 4 classes have a single session (s0, s1, s2, s3)"
     without = splits.make(made([{"speaker": row["speaker"]} for row in clips]), SPEAKER, "cv:2")
-    assert without.note == "session: there is no such column"
+    assert note(without) == "session: there is no such column"
 
 
 @pytest.mark.parametrize("n_groups", [2, 3, 4])
@@ -107,24 +111,24 @@ def test_fewer_folds_come_before_weaker_groups(made, n_groups: int):
         for _ in "abcde"
     ]
     split = splits.make(made(clips), SPEAKER, "")
-    assert (split.name, split.group, split.note) == (f"cv:{n_groups}", "session", "")
-    assert split.fewer_folds == f"{n_groups} groups are fewer than 5 folds"
+    assert (split.name, split.group, split.obstacles) == (f"cv:{n_groups}", "session", ())
+    assert display.reason(split.fewer_folds) == f"{n_groups} groups are fewer than 5 folds"
     explicit = splits.make(made(clips), SPEAKER, "cv:5")
-    assert (explicit.name, explicit.group, explicit.fewer_folds) == ("cv:5", "recording", "")
+    assert (explicit.name, explicit.group, explicit.fewer_folds) == ("cv:5", "recording", None)
 
 
 def test_five_folds_stay_where_they_are_possible_or_no_number_is(made):
     clips = [{"speaker": f"s{i}", "session": f"{j}"} for i in range(2) for j in range(5) for _ in "ab"]
     assert splits.make(made(clips), SPEAKER, "").name == "cv:5"
     single = splits.make(made([{**row, "session": row["speaker"]} for row in clips]), SPEAKER, "")
-    assert (single.name, single.group, single.fewer_folds) == ("cv:5", "recording", "")
-    assert single.note == "session: 2 of 2 classes have a single session (s0, s1)"
+    assert (single.name, single.group, single.fewer_folds) == ("cv:5", "recording", None)
+    assert note(single) == "session: 2 of 2 classes have a single session (s0, s1)"
 
 
 def test_a_class_of_few_clips_takes_fewer_folds(made):
     split = splits.make(made(rows({(g, f"{g}{i}"): 1 for g in "fm" for i in range(3)})), GENDER, "")
     assert (split.name, split.group) == ("cv:3", "speaker")
-    assert split.fewer_folds == "no class has more than 3 clips, fewer than 5 folds"
+    assert display.reason(split.fewer_folds) == "no class has more than 3 clips, fewer than 5 folds"
 
 
 @pytest.mark.parametrize(
@@ -290,7 +294,7 @@ def test_a_fixed_split_falls_back_to_the_group_that_the_data_can_satisfy(made):
     clips = [{"speaker": f"s{i}", "session": f"chapter {i}"} for i in range(2) for _ in range(3)]
     split = splits.make(made(with_folds(clips, "rrtrrt")), SPEAKER, "fixed")
     assert (split.name, split.group, split.leaky) == ("fixed", "recording", False)
-    assert split.note.startswith("session: 2 of 2 classes have a single session")
+    assert note(split).startswith("session: 2 of 2 classes have a single session")
 
 
 def test_a_fixed_split_that_no_group_allows_is_refused(made):
@@ -302,7 +306,7 @@ def test_a_fixed_split_that_no_group_allows_is_refused(made):
 def test_sessions_that_share_a_recording_stay_together(made):
     clips = [{"speaker": f"s{i % 2}", "session": f"{i}", "recording": f"r{i // 4}"} for i in range(24)]
     split = splits.make(made(clips), SPEAKER, "cv:3")
-    assert (split.group, split.note) == ("session", "")
+    assert (split.group, split.obstacles) == ("session", ())
     recording = np.array([row["recording"] for row in clips])
     assert all(len(set(split.fold[recording == name])) == 1 for name in set(recording))
 

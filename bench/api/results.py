@@ -96,7 +96,7 @@ class Results:
             for place, row in enumerate(table.rows):
                 score = table.ranking(row)
                 plot.plot(score.bounds, [place, place], color="gray")
-                plot.plot(score.value, place, "o", color="tab:blue" if row.standing.tied else "gray")
+                plot.plot(score.value, place, "o", color="tab:blue" if row.may_be_best else "gray")
             plot.set_yticks(
                 range(len(table.rows)), [words.name(table, row) for row in table.rows], parse_math=False
             )

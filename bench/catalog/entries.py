@@ -110,6 +110,7 @@ class TaskEntry(Entry, frozen=True, kw_only=True):
     groups: Names
     metrics: Names
     about: str = ""
+    stricter: tuple[Text, ...] = ()
 
     def declaration(self, name: str, source: str, root: str = "") -> Task:
         """Return the task of the entry."""

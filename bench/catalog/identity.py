@@ -62,7 +62,7 @@ def _code(spec: Spec, module: str) -> list[str]:
     An installed module is one file: its version identifies the rest, which would take seconds to read. A
     module that is not Python has no file.
     """
-    path = _path(spec, module)
+    path = module_path(spec, module)
     if path.suffix != ".py":
         return []
     files = [path]
@@ -73,7 +73,7 @@ def _code(spec: Spec, module: str) -> list[str]:
     return [sha256(path) for path in sorted(files, key=lambda p: p.name)]
 
 
-def _path(spec: Spec, module: str) -> Path:
+def module_path(spec: Spec, module: str) -> Path:
     """Return the file of a module.
 
     Raises

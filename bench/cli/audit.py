@@ -7,8 +7,6 @@ from typing import NoReturn
 
 import click
 
-from bench import paths
-
 
 @click.command("audit")
 @click.argument("out", type=Path)
@@ -21,17 +19,13 @@ from bench import paths
     help="Import the registry and the plugins of this working folder of a run.",
 )
 def command(out: Path, deep: bool, trust: tuple[Path, ...]) -> None:
-    """Compute the scores in OUT again, and verify its splits, data, extractors, heads and embeddings.
+    """Compute the scores in OUT again, render its report again, and verify splits, data, code and embeddings.
 
     No code runs that OUT brings or names, but what is installed or in the registry of the working folder.
     """
-    from bench import runner
-    from bench.compute import cache
-    from bench.store import Store
+    from bench import compute
 
-    embeddings = cache()
-    with embeddings.in_use():
-        audit = runner.audit(Store(out), paths.home(), embeddings, trust=trust, deep=deep)
+    audit = compute.audit(out, trust=trust, deep=deep)
     for line in (*audit.differences, *audit.unchecked):
         click.echo(line)
     counts = {"differences": len(audit.differences), "not checked": len(audit.unchecked)}

@@ -19,6 +19,13 @@ from bench.errors import UsageError
     metavar="A:0.02,B:1.5x",
     help="How much worse metrics and costs may get.  [default: 0.02 of what each task ranks by]",
 )
+@click.option(
+    "--few-groups",
+    type=click.Choice(["fail", "warn"]),
+    default="fail",
+    show_default=True,
+    help="What a loss above the limit does where groups are too few for a test.",
+)
 @click.option("--markdown", "markdown_file", metavar="FILE", type=Path, help="Write the verdict there too.")
 @click.option("--junit", metavar="FILE", type=Path, help="Write it as JUnit XML.")
 @click.option("--update", is_flag=True, help="Make OUT the new baseline, and exit with 0.")
@@ -26,11 +33,14 @@ def command(  # a parameter per option
     baseline: Path,
     out: Path,
     fail_on: tuple[str, ...],
+    few_groups: str,
     markdown_file: Path | None,
     junit: Path | None,
     update: bool,
 ) -> None:
     """Say what became of every cell of BASELINE in OUT; exit with 1 if one is worse, gone or not comparable.
+
+    With fewer than six groups no loss can be significant: one above the limit "cannot tell", and fails too.
 
     BASELINE is a .jsonl file as --update and `bench report --publish` write it, or another run's folder.
     """
@@ -48,14 +58,17 @@ def command(  # a parameter per option
         click.echo(f"wrote {baseline}")
         return
     judged = comparing.compare(baselines.side(baseline), now, limits)
-    text = rendering.as_markdown(judged)
+    if not update:
+        comparing.check_compared(judged, baseline, out)
+    failing = comparing.FAILING - ({comparing.Verdict.UNTESTABLE} if few_groups == "warn" else set())
+    text = rendering.as_markdown(judged, failing)
     click.echo(text)
     if markdown_file:
         markdown_file.write_text(text, encoding="utf-8")
     if junit:
-        junit.write_text(rendering.as_junit(judged), encoding="utf-8")
+        junit.write_text(rendering.as_junit(judged, failing), encoding="utf-8")
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in rendering.annotations(judged):
+        for line in rendering.annotations(judged, failing):
             click.echo(line)
         if shown := os.environ.get("GITHUB_STEP_SUMMARY"):
             with Path(shown).open("a", encoding="utf-8") as file:
@@ -64,4 +77,4 @@ def command(  # a parameter per option
         baselines.write(now, baseline)
         click.echo(f"wrote {baseline}")
         return
-    sys.exit(1 if rendering.fails(judged) else 0)
+    sys.exit(1 if rendering.fails(judged, failing) else 0)

@@ -40,7 +40,7 @@ def command(  # a parameter per option
 
     Results that an earlier run with the same --out computed are used again.
     """
-    from bench import catalog, runner
+    from bench import catalog, display, runner
     from bench.compute import cache, compute
     from bench.runner import options as run_options
     from bench.store import Store
@@ -63,11 +63,17 @@ def command(  # a parameter per option
     counts |= {"failed": counters.cells_failed, "skipped": counters.cells_skipped}
     summary = ", ".join(f"{number} {name}" for name, number in counts.items())
     click.echo(f"cells: {summary}; {counters.seconds:.1f} s", err=True)
+    weaker = [table for table in store.run().tables if table.fallbacks]
+    for table in weaker:
+        name = display.table(table.dataset, table.task.name)
+        line = display.fallback(name, table.split.group, table.fallbacks)
+        click.echo(f"warning: {line}", err=True)
     has_scores = counters.cells_computed + counters.cells_reused > 0
     if not has_scores:
         reasons = dict.fromkeys(result.reason for result in store.planned() if result.reason)
         click.echo(f"nothing was computed: {'; '.join(reasons)}", err=True)
-    sys.exit(1 if counters.cells_failed or not has_scores or (strict and counters.cells_skipped) else 0)
+    is_lax = strict and (counters.cells_skipped or weaker)
+    sys.exit(1 if counters.cells_failed or not has_scores or is_lax else 0)
 
 
 def _print_plan(planned: "Planned", rejected: "Sequence[Result]") -> None:

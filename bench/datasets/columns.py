@@ -46,6 +46,9 @@ LABELS: Mapping[str, tuple[str, ...]] = {
 Upper case, spaces, hyphens and underscores make no difference.
 """
 
+STRICT = ("speaker", "session", "recording")
+"""Label columns whose values a split should keep apart, from strict to lenient."""
+
 OTHERS = ("clip", "start", "end")
 """Columns that have no other spelling, but near misses."""
 
@@ -169,6 +172,32 @@ def suggest_target(datasets: Sequence[Dataset], target: str = "") -> str:
     columns = [name for dataset in datasets for name in dataset.labels if _holds_classes(dataset, name)]
     names = difflib.get_close_matches(target, columns, n=1) if target else columns[:1]
     return f"; predict a column so: --task-target {names[0]}" if names else ""
+
+
+def strict_groups(target: str) -> tuple[str, ...]:
+    """Return the columns that the task of a label column keeps apart unless a user chooses them.
+
+    Examples
+    --------
+    >>> strict_groups("phrase"), strict_groups("Speaker ID")
+    (('speaker', 'session', 'recording'), ('session', 'recording'))
+    """
+    return tuple(name for name in STRICT if plain(target) not in map(plain, (name, *LABELS[name])))
+
+
+def suggest_groups(dataset: Dataset, target: str, *, leaks: bool) -> str:
+    """Return the commands to choose from where a task cannot keep its strictest groups apart.
+
+    Parameters
+    ----------
+    leaks : bool
+        Whether listed folds have a group on both sides; otherwise clips have no group.
+    """
+    first, *others = (name for name in strict_groups(target) if name in dataset.labels)
+    option = f"--task-target {target} --task-group"
+    commands = [f"{option} {first} --split cv:5"] if leaks else []
+    commands += [f"{option} {','.join(others)}"] if others else []
+    return f"; or choose what to keep apart: {', or '.join(commands)}" if commands else ""
 
 
 def _holds_classes(dataset: Dataset, column: str) -> bool:

@@ -38,6 +38,11 @@ class Difference:
         all comparisons, and the p of exchanging the two runs group by group; None without predictions.
     spread : float | None
         Standard deviation over the folds, which replaces the statistics without predictions.
+    n_groups : int | None
+        Number of groups that the statistics are from; None without predictions.
+    visible_loss : float | None
+        Smallest loss that this gate finds in 80 % of all runs; None if no prediction changed, or without
+        predictions.
     """
 
     limit: Limit
@@ -47,6 +52,8 @@ class Difference:
     high: float | None = None
     p: float | None = None
     spread: float | None = None
+    n_groups: int | None = None
+    visible_loss: float | None = None
 
     @property
     def is_significant(self) -> bool:
@@ -54,9 +61,19 @@ class Difference:
         return self.p is None or self.p < 1 - stats.LEVEL
 
     @property
+    def is_testable(self) -> bool:
+        """Return whether there are enough groups for a significant difference; True without statistics."""
+        return self.n_groups is None or self.n_groups >= stats.MIN_GROUPS
+
+    @property
+    def is_over_limit(self) -> bool:
+        """Return whether the loss exceeds the limit, significant or not."""
+        return self._excess(self.before, self.after) > SLACK
+
+    @property
     def is_worse(self) -> bool:
         """Return whether the loss exceeds the limit and is significant."""
-        return self.is_significant and self._excess(self.before, self.after) > SLACK
+        return self.is_significant and self.is_over_limit
 
     @property
     def is_better(self) -> bool:
@@ -80,11 +97,17 @@ class _Measured:
     difference: Difference
     comparison: Comparison | None = None
 
-    def with_p(self, corrected: Iterator[float]) -> Difference:
-        """Return the difference with its p; a comparison takes the next corrected one."""
+    def tested(self, corrected: Iterator[float], n_comparisons: int) -> Difference:
+        """Return the difference with its p and its power; a comparison takes the next corrected p."""
         if self.comparison is None:
             return self.difference
-        return replace(self.difference, p=max(next(corrected), self.comparison.permutation))
+        error, n_groups = self.comparison.difference.standard_error, self.comparison.difference.n_groups
+        return replace(
+            self.difference,
+            p=max(next(corrected), self.comparison.permutation),
+            n_groups=n_groups,
+            visible_loss=stats.visible_loss(error, n_groups, self.difference.limit.most, n_comparisons),
+        )
 
 
 def differences(
@@ -96,7 +119,7 @@ def differences(
     ]
     comparisons = [item.comparison for items in measured for item in items if item.comparison]
     corrected = iter(stats.holm([comparison.difference.p for comparison in comparisons]))
-    return [[item.with_p(corrected) for item in items] for items in measured]
+    return [[item.tested(corrected, len(comparisons)) for item in items] for items in measured]
 
 
 def _measured(before: Side, after: Side, pair: Pair, limit: Limit) -> _Measured | None:
@@ -124,8 +147,11 @@ def _score(before: Side, after: Side, pair: Pair, limit: Limit) -> _Measured | N
     difference = Difference(limit, old.value, new.value)
     if pair.before.predictions and pair.before.predictions == pair.after.predictions:
         return _Measured(replace(difference, low=0.0, high=0.0))
-    comparison = _comparison(before.predictions(pair.before.key), after.predictions(pair.after.key), limit)
+    tables = before.predictions(pair.before.key), after.predictions(pair.after.key)
+    comparison = _comparison(*tables, limit)
     if comparison is None:
+        if tables[1] is not None and len(set(tables[1]["group"])) == 1:
+            return _Measured(replace(difference, n_groups=1, p=1.0))
         return _Measured(replace(difference, spread=max(_spread(old), _spread(new))))
     low, high = comparison.difference.low, comparison.difference.high
     return _Measured(replace(difference, low=low, high=high), comparison)

@@ -1,8 +1,12 @@
-"""Verdicts on every cell of a baseline: worse only if a loss exceeds its limit and is significant."""
+"""Verdicts on every cell of a baseline: worse only if a loss exceeds its limit and is significant.
+
+With too few groups for a test, a loss that exceeds its limit is one that the gate cannot tell from chance.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from bench import display
 from bench.errors import UsageError
@@ -18,13 +22,14 @@ class Verdict(StrEnum):
     WORSE = "worse"
     VANISHED = "vanished"
     INCOMPARABLE = "not comparable"
+    UNTESTABLE = "cannot tell"
     IMPROVED = "improved"
     NEW = "new"
     UNCHANGED = "unchanged"
 
 
-FAILING = frozenset({Verdict.WORSE, Verdict.VANISHED, Verdict.INCOMPARABLE})
-"""Verdicts that fail a gate."""
+FAILING = frozenset({Verdict.WORSE, Verdict.VANISHED, Verdict.INCOMPARABLE, Verdict.UNTESTABLE})
+"""Verdicts that fail a gate; ``UNTESTABLE`` may be left to warn."""
 
 GRAVITY: Mapping[Verdict, int] = {verdict: number for number, verdict in enumerate(Verdict)}
 
@@ -37,11 +42,12 @@ class CellId:
     task: str
     system: System
     seed: int
+    repeat: int = 0
 
     @classmethod
     def of(cls, result: Result) -> "CellId":
         """Return the identity of a result's cell."""
-        return cls(result.dataset, result.task.name, result.system, result.seed)
+        return cls(result.dataset, result.task.name, result.system, result.seed, result.repeat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,8 @@ def compare(before: Side, after: Side, limits: Sequence[Limit] = ()) -> list[Jud
 
     A score is worse, or improved, if it changed by more than the limit and the paired difference is
     significant at a level of 5 %, corrected for all comparisons. Without the predictions of both runs, it has
-    to change by more than the standard deviation over its folds instead.
+    to change by more than the standard deviation over its folds instead. With too few groups for a
+    significant difference, a loss of more than the limit is `Verdict.UNTESTABLE`.
 
     Parameters
     ----------
@@ -97,6 +104,21 @@ def compare(before: Side, after: Side, limits: Sequence[Limit] = ()) -> list[Jud
     verdicts |= _of_pairs(before, after, pairs, limits or [DEFAULT])
     ordered = [verdicts[cell] for cell in {**earlier, **later} if cell in verdicts]
     return sorted(ordered, key=lambda judged: GRAVITY[judged.verdict])
+
+
+def check_compared(cells: Sequence[Judged], baseline: Path, out: Path) -> None:
+    """Refuse verdicts without a single comparison of scores or costs.
+
+    Raises
+    ------
+    UsageError
+        If no cell of the baseline has a comparable score or cost in the run.
+    """
+    if any(judged.differences for judged in cells):
+        return
+    judged = cells[0]
+    reason = f"{display.cell(judged.result)} {judged.reason or 'has no score in common'}"
+    raise UsageError(f"{out}: has nothing to compare with {baseline}: {judged.verdict}: {reason}")
 
 
 def _without_scores(before: Result, after: Result | None) -> Judged | None:
@@ -142,4 +164,6 @@ def verdict_on(difference: Difference) -> Verdict:
     """Return the verdict on one difference."""
     if difference.is_worse:
         return Verdict.WORSE
+    if difference.is_over_limit and not difference.is_testable:
+        return Verdict.UNTESTABLE
     return Verdict.IMPROVED if difference.is_better else Verdict.UNCHANGED

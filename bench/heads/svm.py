@@ -84,6 +84,10 @@ class CalibratedSVM(SVM):
             self.sharpness_ = _sharpness(_by_class(super().decision_function(X[held_out])), codes[held_out])
         return super().fit(X, y)
 
+    def predict(self, X: Embeddings) -> Labels:
+        """Return the most probable label of every clip; votes over pairs of classes may tie, and differ."""
+        return np.asarray(self.classes_[_by_class(self.decision_function(X)).argmax(axis=1)])
+
     def predict_proba(self, X: Embeddings) -> Any:
         """Return the probabilities, shape=(n_clips, n_classes), columns as in `classes_`."""
         return softmax(self.sharpness_ * _by_class(self.decision_function(X)), axis=1)

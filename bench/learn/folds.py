@@ -97,7 +97,7 @@ def evaluate(
     y, split = examples.y, examples.split
     splits.check(split, y)
     classes, samples = _classes(y), _samples(examples, spec.unit)
-    group, stopwatch, cache = _groups(split), Stopwatch(clock), cache or ReducerCache()
+    group, stopwatch, cache = groups_of(split), Stopwatch(clock), cache or ReducerCache()
     is_trained = np.zeros(len(y), dtype=bool)
     tables, models, parameters = [], {}, []
     for name, candidates, test in split.rounds():
@@ -139,7 +139,7 @@ def fit_all(examples: Examples, spec: PipelineSpec) -> Pipeline:
             f"split '{split.name}' has a fold '{ALL}', the name of the model of all clips; rename the fold"
         )
     _classes(y)
-    group = _groups(split)
+    group = groups_of(split)
     clips = training_part(np.flatnonzero(split.fold != "dev"), y, group, spec.train_size)
     train = _samples(examples, spec.unit).training(clips)
     y_train, group_train = y[train.clip], group[train.clip]
@@ -230,7 +230,7 @@ def _samples(examples: Examples, unit: Unit) -> SampleTable:
     return samples
 
 
-def _groups(split: Split) -> Labels:
+def groups_of(split: Split) -> Labels:
     """Return the group of every clip; on a leaky split, every clip is a group."""
     return np.arange(len(split.fold)).astype(str) if split.leaky else splits.join_groups(split.groups)
 

@@ -27,6 +27,10 @@ Input = Literal["labels", "scores", "probabilities"]
 """What a metric is computed from: labels alone, scores per class, or scores that are probabilities."""
 
 
+Over = Literal["clips", "recalls", "classes"]
+"""What a metric is: a mean over clips, the mean recall of classes, or another one that depends on classes."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Predicted:
     """Labels and predictions of clips.
@@ -40,16 +44,19 @@ class Predicted:
     scores : np.ndarray | None
         Probabilities or decision values, shape=(n_clips, n_classes), columns in the order of `classes`; None
         for a head without them.
+    fold : Labels | None
+        Fold of every clip, shape=(n_clips,): scores of two folds are those of two models. None for one fold.
     """
 
     y_true: Labels
     y_pred: Labels
     classes: Labels
     scores: Floats | None = None
+    fold: Labels | None = None
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> Self:
-        """Return the predictions in a table with `y_true`, `y_pred` and perhaps columns ``score_CLASS``.
+        """Return the predictions in a table with `y_true`, `y_pred`, and perhaps `fold` and ``score_CLASS``.
 
         A missing score becomes the lowest of its row's possible scores: a fold never predicts a class that it
         did not train on.
@@ -60,14 +67,15 @@ class Predicted:
         classes = np.array(sorted({*y_true.tolist(), *y_pred.tolist(), *names}))
         if not columns:
             return cls(y_true, y_pred, classes)
+        fold = table["fold"].to_numpy(dtype=str) if "fold" in table.columns else None
         scores = table.reindex(columns=[f"{SCORE_PREFIX}{name}" for name in classes]).to_numpy(np.float64)
         lowest = 0.0 if np.nanmin(scores) >= 0 else np.nanmin(scores) - 1.0
-        return cls(y_true, y_pred, classes, np.where(np.isnan(scores), lowest, scores))
+        return cls(y_true, y_pred, classes, np.where(np.isnan(scores), lowest, scores), fold)
 
     def take(self, rows: Any) -> Self:
         """Return the predictions of some clips, by row numbers or by a mask."""
-        scores = None if self.scores is None else self.scores[rows]
-        return type(self)(self.y_true[rows], self.y_pred[rows], self.classes, scores)
+        scores, fold = (None if values is None else values[rows] for values in (self.scores, self.fold))
+        return type(self)(self.y_true[rows], self.y_pred[rows], self.classes, scores, fold)
 
     @property
     def codes(self) -> tuple[Codes, Codes]:
@@ -123,6 +131,8 @@ class Metric:
         Lowest and highest possible value.
     degenerate : str
         Value where the metric is undefined, in words.
+    over : Over
+        What the metric is over, on which its interval depends.
     group_scorer : Callable[[Predicted, np.ndarray, int], GroupScorer] | None
         A faster `draw_scores` for a metric of sums over groups: called with the group of every clip as a
         number, shape=(n_clips,), and the number of groups.
@@ -139,6 +149,7 @@ class Metric:
     high: float = 1.0
     higher_is_better: bool = True
     degenerate: str = ""
+    over: Over = "classes"
     group_scorer: Callable[[Predicted, Codes, int], GroupScorer] | None = None
     origin: str = ""
 

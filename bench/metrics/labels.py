@@ -160,10 +160,24 @@ _CLASS_METRICS: Mapping[str, tuple[Callable[..., float], Formula]] = {
 """Metrics of single classes, which are averaged over the classes or over the clips."""
 
 LABEL_METRICS: tuple[Metric, ...] = (
-    _label_metric("accuracy", "share of clips whose label is right", sk.accuracy_score, _accuracy),
-    _label_metric("balanced_accuracy", "mean recall of the classes", _mean_recall, _balanced_accuracy),
+    _label_metric(
+        "accuracy", "share of clips whose label is right", sk.accuracy_score, _accuracy, over="clips"
+    ),
+    _label_metric(
+        "balanced_accuracy",
+        "mean recall of the classes",
+        _mean_recall,
+        _balanced_accuracy,
+        over="recalls",
+    ),
     *(
-        _label_metric(f"{name}_macro", f"mean {name} of the classes", _average("macro", function), formula)
+        _label_metric(
+            f"{name}_macro",
+            f"mean {name} of the classes",
+            _average("macro", function),
+            formula,
+            over="recalls" if name == "recall" else "classes",
+        )
         for name, (function, formula) in _CLASS_METRICS.items()
     ),
     *(
@@ -172,6 +186,7 @@ LABEL_METRICS: tuple[Metric, ...] = (
             f"{name} over all clips, equal to the accuracy if every clip has one label",
             _average("micro", function),
             _accuracy,
+            over="clips",
         )
         for name, (function, _) in _CLASS_METRICS.items()
     ),

@@ -1,6 +1,6 @@
 """Metrics of scores per class: rankings, probabilities, and trials of verification."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -28,6 +28,7 @@ def _clip_mean(name: str, about: str, clip_values: Callable[[Predicted], Floats]
         about=about,
         score=lambda p: float(clip_values(p).mean()),
         draw_scores=draw_scores,
+        over="clips",
         **facts,
     )
 
@@ -125,23 +126,68 @@ def _one_vs_rest(p: Predicted) -> list[tuple[Bools, Floats]]:
     return [(target, score) for target, score in problems if target.any() and not target.all()]
 
 
+def _ranked_folds(p: Predicted) -> list[Bools]:
+    """Return the clips of every fold with two classes or more as a mask, shape=(n_clips,).
+
+    If there is none, such as with a gender per fold, all clips are one fold.
+    """
+    fold = np.zeros(len(p.y_true)) if p.fold is None else p.fold
+    masks = [fold == name for name in np.unique(fold)]
+    ranked = [clips for clips in masks if len(np.unique(p.y_true[clips])) > 1]
+    return ranked or [np.ones(len(p.y_true), dtype=bool)]
+
+
+def _all_clips(p: Predicted) -> list[Bools]:
+    """Return all clips as one mask, shape=(n_clips,)."""
+    return [np.ones(len(p.y_true), dtype=bool)]
+
+
+def _fold_mean(values: Sequence[Floats], weights: Sequence[Floats]) -> Floats:
+    """Return the mean of folds' values by their weight, each shape=(n_draws,); NaN values do not count."""
+    is_defined = ~np.isnan(values)
+    shares = np.where(is_defined, weights, 0.0)
+    return ratio((np.where(is_defined, values, 0.0) * shares).sum(axis=0), shares.sum(axis=0))
+
+
 def _class_mean(
-    name: str, about: str, function: Callable[..., float], measure: Callable[[_Curve], Floats]
+    name: str,
+    about: str,
+    function: Callable[..., float],
+    measure: Callable[[_Curve], Floats],
+    parts: Callable[[Predicted], list[Bools]],
 ) -> Metric:
-    """Return a metric that is the mean over classes of a binary metric, one class against the rest."""
+    """Return a metric that is the mean over classes of a binary metric, one class against the rest.
+
+    Parameters
+    ----------
+    parts : Callable[[Predicted], list[np.ndarray]]
+        Returns the clips that are ranked together, as masks; the value is the mean over them by their clips.
+    """
 
     def score(p: Predicted) -> float:
-        problems = _one_vs_rest(p)
-        return float(np.mean([function(*problem) for problem in problems])) if problems else 0.5
+        if len(np.unique(p.y_true)) < 2:
+            return 0.5
+        masks = parts(p)
+        problems = [_one_vs_rest(p.take(clips)) for clips in masks]
+        means = [float(np.mean([function(*problem) for problem in part])) for part in problems]
+        return means[0] if len(means) == 1 else float(np.average(means, weights=[m.sum() for m in masks]))
 
-    def draw_scores(p: Predicted, weights: Floats) -> Floats:
-        problems = _one_vs_rest(p)
-        if not problems:
-            return np.full(len(weights), 0.5)
-        values = [measure(_Curve.of(*problem, weights)) for problem in problems]
+    def fold_scores(p: Predicted, weights: Floats) -> Floats:
+        """Return the mean over the classes of every draw; NaN for a draw of one class."""
+        values = np.array([measure(_Curve.of(*problem, weights)) for problem in _one_vs_rest(p)])
         is_defined = ~np.isnan(values)
         n_classes = is_defined.sum(axis=0).astype(np.float64)
-        return ratio(np.where(is_defined, values, 0.0).sum(axis=0), n_classes)
+        means = ratio(np.where(is_defined, values, 0.0).sum(axis=0), n_classes)
+        return np.where(n_classes > 0, means, np.nan)
+
+    def draw_scores(p: Predicted, weights: Floats) -> Floats:
+        if len(np.unique(p.y_true)) < 2:
+            return np.full(len(weights), 0.5)
+        masks = parts(p)
+        values = [fold_scores(p.take(clips), weights[:, clips]) for clips in masks]
+        if len(values) == 1:
+            return np.nan_to_num(values[0])
+        return _fold_mean(values, [weights[:, clips].sum(axis=1) for clips in masks])
 
     return Metric(
         name=name,
@@ -189,6 +235,7 @@ def _trial_metric(name: str, about: str, measure: Callable[[_Curve], Floats]) ->
         needs="scores",
         higher_is_better=False,
         degenerate="needs two classes",
+        over="clips",
     )
 
 
@@ -229,12 +276,19 @@ def detection_cost(target: Bools, score: Floats) -> float:
 
 
 SCORE_METRICS: tuple[Metric, ...] = (
-    _class_mean("roc_auc", "area under the ROC curve", sk.roc_auc_score, _roc_area),
+    _class_mean(
+        "roc_auc",
+        "area under the ROC curve, mean over the folds",
+        sk.roc_auc_score,
+        _roc_area,
+        _ranked_folds,
+    ),
     _class_mean(
         "average_precision",
         "area under the precision-recall curve",
         sk.average_precision_score,
         _precision_recall_area,
+        _all_clips,
     ),
     *(
         _clip_mean(
@@ -269,6 +323,7 @@ SCORE_METRICS: tuple[Metric, ...] = (
         draw_scores=_calibration_error,
         needs="probabilities",
         higher_is_better=False,
+        over="clips",
     ),
     _trial_metric(
         "eer",

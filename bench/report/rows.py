@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.stats import Standing
+from bench.stats import LEVEL, BestScore, Chance, Standing
 from bench.store import DatasetRecord, Store, TableProtocol
 from bench.types import BASELINE, Level, Result, Score, System, TaskId
 from bench.types.results import score_of
@@ -21,25 +21,58 @@ class Row:
     system : System
         The identity of the row; it names no extractor for the baseline, which ignores the audio.
     results : tuple[Result, ...]
-        One per seed.
+        One per seed and repeat of the cross-validation.
     scores : tuple[Score, ...]
-        Means over the seeds; intervals show the uncertainty of the data, not of the seeds.
+        Means over seeds and repeats; intervals show the uncertainty of the data, not of the seeds.
     spread : float
         Standard deviation of the ranking metric over the seeds; 0 with one seed.
-    standing : Standing
-        Range of possible ranks.
+    standing : Standing | None
+        Possible ranks; None for the baseline, for a choice among other rows, and with too few groups to tell
+        rows apart.
+    p_chance : float | None
+        p-value of "no better than chance", corrected for the number of rows; None for the baseline, and if no
+        test is possible.
+    expected : tuple[float, float] | None
+        95 % interval of the procedure's expected score by the ranking metric; None without repeats.
     """
 
     system: System
     results: tuple[Result, ...]
     scores: tuple[Score, ...]
     spread: float
-    standing: Standing
+    standing: Standing | None = None
+    p_chance: float | None = None
+    expected: tuple[float, float] | None = None
+
+    @property
+    def seeds(self) -> list[int]:
+        """Return every seed once."""
+        return list(dict.fromkeys(result.seed for result in self.results))
+
+    @property
+    def n_repeats(self) -> int:
+        """Return the number of assignments of groups to folds."""
+        return len({result.repeat for result in self.results})
 
     @property
     def first(self) -> Result:
         """Return the result of the first seed."""
         return self.results[0]
+
+    @property
+    def may_be_best(self) -> bool:
+        """Return whether the row is ranked and cannot be told from the best one."""
+        return self.standing is not None and self.standing.tied
+
+    @property
+    def at_chance(self) -> bool:
+        """Return whether the row was tested and is not better than chance at 5 %."""
+        return self.p_chance is not None and self.p_chance >= 1 - LEVEL
+
+    @property
+    def is_selected(self) -> bool:
+        """Return whether the row is the choice among others in inner folds."""
+        return bool(self.first.chosen)
 
     @property
     def is_baseline(self) -> bool:
@@ -60,7 +93,7 @@ class Table:
     protocol : TableProtocol | None
         Split and metrics; None if the split was impossible.
     rows : tuple[Row, ...]
-        Rows of the largest training share, the best first.
+        Rows of the largest training share, the best first, then the baselines.
     smaller : tuple[Row, ...]
         Rows of smaller training shares, the best first.
     others : tuple[Result, ...]
@@ -71,6 +104,12 @@ class Table:
         Start of the digest of the protocol, if several tables have this dataset and task; otherwise empty.
     earlier : frozenset[str]
         Keys of the results that earlier runs computed in the folders of the newest ones.
+    chance : Chance | None
+        Scores without the audio; None for a metric of scores.
+    best_corrected : BestScore | None
+        Score of the best row besides the baseline, corrected for its choice; None if there is no choice.
+    selected : tuple[Row, ...]
+        The row that is chosen in inner folds, without a rank; empty without ``--select``.
     """
 
     dataset: str
@@ -83,6 +122,14 @@ class Table:
     stores: Mapping[str, Store]
     variant: str = ""
     earlier: frozenset[str] = frozenset()
+    chance: Chance | None = None
+    best_corrected: BestScore | None = None
+    selected: tuple[Row, ...] = ()
+
+    @property
+    def lines(self) -> tuple[Row, ...]:
+        """Return the rows, and the one that is chosen in inner folds."""
+        return (*self.rows, *self.selected)
 
     @property
     def stem(self) -> str:
@@ -99,6 +146,16 @@ class Table:
     def permuted(self) -> bool:
         """Return whether the groups exchanged their labels."""
         return self.protocol is not None and self.protocol.split.permuted
+
+    @property
+    def learners(self) -> list[Row]:
+        """Return the rows besides the baselines."""
+        return [row for row in self.rows if not row.is_baseline]
+
+    @property
+    def is_repeated(self) -> bool:
+        """Return whether a row has several assignments of groups to folds."""
+        return any(row.n_repeats > 1 for row in self.rows)
 
     @property
     def best(self) -> Row | None:

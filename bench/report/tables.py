@@ -12,14 +12,17 @@ from bench import stats
 from bench.errors import UsageError, shortlist
 from bench.keys import changes, digest
 from bench.learn.scoring import score
-from bench.metrics import METRICS, Floats, Metric, Predicted
+from bench.metrics import METRICS, Metric
+from bench.report import repetition
+from bench.report.choice import corrected
+from bench.report.ranking import Aligned
 from bench.report.rows import Row, Table
-from bench.stats import Standing
+from bench.stats import Chance
 from bench.store import DatasetRecord, RunRecord, Store, TableProtocol
 from bench.types import BASELINE, UNPOOLED, Result, Score, Status, System, TaskId, View
 
 Seeds = tuple[Result, ...]
-"""Results of one system, one per seed."""
+"""Results of one system, one per seed and repeat."""
 
 NAMELESS = System(extractor="", view=View(), head=BASELINE)
 """The baseline, which is one system whatever the extractor."""
@@ -142,17 +145,23 @@ def _table(pool: _Pool, metrics: Sequence[str], variant: str) -> Table:
         _with_metrics(pool, result, metrics) for result in pool.results.values() if result.status == Status.OK
     ]
     largest = max((result.train_size for result in computed), default=1.0)
+    full = [result for result in computed if result.train_size == largest]
+    rows = _ranked(pool, [result for result in full if not result.chosen])
+    learners = [[pool.tables[result.key] for result in row.results] for row in rows if not row.is_baseline]
     table = Table(
         dataset=pool.dataset,
         task=pool.task,
         protocol=pool.protocol,
         source=pool.source,
-        rows=_ranked(pool, [result for result in computed if result.train_size == largest]),
-        smaller=_ranked(pool, [result for result in computed if result.train_size < largest], paired=False),
+        rows=rows,
+        smaller=_ranked(pool, [r for r in computed if r.train_size < largest and not r.chosen], paired=False),
         others=tuple(result for result in pool.results.values() if result.status != Status.OK),
         stores=pool.stores,
         variant=variant,
         earlier=frozenset(pool.earlier),
+        chance=_chance(pool, rows),
+        selected=_ranked(pool, [result for result in full if result.chosen], paired=False),
+        best_corrected=corrected(learners, pool.protocol.metrics[0]) if pool.protocol else None,
     )
     pool.tables.clear()
     return table
@@ -168,9 +177,9 @@ def _with_metrics(pool: _Pool, result: Result, metrics: Sequence[str]) -> Result
 
 
 def _ranked(pool: _Pool, results: Sequence[Result], *, paired: bool = True) -> tuple[Row, ...]:
-    """Return the rows, the best first, ties by system; equal rows of the baseline count once.
+    """Return the rows, the best first, ties by system, then the baselines, of which equal ones count once.
 
-    Without paired tests every row may have every rank.
+    Without paired tests no row has a rank.
     """
     if not results or pool.protocol is None:
         return ()
@@ -181,26 +190,39 @@ def _ranked(pool: _Pool, results: Sequence[Result], *, paired: bool = True) -> t
     sign = -1 if metric.higher_is_better else 1
     ordered = sorted(
         _without_equal_baselines(tuple(group) for group in groups.values()),
-        key=lambda seeds: (sign * _mean(seeds, metric.name), _order(seeds[0].system)),
+        key=lambda seeds: (_is_baseline(seeds), sign * _mean(seeds, metric.name), _order(seeds[0].system)),
     )
-    standings = _standings(pool, ordered, metric) if paired else stats.untested(len(ordered))
-    return tuple(
-        Row(
-            system=_identity(seeds[0].system),
-            results=seeds,
-            scores=tuple(_over_seeds(seeds, score) for score in seeds[0].scores),
-            spread=float(np.std(_values(seeds, metric.name))),
-            standing=standing,
-        )
-        for seeds, standing in zip(ordered, standings, strict=True)
+    rows = [_row(seeds, metric) for seeds in ordered]
+    learners = [seeds for seeds in ordered if not _is_baseline(seeds)]
+    if not learners or not paired:
+        return tuple(rows)
+    aligned = Aligned.of(learners, pool.tables)
+    tests = zip(rows, aligned.standings(metric), aligned.p_chance(metric), strict=False)
+    tested = (replace(row, standing=standing, p_chance=p) for row, standing, p in tests)
+    return (*tested, *rows[len(learners) :])
+
+
+def _row(seeds: Seeds, metric: Metric) -> Row:
+    """Return the row of a system, before it is compared with others."""
+    return Row(
+        system=_identity(seeds[0].system),
+        results=seeds,
+        scores=tuple(_over_seeds(seeds, score) for score in seeds[0].scores),
+        spread=repetition.spread(seeds, metric.name),
+        expected=repetition.expected(seeds, metric.name, _mean(seeds, metric.name)),
     )
 
 
-def _standings(pool: _Pool, rows: Sequence[Seeds], metric: Metric) -> list[Standing]:
-    """Return the standing of every row from paired tests of all pairs."""
-    samples, n_groups = _samples(pool, rows, metric.name)
-    values = np.array([_mean(seeds, metric.name) for seeds in rows])
-    return stats.standings(values, samples, n_groups, metric.higher_is_better)
+def _chance(pool: _Pool, rows: Sequence[Row]) -> Chance | None:
+    """Return the scores without the audio on the clips of the first row; None without rows."""
+    if not rows or pool.protocol is None:
+        return None
+    y_true = pool.tables[rows[0].first.key]["y_true"].to_numpy(str)
+    return stats.levels(METRICS[pool.protocol.metrics[0]], y_true)
+
+
+def _is_baseline(seeds: Seeds) -> bool:
+    return seeds[0].head == BASELINE
 
 
 def _identity(system: System) -> System:
@@ -240,40 +262,16 @@ def _mean(seeds: Seeds, metric: str) -> float:
 
 
 def _over_seeds(seeds: Seeds, first: Score) -> Score:
-    """Return the means over the seeds of a score's value, bounds and folds."""
+    """Return the means over the seeds of a score's value, bounds and folds; bounds if all seeds have them."""
     scores = [value for result in seeds if (value := result.score(first.metric, first.level)) is not None]
     lows = [score.low for score in scores if score.low is not None]
     highs = [score.high for score in scores if score.high is not None]
+    is_bounded = len(lows) == len(scores)
     return replace(
         first,
         value=float(np.mean([score.value for score in scores])),
-        low=float(np.mean(lows)) if lows else None,
-        high=float(np.mean(highs)) if highs else None,
-        folds=tuple(np.mean([score.folds for score in scores], axis=0).tolist()),
+        low=float(np.mean(lows)) if is_bounded else None,
+        high=float(np.mean(highs)) if is_bounded else None,
+        folds=tuple(repetition.folds(seeds, *first.column)),
+        unbounded=next((score.unbounded for score in scores if score.unbounded), ""),
     )
-
-
-def _samples(pool: _Pool, rows: Sequence[Seeds], metric: str) -> tuple[Floats, int]:
-    """Return bootstrap draws of every row on the clips that all rows share, and the number of groups.
-
-    The same groups are drawn for every row, so that rows can be compared draw by draw.
-
-    Returns
-    -------
-    tuple[Floats, int]
-        Draws, shape=(n_rows, n_draws), and the number of groups of the shared clips.
-    """
-    predictions = [[pool.tables[result.key].set_index("clip") for result in seeds] for seeds in rows]
-    first = predictions[0][0]
-    shared = first.index
-    for frames in predictions:
-        for frame in frames:
-            shared = shared.intersection(frame.index, sort=False)
-    draws = [
-        np.mean([_draws(frame.loc[shared], metric) for frame in frames], axis=0) for frames in predictions
-    ]
-    return np.array(draws), first.loc[shared, "group"].nunique()
-
-
-def _draws(predictions: pd.DataFrame, metric: str) -> Floats:
-    return stats.draws(METRICS[metric], Predicted.of(predictions), predictions["group"].to_numpy(str))

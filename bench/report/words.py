@@ -1,12 +1,24 @@
 """Texts of tables, rows and numbers in a report."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from bench import display
 from bench.report.document import EMPTY, Cell, cell
 from bench.report.rows import Row, Table
 from bench.stats import Standing
-from bench.types import Score, System
+from bench.types import Score, System, Unbounded
+
+TOO_FEW = " (too few groups to bound)"
+
+UNBOUNDED: Mapping[Unbounded, str] = {
+    "": "",
+    "few_groups": TOO_FEW,
+    "rare_failures": TOO_FEW,
+    "too_large": "",
+}
+"""Text in place of an interval."""
 
 
 def title(table: Table) -> str:
@@ -31,7 +43,7 @@ def dataset(table: Table) -> str:
 
 def names(table: Table) -> dict[System, str]:
     """Return the short name of the system of every row."""
-    return display.names(row.system for row in table.rows)
+    return display.names(row.system for row in table.lines)
 
 
 def name(table: Table, row: Row) -> str:
@@ -39,14 +51,16 @@ def name(table: Table, row: Row) -> str:
     return names(table)[row.system]
 
 
-def ranks(standing: Standing) -> str:
-    """Return the possible ranks.
+def ranks(standing: Standing | None) -> str:
+    """Return the possible ranks; empty for None.
 
     Examples
     --------
     >>> ranks(Standing(low=1, high=3, tied=True, p=1.0))
     '1-3'
     """
+    if standing is None:
+        return ""
     return str(standing.low) if standing.low == standing.high else f"{standing.low}-{standing.high}"
 
 
@@ -60,15 +74,29 @@ def score_cell(score: Score | None) -> Cell:
     return EMPTY if score is None else cell(score.value, number(score))
 
 
+def expected_cell(row: Row) -> Cell:
+    """Return the interval of a row's expected score; an empty cell without one."""
+    if row.expected is None:
+        return EMPTY
+    low, high = row.expected
+    return cell(low, f"{low:.2f} to {high:.2f}")
+
+
 def value(score: Score) -> str:
     """Return the value of a score."""
     return f"{score.value:.{decimals(score)}f}"
 
 
 def interval(score: Score) -> str:
-    """Return the interval of a score after a space; empty without one."""
+    """Return the interval of a score after a space, or that its groups allow none; empty without either.
+
+    Examples
+    --------
+    >>> interval(Score("f1", 0.9, low=0.85, high=0.94)), interval(Score("f1", 1.0, unbounded="few_groups"))
+    (' [0.85, 0.94]', ' (too few groups to bound)')
+    """
     n = decimals(score)
-    return "" if score.low is None else f" [{score.low:.{n}f}, {score.high:.{n}f}]"
+    return UNBOUNDED[score.unbounded] if score.low is None else f" [{score.low:.{n}f}, {score.high:.{n}f}]"
 
 
 def decimals(score: Score) -> int:

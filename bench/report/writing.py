@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bench import catalog
@@ -12,7 +12,7 @@ from bench.catalog import entrypoints
 from bench.catalog.entrypoints import Plugin
 from bench.embed.cache import Cache
 from bench.errors import PluginError, UsageError, describe
-from bench.files import replace_text, replacing
+from bench.files import replace_text, replacing, sha256
 from bench.keys import digest
 from bench.metrics import METRICS
 from bench.report.document import Picture
@@ -43,14 +43,19 @@ class Report:
 
 def updated(store: Store) -> Report:
     """Return the report of the newest run; write it only if its content changed or a file is gone."""
-    made_of = _digest(store)
     last = store.report()
-    if last and last.made_of == made_of and all((store.out / path).is_file() for path in last.paths):
-        return Report(last.text, [store.out / path for path in last.paths])
-    report = write(store)
-    paths = tuple(str(path.relative_to(store.out)) for path in report.paths)
-    store.write_report(ReportRecord(made_of, report.text, paths))
-    return report
+    if last and last.made_of == _digest(store) and not changed_files(store, last):
+        return Report(last.text, [store.out / path for path in last.files])
+    return write(store)
+
+
+def changed_files(store: Store, record: ReportRecord) -> list[str]:
+    """Return the files of a recorded report that are gone or other ones than it wrote."""
+    return [
+        path
+        for path, expected in record.files.items()
+        if not (store.out / path).is_file() or sha256(store.out / path) != expected
+    ]
 
 
 def _digest(store: Store) -> str:
@@ -95,9 +100,33 @@ def write(  # a parameter per option of `bench report`
         If a store holds no run, runs contradict each other, a metric or format is unknown, or no dataset has
         one of the columns.
     """
-    return compose(*stores, by=by, metrics=metrics, formats=formats, cache=cache).write(
-        folder or stores[0].out
+    composition = compose(*stores, by=by, metrics=metrics, formats=formats, cache=cache)
+    store = stores[0]
+    if folder and folder != store.out:
+        return composition.write(folder)
+    report = composition.write(store.out)
+    now = ReportRecord(
+        made_of=_digest(store),
+        text=report.text,
+        files={str(path.relative_to(store.out)): sha256(path) for path in report.paths},
+        out=store.name,
+        n_runs=len(stores),
+        by=tuple(by),
+        metrics=tuple(metrics),
+        formats=tuple(formats),
     )
+    store.write_report(_with_last(now, store.report()))
+    return report
+
+
+def _with_last(now: ReportRecord, last: ReportRecord | None) -> ReportRecord:
+    """Return the record of a report with the files of the last one that show the same in other formats."""
+    if last is None or replace(last, text="", files={}, formats=(), seal="") != replace(
+        now, text="", files={}, formats=()
+    ):
+        return now
+    formats = tuple(dict.fromkeys((*now.formats, *last.formats)))
+    return replace(now, files={**last.files, **now.files}, formats=formats)
 
 
 def compose(
@@ -158,22 +187,26 @@ class Composition:
             if not (picture.keyed and png.is_whole(path)):
                 with replacing(path) as part:
                     png.write(picture.figure, part)
-        shared = without_folders(self.content, self.folders)
         for name, file in self.files.items():
-            replace_text(folder / file, self._text(name, shared))
-        terminal = [section for section in self.content.sections if "terminal" in section.media]
-        return Report(markdown.text(terminal), [folder / path for path in self.paths])
+            replace_text(folder / file, self.text(name))
+        return Report(self.terminal, [folder / path for path in self.paths])
+
+    @property
+    def terminal(self) -> str:
+        """Return the tables, for a terminal."""
+        return markdown.text([section for section in self.content.sections if "terminal" in section.media])
 
     def _pictures(self) -> list[Picture]:
         """Return the pictures that are files."""
         pictures = (picture for section in self.content.sections for picture in section.pictures)
         return [picture for picture in pictures if picture.path]
 
-    def _text(self, name: str, content: Content) -> str:
+    def text(self, name: str) -> str:
         """Return the text of a format's file."""
+        shared = without_folders(self.content, self.folders)
         if name in FORMATS:
-            return FORMATS[name].write(content)
-        return _plugin_text(self.plugins[name], content)
+            return FORMATS[name].write(shared)
+        return _plugin_text(self.plugins[name], shared)
 
 
 def _refuse_unknown_columns(leaderboards: Iterable[Table], by: Sequence[str]) -> None:

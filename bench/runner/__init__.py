@@ -7,8 +7,9 @@ from bench.runner.audit import Audit, audit
 from bench.runner.estimate import estimate
 from bench.runner.events import EmbeddingProgress
 from bench.runner.execution import run
+from bench.runner.listing import split_table
 from bench.runner.machine import folders
-from bench.runner.planning import Plan, plan, split_table
+from bench.runner.planning import Plan, plan
 from bench.runner.rerun import differences
 
 __all__ = [

@@ -27,9 +27,11 @@ from bench.keys import digest
 from bench.learn import bundle
 from bench.learn.bundle import BundleCard
 from bench.learn.folds import ALL, Evaluation, evaluate, fit_all
+from bench.learn.nested import inner_scores
 from bench.learn.pipeline import PipelineSpec, ReducerCache
 from bench.learn.samples import Examples
 from bench.learn.scoring import scores
+from bench.metrics import METRICS
 from bench.runner.planning import FRAMED, Problem
 from bench.runner.provenance import versions
 from bench.sharing import without_folders
@@ -62,6 +64,8 @@ class Work:
         Folder for the fitted models; None if they are not saved.
     folders : tuple[str, ...]
         Folders of this machine, which their card does not name.
+    select : bool
+        Whether to score the head in inner folds too.
     """
 
     run: str
@@ -77,6 +81,7 @@ class Work:
     device: str
     models: Path | None
     folders: tuple[str, ...]
+    select: bool = False
 
 
 def evaluate_cell(work: Work) -> tuple[Result, pd.DataFrame | None]:
@@ -98,6 +103,8 @@ def evaluate_cell(work: Work) -> tuple[Result, pd.DataFrame | None]:
         return unfinished(cell, Status.SKIPPED, str(error)), None
     except (Exception, SystemExit) as error:  # whatever a head raises is the failure of its own cell
         return unfinished(cell, Status.FAILED, describe(error)), None
+    if work.select:
+        result = _with_inner_scores(work, extraction, result)
     if work.models:
         result = _with_models(work, work.models, extraction, evaluation, result)
     return result, predictions
@@ -218,7 +225,7 @@ def _read(work: Work) -> _Extraction:
 def _evaluation(work: Work, extraction: _Extraction) -> Evaluation:
     """Return the predictions of a cell's head."""
     cell = work.cell
-    key = (cell.task.name, cell.view, cell.head.unit, cell.seed, cell.train_size)
+    key = (cell.task.name, cell.split.repeat, cell.view, cell.head.unit, cell.seed, cell.train_size)
     cache = extraction.reducers.setdefault(key, ReducerCache())
     return evaluate(_examples(work, extraction), _pipeline(work), time.perf_counter, cache)
 
@@ -304,6 +311,17 @@ def _samples_of(cell: Cell, rows: Sequence[ClipEmbedding]) -> Embeddings | Seque
     if cell.head.unit == "layers":
         return pooling.every_layer(statistics, cell.view)
     return pooling.select(statistics, cell.view)
+
+
+def _with_inner_scores(work: Work, extraction: _Extraction, result: Result) -> Result:
+    """Return the result with the scores of inner folds, or with the reason if there are none."""
+    metric = METRICS[work.cell.task.metrics[0]]
+    try:
+        with _reproducibly(work):
+            inner = inner_scores(_examples(work, extraction), _pipeline(work), metric, time.perf_counter)
+    except Exception as error:  # whatever a head raises, the scores of its folds are valid
+        return replace(result, reason=describe(error))
+    return replace(result, inner=inner)
 
 
 def _with_models(

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from bench.embed.cache import Cache
 from bench.request import Request
+from bench.runner.choices import Selection
 from bench.runner.events import ClipCounts, Planned
 from bench.runner.planning import Plan, layers
 from bench.store import Store
-from bench.types import Cell, Kind, Layer, Result, Status
+from bench.types import BASELINE, Cell, Kind, Layer, Result, Status
 
 Plugin = tuple[Kind, str]
 """Kind and name of a plugin, such as ``("extractor", "mfcc")``."""
@@ -34,7 +35,7 @@ class Forecast:
         self._finished: dict[Plugin, float] = defaultdict(float)
         self._seconds: dict[Plugin, float] = defaultdict(float)
         for result in results:
-            if result.status == Status.OK:
+            if result.status == Status.OK and not result.chosen:
                 cost = result.cost
                 self._measure(("extractor", result.extractor), cost.audio_s, cost.extract_s)
                 self._measure(("head", result.head), result.n_test, cost.fit_s + cost.predict_s)
@@ -93,6 +94,9 @@ def estimate(plan: Plan, request: Request, store: Store, cache: Cache) -> Estima
     """Return what running a plan will do, without decoding or writing anything."""
     results = store.results()
     reusable = {cell.key for cell in plan.cells if _is_reusable(cell, plan, request, store, results)}
+    reusable |= {
+        selection.key for selection in plan.selections if _is_chosen(selection, store, results, reusable)
+    }
     forecast = Forecast(results.values())
     framed: dict[tuple[str, str], set[Layer]] = {}
     to_embed: set[tuple[str, str]] = set()
@@ -118,7 +122,7 @@ def estimate(plan: Plan, request: Request, store: Store, cache: Cache) -> Estima
             audio_s = sum(s for content, s in seconds.items() if content not in cached)
             forecast.plan(("extractor", extractor), audio_s)
     planned = Planned(
-        to_compute=len(plan.cells) - len(reusable),
+        to_compute=len(plan.cells) + len(plan.selections) - len(reusable),
         cached=len(reusable),
         not_possible=len(plan.rejected),
         embeddings=tuple(embeddings),
@@ -138,4 +142,13 @@ def _is_reusable(
         return False
     if request.save_models and not store.models_path(cell.key).is_dir():
         return False
+    if request.select and cell.head.name != BASELINE and not result.inner:
+        return False
     return store.has_predictions(cell.key)
+
+
+def _is_chosen(selection: Selection, store: Store, results: Mapping[str, Result], reusable: Set[str]) -> bool:
+    """Return whether the store has a selection's result and predictions, and those of all its candidates."""
+    result = results.get(selection.key)
+    is_complete = all(cell.key in reusable for cell in selection.candidates)
+    return is_complete and result is not None and bool(result.chosen) and store.has_predictions(selection.key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -21,14 +21,15 @@ from bench.errors import PluginError, UnavailableError, UsageError
 from bench.request import Request
 from bench.runner import executors
 from bench.runner.cells import Work, evaluate_cell, unfinished
+from bench.runner.choices import select
 from bench.runner.estimate import Forecast, estimate
 from bench.runner.events import EmbeddingProgress, RunEvents
 from bench.runner.executors import Workers
 from bench.runner.planning import Plan, fold_table
 from bench.runner.provenance import record, with_earlier
 from bench.runner.schedule import Scheduler
-from bench.store import Counters, Store
-from bench.types import Cell, Result, Status
+from bench.store import Counters, RunRecord, Store
+from bench.types import BASELINE, Cell, Result, Status
 
 
 def run(plan: Plan, request: Request, store: Store, cache: Cache, events: RunEvents) -> Counters:
@@ -45,11 +46,14 @@ def run(plan: Plan, request: Request, store: Store, cache: Cache, events: RunEve
     """
     start = time.perf_counter()
     expectation = estimate(plan, request, store, cache)
-    counters = Counters(cells_planned=len(plan.cells) + len(plan.rejected))
+    counters = Counters(cells_planned=len(plan.cells) + len(plan.selections) + len(plan.rejected))
     results = _Results(store, events, counters, expectation.results)
     run_record = record(plan, request, counters, finished=False)
     with suppress(UsageError):  # the first run in this folder, or a record that cannot be read
         run_record = with_earlier(run_record, store.run(), expectation.results)
+    reused = {*expectation.reusable, *run_record.earlier}
+    models = {key: digest for key, digest in run_record.models.items() if key in reused}
+    run_record = replace(run_record, models=models)
     store.write_run(run_record)
     _write_tables(plan, store)
     events.planned(expectation.planned)
@@ -72,9 +76,16 @@ def run(plan: Plan, request: Request, store: Store, cache: Cache, events: RunEve
                 folders=run_record.folders,
             )
             Scheduler(workers, execution).run()
+    _select(plan, store, results, expectation.reusable)
     counters.seconds = round(time.perf_counter() - start, 3)
-    store.write_run(replace(run_record, finished=True))
+    store.write_run(replace(run_record, finished=True, models=_models(store, run_record)))
     return counters
+
+
+def _models(store: Store, run_record: RunRecord) -> Mapping[str, str]:
+    """Return the digest of the saved models of every cell; those of reused cells stay as they were."""
+    now = {key: store.models_digest(key) for key in run_record.cells if key not in run_record.models}
+    return {**run_record.models, **{key: digest for key, digest in now.items() if digest}}
 
 
 def _write_tables(plan: Plan, store: Store) -> None:
@@ -82,7 +93,20 @@ def _write_tables(plan: Plan, store: Store) -> None:
     for name, source in plan.sources.items():
         store.write_labels(name, source.dataset.table[["clip", *source.dataset.labels]])
     for (dataset, task), problem in plan.problems.items():
-        store.write_split(dataset, task, fold_table(plan.sources[dataset], problem.y, problem.split))
+        for number, repeat in enumerate((problem, *problem.repeats)):
+            table = fold_table(plan.sources[dataset], repeat.y, repeat.split)
+            store.write_split(dataset, task, table, number)
+
+
+def _select(plan: Plan, store: Store, results: _Results, reusable: Set[str]) -> None:
+    """Choose rows in inner folds, and store their results."""
+    for selection in plan.selections:
+        if selection.key in reusable:
+            continue
+        first = selection.candidates[0]
+        problem, clips = plan.problem(first), plan.sources[first.dataset].dataset.table["clip"]
+        parents = None if problem.parent is None else dict(zip(clips, problem.parent, strict=True))
+        results.add(*select(selection, store.results(), store.scored_predictions, parents))
 
 
 def _cells_by_extractor(cells: Iterable[Cell]) -> list[list[Cell]]:
@@ -301,7 +325,7 @@ class _Execution:
         return Work(
             run=self.token,
             cell=cell,
-            problem=self.plan.problems[cell.dataset, cell.task.name],
+            problem=self.plan.problem(cell),
             cache=self.cache.root,
             digest=self.plan.digests[cell.extractor.name],
             identity=self.plan.identities[cell.extractor.name],
@@ -310,6 +334,7 @@ class _Execution:
             copies=source.copies,
             bad=frozenset(bad),
             device=self.request.device,
+            select=self.request.select and cell.head.name != BASELINE,
             models=self.store.models_path(cell.key).absolute() if self.request.save_models else None,
             folders=self.folders,
         )

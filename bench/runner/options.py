@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import joblib
 
+from bench import splits
 from bench.catalog import Registry
 from bench.errors import UsageError
 from bench.request import Request, doubled, options
@@ -41,6 +42,11 @@ def check(request: Request) -> None:
         raise UsageError("--seeds: is empty; expected one whole number or more")
     if max(request.seeds) > LARGEST_SEED or min(request.seeds) < 0:
         raise UsageError(f"--seeds {max(request.seeds)}: expected whole numbers from 0 to {LARGEST_SEED}")
+    if request.repeats > 1 and request.split and not splits.is_repeatable(request.split):
+        raise UsageError(
+            f"--repeats {request.repeats}: --split {request.split} has a single assignment of groups to "
+            "folds; expected cv:K, holdout:F or random"
+        )
     if request.copies > 1 and not request.augment:
         raise UsageError(f"--copies {request.copies}: needs --augment, which says how the copies differ")
 

@@ -9,18 +9,19 @@ from typing import Any
 
 import pandas as pd
 
-from bench import audio, augment, catalog, preprocess, splits
+from bench import augment, catalog, preprocess, splits
 from bench.catalog import Registry, learners
 from bench.catalog.learners import Learner, Obstacle
 from bench.datasets import spelling
-from bench.datasets.columns import suggest_target
+from bench.datasets.columns import strict_groups, suggest_groups, suggest_target
 from bench.datasets.index import FOLDER_LABEL, Source, sources_of
 from bench.embed import pooling
-from bench.errors import LabelError, SplitError, UsageError
+from bench.errors import LabelError, LeakError, SplitError, UsageError
 from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
 from bench.metrics import METRICS
 from bench.request import Request
+from bench.runner.choices import Selection, selections
 from bench.types import (
     UNPOOLED,
     Augmentation,
@@ -60,6 +61,8 @@ class Problem:
         The clip that each segment is a part of; None where clips are no segments.
     fingerprint : str
         Digest of every clip's content, label, fold and groups.
+    repeats : Sequence[Problem]
+        The same by other assignments of groups to folds, in their order.
     """
 
     task: Task
@@ -68,6 +71,7 @@ class Problem:
     split_id: SplitId
     parent: Labels | None
     fingerprint: str
+    repeats: Sequence[Problem] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,8 @@ class Plan:
         Extractor's name -> the digest that the cache keeps its embeddings under.
     identities : Mapping[str, Mapping[str, Any]]
         Name of an extractor or head -> everything that changes what it computes.
+    selections : Sequence[Selection]
+        Choices between cells, with ``--select``.
     """
 
     sources: Mapping[str, Source]
@@ -111,6 +117,12 @@ class Plan:
     identities: Mapping[str, Mapping[str, Any]]
     cells: Sequence[Cell]
     rejected: Sequence[Result]
+    selections: Sequence[Selection] = ()
+
+    def problem(self, cell: Cell) -> Problem:
+        """Return the problem of a cell."""
+        first = self.problems[cell.dataset, cell.task.name]
+        return (first, *first.repeats)[cell.split.repeat]
 
 
 def plan(request: Request, declared: Registry) -> Plan:
@@ -145,16 +157,20 @@ def plan(request: Request, declared: Registry) -> Plan:
             rejected += [_rejected(source.dataset, task, point, problem) for point in points]
             continue
         problems[source.dataset.name, task.name] = problem
-        cells += _cells(source, problem, possible, augmentation)
+        cells += itertools.chain(
+            *(_cells(source, part, possible, augmentation) for part in (problem, *problem.repeats))
+        )
         rejected += [_rejected(source.dataset, task, point, obstacle) for point, obstacle in impossible]
     everything = [*(extractor for extractor, _ in extractors), *heads]
+    cells = list({cell.key: cell for cell in cells}.values())  # views that differ in pooling share frames
     return Plan(
         sources=sources,
         problems=problems,
         digests={extractor.spec.name: extractor.digest for extractor, _ in extractors},
         identities={learner.spec.name: learner.identity for learner in everything},
-        cells=list({cell.key: cell for cell in cells}.values()),  # views that differ in pooling share frames
+        cells=cells,
         rejected=rejected,
+        selections=selections(cells) if request.select else (),
     )
 
 
@@ -195,18 +211,6 @@ def layers(cell: Cell) -> set[Layer]:
     return {cell.view.layer} if cell.head.unit in FRAMED else set()
 
 
-def split_table(dataset: Dataset, task: Task, how: str, column: str) -> pd.DataFrame:
-    """Return the split that a run would use, as `splits.listing` lists it.
-
-    Raises
-    ------
-    UsageError
-        If the split or the column does not fit the dataset.
-    """
-    split = splits.make(dataset, task, how, audio.duplicate_fingerprints(dataset.clips()))
-    return splits.listing(split, dataset, column)
-
-
 def _requested_tasks(request: Request, declared: Registry) -> list[Task]:
     """Return the tasks named in a request, and the one made of its target and groups."""
     tasks = [catalog.task(name, declared) for name in dict.fromkeys(request.tasks)]
@@ -216,7 +220,7 @@ def _requested_tasks(request: Request, declared: Registry) -> list[Task]:
     if groups and not target:
         raise UsageError(f"--task-group {','.join(groups)}: needs --task-target")
     if target:
-        tasks.append(Task(target, target, groups or ("recording",), TARGET_METRICS))
+        tasks.append(Task(target, target, groups or strict_groups(target), TARGET_METRICS))
     return tasks
 
 
@@ -259,27 +263,42 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
     dataset = source.dataset
     if task.target not in dataset.labels:
         return Obstacle(Status.SKIPPED, f"{dataset.source} has no column '{task.target}'")
+    fix = ""
     try:
+        y = splits.target(dataset, task)
+        fix = _other_groups(dataset, task, request, leaks=False)
         split = splits.make(dataset, task, request.split, source.fingerprints)
+        parts = splits.repeats(dataset, task, split, request.repeats)
     except LabelError as error:
         if is_requested:
-            raise
+            raise LabelError(f"{error}{fix}") from error
         return Obstacle(Status.SKIPPED, str(error))
     except SplitError as error:
         columns = {task.target, *task.groups} & {*dataset.labels}
-        reason = "; ".join([str(error), *spelling.remarks(dataset, sorted(columns))])
+        if isinstance(error, LeakError):
+            fix = _other_groups(dataset, task, request, leaks=True)
+        reason = "; ".join([f"{error}{fix}", *spelling.remarks(dataset, sorted(columns))])
         return Obstacle(Status.FAILED if is_requested else Status.SKIPPED, reason)
-    y = splits.target(dataset, task)
     if request.permute_labels:
         y = splits.permute_labels(y, split)
-    return Problem(
-        task=task,
-        y=y,
-        split=split,
-        split_id=SplitId(split.name, split.group, split.leaky, request.permute_labels),
-        parent=dataset.table["parent"].to_numpy(str) if "parent" in dataset.labels else None,
-        fingerprint=fingerprint(fold_table(source, y, split)),
+    first, *repeats = (
+        Problem(
+            task=task,
+            y=y,
+            split=part,
+            split_id=SplitId(part.name, part.group, part.leaky, request.permute_labels, number),
+            parent=dataset.table["parent"].to_numpy(str) if "parent" in dataset.labels else None,
+            fingerprint=fingerprint(fold_table(source, y, part)),
+        )
+        for number, part in enumerate(parts)
     )
+    return replace(first, repeats=repeats)
+
+
+def _other_groups(dataset: Dataset, task: Task, request: Request, *, leaks: bool) -> str:
+    """Return what else a task of a label column could keep apart; empty if the user has chosen that."""
+    has_choice = task.name == request.task_target and not request.task_groups
+    return suggest_groups(dataset, task.target, leaks=leaks) if has_choice else ""
 
 
 def _cells(

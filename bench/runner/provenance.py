@@ -13,13 +13,14 @@ import pandas as pd
 from bench import catalog
 from bench._version import __version__
 from bench.datasets import recordings, spelling
+from bench.datasets.columns import STRICT
 from bench.datasets.index import Source
 from bench.keys import digest
 from bench.request import Request
 from bench.runner.machine import folders
 from bench.runner.planning import Plan, Problem, augmentation_of
 from bench.store import Counters, DatasetRecord, RunRecord, TableProtocol
-from bench.types import Dataset, Result, Status, TaskId
+from bench.types import Dataset, Result, Split, Status, TaskId
 
 SHARED = ("split", "split_digest", "metrics", "augmentation")
 """Fields of a table's protocol that all its results share."""
@@ -48,8 +49,14 @@ def record(plan: Plan, request: Request, counters: Counters, *, finished: bool) 
             for (dataset, _), problem in plan.problems.items()
         ),
         identities=plan.identities,
-        cells=tuple(cell.key for cell in plan.cells) + tuple(result.key for result in plan.rejected),
+        cells=_keys(plan),
     )
+
+
+def _keys(plan: Plan) -> tuple[str, ...]:
+    """Return the keys of all results, in the order of the plan."""
+    computed = (*(cell.key for cell in plan.cells), *(choice.key for choice in plan.selections))
+    return (*computed, *(result.key for result in plan.rejected))
 
 
 def with_earlier(now: RunRecord, last: RunRecord, results: Mapping[str, Result]) -> RunRecord:
@@ -70,12 +77,14 @@ def with_earlier(now: RunRecord, last: RunRecord, results: Mapping[str, Result])
 
     def stands(result: Result) -> bool:
         is_same = all(now.identities.get(name, known) == known for name, known in _of(result, identities))
+        if result.chosen:  # among the rows of another run
+            return False
         return result.status == Status.OK and is_same and (result.dataset, result.task.name) in unchanged
 
     others = [key for key in dict.fromkeys((*last.cells, *last.earlier)) if key not in set(now.cells)]
     earlier = [key for key in others if key in results and stands(results[key])]
     used = {name: identity for key in earlier for name, identity in _of(results[key], identities)}
-    return replace(now, earlier=tuple(earlier), earlier_identities=used)
+    return replace(now, earlier=tuple(earlier), earlier_identities=used, models=last.models)
 
 
 def _of(result: Result, identities: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -118,9 +127,10 @@ def _protocol(dataset: Dataset, problem: Problem, request: Request) -> TableProt
         metrics=task.metrics,
         split=problem.split_id,
         split_digest=problem.fingerprint,
-        note=split.note,
+        obstacles=split.obstacles,
         fewer_folds=split.fewer_folds,
         remarks=_remarks(dataset, problem),
+        drawn=() if split.leaky else _drawn(dataset, split),
         apart=() if split.leaky else tuple(split.groups),
         n_groups=len(np.unique(group)),
         n_folds=len(list(split.rounds())),
@@ -128,7 +138,25 @@ def _protocol(dataset: Dataset, problem: Problem, request: Request) -> TableProt
         fewest_groups=(str(groups.idxmin()), int(groups.min())),
         augmentation=augmentation_of(request),
         n_unlabelled=int((~has_label).sum()),
+        repeats=tuple(repeat.fingerprint for repeat in problem.repeats),
     )
+
+
+def _drawn(dataset: Dataset, split: Split) -> tuple[tuple[str, int], ...]:
+    """Return the number of tested groups, and of speakers and sessions that span several of these groups.
+
+    Another draw of groups would have the same speakers.
+    """
+    tested = np.unique(np.concatenate([test for _, _, test in split.rounds()]))
+    group = pd.Series(split.groups[split.group][tested])
+    names = [name for name in STRICT if name in dataset.labels and name not in split.groups]
+    columns = {name: dataset.table[name].to_numpy()[tested] for name in names}
+    coarser = [
+        (name, len(np.unique(values)))
+        for name, values in columns.items()
+        if (values != "").all() and group.groupby(values).nunique().max() > 1
+    ]
+    return ((split.group, int(group.nunique())), *coarser)
 
 
 def _remarks(dataset: Dataset, problem: Problem) -> tuple[str, ...]:

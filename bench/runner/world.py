@@ -7,7 +7,7 @@ is are left out, unless that folder is trusted.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,13 +22,16 @@ from bench.request import Request
 from bench.runner.planning import Plan, fold_table, plan
 from bench.runner.provenance import VERSIONED, versions
 from bench.store import RunRecord, Store
-from bench.types import BASELINE, Spec
+from bench.types import BASELINE, Result, Spec
 
 WEIGHTS = ("hf:", "fairseq:")
 """Prefixes of names that say where weights are; the code that loads them is installed."""
 
 TRUST = "--trust FOLDER, the run's working folder, runs its code"
 """How to check what was not checked."""
+
+ALL_LAYERS = "layer=all"
+"""Part of an extractor's view that stands for a view of each of its layers."""
 
 ANY_EXTRACTOR = "mfcc"
 """A plan needs an extractor, even if none of the run is compared."""
@@ -64,9 +67,8 @@ def compare(store: Store, record: RunRecord, home: Path, trust: Collection[Path]
     """
     folder, here = Path(record.folder).resolve(), Path.cwd()
     is_trusted = folder in {path.resolve() for path in trust}
-    # Without views, no extractor is built.
-    names = dict.fromkeys(text.partition("@")[0] for text in record.request.extractors)
-    request = replace(record.request, extractors=tuple(names), home=home, reread=True)
+    texts = _with_layers(record.request.extractors, store.results(sealed=False).values())
+    request = replace(record.request, extractors=texts, home=home, reread=True)
     unchecked: list[str] = []
     try:
         declared = catalog.load(folder if is_trusted else None)
@@ -84,6 +86,20 @@ def compare(store: Store, record: RunRecord, home: Path, trust: Collection[Path]
     return World(now, frozenset(names_to_build), tuple(_changes(store, record, now)), tuple(unchecked))
 
 
+def _with_layers(texts: Sequence[str], results: Collection[Result]) -> tuple[str, ...]:
+    """Return extractors with the layers of their results in place of ``layer=all``, which builds them."""
+    expanded: list[str] = []
+    for text in texts:
+        name, _, view = text.partition("@")
+        if ALL_LAYERS not in view:
+            expanded.append(text)
+            continue
+        layers = [r.view.layer for r in results if r.extractor == name and isinstance(r.view.layer, int)]
+        numbers = range(max(layers, default=0) + 1)
+        expanded += [f"{name}@{view.replace(ALL_LAYERS, f'layer={number}')}" for number in numbers]
+    return tuple(dict.fromkeys(expanded))
+
+
 @contextlib.contextmanager
 def inside(record: RunRecord) -> Iterator[None]:
     """Work in the folder of a run, and import no module from there."""
@@ -93,14 +109,16 @@ def inside(record: RunRecord) -> Iterator[None]:
 
 def _installed_only(request: Request, declared: Registry, unchecked: list[str]) -> Request:
     """Return a request without the extractors and heads that are not declared, and list these."""
-    extractors = [
-        name for name in request.extractors if name in declared.extractors or name.startswith(WEIGHTS)
-    ]
+
+    def is_declared(text: str) -> bool:
+        return text.partition("@")[0] in declared.extractors or text.startswith(WEIGHTS)
+
+    extractors = [text for text in request.extractors if is_declared(text)]
     heads = [name for name in request.heads if name.rpartition(JOIN)[2] in declared.heads]
+    others = dict.fromkeys(text.partition("@")[0] for text in request.extractors if text not in extractors)
     unchecked += [
         f"{name}: not checked, since it is neither installed nor in the registry here; {TRUST}"
-        for name in [*request.extractors, *request.heads]
-        if name not in [*extractors, *heads]
+        for name in (*others, *(name for name in request.heads if name not in heads))
     ]
     return replace(
         request,
@@ -139,6 +157,8 @@ def _changed_splits(store: Store, record: RunRecord, now: Plan) -> Iterator[str]
         elif problem.fingerprint != protocols[table].split_digest:
             folds = fold_table(now.sources[table[0]], problem.y, problem.split)
             yield from (f"{name}: {line}" for line in _changed_clips(store.split(*table), folds))
+        elif tuple(repeat.fingerprint for repeat in problem.repeats) != protocols[table].repeats:
+            yield f"{name}: the repeats have other folds"
     for table in protocols.keys() - now.problems.keys():
         yield f"{display.table(*table)}: has no split now"
 

@@ -15,6 +15,7 @@ from bench.splits.protocols import (
     RandomFolds,
     SplitProtocol,
 )
+from bench.splits.repeats import is_repeatable, repeats
 from bench.splits.selection import make, parse
 
 __all__ = [
@@ -25,10 +26,12 @@ __all__ = [
     "RandomFolds",
     "SplitProtocol",
     "check",
+    "is_repeatable",
     "join_groups",
     "listing",
     "make",
     "parse",
     "permute_labels",
+    "repeats",
     "target",
 ]

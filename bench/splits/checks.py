@@ -1,11 +1,17 @@
 """Checks of splits: leaks, classes without training clips, and requirements of a protocol."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
-from bench.errors import SplitError, shortlist
+from bench import display
+from bench.errors import SplitError
 from bench.splits.protocols import SplitProtocol
-from bench.types import Labels, Split
+from bench.types import GroupObstacle, Labels, Split
+
+MOST_EXAMPLES = 5
+"""Largest number of names that an obstacle holds."""
 
 
 def check(split: Split, y: Labels) -> None:
@@ -21,11 +27,16 @@ def check(split: Split, y: Labels) -> None:
     SplitError
         With the fold, and the groups on both sides or the classes.
     """
+    obstacle = fault(split, y)
+    if obstacle:
+        raise SplitError(display.reason(obstacle))
+
+
+def fault(split: Split, y: Labels) -> GroupObstacle | None:
+    """Return the first reason for which `check` refuses a split; None for a valid one."""
     rounds = list(split.rounds())
     if not rounds:
-        raise SplitError(
-            f"split '{split.name}' tests no clip; expected the folds train and test, or two or more folds"
-        )
+        return GroupObstacle((), "no test", protocol=split.name)
     columns = {} if split.leaky else {name: pd.factorize(group) for name, group in split.groups.items()}
     for fold, train, test in rounds:
         for column, (codes, names) in columns.items():
@@ -33,20 +44,21 @@ def check(split: Split, y: Labels) -> None:
             sides[0, codes[train]] = sides[1, codes[test]] = True
             both = set(names[sides.all(axis=0)].tolist())
             if both:
-                raise SplitError(
-                    f"split '{split.name}' leaks: {column} {shortlist(both)} on both sides of fold '{fold}'; "
-                    f"put every {column} into one fold"
+                return GroupObstacle(
+                    (column,), "leak", len(both), len(names), _examples(both), protocol=split.name, fold=fold
                 )
         unseen = set(np.unique(y[test]).tolist()) - set(np.unique(y[train]).tolist())
         if unseen:
-            raise SplitError(
-                f"split '{split.name}' tests classes in fold '{fold}' that it never trains on: "
-                f"{shortlist(unseen)}"
+            return GroupObstacle(
+                (), "untrained class", len(unseen), 0, _examples(unseen), protocol=split.name, fold=fold
             )
+    return None
 
 
-def obstacle(column: str, group: Labels, y: Labels, protocol: SplitProtocol) -> str:
-    """Return the reason why a protocol cannot keep the groups of a column apart; empty if it can.
+def obstacle(
+    columns: tuple[str, ...], group: Labels, y: Labels, protocol: SplitProtocol
+) -> GroupObstacle | None:
+    """Return the reason why a protocol cannot keep the groups of some columns apart; None if it can.
 
     Parameters
     ----------
@@ -55,15 +67,16 @@ def obstacle(column: str, group: Labels, y: Labels, protocol: SplitProtocol) -> 
     """
     n_groups = pd.Series(group).nunique()
     if n_groups < protocol.min_groups:
-        return f"{n_groups} groups are fewer than {protocol.min_groups} folds"
+        return GroupObstacle(columns, "few groups", n_groups, protocol.min_groups)
     groups_per_class = pd.Series(group).groupby(y).nunique()
-    single = groups_per_class[groups_per_class < 2]
-    if len(single) and not protocol.leaky:
-        return (
-            f"{len(single)} of {len(groups_per_class)} classes have a single {column} "
-            f"({shortlist(single.index)})"
-        )
+    single = groups_per_class.index[groups_per_class < 2].tolist()
+    if single and not protocol.leaky:
+        return GroupObstacle(columns, "single group", len(single), len(groups_per_class), _examples(single))
     n_clips = int(pd.Series(y).value_counts().max())
     if n_clips < protocol.min_clips:
-        return f"no class has more than {n_clips} clips, fewer than {protocol.min_clips} folds"
-    return ""
+        return GroupObstacle(columns, "few clips", n_clips, protocol.min_clips)
+    return None
+
+
+def _examples(names: Collection[str]) -> tuple[str, ...]:
+    return tuple(sorted(map(str, names))[:MOST_EXAMPLES])

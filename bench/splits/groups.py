@@ -8,7 +8,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from bench.splits.labels import complete
-from bench.types import Dataset, Labels, Split, Task
+from bench.types import Dataset, Labels, Split
 
 SOURCES = ("parent", "noise_recording")
 """Columns that every split keeps apart: the clip of a segment, and the noise under a clip."""
@@ -17,10 +17,10 @@ SEED = 0
 """Seed of the permutation of labels."""
 
 
-def task_groups(dataset: Dataset, task: Task, column: str, fingerprints: Sequence[str]) -> dict[str, Labels]:
+def task_groups(dataset: Dataset, columns: Sequence[str], fingerprints: Sequence[str]) -> dict[str, Labels]:
     """Return column -> group of every clip, shape=(n_clips,), for all columns that a split keeps apart.
 
-    These are `column`, the task's more lenient columns, `SOURCES`, and ``audio`` if clips share audio.
+    These are `columns`, `SOURCES`, and ``audio`` if clips share audio.
 
     Parameters
     ----------
@@ -32,9 +32,8 @@ def task_groups(dataset: Dataset, task: Task, column: str, fingerprints: Sequenc
     LabelError
         If a clip has no group.
     """
-    lenient = task.groups[task.groups.index(column) :]
-    names = [name for name in (*lenient, *SOURCES) if name in dataset.labels]
-    groups = {name: _interned(complete(dataset, name)) for name in names}
+    sources = [name for name in SOURCES if name in dataset.labels]
+    groups = {name: _interned(complete(dataset, name)) for name in dict.fromkeys([*columns, *sources])}
     if any(fingerprints):
         clips = dataset.table["clip"].tolist()
         first = dict(zip(reversed(fingerprints), reversed(clips), strict=True))

@@ -1,8 +1,8 @@
 """Split protocols, one class each: labels and groups of clips -> the fold of every clip.
 
 Conventions: `y`, `groups` and the folds are arrays of str, shape=(n_clips,). Clips of one group are in one
-fold, except with `RandomFolds`. The seed of the folds is fixed: the seed of a cell changes the head, never
-the split.
+fold, except with `RandomFolds`. The seed of a cell changes the head, never the split: the seed of the folds
+is `SEED`, and others only repeat a cross-validation.
 """
 
 import warnings
@@ -22,7 +22,7 @@ N_FOLDS = 5
 """Number of folds if ``--split`` does not give one."""
 
 SEED = 0
-"""Seed of the random choices of all protocols."""
+"""Seed of the random choices of all protocols, unless they are repeated."""
 
 
 class SplitProtocol(ABC):
@@ -69,6 +69,8 @@ class CrossValidation(SplitProtocol):
     ----------
     n_folds : int
         Number of folds, 2 or more.
+    seed : int
+        Seed of the assignment of groups to folds.
 
     See Also
     --------
@@ -83,6 +85,7 @@ class CrossValidation(SplitProtocol):
     """
 
     n_folds: int = N_FOLDS
+    seed: int = SEED
 
     @property
     def min_groups(self) -> int:
@@ -96,7 +99,7 @@ class CrossValidation(SplitProtocol):
 
     def folds(self, y: Labels, groups: Labels) -> Labels:
         """Return the folds ``0`` to ``K - 1``."""
-        return _stratify(y, groups, self.n_folds)
+        return _stratify(y, groups, self.n_folds, self.seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,8 @@ class HoldOut(SplitProtocol):
     ----------
     share : Fraction
         Share of the test clips, a fraction with a denominator of at most 20.
+    seed : int
+        Seed of the assignment of groups to folds.
 
     See Also
     --------
@@ -145,6 +150,7 @@ class HoldOut(SplitProtocol):
     """
 
     share: Fraction = Fraction(1, 5)
+    seed: int = SEED
 
     @property
     def min_groups(self) -> int:
@@ -159,7 +165,8 @@ class HoldOut(SplitProtocol):
     def folds(self, y: Labels, groups: Labels) -> Labels:
         """Return the folds ``train`` and ``test``."""
         tested = [str(number) for number in range(self.share.numerator)]
-        return np.where(np.isin(_stratify(y, groups, self.share.denominator), tested), "test", "train")
+        folds = _stratify(y, groups, self.share.denominator, self.seed)
+        return np.where(np.isin(folds, tested), "test", "train")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -222,6 +229,7 @@ class RandomFolds(SplitProtocol):
     """
 
     n_folds: int = N_FOLDS
+    seed: int = SEED
 
     @property
     def min_groups(self) -> int:
@@ -240,14 +248,16 @@ class RandomFolds(SplitProtocol):
 
     def folds(self, y: Labels, groups: Labels) -> Labels:
         """Return the folds ``0`` to ``K - 1``."""
-        return _stratify(y, None, self.n_folds)
+        return _stratify(y, None, self.n_folds, self.seed)
 
 
-def _stratify(y: Labels, groups: Labels | None, n_folds: int) -> Labels:
+def _stratify(y: Labels, groups: Labels | None, n_folds: int, seed: int) -> Labels:
     """Return stratified folds ``0`` to ``n_folds - 1``; without groups, of single clips."""
+    if groups is not None and seed != SEED:
+        return _deal(y, groups, n_folds, seed)
     fold = np.empty(len(y), dtype=object)
     splitter = (StratifiedKFold if groups is None else StratifiedGroupKFold)(
-        n_folds, shuffle=True, random_state=SEED
+        n_folds, shuffle=True, random_state=seed
     )
     with warnings.catch_warnings():
         # A class with fewer clips than folds is stratified as far as possible.
@@ -257,3 +267,20 @@ def _stratify(y: Labels, groups: Labels | None, n_folds: int) -> Labels:
         for number, (_, test) in enumerate(splitter.split(classes, classes, codes)):
             fold[test] = str(number)
     return fold.astype(str)
+
+
+def _deal(y: Labels, groups: Labels, n_folds: int, seed: int) -> Labels:
+    """Return stratified folds ``0`` to ``n_folds - 1`` that another seed changes.
+
+    `StratifiedGroupKFold` moves only groups that are equal in size and classes. Here the groups stand in the
+    order of their most frequent class and their size, and each `n_folds` neighbours are dealt to the folds.
+    """
+    rng = np.random.default_rng(seed)
+    codes = pd.factorize(groups, sort=True)[0]
+    counts = pd.crosstab(codes, y).to_numpy()
+    n_groups = len(counts)
+    order = np.lexsort((rng.permutation(n_groups), counts.sum(axis=1), counts.argmax(axis=1)))
+    hands = [rng.permutation(n_folds) for _ in range(0, n_groups, n_folds)]
+    fold = np.empty(n_groups, dtype=int)
+    fold[order] = np.concatenate(hands)[:n_groups]
+    return fold[codes].astype(str)

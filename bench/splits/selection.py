@@ -2,14 +2,15 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from bench.errors import SplitError, UsageError
-from bench.splits.checks import check, obstacle
+from bench import display
+from bench.errors import LeakError, SplitError, UsageError
+from bench.splits.checks import fault, obstacle
 from bench.splits.groups import join_groups, task_groups
 from bench.splits.labels import labels, target
 from bench.splits.listings import read_folds
@@ -22,7 +23,7 @@ from bench.splits.protocols import (
     RandomFolds,
     SplitProtocol,
 )
-from bench.types import Dataset, Labels, Split, Task
+from bench.types import Dataset, GroupObstacle, Labels, Split, Task
 
 
 def make(dataset: Dataset, task: Task, how: str, fingerprints: Sequence[str] = ()) -> Split:
@@ -74,26 +75,69 @@ def _strictest(
     LabelError, SplitError
         See `make`.
     """
-    y = target(dataset, task)
-    reasons: list[str] = []
-    for column in task.groups:
-        if column not in dataset.labels:
-            reasons.append(f"{column}: there is no such column")
+    obstacles: list[GroupObstacle] = []
+    for columns in _columns(dataset, task):
+        if isinstance(columns, GroupObstacle):
+            obstacles.append(columns)
             continue
-        groups = task_groups(dataset, task, column, fingerprints)
-        failures: list[str] = []
-        for name, protocol in protocols.items():
-            split = _split(name, protocol, y, groups)
-            if isinstance(split, Split):
-                note = "" if split.leaky else "; ".join(reasons)
-                return dataclasses.replace(split, note=note, fewer_folds="; ".join(failures[:1]))
-            failures.append(split)
-        reasons.append(f"{column}: {failures[-1]}")
-    problem = f"cannot be split on {dataset.source} by {next(iter(protocols))}: {'; '.join(reasons)}"
+        split = _first(dataset, task, protocols, columns, fingerprints)
+        if isinstance(split, GroupObstacle) and len(columns) > 2:  # groups that cross may chain all clips
+            crossed = dataclasses.replace(split, columns=columns[:-1])
+            split = _first(dataset, task, protocols, (columns[0], columns[-1]), fingerprints)
+            obstacles += [crossed] if isinstance(split, Split) else []
+        if isinstance(split, Split):
+            return dataclasses.replace(split, obstacles=() if split.leaky else tuple(obstacles))
+        obstacles.append(split)
+    reasons = "; ".join(map(display.obstacle, obstacles))
+    problem = f"cannot be split on {dataset.source} by {next(iter(protocols))}: {reasons}"
     raise SplitError(
         f"task '{task.name}' {problem}; "
         "add clips or a group column, drop these classes, or ask for fewer folds"
     )
+
+
+def _columns(dataset: Dataset, task: Task) -> Iterator[tuple[str, ...] | GroupObstacle]:
+    """Yield the columns to keep apart together, from strict to lenient, or why one cannot be."""
+    clips = dataset.table
+    columns = (*task.stricter, *task.groups)
+    n_gaps = {name: int((clips[name] == "").sum()) for name in task.stricter if name in dataset.labels}
+    names = [name for name in columns if name in dataset.labels and not n_gaps.get(name)]
+    for name in columns:
+        if name in names:
+            yield tuple(names[names.index(name) :])
+        elif name in n_gaps:
+            yield GroupObstacle((name,), "incomplete", n_gaps[name], len(clips))
+        elif name in task.groups:
+            yield GroupObstacle((name,), "absent")
+
+
+def _first(  # what a split is made of
+    dataset: Dataset,
+    task: Task,
+    protocols: Mapping[str, SplitProtocol],
+    columns: tuple[str, ...],
+    fingerprints: Sequence[str],
+) -> Split | GroupObstacle:
+    """Return the split by the first protocol that keeps some columns apart, or why the last one cannot.
+
+    Raises
+    ------
+    LabelError
+        If a clip has no group.
+    SplitError
+        If the folds are the user's own and leak a column that the task has to keep apart.
+    """
+    y = target(dataset, task)
+    groups = task_groups(dataset, columns, fingerprints)
+    failures: list[GroupObstacle] = []
+    for name, protocol in protocols.items():
+        split = _split(name, protocol, y, groups)
+        if isinstance(split, Split):
+            return dataclasses.replace(split, fewer_folds=failures[0] if failures else None)
+        if protocol.user_defined and split.protocol and columns[0] not in task.stricter:
+            raise (LeakError if split.kind == "leak" else SplitError)(display.reason(split))
+        failures.append(dataclasses.replace(split, columns=split.columns or columns[:1]))
+    return failures[-1]
 
 
 def _candidates(dataset: Dataset, task: Task, how: str) -> list[str]:
@@ -110,28 +154,16 @@ def _short(how: str) -> str:
     return Path(how).name if how.endswith(".csv") else how
 
 
-def _split(name: str, protocol: SplitProtocol, y: Labels, groups: Mapping[str, Labels]) -> Split | str:
-    """Return the split by a protocol that keeps groups apart, or why there is none.
-
-    Raises
-    ------
-    SplitError
-        If the folds are the user's own and leak.
-    """
+def _split(
+    name: str, protocol: SplitProtocol, y: Labels, groups: Mapping[str, Labels]
+) -> Split | GroupObstacle:
+    """Return the split by a protocol that keeps groups apart, or why there is none."""
     group = join_groups(groups)
-    reason = obstacle(next(iter(groups)), group, y, protocol)
+    reason = obstacle((next(iter(groups)),), group, y, protocol)
     if reason:
         return reason
     split = Split(name=name, fold=protocol.folds(y, group), groups=groups, leaky=protocol.leaky)
-    if protocol.leaky:
-        return split
-    try:
-        check(split, y)
-    except SplitError as error:
-        if protocol.user_defined:
-            raise
-        return str(error)
-    return split
+    return split if split.leaky else fault(split, y) or split
 
 
 def parse(how: str, dataset: Dataset, task: Task) -> SplitProtocol:

@@ -1,18 +1,16 @@
-"""Confidence intervals of scores, from predictions and their groups alone.
+"""Draws of groups, from which scores are computed again.
 
 Conventions: clips of one group, such as a speaker's, are alike, so that the bootstrap draws groups and not
 clips. The level and the number of draws are `LEVEL` and `N_DRAWS`; the same seed draws the same groups for
 every system.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 import numpy as np
 from scipy import stats
 
-from bench.metrics import METRICS, Floats, Metric, Predicted
-from bench.types import Labels, Score
+from bench.metrics import Floats, Metric, Predicted
+from bench.metrics.base import Codes, GroupScorer
+from bench.types import Labels
 
 N_DRAWS = 1000
 """Number of draws of a bootstrap or a permutation test."""
@@ -37,56 +35,34 @@ def draws(metric: Metric, p: Predicted, group: Labels, n_draws: int = N_DRAWS, s
     """
     names, codes = np.unique(group, return_inverse=True)
     rng = np.random.default_rng(seed)
-    group_scores = metric.group_scorer(p, codes, len(names)) if metric.group_scorer else None
-    block = max(1, MAX_BLOCK // (len(names) if group_scores else weights_per_draw(metric, p)))
+    values_of, block = scorer(metric, p, codes, len(names))
     values = []
     for start in range(0, n_draws, block):
         n_rows = min(block, n_draws - start)
         numbers = rng.integers(len(names), size=(n_rows, len(names)))
         cells = numbers + np.arange(n_rows)[:, None] * len(names)
         counts = np.bincount(cells.ravel(), minlength=n_rows * len(names)).reshape(n_rows, -1)
-        weights = counts.astype(np.float64)
-        values.append(group_scores(weights) if group_scores else metric.draw_scores(p, weights[:, codes]))
+        values.append(values_of(counts.astype(np.float64)))
     return np.concatenate(values)
+
+
+def scorer(metric: Metric, p: Predicted, codes: Codes, n_groups: int) -> tuple[GroupScorer, int]:
+    """Return a function from weights of groups to values, and the number of draws that fit into memory.
+
+    Parameters
+    ----------
+    codes : Codes
+        Group of every clip as a number from 0, shape=(n_clips,).
+    """
+    if metric.group_scorer:
+        return metric.group_scorer(p, codes, n_groups), max(1, MAX_BLOCK // n_groups)
+    block = max(1, MAX_BLOCK // weights_per_draw(metric, p))
+    return lambda weights: metric.draw_scores(p, weights[:, codes]), block
 
 
 def weights_per_draw(metric: Metric, p: Predicted) -> int:
     """Return the number of weights in one draw: one per clip, or one per clip and class."""
     return len(p.y_true) * (1 if metric.needs == "labels" else len(p.classes))
-
-
-def bounds(metric: Metric, p: Predicted, group: Labels) -> tuple[float, float] | None:
-    """Return the 95 % interval of a metric by a bootstrap over groups.
-
-    Quantiles are widened for few groups. If no draw differs from a score that is the best or the worst
-    possible, the other bound is Wilson's, with a trial for every group.
-
-    Parameters
-    ----------
-    group : Labels
-        Group of every clip, shape=(n_clips,).
-
-    Returns
-    -------
-    tuple[float, float] | None
-        Lower and upper bound; None for a single group, or above `MAX_WEIGHTS`.
-
-    References
-    ----------
-    Hesterberg, "What teachers should know about the bootstrap", The American Statistician, 2015 (expanded
-    percentile interval). Wilson, "Probable inference, the law of succession, and statistical inference",
-    Journal of the American Statistical Association, 1927.
-    """
-    n_groups = len(np.unique(group))
-    if n_groups < 2 or weights_per_draw(metric, p) * N_DRAWS > MAX_WEIGHTS:
-        return None
-    sample = draws(metric, p, group)
-    if np.ptp(sample) == 0 and sample[0] in {metric.low, metric.high} and np.isfinite(metric.high):
-        side = 1.0 if sample[0] == metric.high else 0.0
-        wilson = stats.binomtest(int(side * n_groups), n_groups).proportion_ci(LEVEL, "wilson")
-        low, high = (metric.low + float(bound) * (metric.high - metric.low) for bound in wilson)
-        return (low, metric.high) if side else (metric.low, high)
-    return quantiles(sample, n_groups)
 
 
 def quantiles(sample: Floats, n_groups: int) -> tuple[float, float]:
@@ -95,18 +71,3 @@ def quantiles(sample: Floats, n_groups: int) -> tuple[float, float]:
     share = float(stats.norm.cdf(wide))
     low, high = np.quantile(sample, [share, 1 - share])
     return float(low), float(high)
-
-
-def bounded(predicted: Predicted, group: Labels, scores: Sequence[Score]) -> list[Score]:
-    """Return scores of predictions with their intervals; a score without one stays as it is.
-
-    Parameters
-    ----------
-    group : Labels
-        shape=(n_clips,).
-    """
-    bounded_scores = []
-    for score in scores:
-        interval = bounds(METRICS[score.metric], predicted, group)
-        bounded_scores.append(replace(score, low=interval[0], high=interval[1]) if interval else score)
-    return bounded_scores

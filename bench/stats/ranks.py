@@ -1,5 +1,6 @@
-"""Ranks of systems: ranges within one table, and mean ranks over several tables."""
+"""Ranks of systems: confidence sets within one table, and mean ranks over several tables."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,8 +8,8 @@ import numpy.typing as npt
 from scipy import stats
 
 from bench.metrics import Floats
-from bench.stats.intervals import LEVEL
-from bench.stats.tests import holm, p_values
+from bench.stats.intervals import LEVEL, MAX_BLOCK
+from bench.stats.stepdown import scales, signs, step_down
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +19,11 @@ class Standing:
     Parameters
     ----------
     low, high : int
-        Best and worst possible rank, from 1.
+        Best and worst possible rank, from 1; all ranks of a table hold together with 95 %.
     tied : bool
-        True if the row does not differ significantly from the best row.
+        True if the row may be the best one: the best one is among these rows with 95 %.
     p : float
-        p-value of the difference from the best row, corrected by Holm for all pairs of rows.
+        p-value of "this row is the best", corrected for its comparisons with the other rows.
     """
 
     low: int
@@ -31,46 +32,85 @@ class Standing:
     p: float
 
 
-def untested(n_rows: int) -> list[Standing]:
-    """Return the standing of rows that no test tells apart: every rank is possible."""
-    return [Standing(low=1, high=n_rows, tied=True, p=1.0)] * n_rows
+def standings(units: Floats, higher_is_better: bool = True) -> list[Standing]:
+    """Return the standing of every row, from paired differences of the rows in units of whole groups.
 
-
-def standings(
-    values: Floats, samples: Floats, n_groups: int, higher_is_better: bool = True
-) -> list[Standing]:
-    """Return the standing of every row, from the differences of all pairs of rows.
+    Ranks are simultaneous confidence sets: a row ranks behind those that are better at 5 %, by a step-down
+    test of all pairs whose null distribution flips the signs of units, which exchanges the predictions of two
+    rows for whole groups. Flips are exact for few units too, where differences are symmetric around 0.
 
     Parameters
     ----------
-    values : np.ndarray, shape=(n_rows,)
-        Scores.
-    samples : np.ndarray, shape=(n_rows, n_draws)
-        `draws` of every row for the same clips.
+    units : Floats
+        `contributions` of two rows or more, shape=(n_rows, n_units), in `MIN_GROUPS` units or more.
+
+    References
+    ----------
+    Mogstad, Romano, Shaikh and Wilhelm, "Inference for ranks with applications to mobility across
+    neighbourhoods and academic achievement across countries", Review of Economic Studies 91, 2024. Edwards
+    and Hsu, "Multiple comparisons with the best treatment", Journal of the American Statistical Association
+    78, 1983. Canay, Romano and Shaikh, "Randomization tests under an approximate symmetry assumption",
+    Econometrica 85, 2017 (flips of groups).
     """
-    n_rows = len(values)
-    if n_rows == 1 or n_groups < 2:
-        return untested(n_rows)
-    merit = values if higher_is_better else -values
-    first, second = np.triu_indices(n_rows, 1)
-    pair_p = [
-        p
-        for i in range(n_rows - 1)
-        for p in p_values(values[i] - values[i + 1 :], samples[i] - samples[i + 1 :], n_groups)
-    ]
+    merits = units if higher_is_better else -units
+    n_rows, n_units = merits.shape
+    flips = signs(n_units) @ merits.T / n_units
+    scale = scales(merits)
+    best = _best(flips, scale)
     p = np.ones((n_rows, n_rows))
-    p[first, second] = p[second, first] = holm(pair_p)
-    is_better: npt.NDArray[np.bool_] = (merit[:, None] > merit) & (p < 1 - LEVEL)
-    best = int(np.argmax(merit))
+    first, second = np.triu_indices(n_rows, 1)
+    p[first, second] = p[second, first] = step_down(_pairs(flips, scale))
+    low, high = rank_sets(merits.mean(axis=1), p)
     return [
         Standing(
-            low=1 + int(is_better[:, row].sum()),
-            high=n_rows - int(is_better[row].sum()),
-            tied=not is_better[best, row],
-            p=float(p[best, row]) if row != best else 1.0,
+            low=int(low[row]),
+            high=int(high[row]),
+            tied=bool(best[row] >= 1 - LEVEL and low[row] == 1),
+            p=best[row],
         )
         for row in range(n_rows)
     ]
+
+
+def _pairs(flips: Floats, scale: Floats) -> Iterator[Floats]:
+    """Yield the absolute differences of all pairs of rows, in blocks of draws; parameters as of `_best`."""
+    first, second = np.triu_indices(len(scale), 1)
+    size = max(1, MAX_BLOCK // len(first))
+    for start in range(0, len(flips), size):
+        block = flips[start : start + size]
+        yield np.abs(block[:, first] - block[:, second]) / scale[first, second]
+
+
+def _best(flips: Floats, scale: Floats) -> list[float]:
+    """Return the p-value of "this row is the best" for every row, by the row that exceeds it most.
+
+    Parameters
+    ----------
+    flips : Floats
+        Mean merits of the rows, shape=(n_draws, n_rows).
+    scale : Floats
+        Scale of the difference of two rows, shape=(n_rows, n_rows).
+    """
+    p = []
+    for row in range(flips.shape[1]):
+        excess = (flips - flips[:, [row]]) / scale[row]
+        largest = np.delete(np.vstack([excess, -excess[1:]]), row, axis=1).max(axis=1)
+        p.append(float((largest >= largest[0] - 1e-12).mean()))
+    return p
+
+
+def rank_sets(merits: Floats, p: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return the best and the worst possible rank of every row, each shape=(n_rows,).
+
+    Parameters
+    ----------
+    merits : Floats
+        Scores, higher is better, shape=(n_rows,).
+    p : Floats
+        Corrected p-value of the difference of two rows, shape=(n_rows, n_rows).
+    """
+    is_better = (merits[:, None] > merits) & (p < 1 - LEVEL)
+    return 1 + is_better.sum(axis=0), len(merits) - is_better.sum(axis=1)
 
 
 def critical_difference(n_systems: int, n_tables: int) -> float:

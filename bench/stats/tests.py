@@ -13,8 +13,12 @@ from scipy import stats
 
 from bench.metrics import Floats, Metric, Predicted
 from bench.stats import intervals
-from bench.stats.intervals import N_DRAWS, draws, quantiles, weights_per_draw
+from bench.stats.intervals import LEVEL, N_DRAWS, draws, quantiles, weights_per_draw
+from bench.stats.stepdown import MIN_GROUPS
 from bench.types import Labels
+
+POWER = 0.8
+"""Share of the runs in which a loss of the size of `visible_loss` is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +31,18 @@ class Difference:
         Metric of a minus that of b, with its 95 % interval by a bootstrap over groups.
     p : float
         p-value of the difference by the same bootstrap, in [0, 1].
+    standard_error : float
+        Standard error of the difference by the same bootstrap, in the unit of the metric.
+    n_groups : int
+        Number of groups that are drawn.
     """
 
     value: float
     low: float
     high: float
     p: float
+    standard_error: float
+    n_groups: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +79,8 @@ def difference(metric: Metric, a: Predicted, b: Predicted, group: Labels) -> Dif
     sample = draws(metric, a, group) - draws(metric, b, group)
     low, high = quantiles(sample, n_groups)
     [p] = p_values(np.array([value]), sample[None], n_groups)
-    return Difference(value=value, low=low, high=high, p=p)
+    [error] = _standard_errors(sample[None], n_groups)
+    return Difference(value=value, low=low, high=high, p=p, standard_error=float(error), n_groups=n_groups)
 
 
 def compare(metric: Metric, a: Predicted, b: Predicted, group: Labels) -> Comparison:
@@ -105,10 +116,46 @@ def p_values(differences: Floats, samples: Floats, n_groups: int) -> list[float]
     The statistic is Student's t with n_groups - 1 degrees of freedom. A difference whose draws are all equal
     gets 2^(1 - n_groups), the lowest p-value of a permutation of two systems within groups.
     """
-    spread = samples.std(axis=1, ddof=1) * np.sqrt(n_groups / (n_groups - 1))
+    spread = _standard_errors(samples, n_groups)
     t = np.divide(np.abs(differences), spread, out=np.zeros_like(spread), where=spread > 0)
     without_spread = np.where(differences == 0, 1.0, 2.0 ** (1 - n_groups))
     return [float(p) for p in np.where(spread > 0, 2 * stats.t.sf(t, n_groups - 1), without_spread)]
+
+
+def _standard_errors(samples: Floats, n_groups: int) -> Floats:
+    """Return the standard error of every difference, from its draws; shape=(n_differences,)."""
+    return samples.std(axis=1, ddof=1) * np.sqrt(n_groups / (n_groups - 1))
+
+
+def visible_loss(error: float, n_groups: int, limit: float, n_comparisons: int = 1) -> float:
+    """Return the smallest loss that exceeds a limit and is significant in a share POWER of all runs.
+
+    An estimate counts if it is above both the limit and the critical value of Student's t, at the first level
+    of Holm's correction; the loss is larger than that by the quantile of an estimate's error. With too few
+    groups for a test, the limit alone counts.
+
+    Parameters
+    ----------
+    error : float
+        Standard error of the difference, in the unit of the metric.
+    n_groups : int
+        2 or more.
+    n_comparisons : int
+        Number of comparisons that are corrected together.
+
+    Examples
+    --------
+    >>> round(visible_loss(error=0.01, n_groups=100, limit=0.02), 4)
+    0.0283
+
+    References
+    ----------
+    Bloom, "Minimum detectable effects", Evaluation Review, 1995.
+    """
+    degrees = n_groups - 1
+    alpha = (1 - LEVEL) / n_comparisons
+    critical = stats.t.isf(alpha / 2, degrees) * error if n_groups >= MIN_GROUPS else 0.0
+    return float(max(limit, critical) + stats.t.ppf(POWER, degrees) * error)
 
 
 def permutation(metric: Metric, a: Predicted, b: Predicted, group: Labels, n_draws: int = N_DRAWS) -> float:
@@ -140,7 +187,8 @@ def _concatenation(a: Predicted, b: Predicted) -> Predicted:
     if a.scores is not None and b.scores is not None and np.array_equal(a.classes, b.classes):
         scores = np.concatenate([a.scores, b.scores])
     y_true, y_pred = (np.concatenate(pair) for pair in ((a.y_true, b.y_true), (a.y_pred, b.y_pred)))
-    return Predicted(y_true, y_pred, classes, scores)
+    fold = None if a.fold is None or b.fold is None else np.concatenate([a.fold, b.fold])
+    return Predicted(y_true, y_pred, classes, scores, fold)
 
 
 def mcnemar(a: Predicted, b: Predicted) -> float:

@@ -4,20 +4,26 @@ NAME.jsonl holds lines as results.jsonl does. NAME.parquet beside it holds the p
 key, clip, group, y_true, y_pred; without it, scores are compared by the spread of their folds.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
+from bench import display
 from bench.errors import UsageError
 from bench.files import read_table, replace_table
+from bench.metrics import METRICS, Predicted
 from bench.sharing import without_folders
 from bench.store import Store, read_results, write_results
 from bench.store.folder import PREDICTION_COLUMNS as COLUMNS
 from bench.types import Result, Status
 
 SUFFIX = ".jsonl"
+
+TOLERANCE = 1e-9
+"""Largest difference of a stored score from that of its predictions; machines round the last digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,8 @@ def side(source: Path) -> Side:
     ------
     UsageError
         If there is no such folder or file, or a file in it is damaged; of a baseline also if its two files
-        do not belong together. Reading the predictions of a run raises it if they are not the scored ones.
+        do not belong together: other clips, or scores that the predictions do not give. Reading the
+        predictions of a run raises it if they are not the scored ones.
     """
     if source.is_dir():
         store = Store(source)
@@ -54,7 +61,9 @@ def side(source: Path) -> Side:
     if not source.is_file():
         raise UsageError(f"{source}: does not exist; expected a baseline's {SUFFIX} file, or a run's folder")
     results = list(read_results(source).values())
-    return Side(source, results, _stored_predictions(source, results).get)
+    predictions = _stored_predictions(source, results)
+    _check_scores(source, results, predictions)
+    return Side(source, results, predictions.get)
 
 
 def _stored_predictions(source: Path, results: Sequence[Result]) -> Mapping[str, pd.DataFrame]:
@@ -82,6 +91,31 @@ def _stored_predictions(source: Path, results: Sequence[Result]) -> Mapping[str,
                 f"{source}; {fix}"
             )
     return tables
+
+
+def _check_scores(source: Path, results: Sequence[Result], predictions: Mapping[str, pd.DataFrame]) -> None:
+    """Compute the scores of labels over clips again from the stored predictions.
+
+    Raises
+    ------
+    UsageError
+        If a stored score is another one.
+    """
+    for result in results:
+        if result.key not in predictions:
+            continue
+        predicted = Predicted.of(predictions[result.key])
+        for score in result.scores:
+            metric = METRICS.get(score.metric)
+            if metric is None or metric.origin or metric.needs != "labels" or score.level != "clip":
+                continue
+            value = metric.score(predicted)
+            if not math.isclose(value, score.value, rel_tol=0, abs_tol=TOLERANCE):
+                raise UsageError(
+                    f"{source}: {score.metric} of {display.cell(result)} is {score.value:.6f}, and "
+                    f"{value:.6f} by the predictions in {source.with_suffix('.parquet').name}; restore both, "
+                    f"or delete {source} and write both with `bench compare {source} OUT --update`"
+                )
 
 
 def joined(sides: Sequence[Side]) -> Side:

@@ -18,7 +18,17 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from bench.errors import UsageError, reason
-from bench.files import is_whole_table, parse_json, read_table, replace_table, replace_text, replacing, sync
+from bench.files import (
+    is_whole_table,
+    parse_json,
+    read_table,
+    replace_table,
+    replace_text,
+    replacing,
+    sha256,
+    sync,
+)
+from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
 from bench.request import recorded
 from bench.sharing import parents
@@ -38,19 +48,26 @@ AGAIN = "run the same command again"
 class Store:
     """The folder of one or more runs.
 
+    Parameters
+    ----------
+    name : str
+        The folder as commands in reports name it; by default its path.
+
     Raises
     ------
     UsageError
         If `out` is a file.
     """
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, name: str = "") -> None:
         if out.exists() and not out.is_dir():
             raise UsageError(f"{out}: is a file; expected a folder, or a name that is free")
         self.out = out
+        self.name = name or str(out)
         self.results_path = out / "results.jsonl"
         self.run_path = out / "run.json"
         self.bad_clips_path = out / "bad_clips.csv"
+        self.report_path = out / "report.json"
         self._last_read: tuple[object, dict[str, Result]] = (None, {})
 
     def open(self) -> None:
@@ -145,6 +162,12 @@ class Store:
         """Return the folder of a cell's fitted models."""
         return self.out / "models" / file_name(key, f"{self.out}: key")
 
+    def models_digest(self, key: str) -> str:
+        """Return a digest of the files of a cell's fitted models; empty if there are none."""
+        folder = self.models_path(key)
+        files = sorted(path for path in folder.glob("*") if path.is_file())
+        return digest([[path.name, sha256(path)] for path in files]) if files else ""
+
     def predictions(self, key: str) -> pd.DataFrame:
         """Return a cell's predictions: clip, fold, y_true, y_pred and a column of scores per class.
 
@@ -199,7 +222,7 @@ class Store:
     def folders(self) -> set[str]:
         """Return the folders of this machine and of the run's that its texts may name."""
         run, home = self.run(), str(Path("~").expanduser())
-        return {run.folder, *run.folders, *parents(self.out), *({home} - {"/", "~"})}
+        return {run.folder, *run.folders, *parents(self.out, self.name), *({home} - {"/", "~"})}
 
     def planned(self) -> list[Result]:
         """Return the results of the newest run's cells, in the order of its plan.
@@ -234,16 +257,18 @@ class Store:
         replace_text(self.run_path, json.dumps(content, indent=2) + "\n")
 
     def report(self) -> ReportRecord | None:
-        """Return the record of the newest report; None if there is none that can be read."""
+        """Return the record of the newest report; None if there is none that is as it was written."""
         try:
-            content = parse_json((self.out / "report.json").read_bytes())
-            return msgspec.convert(content, ReportRecord)
+            content = parse_json(self.report_path.read_bytes())
+            report = msgspec.convert(content, ReportRecord)
         except (OSError, ValueError, msgspec.ValidationError):  # written again
             return None
+        return report if report.seal == _report_seal(report) else None
 
     def write_report(self, report: ReportRecord) -> None:
         """Replace the record of the newest report."""
-        replace_text(self.out / "report.json", json.dumps(asdict(report), indent=2) + "\n")
+        content = {**asdict(report), "seal": _report_seal(report)}
+        replace_text(self.report_path, json.dumps(content, indent=2) + "\n")
 
     def labels(self, dataset: str) -> pd.DataFrame:
         """Return the labels of a dataset of the newest run: `clip` and its label columns.
@@ -259,22 +284,28 @@ class Store:
         """Replace the labels of a dataset."""
         _replace_in_folder(self._labels_path(dataset), table)
 
-    def split(self, dataset: str, task: str) -> pd.DataFrame:
+    def split(self, dataset: str, task: str, repeat: int = 0) -> pd.DataFrame:
         """Return the split that was used: `clip`, `content`, `y`, `fold`, and a ``group COLUMN`` of each.
+
+        Parameters
+        ----------
+        repeat : int
+            Number of the assignment of groups to folds.
 
         Raises
         ------
         UsageError
             If it is not there, or damaged.
         """
-        return read_table(self._split_path(dataset, task), AGAIN)
+        return read_table(self._split_path(dataset, task, repeat), AGAIN)
 
-    def write_split(self, dataset: str, task: str, table: pd.DataFrame) -> None:
+    def write_split(self, dataset: str, task: str, table: pd.DataFrame, repeat: int = 0) -> None:
         """Replace the split of a task on a dataset."""
-        _replace_in_folder(self._split_path(dataset, task), table)
+        _replace_in_folder(self._split_path(dataset, task, repeat), table)
 
-    def _split_path(self, dataset: str, task: str) -> Path:
-        name = file_name(f"{dataset}.{task.replace('/', '.')}", f"{self.out}: split")
+    def _split_path(self, dataset: str, task: str, repeat: int) -> Path:
+        end = f".repeat-{repeat}" if repeat else ""
+        name = file_name(f"{dataset}.{task.replace('/', '.')}{end}", f"{self.out}: split")
         return self.out / "splits" / f"{name}.parquet"
 
     def _labels_path(self, dataset: str) -> Path:
@@ -301,6 +332,10 @@ class Store:
         if len(table) or len(earlier):
             with replacing(self.bad_clips_path) as part:
                 table.to_csv(part, index=False)
+
+
+def _report_seal(report: ReportRecord) -> str:
+    return digest(asdict(replace(report, seal="")))
 
 
 def _replace_in_folder(path: Path, table: pd.DataFrame) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from bench.request import Request
-from bench.types import Augmentation, SplitId, TaskId
+from bench.types import Augmentation, GroupObstacle, SplitId, TaskId
 
-RUN_SCHEMA = 2
+RUN_SCHEMA = 3
 """Version of run.json."""
 
 
@@ -60,18 +60,23 @@ class TableProtocol:
         The first one ranks.
     split_digest : str
         Digest of every clip's content, label, fold and groups.
-    note : str
-        Why no stricter group was possible; empty if the strictest one was.
+    obstacles : tuple[GroupObstacle, ...]
+        Why no stricter groups were possible; empty if the strictest ones were.
     apart : tuple[str, ...]
         Columns that no fold shares with another.
     fewest_groups : tuple[str, int]
         The class with the fewest groups, and their number.
     n_unlabelled : int
         Number of clips without a label for the task, which are left out.
-    fewer_folds : str
-        Why more folds could not keep these groups apart; empty for the usual number of folds.
+    fewer_folds : GroupObstacle | None
+        Why more folds could not keep these groups apart; None for the usual number of folds.
     remarks : tuple[str, ...]
         What a reader should know about labels and groups.
+    drawn : tuple[tuple[str, int], ...]
+        Columns with the number of their values in the tested clips: the one whose groups intervals are drawn
+        from, and behind it speakers and sessions that span several of these groups.
+    repeats : tuple[str, ...]
+        As `split_digest`, of the other assignments of groups to folds.
     """
 
     dataset: str
@@ -80,7 +85,7 @@ class TableProtocol:
     metrics: tuple[str, ...]
     split: SplitId
     split_digest: str
-    note: str
+    obstacles: tuple[GroupObstacle, ...]
     apart: tuple[str, ...]
     n_groups: int
     n_folds: int
@@ -88,8 +93,22 @@ class TableProtocol:
     fewest_groups: tuple[str, int]
     augmentation: Augmentation | None = None
     n_unlabelled: int = 0
-    fewer_folds: str = ""
+    fewer_folds: GroupObstacle | None = None
     remarks: tuple[str, ...] = ()
+    drawn: tuple[tuple[str, int], ...] = ()
+    repeats: tuple[str, ...] = ()
+
+    def repeat(self, number: int) -> Self:
+        """Return the protocol by another assignment of groups to folds; 0 is the first one."""
+        if not number:
+            return self
+        split = replace(self.split, repeat=number)
+        return replace(self, split=split, split_digest=self.repeats[number - 1])
+
+    @property
+    def fallbacks(self) -> tuple[GroupObstacle, ...]:
+        """Return why columns of the data that name stricter groups are not kept apart."""
+        return tuple(obstacle for obstacle in self.obstacles if obstacle.kind != "absent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +135,8 @@ class RunRecord:
         Keys of cells that earlier runs computed in this folder, with the same tables, extractors and heads.
     earlier_identities : Mapping[str, Mapping[str, Any]]
         As `identities`, of the extractors and heads of those cells.
+    models : Mapping[str, str]
+        Key of a cell -> digest of its saved models.
     """
 
     command: str
@@ -132,6 +153,7 @@ class RunRecord:
     earlier: tuple[str, ...] = ()
     earlier_identities: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     folders: tuple[str, ...] = ()
+    models: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +166,24 @@ class ReportRecord:
         Digest of everything that the report shows.
     text : str
         The tables, for a terminal.
-    paths : tuple[str, ...]
-        Its files, in the run's folder.
+    files : Mapping[str, str]
+        Path of each of its files, in the run's folder, -> SHA-256.
+    out : str
+        The folder as its commands name it.
+    n_runs : int
+        Number of runs that it shows.
+    by, metrics, formats : tuple[str, ...]
+        Options of `bench report`.
+    seal : str
+        Digest of all other fields.
     """
 
     made_of: str
     text: str
-    paths: tuple[str, ...]
+    files: Mapping[str, str]
+    out: str
+    n_runs: int = 1
+    by: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    seal: str = ""

@@ -1,7 +1,7 @@
 """Lines of results.jsonl and the content of run.json, of this schema and of earlier ones.
 
-Schema 4 of a line holds values; schemas 1 to 3 hold texts, which are parsed here and nowhere else. Schema 2
-of run.json is a `RunRecord`; schema 1 holds the same texts.
+Schema 4 of a line holds values; schemas 1 to 3 hold texts, which are parsed here and nowhere else. Schema 3
+of run.json is a `RunRecord`; schema 2 holds sentences on groups and folds, schema 1 the texts of lines too.
 """
 
 import codecs
@@ -183,7 +183,7 @@ def _score(name: str, score: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def run_record(fields: Any, source: str) -> RunRecord:
-    """Return the record in a run.json of schema 1 or 2.
+    """Return the record in a run.json of schema 1 to 3.
 
     Raises
     ------
@@ -195,13 +195,25 @@ def run_record(fields: Any, source: str) -> RunRecord:
         if schema > RUN_SCHEMA:
             raise UsageError(f"{source}: schema {schema}, newer than {RUN_SCHEMA}; upgrade this package")
         if schema < RUN_SCHEMA:
-            fields = {**fields, "schema": RUN_SCHEMA, "tables": [_table(table) for table in fields["tables"]]}
+            tables = [_table(_values(table) if schema == 1 else table) for table in fields["tables"]]
+            fields = {**fields, "schema": RUN_SCHEMA, "tables": tables}
         return msgspec.convert(fields, RunRecord)
     except (ValueError, KeyError, TypeError, AttributeError, msgspec.ValidationError) as error:
         raise UsageError(f"{source}: no run record ({error}); run the same command again") from error
 
 
 def _table(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table's protocol of schema 3, of one of schema 2."""
+    note, folds = (_sentence(table.get(name, "")) for name in ("note", "fewer_folds"))
+    return {**table, "obstacles": [note] if note else [], "fewer_folds": folds}
+
+
+def _sentence(text: str) -> dict[str, Any] | None:
+    """Return a `GroupObstacle` that holds a sentence; None for an empty one."""
+    return {"columns": [], "kind": "text", "count": 1, "examples": [text]} if text else None
+
+
+def _values(table: Mapping[str, Any]) -> dict[str, Any]:
     """Return a table's protocol of schema 2, of one of schema 1."""
     return {
         **table,

@@ -6,11 +6,15 @@ shape=(n_layers, n_frames, dim).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from bench.catalog import opened
 from bench.embed.layers import as_layers
+from bench.errors import shortlist
 from bench.testing.checks import Check, Rule, Subject, build_checks
 from bench.types import Audio, Extractor, Frames, Traits
 
@@ -41,6 +45,22 @@ class ExtractorSubject(Subject[Extractor]):
 def _assert_close(first: Sequence[Frames], second: Sequence[Frames]) -> None:
     for a, b in zip(first, second, strict=True):
         np.testing.assert_allclose(a, b, rtol=TOLERANCE, atol=TOLERANCE * max(np.abs(a).max(), 1e-6))
+
+
+def names_its_files(subject: ExtractorSubject) -> None:
+    """A file that embed opens beside the module is named in `files`, or the constructor opens it too."""
+    with opened.recording() as at_first:
+        extractor = subject.factory()
+    with opened.recording() as later:
+        extractor.embed(subject.clips)
+    module = sys.modules.get(type(extractor).__module__)
+    folder = opened.folder_of(type(extractor).__module__, Path(getattr(module, "__file__", None) or ""))
+    roots = {"": folder} if folder else {}
+    names, known = (
+        {opened.name_of(path.resolve(), roots) for path in files.read} for files in (later, at_first)
+    )
+    unnamed = names - known - {None} - {*getattr(extractor, "files", [])}
+    assert not unnamed, f"embed opens {shortlist(unnamed)}; write files = {sorted(unnamed)}"
 
 
 def declares_rate_and_width(subject: ExtractorSubject) -> None:
@@ -149,6 +169,7 @@ def leaves_its_input_alone(subject: ExtractorSubject) -> None:
 
 
 RULES: Sequence[Rule] = (
+    names_its_files,  # before another rule has had them opened
     declares_rate_and_width,
     one_array_per_clip,
     shape,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.datasets import make_blobs
+from sklearn.metrics import roc_auc_score
 
 from bench.errors import shortlist
 from bench.testing.checks import Check, Rule, Subject, build_checks
@@ -24,6 +25,9 @@ CLASSES = ("ash", "beech", "cedar")
 
 LEAST_SHARE = 0.9
 """Smallest share of tested rows with the right label."""
+
+SLACK = 0.02
+"""Largest loss of ROC AUC from labels to scores: ties of scores cost a little."""
 
 
 class HeadSubject(Subject[Head]):
@@ -46,17 +50,28 @@ class HeadSubject(Subject[Head]):
         """Return copies of the tested rows and their labels."""
         return self.X[N_TRAIN:].copy(), self.y[N_TRAIN:].copy()
 
+    @property
+    def uneven(self) -> Embeddings:
+        """Return all rows with the last four columns replaced by noise, whose size differs between rows."""
+        rng = np.random.default_rng(5)
+        sizes = rng.lognormal(sigma=1.5, size=(len(self.X), 1))
+        return np.hstack([self.X[:, :4], sizes * rng.standard_normal((len(self.X), 4))]).astype(np.float32)
+
     @cached_property
     def fitted(self) -> Any:
         """Return the fitted head that the rules share."""
         return self.fit()
 
-    def fit(self) -> Any:
-        """Return a new fitted head, with `random_state` 0 if it has that parameter."""
+    def seeded(self) -> Any:
+        """Return a new head, with `random_state` 0 if it has that parameter."""
         head: Any = self.factory()
         if "random_state" in getattr(head, "get_params", dict)():
             head.set_params(random_state=0)
-        return head.fit(*self.train)
+        return head
+
+    def fit(self) -> Any:
+        """Return a new fitted head."""
+        return self.seeded().fit(*self.train)
 
 
 def predicts_labels(subject: HeadSubject) -> None:
@@ -134,6 +149,23 @@ def likeliest(subject: HeadSubject) -> None:
         assert share >= LEAST_SHARE, f"{share:.2f} agree"
 
 
+def scores_compare(subject: HeadSubject) -> None:
+    """Scores of one class rank rows as well as labels do: no offset of a row, such as its likelihood."""
+    X, (_, y), (_, y_test) = subject.uneven, subject.train, subject.test
+    head: Any = subject.seeded().fit(X[:N_TRAIN], y)
+    method = next((name for name in ("predict_proba", "decision_function") if hasattr(head, name)), None)
+    if method is None:
+        return
+    values = np.asarray(getattr(head, method)(X[N_TRAIN:]), dtype=np.float64)
+    y_pred = np.asarray(head.predict(X[N_TRAIN:])).astype(str)
+    pairs = [(y_test == label, values[:, code], y_pred == label) for code, label in enumerate(CLASSES)]
+    of_scores = float(np.mean([roc_auc_score(target, score) for target, score, _ in pairs]))
+    of_labels = float(np.mean([roc_auc_score(target, hit) for target, _, hit in pairs]))
+    assert of_scores >= of_labels - SLACK, (
+        f"ROC AUC {of_scores:.3f} by {method}, {of_labels:.3f} by labels; return posteriors or ratios"
+    )
+
+
 def clones(subject: HeadSubject) -> None:
     """The head can be cloned by scikit-learn, as tuning requires."""
     clone(subject.factory())
@@ -149,6 +181,7 @@ RULES: Sequence[Rule] = (
     leaves_its_data_alone,
     scores,
     likeliest,
+    scores_compare,
     clones,
 )
 

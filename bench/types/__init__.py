@@ -31,14 +31,17 @@ from bench.types.data import (
     Split,
     Task,
 )
+from bench.types.obstacles import GroupObstacle
 from bench.types.protocols import Extractor, Head, Traits
 from bench.types.results import (
     SCHEMA,
     SCORE_PREFIX,
+    SELECTED,
     VOTES_PREFIX,
     Augmentation,
     Cell,
     Change,
+    Choice,
     Level,
     Result,
     Score,
@@ -47,6 +50,7 @@ from bench.types.results import (
     Step,
     System,
     TaskId,
+    Unbounded,
 )
 
 __all__ = [
@@ -59,6 +63,7 @@ __all__ = [
     "PADDED",
     "SCHEMA",
     "SCORE_PREFIX",
+    "SELECTED",
     "UNPOOLED",
     "VOTES_PREFIX",
     "Audio",
@@ -67,12 +72,14 @@ __all__ = [
     "Cell",
     "Change",
     "Checkpoint",
+    "Choice",
     "Clip",
     "Cost",
     "Dataset",
     "Embeddings",
     "Extractor",
     "Frames",
+    "GroupObstacle",
     "Head",
     "Kind",
     "Labels",
@@ -93,6 +100,7 @@ __all__ = [
     "Task",
     "TaskId",
     "Traits",
+    "Unbounded",
     "Unit",
     "Usage",
     "View",

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from bench.keys import digest
 from bench.paths import path_of
 from bench.types.arrays import Labels
+from bench.types.obstacles import GroupObstacle
 from bench.validation import file_name
 
 if TYPE_CHECKING:  # pandas takes 0.3 s to import, and `bench list` needs none of it
@@ -223,6 +224,9 @@ class Task:
         Label column to predict.
     groups : tuple[str, ...]
         Label columns from strict to lenient; a split uses the strictest one that the data allow.
+    stricter : tuple[str, ...]
+        Label columns, from strict to lenient, that are tried before `groups` where the data have them; a
+        fixed split need not keep them apart.
     metrics : tuple[str, ...]
         Names from `bench.metrics`; the first one ranks.
     source : str
@@ -235,6 +239,7 @@ class Task:
     metrics: tuple[str, ...]
     about: str = ""
     source: str = ""
+    stricter: tuple[str, ...] = ()
 
 
 UNUSED = "dev"
@@ -255,20 +260,20 @@ class Split:
     groups : Mapping[str, Labels]
         Column -> group of every clip, shape=(n_clips,); the column that the split keeps apart comes first.
         All columns are checked for leaks.
-    note : str
-        Why the data allow no stricter group; empty for the strictest group.
+    obstacles : tuple[GroupObstacle, ...]
+        Why the data allow no stricter groups; empty for the strictest ones.
     leaky : bool
         Whether groups are on both sides on purpose, to measure the effect of a leak.
-    fewer_folds : str
-        Why more folds cannot keep these groups apart; empty for the usual number of folds.
+    fewer_folds : GroupObstacle | None
+        Why more folds cannot keep these groups apart; None for the usual number of folds.
     """
 
     name: str
     fold: Labels
     groups: Mapping[str, Labels]
-    note: str = ""
+    obstacles: tuple[GroupObstacle, ...] = ()
     leaky: bool = False
-    fewer_folds: str = ""
+    fewer_folds: GroupObstacle | None = None
 
     @property
     def group(self) -> str:

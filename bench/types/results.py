@@ -37,12 +37,15 @@ class SplitId:
         Whether the folds ignore the groups, to show the effect of a leak.
     permuted : bool
         Whether the groups exchanged their labels.
+    repeat : int
+        Number of the assignment of groups to folds, from 0; others than 0 are repetitions.
     """
 
     protocol: str
     group: str
     leaky: bool = False
     permuted: bool = False
+    repeat: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,9 @@ class Cell:
     train_size: float = 1.0
 
 
+SELECTED = "selected"
+"""Name, in place of a head's, of the row that is chosen in inner folds."""
+
 SCORE_PREFIX = "score_"
 """Prefix of the columns of predictions that hold the score of a class."""
 
@@ -121,6 +127,11 @@ Level = Literal["clip", "frame", "frame-mean", "parent-vote", "parent-mean", "cl
 segments are parts of (by vote or by mean score), or clusters."""
 
 
+Unbounded = Literal["", "few_groups", "rare_failures", "too_large"]
+"""Why a score has no interval: too few groups to see a spread, or to see rare failures, or more clips than
+minutes allow. Empty with an interval, and for scores that never have one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """A metric's value over all tested clips.
@@ -135,6 +146,8 @@ class Score:
         Bounds of the 95 % interval; None without one.
     folds : tuple[float, ...]
         Value in every fold.
+    unbounded : Unbounded
+        Why there is no interval.
     """
 
     metric: str
@@ -143,6 +156,7 @@ class Score:
     low: float | None = None
     high: float | None = None
     folds: tuple[float, ...] = ()
+    unbounded: Unbounded = ""
 
     @property
     def column(self) -> tuple[str, Level]:
@@ -182,6 +196,26 @@ def score_of(scores: Iterable[Score], metric: str, level: Level) -> Score | None
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """The row that was chosen for one outer fold.
+
+    Parameters
+    ----------
+    key : str
+        Key of its cell.
+    inner : float
+        Its score over inner folds of the training side, the best one of all candidates.
+    """
+
+    fold: str
+    key: str
+    extractor: str
+    view: View
+    head: str
+    inner: float
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """The outcome of one cell: a line of results.jsonl.
 
@@ -203,6 +237,10 @@ class Result:
         Digest of the predictions that the scores come from.
     split_digest : str
         Digest of every clip's content, label, fold and groups: only results that share it are comparable.
+    inner : tuple[float, ...]
+        Score by the ranking metric over inner folds of the training side of every fold, with ``--select``.
+    chosen : tuple[Choice, ...]
+        The row that was chosen for every fold; empty for a row that is not the choice among others.
     """
 
     key: str
@@ -230,11 +268,18 @@ class Result:
     tuned: tuple[Mapping[str, Any], ...] = ()
     predictions: str = ""
     split_digest: str = ""
+    inner: tuple[float, ...] = ()
+    chosen: tuple[Choice, ...] = ()
     schema: int = SCHEMA
 
     def score(self, metric: str, level: Level = "clip") -> Score | None:
         """Return the score of a metric at a level; None if the cell has none."""
         return score_of(self.scores, metric, level)
+
+    @property
+    def repeat(self) -> int:
+        """Return the number of the assignment of groups to folds."""
+        return self.split.repeat if self.split else 0
 
     @property
     def system(self) -> System:

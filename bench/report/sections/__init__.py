@@ -18,7 +18,9 @@ from bench.report.sections import (
     learning,
     overview,
     protocol,
+    repeats,
     slices,
+    winner,
 )
 from bench.store import Store
 
@@ -67,6 +69,9 @@ def _of_table(table: Table, by: Sequence[str], cache: Cache | None) -> list[Sect
     columns = set(table.labels().columns) if by else set()
     return [
         leaderboard.section(table),
+        repeats.section(table),
+        winner.section(table),
+        winner.chosen(table),
         leaderboard.by_head(table),
         leaks.section(table),
         costs.section(table),

@@ -13,11 +13,18 @@ from scipy import stats
 
 from bench import display
 from bench.metrics import METRICS, Floats
-from bench.report.document import Grid, Paragraph, Picture, Section, cell, text
+from bench.report.document import Block, Grid, Paragraph, Picture, Section, Text, cell, text
 from bench.report.figures import RankDiagram
 from bench.report.rows import Table
-from bench.stats import critical_difference
+from bench.stats import N_DRAWS, critical_difference
+from bench.stats.intervals import quantiles
 from bench.types import System
+
+MIN_TABLES = 5
+"""Fewest tables for a critical difference."""
+
+MAX_SHARE = 0.6
+"""Largest critical difference that is drawn, as a share of the axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +33,8 @@ class SystemRank:
 
     Parameters
     ----------
-    rank : float
-        Mean rank, from 1.
+    rank, low, high : float
+        Mean rank, from 1, with its 95 % interval by a bootstrap over the tables.
     wins : int
         Number of tables in which it is first.
     among_best : int
@@ -36,6 +43,8 @@ class SystemRank:
 
     system: System
     rank: float
+    low: float
+    high: float
     wins: int
     among_best: int
 
@@ -59,11 +68,16 @@ class Ranking:
     p: float
     critical: float
 
+    @property
+    def can_tell(self) -> bool:
+        """Return whether the tables are enough to tell many mean ranks apart."""
+        return self.n_tables >= MIN_TABLES and self.critical <= MAX_SHARE * (len(self.systems) - 1)
+
 
 def ranking(tables: Sequence[Table]) -> Ranking | None:
     """Return the ranking of the systems that all tables share; None for fewer than two tables or systems."""
     ranked = [table for table in tables if table.rows]
-    rows = [{row.system: row for row in table.rows} for table in ranked]
+    rows = [{row.system: row for row in table.learners} for table in ranked]
     if len(rows) < 2:
         return None
     systems = [system for system in rows[0] if all(system in part for part in rows)]
@@ -71,9 +85,17 @@ def ranking(tables: Sequence[Table]) -> Ranking | None:
         return None
     ranks = _ranks(ranked, systems)
     wins = (ranks == ranks.min(axis=1, keepdims=True)).sum(axis=0)
+    low, high = mean_rank_bounds(ranks)
     results = [
-        SystemRank(system, float(rank), int(n_wins), sum(part[system].standing.tied for part in rows))
-        for system, rank, n_wins in zip(systems, ranks.mean(axis=0), wins, strict=True)
+        SystemRank(
+            system=system,
+            rank=float(ranks[:, column].mean()),
+            low=float(low[column]),
+            high=float(high[column]),
+            wins=int(wins[column]),
+            among_best=sum(part[system].may_be_best for part in rows),
+        )
+        for column, system in enumerate(systems)
     ]
     return Ranking(
         systems=tuple(sorted(results, key=lambda result: result.rank)),
@@ -94,6 +116,18 @@ def _ranks(tables: Sequence[Table], systems: Sequence[System]) -> Floats:
     return ranks
 
 
+def mean_rank_bounds(ranks: Floats) -> tuple[Floats, Floats]:
+    """Return the bounds of the mean ranks, each shape=(n_systems,), from ranks, shape=(n_tables, n_systems).
+
+    Tables are drawn with replacement, `N_DRAWS` times; quantiles are widened for few tables.
+    """
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(len(ranks), size=(N_DRAWS, len(ranks)))
+    means = ranks[drawn].mean(axis=1)
+    bounds = np.array([quantiles(column, len(ranks)) for column in means.T])
+    return bounds[:, 0], bounds[:, 1]
+
+
 def section(tables: Sequence[Table]) -> Section | None:
     """Return the mean ranks over all tables; None for fewer than two tables or systems."""
     result = ranking(tables)
@@ -103,19 +137,25 @@ def section(tables: Sequence[Table]) -> Section | None:
     rows = tuple(
         (
             cell(names[item.system]),
-            cell(item.rank, f"{item.rank:.2f}"),
+            cell(item.rank, f"{item.rank:.2f} [{item.low:.1f}, {item.high:.1f}]"),
             cell(item.wins),
             cell(item.among_best),
         )
         for item in result.systems
     )
-    test = "" if np.isnan(result.p) else f" Friedman's test that all rank alike: p = {result.p:.4f}."
-    note = text(
-        f"Mean ranks over {result.n_tables} tables. Mean ranks that differ by less than "
-        f"{result.critical:.2f} cannot be told apart (Nemenyi's test, 5 %).{test}"
-    )
-    figure = RankDiagram({names[item.system]: item.rank for item in result.systems}, result.critical)
     grid = Grid(("row", "mean rank", "wins", "among the best"), rows)
-    picture = Picture("mean ranks", figure, "figures/mean-ranks.png")
-    blocks = (Paragraph(note), grid, picture)
-    return Section("Across tables", 2, blocks, media=frozenset({"terminal", "markdown"}))
+    blocks: list[Block] = [Paragraph(_note(result)), grid]
+    if result.can_tell:
+        figure = RankDiagram({names[item.system]: item.rank for item in result.systems}, result.critical)
+        blocks.append(Picture("mean ranks", figure, "figures/mean-ranks.png"))
+    return Section("Across tables", 2, tuple(blocks), media=frozenset({"terminal", "markdown"}))
+
+
+def _note(result: Ranking) -> Text:
+    """Return what mean ranks can tell apart."""
+    start = f"Mean ranks over {result.n_tables} tables, with intervals from a bootstrap over the tables."
+    if not result.can_tell:
+        return text(f"{start} The tables are too few to tell most of the {len(result.systems)} rows apart.")
+    test = "" if np.isnan(result.p) else f" Friedman's test that all rank alike: p = {result.p:.4f}."
+    limit = f"differ by less than {result.critical:.2f} cannot be told apart (Nemenyi's test, 5 %)"
+    return text(f"{start} Mean ranks that {limit}.{test}")

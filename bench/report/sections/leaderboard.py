@@ -4,11 +4,12 @@ from bench import display
 from bench.report import words
 from bench.report.document import EMPTY, Block, Cell, Grid, Notes, Section, Text, cell, code, strong, text
 from bench.report.rows import Row, Table
+from bench.report.sections import ranking, unbounded
 from bench.store import TableProtocol
 from bench.types import Cost, Result, Score
 
 FEW_GROUPS = 20
-"""Number of groups below which intervals are rough."""
+"""Number of groups below which intervals are wide."""
 
 FEW_GROUPS_PER_CLASS = 5
 
@@ -40,7 +41,8 @@ def notes(table: Table) -> tuple[Text, ...]:
         share = max((row.system.train_size for row in table.rows), default=1.0)
         if share < 1:
             texts.append(text(f"Heads are trained on {share:g} of the training groups of every class."))
-        texts += _doubts(table.protocol)
+        texts += [*_doubts(table.protocol), *ranking.notes(table)]
+    texts += unbounded.notes(table)
     systems = dict.fromkeys((row.system.extractor, row.system.preprocess) for row in table.rows)
     texts += [text(f"Preprocessing of {name}: {display.steps(steps)}.") for name, steps in systems if steps]
     n_bad = max((row.first.n_bad for row in table.rows), default=0)
@@ -68,13 +70,17 @@ def _split(protocol: TableProtocol) -> list[Text]:
     if protocol.split.leaky:
         warning = ": for demonstration only; these numbers are higher than honest ones."
         texts.append(text(strong("Leaky split"), warning))
-    if protocol.note:
-        texts.append(text(f"No stricter split was possible: {protocol.note}."))
+    if protocol.drawn and not protocol.split.leaky:
+        texts.append(text(f"Drawn: {display.drawn(protocol.drawn)}."))
+    if protocol.obstacles:
+        reasons = "; ".join(map(display.obstacle, protocol.obstacles))
+        texts.append(text(f"No stricter split was possible: {reasons}."))
     if protocol.n_unlabelled:
         texts.append(text(f"{protocol.n_unlabelled} clips without a label for this task are left out."))
     if protocol.fewer_folds:
         group = protocol.split.group
-        texts.append(text(f"Fewer folds, to keep every {group} apart: {protocol.fewer_folds}."))
+        reason = display.reason(protocol.fewer_folds)
+        texts.append(text(f"Fewer folds, to keep every {group} apart: {reason}."))
     texts += map(_with_code, protocol.remarks)
     if protocol.augmentation:
         copies = display.augmentation(protocol.augmentation)
@@ -87,7 +93,7 @@ def _doubts(protocol: TableProtocol) -> list[Text]:
     texts = []
     if protocol.n_groups < FEW_GROUPS:
         group, n_groups = protocol.split.group, protocol.n_groups
-        warning = f": {n_groups} of {group}; intervals are rough with fewer than {FEW_GROUPS}."
+        warning = f": {n_groups} of {group}; intervals are wide with fewer than {FEW_GROUPS}."
         texts.append(text(strong("Few groups"), warning))
     name, n_groups = protocol.fewest_groups
     if n_groups < FEW_GROUPS_PER_CLASS:
@@ -97,26 +103,28 @@ def _doubts(protocol: TableProtocol) -> list[Text]:
 
 def grid(table: Table) -> Grid:
     """Return the rows of a table, in its order."""
-    with_seeds = max(len(row.results) for row in table.rows) > 1
+    with_seeds = max(len(row.seeds) for row in table.rows) > 1
     further = table.further_scores
     headers = [
         *("rank", "extractor", "view", "head", table.metric),
+        *(["expected"] if table.is_repeated else []),
         *(["seeds"] if with_seeds else []),
         "folds",
         *map(display.metric, further),
         *("clips", "groups"),
         *map(words.heading, COSTS),
     ]
-    return Grid(tuple(headers), tuple(_cells(table, row, further, with_seeds) for row in table.rows))
+    return Grid(tuple(headers), tuple(_cells(table, row, further, with_seeds) for row in table.lines))
 
 
 def _cells(table: Table, row: Row, further: list[Score], with_seeds: bool) -> tuple[Cell, ...]:
     score = table.ranking(row)
     return (
-        cell(row.standing.low, words.ranks(row.standing)),
+        cell(row.standing.low, words.ranks(row.standing)) if row.standing else EMPTY,
         *_names(row),
         ranking_cell(row, score),
-        *([cell(row.spread, f"{len(row.results)}, ±{row.spread:.3f}")] if with_seeds else []),
+        *([words.expected_cell(row)] if table.is_repeated else []),
+        *([cell(row.spread, f"{len(row.seeds)}, ±{row.spread:.3f}")] if with_seeds else []),
         _folds(score),
         *(words.score_cell(row.score(column.metric, column.level)) for column in further),
         cell(row.first.n_test),
@@ -129,13 +137,16 @@ def _names(row: Row) -> tuple[Cell, Cell, Cell]:
     """Return the extractor, the view and the head; the baseline has only the last one."""
     if row.is_baseline:
         return cell("any"), EMPTY, cell(row.system.head, f"{row.system.head} (majority class)")
+    if row.is_selected:
+        return cell("chosen"), EMPTY, cell(row.system.head, f"{row.system.head} (in inner folds)")
     return cell(row.system.extractor), cell(display.view(row.system.view)), cell(row.system.head)
 
 
 def ranking_cell(row: Row, score: Score) -> Cell:
-    """Return the ranking score of a row, bold if the row may be the best."""
+    """Return the ranking score of a row: bold if it may be the best, with a mark if it is at chance."""
     value = words.value(score)
-    return Cell(score.value, text(strong(value) if row.standing.tied else value, words.interval(score)))
+    rest = words.interval(score) + (", not above chance" if row.at_chance else "")
+    return Cell(score.value, text(strong(value) if row.may_be_best else value, rest))
 
 
 def _folds(score: Score) -> Cell:
@@ -147,8 +158,8 @@ def _folds(score: Score) -> Cell:
 
 
 def _costs(row: Row) -> list[Cell]:
-    """Return the costs of a row; the baseline has none."""
-    if row.is_baseline:
+    """Return the costs of a row; the baseline and a chosen row have none."""
+    if row.is_baseline or row.is_selected:
         return [EMPTY] * len(COSTS)
     costs = [getattr(row.first.cost, name) for name in COSTS]
     return [cell(cost, words.about(cost) if isinstance(cost, float) else str(cost)) for cost in costs]
@@ -172,7 +183,7 @@ def _missing(table: Table) -> list[Text]:
 
 def by_head(table: Table) -> Section | None:
     """Return a table's ranking scores by extractor and head; None for one extractor or one head."""
-    rows = [row for row in table.rows if not row.is_baseline]
+    rows = table.learners
     heads = list(dict.fromkeys(row.system.head for row in rows))
     scores: dict[object, dict[str, Cell]] = {}
     titles: dict[object, str] = {}

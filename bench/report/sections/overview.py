@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bench.report import words
-from bench.report.document import Block, Cell, Grid, Paragraph, Section, cell, code, strong, text
+from bench.report.document import EMPTY, Block, Cell, Grid, Paragraph, Section, cell, code, strong, text
 from bench.report.rows import Table
 from bench.store import RunRecord
 
@@ -15,8 +15,8 @@ LEGEND = text(
     code("folds"),
     " is the range over the folds. ",
     code("rank"),
-    " is the range of ranks that the paired differences allow, with Holm's correction for all pairs of the "
-    "table. Bold rows cannot be told from the best one. ",
+    " is the range of ranks that the paired differences allow; all ranks of a table hold together with 95 %. "
+    "The best row is among the bold ones with 95 %. ",
     code("extract s"),
     ", ",
     code("fit s"),
@@ -39,7 +39,7 @@ def section(runs: Sequence[RunRecord], tables: Sequence[Table]) -> Section:
     blocks.append(Paragraph(LEGEND))
     ranked = [table for table in tables if table.rows]
     if len(ranked) > 1:
-        headers = ("task", "data set", "best row", "metric", "score", "majority class")
+        headers = ("task", "data set", "best row", "metric", "score", "majority class", "random labels")
         rows = tuple(_best(table) for table in ranked)
         blocks.append(Grid((*headers, "as good", "rows", "groups"), rows))
     return Section(TITLE, 1, tuple(blocks), media=frozenset({"markdown"}))
@@ -57,7 +57,8 @@ def _best(table: Table) -> tuple[Cell, ...]:
         cell(table.metric),
         cell(score.value, words.number(score)),
         words.score_cell(table.ranking(baseline) if baseline else None),
-        cell(sum(row.standing.tied for row in table.rows) - 1),
-        cell(len(table.rows)),
+        cell(table.chance.stratified, f"{table.chance.stratified:.2f}") if table.chance else EMPTY,
+        cell(sum(row.may_be_best for row in table.rows) - 1) if best.standing else EMPTY,
+        cell(len(table.learners)),
         cell(best.first.n_groups),
     )

@@ -50,7 +50,8 @@ def section(stores: Sequence[Store]) -> Section:
 
 def _commands(store: Store) -> Paragraph:
     """Return the commands that check a run."""
-    rerun, audit = code(f"bench rerun {store.run_path}"), code(f"bench audit {store.out}")
+    rerun = code(f"bench rerun {store.name}/{store.run_path.name}")
+    audit = code(f"bench audit {store.name}")
     return Paragraph(text(rerun, " computes it again and lists differences; ", audit, " verifies it."))
 
 

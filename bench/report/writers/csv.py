@@ -63,11 +63,13 @@ def _shared(table: Table) -> dict[str, Any]:
 def _row(table: Table, row: Row) -> dict[str, Any]:
     return {
         "status": "ok",
-        "rank_low": row.standing.low,
-        "rank_high": row.standing.high,
-        "tied_with_best": row.standing.tied,
+        "rank_low": row.standing.low if row.standing else None,
+        "rank_high": row.standing.high if row.standing else None,
+        "tied_with_best": row.may_be_best if row.standing else None,
+        "p_chance": row.p_chance,
         **_system(row.system, with_view=not row.is_baseline),
-        "seeds": " ".join(str(result.seed) for result in row.results),
+        "seeds": " ".join(map(str, row.seeds)),
+        "repeats": row.n_repeats,
         "clips": row.first.n_test,
         "groups": row.first.n_groups,
         "metric": table.metric,

@@ -89,12 +89,18 @@ def _table(table: Table, sections: Sequence[Section]) -> dict[str, Any]:
     return {
         "id": f"t{digest(table.stem)[:8]}",
         "title": words.title(table),
-        "notes": [note for block in blocks if isinstance(block, Notes) for note in block.texts],
+        "notes": [
+            note
+            for section in sections
+            for block in section.blocks
+            if isinstance(block, Notes)
+            for note in block.texts
+        ],
         "grid": grid,
         "kinds": kinds,
         "ranking": kinds.index("number", 1) if kinds else 0,  # the first number behind the rank
-        "keys": [row.first.key for row in table.rows],
-        "names": [names[row.system] for row in table.rows],
+        "keys": [row.first.key for row in table.lines],
+        "names": [names[row.system] for row in table.lines],
         "figures": [
             {"title": picture.title, "spec": vega.spec(picture.figure)}
             for section in sections
@@ -112,7 +118,7 @@ def _kinds(grid: Grid) -> list[str]:
 def _matrices(table: Table, budget: int) -> tuple[dict[str, Any], int]:
     """Return the confusion matrices by key within a budget of cells, and the rest of the budget."""
     matrices: dict[str, Any] = {}
-    for row in table.rows:
+    for row in table.lines:
         counts = confusion.matrix(table.predictions(row.first))
         rows, columns = np.nonzero(counts.to_numpy())
         budget -= len(rows)

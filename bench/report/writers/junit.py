@@ -35,7 +35,7 @@ class Case:
     @classmethod
     def of(cls, result: Result, outcome: Outcome, reason: str) -> "Case":
         """Return the case of a cell."""
-        name = display.system(result.system, result.seed)
+        name = display.system(result.system, result.seed, result.repeat)
         return cls(f"{result.dataset}.{result.task.name}", name, outcome, reason)
 
 

@@ -22,7 +22,7 @@ def write(content: Content) -> str:
 def _table(table: Table) -> str:
     """Return a table, with the rows that may be the best in bold."""
     frame = pd.DataFrame([_row(table, row) for row in table.rows])
-    bold = ["font-weight: bold" if row.standing.tied else "" for row in table.rows]
+    bold = ["font-weight: bold" if row.may_be_best else "" for row in table.rows]
     style = frame.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis="columns")
     style = style.apply(lambda column: bold, subset=[table.metric])
     caption = words.title(table).translate(SPECIAL)

@@ -91,6 +91,7 @@ def params(result: Result) -> dict[str, Any]:
         "view": display.view(result.view),
         "head": result.head,
         "seed": result.seed,
+        "repeat": result.repeat,
         "split": display.split(result.split),
         "train_size": result.train_size,
         "key": result.key,

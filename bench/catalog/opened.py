@@ -1,0 +1,196 @@
+"""Files that an extractor opens beside its modules: those it declares, and those that its constructor opens.
+
+The constructor runs once more, in a process of its own: it may hang, or end its process.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.catalog.build import build
+from bench.catalog.identity import is_installed, module_path
+from bench.catalog.imports import factory_of
+from bench.errors import BenchError, PluginError
+from bench.files import sha256
+from bench.paths import home
+from bench.types import Spec
+
+EVENTS = ("open", "ctypes.dlopen", "sqlite3.connect")
+"""Audit events of Python whose first argument is a file that is opened."""
+
+SECONDS = 300
+"""Longest time of a constructor, in s."""
+
+CODE = (".py", ".pyc")
+"""Suffixes of modules, which other parts of an identity hold."""
+
+METADATA = (".dist-info", ".egg-info")
+"""Ends of the names of folders that describe a distribution."""
+
+LIBRARIES = {"__pycache__", "site-packages", "dist-packages"}
+
+PACKAGE = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFiles:
+    """Files that were opened: to read, and to write."""
+
+    read: set[Path] = field(default_factory=set)
+    written: set[Path] = field(default_factory=set)
+
+
+@contextmanager
+def recording() -> Iterator[OpenFiles]:
+    """Yield the files that this process opens within the block, as far as Python sees it (PEP 578)."""
+    files, is_active = OpenFiles(), True
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if is_active and event in EVENTS and isinstance(arguments[0], str | bytes):
+            writes = event == "open" and bool((arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR))
+            (files.written if writes else files.read).add(Path(os.fsdecode(arguments[0])).absolute())
+
+    sys.addaudithook(hook)  # which no one can take off again
+    try:
+        yield files
+    finally:
+        is_active = False
+
+
+def identity(spec: Spec) -> Mapping[str, Any]:
+    """Return the part of an extractor's identity that is about its files; empty if it opens none.
+
+    It holds the name, relative to the module's folder or to a parameter, and the SHA-256 of every file that
+    the attribute `files` of its class names, or that its constructor opens to read. It holds None if the
+    constructor does not end well, so that no result of another day shares its key.
+
+    Raises
+    ------
+    PluginError
+        If `files` names no files of the module's folder.
+    """
+    folders = _folders(spec)
+    roots = {**_parameters(spec), **folders} if folders else {}
+    if not any(map(_holds_files, roots.values())):
+        return {}
+    answer = _ask(spec)
+    if answer is None:
+        return {"files": None}
+    weights = Path(str(spec.params.get("weights") or os.devnull)).expanduser().resolve()
+    paths = [path for path in map(Path, answer["opened"]) if not path.is_relative_to(weights)]
+    names = {name: path for path in paths if (name := name_of(path, roots))}
+    names |= _declared(spec, answer["declared"], folders)
+    return {"files": [f"{name} {sha256(path)}" for name, path in sorted(names.items())]} if names else {}
+
+
+def name_of(path: Path, roots: Mapping[str, Path]) -> str | None:
+    """Return the name of a file below one of some files and folders; None of code, caches and libraries.
+
+    Parameters
+    ----------
+    roots : Mapping[str, Path]
+        Beginning of the name -> file or folder.
+    """
+    for start, root in roots.items():
+        if path.is_relative_to(root) and path.is_file() and not _is_other(path, root):
+            return "/".join(filter(None, [start, *path.relative_to(root).parts]))
+    return None
+
+
+def folder_of(module: str, file: Path) -> Path | None:
+    """Return the folder of a module, or of the package that it is in; None if its version identifies it."""
+    if file.suffix != ".py" or is_installed(file) or file.is_relative_to(PACKAGE):
+        return None
+    depth = module.count(".") - (file.name != "__init__.py")
+    return file.resolve().parents[max(0, depth)]
+
+
+def main() -> None:
+    """Build the extractor whose spec standard input holds, and print what it declares and opens, as JSON."""
+    output = os.dup(1)
+    os.dup2(2, 1)  # what the plugin prints goes elsewhere
+    spec = Spec(**json.load(sys.stdin))
+    with recording() as files:
+        try:
+            extractor = build(spec)
+        except BenchError as error:
+            sys.exit(str(error))
+    paths = sorted(
+        str(path) for path in {*map(Path.resolve, files.read)} - {*map(Path.resolve, files.written)}
+    )
+    answer = {"opened": paths, "declared": getattr(type(extractor), "files", [])}
+    os.write(output, json.dumps(answer, default=repr).encode())
+    os._exit(0)  # threads of the plugin may go on
+
+
+def _ask(spec: Spec) -> Mapping[str, Any] | None:
+    """Return what `main` prints about a spec in a process of its own; None if it does not end well."""
+    call = [sys.executable, "-P", "-c", "from bench.catalog.opened import main; main()"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    try:
+        done = subprocess.run(  # noqa: S603
+            call,
+            input=json.dumps(asdict(spec)),
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=True,
+        )
+    except subprocess.SubprocessError:  # its cells say why
+        return None
+    answer: Mapping[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def _folders(spec: Spec) -> dict[str, Path]:
+    """Return '' -> the folder of the module that an extractor comes from, unless that is installed."""
+    module = str(spec.params.get("module") or factory_of(spec)[0])
+    folder = folder_of(module, module_path(spec, module))
+    return {"": folder} if folder else {}
+
+
+def _parameters(spec: Spec) -> dict[str, Path]:
+    """Return name -> path of every parameter that names a file or a folder."""
+    values = {name: value for name, value in spec.params.items() if isinstance(value, str) and value}
+    paths = {name: Path(value).expanduser() for name, value in values.items() if name != "weights"}
+    return {name: path.resolve() for name, path in paths.items() if path.exists()}
+
+
+def _holds_files(root: Path) -> bool:
+    """Return whether a root is a file, or a folder with files that are no code."""
+    return root.is_file() or any(path.is_file() and not _is_other(path, root) for path in root.rglob("*"))
+
+
+def _is_other(path: Path, root: Path) -> bool:
+    """Return whether a file below a root is code, hidden, in a cache, or of a library."""
+    parts = path.relative_to(root).parts
+    if path.suffix in CODE or any(part.startswith(".") or part.endswith(METADATA) for part in parts):
+        return True
+    others = [Path(sys.prefix), home()]
+    is_below = any(path.is_relative_to(other) and not root.is_relative_to(other) for other in others)
+    return is_below or bool(LIBRARIES.intersection(parts))
+
+
+def _declared(spec: Spec, names: Any, folders: Mapping[str, Path]) -> dict[str, Path]:
+    """Return name -> path of the files that a class declares.
+
+    Raises
+    ------
+    PluginError
+        If they are no names of files in the module's folder.
+    """
+    where = f"{spec.source}: {spec.kind} '{spec.name}': files"
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise PluginError(f"{where} is {names!r}; expected a list of names of files")
+    paths = {name: folder / name for folder in folders.values() for name in names}
+    for name, path in paths.items():
+        if not path.is_file():
+            raise PluginError(f"{where} names '{name}', which is no file in {path.parent}")
+    return paths

@@ -1,0 +1,40 @@
+"""Notes on the ranks of a table, and on what a score is without the audio."""
+
+from bench.report.document import Text, strong, text
+from bench.report.rows import Table
+from bench.stats import MIN_GROUPS
+
+
+def notes(table: Table) -> list[Text]:
+    """Return why rows have no rank, the levels of chance, and how rows are compared with chance."""
+    return [*_ranks(table), *_chance(table)]
+
+
+def _ranks(table: Table) -> list[Text]:
+    rows = table.learners
+    if not rows or rows[0].standing:
+        return []
+    reason = (
+        f": no test can tell rows apart with fewer than {MIN_GROUPS} groups; the rows are ordered by score."
+    )
+    return [text(strong("No ranks"), reason)]
+
+
+def _chance(table: Table) -> list[Text]:
+    texts = []
+    if table.chance:
+        constant, random = f"{table.chance.constant:.2f}", f"{table.chance.stratified:.2f}"
+        levels = (
+            f"{table.metric} {constant} for the best single class, {random} for the labels in random order."
+        )
+        texts.append(text(f"Chance: {levels}"))
+    rows = table.learners
+    if not rows:
+        return texts
+    if rows[0].p_chance is None:
+        reason = "too few groups" if table.chance else "too few groups, or too many scores"
+        return [*texts, text(f"No test against chance: {reason}.")]
+    n_at_chance = sum(row.at_chance for row in rows)
+    result = f"{n_at_chance} of {len(rows)} rows are not" if n_at_chance else "every row is"
+    how = "permuted labels of groups, 5 %, corrected for the number of rows"
+    return [*texts, text(f"Better than chance ({how}): {result}.")]

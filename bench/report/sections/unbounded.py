@@ -1,0 +1,35 @@
+"""Notes on the scores of a table that have no interval, and why."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from bench.report.document import Text, strong, text
+from bench.report.rows import Table
+from bench.types import Unbounded
+
+REASONS: Mapping[Unbounded, str] = {
+    "few_groups": "their groups say no more than fewer than 3 groups of equal size would",
+    "rare_failures": "one group in 20 may fail altogether without being among so few, and fewer than 8 have"
+    " an error",
+}
+
+
+def notes(table: Table) -> list[Text]:
+    """Return a text per reason for which scores cannot be bounded."""
+    reasons = Counter(score.unbounded for row in table.rows for score in row.scores)
+    return [
+        text(strong("Too few groups to bound"), f" {count(reasons[name])}: {reason}.")
+        for name, reason in REASONS.items()
+        if reasons[name]
+    ]
+
+
+def count(n_scores: int) -> str:
+    """Return a number of scores.
+
+    Examples
+    --------
+    >>> count(1), count(3)
+    ('1 score', '3 scores')
+    """
+    return f"{n_scores} score{'s' if n_scores > 1 else ''}"

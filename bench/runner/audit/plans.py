@@ -1,0 +1,144 @@
+"""A run's record, cells, labels and bad clips, against the same plan made now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+
+from bench import audio, display
+from bench.errors import ClipError, shortlist
+from bench.keys import changes
+from bench.runner import provenance
+from bench.runner.cells import unfinished
+from bench.runner.planning import Plan
+from bench.runner.provenance import versions
+from bench.store import RunRecord, Store
+from bench.types import Cell, Clip, Result, Status
+
+PLANNED = (
+    *("dataset", "task", "extractor", "view", "head", "seed", "split"),
+    *("synthetic", "preprocess", "augmentation", "train_size"),
+)
+"""Fields of a result that follow from the plan."""
+
+RATE = 16_000
+"""Sample rate at which clips of bad_clips.csv are read again, in Hz."""
+
+MAX_READ = 20
+"""Largest number of clips of bad_clips.csv that are read again, of every data set."""
+
+
+def check_plan(store: Store, record: RunRecord, plan: Plan) -> Iterator[str]:
+    """Yield how a folder differs from a plan that was made now, in what has not changed since the run.
+
+    What changed is left out: data whose splits differ, and extractors and heads with another identity.
+    """
+    now = provenance.record(plan, record.request, record.counters, finished=record.finished)
+    yield from _check_tables(store, record, now)
+    yield from _check_labels(store, record, plan)
+    yield from _check_bad_clips(store, record, plan)
+    yield from _check_cells(store, record, plan)
+
+
+def _check_tables(store: Store, record: RunRecord, now: RunRecord) -> Iterator[str]:
+    """Yield how the record's data sets and tables differ."""
+    for name, source in now.datasets.items():
+        before = record.datasets.get(name)
+        if before is None:
+            yield f"{store.run_path}: data set {name} is missing"
+        elif before.content == source.content:
+            for field in changes(_values(before), _values(source)):
+                yield f"{store.run_path}: {field} of data set {name} is not that of the data"
+    tables = {(table.dataset, table.task): table for table in record.tables}
+    for table in now.tables:
+        before_table = tables.get((table.dataset, table.task))
+        if before_table is not None and before_table.split_digest == table.split_digest:
+            name = display.table(table.dataset, table.task.name)
+            for field in changes(_values(before_table), _values(table)):
+                yield f"{store.run_path}: {field} of {name} is not that of the data and the task"
+
+
+def _values(record: object) -> Mapping[str, object]:
+    """Return the fields of a frozen dataclass."""
+    return asdict(record)  # type: ignore[call-overload, no-any-return]
+
+
+def _check_labels(store: Store, record: RunRecord, plan: Plan) -> Iterator[str]:
+    """Yield how the stored labels differ from those of the data."""
+    for name, source in plan.sources.items():
+        if name not in record.datasets or record.datasets[name].n_clips != len(source.contents):
+            continue
+        stored, now = store.labels(name), source.dataset.table[["clip", *source.dataset.labels]]
+        if list(stored.columns) != list(now.columns):
+            yield f"labels of {name}: the columns are {shortlist(list(stored.columns))}"
+            continue
+        for column in now.columns:
+            differ = stored[column].astype(str).to_numpy() != now[column].astype(str).to_numpy()
+            if differ.any():
+                clips = now["clip"][differ].tolist()
+                what = f"{column} of {len(clips)} clips is not that of the data"
+                yield f"labels of {name}: {what}: {shortlist(clips)}"
+
+
+def _check_bad_clips(store: Store, record: RunRecord, plan: Plan) -> Iterator[str]:
+    """Yield the clips of bad_clips.csv that can be decoded."""
+    table = store.bad_clips()
+    for name, source in plan.sources.items():
+        bad = table["clip"][table["dataset"] == name].tolist()
+        clips = {clip.id: clip for clip in source.dataset.clips()} if bad else {}
+        decodable = [clip for clip in bad[:MAX_READ] if clip in clips and _is_decodable(clips[clip])]
+        unknown = [clip for clip in bad if clip not in clips]
+        for what, names in ((f"of {name} can be decoded", decodable), (f"are not in {name}", unknown)):
+            if names:
+                yield f"{store.bad_clips_path}: {len(names)} clips {what}: {shortlist(names)}"
+
+
+def _is_decodable(clip: Clip) -> bool:
+    try:
+        audio.read(clip, RATE)
+    except ClipError:
+        return False
+    return True
+
+
+def _check_cells(store: Store, record: RunRecord, plan: Plan) -> Iterator[str]:
+    """Yield how the cells of the record differ from those of the plan."""
+    results = store.results(sealed=False)
+    cells = {cell.key: cell for cell in plan.cells}
+    expected = {result.key: result for result in plan.rejected}
+    expected |= {key: unfinished(cell, Status.OK) for key, cell in cells.items()}
+    same = {key: result for key, result in expected.items() if _is_unchanged(result, record, plan)}
+    for key, result in same.items():
+        if key not in record.cells:
+            yield f"{store.run_path}: lacks the cell {display.cell(result)}"
+        elif key in results:
+            lines = _changes(results[key], result, cells.get(key))
+            yield from (f"{display.cell(result)}: {line}" for line in lines)
+    for key in record.cells:
+        result = results.get(key)
+        if result and key not in expected and _is_unchanged(result, record, plan):
+            yield f"{display.cell(result)}: cell {key} is not of this plan"
+
+
+def _is_unchanged(result: Result, record: RunRecord, plan: Plan) -> bool:
+    """Return whether neither the data nor the code of a result changed since the run."""
+    names = (result.extractor, result.head)
+    if any(name not in record.identities or name not in plan.identities for name in names):
+        return False
+    if any(record.identities[name] != plan.identities[name] for name in names):
+        return False
+    digests = {(table.dataset, table.task.name): table.split_digest for table in record.tables}
+    table = (result.dataset, result.task.name)
+    problem = plan.problems.get(table)
+    return digests.get(table) == (problem.fingerprint if problem else None)
+
+
+def _changes(before: Result, now: Result, cell: Cell | None) -> Iterator[str]:
+    """Yield the fields of a result that do not follow from the plan; a rejected result has no cell."""
+    for name in PLANNED if cell else (*PLANNED, "status", "reason"):
+        if getattr(before, name) != getattr(now, name):
+            yield f"{name} is not that of the plan"
+    if cell and before.status == Status.OK:
+        env = versions(["scikit-learn", *cell.extractor.requires, *cell.head.requires])
+        for name in changes(before.env, env):
+            yield f"{name} {before.env.get(name)} -> {env.get(name)}"

@@ -1,0 +1,18 @@
+"""The split that a run would use, as a list of folds."""
+
+import pandas as pd
+
+from bench import audio, splits
+from bench.types import Dataset, Task
+
+
+def split_table(dataset: Dataset, task: Task, how: str, column: str) -> pd.DataFrame:
+    """Return the split that a run would use, as `splits.listing` lists it.
+
+    Raises
+    ------
+    UsageError
+        If the split or the column does not fit the dataset.
+    """
+    split = splits.make(dataset, task, how, audio.duplicate_fingerprints(dataset.clips()))
+    return splits.listing(split, dataset, column)
