@@ -11,6 +11,7 @@ import pytest
 
 from bench import display, splits
 from bench.datasets.columns import strict_groups
+from bench.errors import UsageError
 from bench.store import Store, schema
 from bench.types import Dataset, GroupObstacle, Task
 
@@ -195,3 +196,10 @@ def test_records_with_sentences_are_read(bench, digits: Path, tmp_path: Path):
     )
     assert (before.tables[0].obstacles, before.tables[0].fewer_folds) == ((), None)
     assert dataclasses.asdict(before.tables[0])["drawn"] == ()
+
+
+@pytest.mark.parametrize("words", [("1", "01"), ("A", "a "), ("fold1", "Fold 01")])
+def test_folds_that_are_read_as_one_are_refused(made, words: tuple[str, str]):
+    rows = [{**row, "fold": words[number % 2]} for number, row in enumerate(clips())]
+    with pytest.raises(UsageError, match=r"made.csv: column 'fold': the folds .* differ only in spelling"):
+        splits.make(made(rows), NOISE, "")
