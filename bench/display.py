@@ -85,8 +85,8 @@ def reason(obstacle: GroupObstacle) -> str:
     return texts[obstacle.kind]
 
 
-def drawn(numbers: Sequence[tuple[str, int]]) -> str:
-    """Return what was drawn for the test, and what an interval is for.
+def sampling(numbers: Sequence[tuple[str, int]]) -> str:
+    """Return what was drawn for the test, and what an interval is for; empty if it is unknown.
 
     Parameters
     ----------
@@ -95,11 +95,13 @@ def drawn(numbers: Sequence[tuple[str, int]]) -> str:
 
     Examples
     --------
-    >>> drawn([("recording", 3000), ("speaker", 6)])
+    >>> sampling([("recording", 3000), ("speaker", 6)])
     '3,000 recordings of 6 speakers; intervals are for new recordings of these speakers'
-    >>> drawn([("speaker", 251)])
+    >>> sampling([("speaker", 251)])
     '251 speakers; intervals are for new speakers'
     """
+    if not numbers:
+        return ""
     (column, number), *others = numbers
     counts = [f"{number:,} {_groups(column, number)}"]
     counts += [f"{PREPOSITIONS.get(name, 'of')} {n:,} {_groups(name, n)}" for name, n in others]

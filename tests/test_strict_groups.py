@@ -11,6 +11,7 @@ import pytest
 
 from bench import display, splits
 from bench.datasets.columns import strict_groups
+from bench.errors import UsageError
 from bench.store import Store, schema
 from bench.types import Dataset, GroupObstacle, Task
 
@@ -139,7 +140,7 @@ def test_the_table_says_that_the_speakers_are_always_the_same(bench, digits: Pat
         in done.stdout
     )
     protocol = Store(tmp_path / "bench-out").run().tables[0]
-    assert protocol.drawn == (("recording", 48), ("speaker", 6))
+    assert protocol.sampling_units == (("recording", 48), ("speaker", 6))
     assert not protocol.fallbacks, "data without sessions have none to keep apart"
 
 
@@ -184,7 +185,7 @@ def test_records_with_sentences_are_read(bench, digits: Path, tmp_path: Path):
     bench("run", "--datasets", name, "--tasks", "speaker", *CHEAP)
     record = json.loads((tmp_path / "bench-out" / "run.json").read_text())
     [protocol] = record["tables"]
-    old = {key: value for key, value in protocol.items() if key not in {"obstacles", "drawn"}}
+    old = {key: value for key, value in protocol.items() if key not in {"obstacles", "sampling_units"}}
     sentences = {"note": "session: there is no such column", "fewer_folds": "4 groups are fewer than 5 folds"}
     read = schema.run_record({**record, "schema": 2, "tables": [{**old, **sentences}]}, "run.json")
     [now] = read.tables
@@ -194,4 +195,11 @@ def test_records_with_sentences_are_read(bench, digits: Path, tmp_path: Path):
         {**record, "schema": 2, "tables": [{**old, "note": "", "fewer_folds": ""}]}, "run.json"
     )
     assert (before.tables[0].obstacles, before.tables[0].fewer_folds) == ((), None)
-    assert dataclasses.asdict(before.tables[0])["drawn"] == ()
+    assert dataclasses.asdict(before.tables[0])["sampling_units"] == ()
+
+
+@pytest.mark.parametrize("words", [("1", "01"), ("A", "a "), ("fold1", "Fold 01")])
+def test_folds_that_are_read_as_one_are_refused(made, words: tuple[str, str]):
+    rows = [{**row, "fold": words[number % 2]} for number, row in enumerate(clips())]
+    with pytest.raises(UsageError, match=r"made.csv: column 'fold': the folds .* differ only in spelling"):
+        splits.make(made(rows), NOISE, "")

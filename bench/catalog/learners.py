@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import audio, catalog, preprocess
-from bench.catalog import Registry, devices, opened, weights
+from bench.catalog import Registry, devices, plugin_files, weights
 from bench.errors import PluginError, UnavailableError, UsageError
 from bench.keys import digest
 from bench.request import Request
@@ -160,7 +160,7 @@ def _learner(spec: Spec, request: Request, sha256: Callable[[Path], str] = weigh
         return Learner(spec, obstacle=Obstacle(Status.SKIPPED, reason))
     if spec.kind == "extractor":
         steps = preprocess.identity(preprocess.parse(spec.preprocess))
-        files = {} if spec.weights else opened.identity(spec)
+        files = {} if spec.weights else plugin_files.identity(spec)
         identity = {**identity, "audio": {**audio.identity(), **steps}, **files}
     return Learner(spec, catalog.key(identity), identity=identity)
 

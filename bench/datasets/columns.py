@@ -29,7 +29,10 @@ PATHS = (
 LABELS: Mapping[str, tuple[str, ...]] = {
     "fold": ("split",),
     "class": ("class_name", "label", "category", "target"),
-    "speaker": ("speaker_id", "spk", "spk_id", "client_id", "subject", "subject_id"),
+    "speaker": (
+        *("speaker_id", "spk", "spk_id", "client_id", "subject", "subject_id"),
+        *("talker", "participant", "participant_id", "patient", "patient_id"),
+    ),
     "session": ("session_id",),
     "recording": ("recording_id",),
     "gender": ("sex",),
@@ -196,7 +199,7 @@ def suggest_groups(dataset: Dataset, target: str, *, leaks: bool) -> str:
     first, *others = (name for name in strict_groups(target) if name in dataset.labels)
     option = f"--task-target {target} --task-group"
     commands = [f"{option} {first} --split cv:5"] if leaks else []
-    commands += [f"{option} {','.join(others)}"] if others else []
+    commands += [f"{option} {others[-1]}"] if others else []
     return f"; or choose what to keep apart: {', or '.join(commands)}" if commands else ""
 
 

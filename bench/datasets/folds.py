@@ -1,9 +1,11 @@
 """Words for the sides of a split, and numbered folds: of columns, folders, cards and lists."""
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
+from bench.datasets import spelling
 from bench.errors import UsageError, shortlist
 from bench.types import Labels
 
@@ -52,7 +54,8 @@ def canonical(words: Labels, source: str) -> Labels:
     Raises
     ------
     UsageError
-        If some words are train or test and others are no sides of a split.
+        If some words are train or test and others are no sides of a split, or if names of folds differ only
+        in how they are spelt.
 
     Examples
     --------
@@ -63,6 +66,7 @@ def canonical(words: Labels, source: str) -> Labels:
     """
     names, codes = np.unique(np.asarray(words, dtype=str), return_inverse=True)
     sides = [side(name) for name in names.tolist()]
+    _refuse_spellings([name for name in names.tolist() if not side(name)], source)
     if not any(sides):
         return np.asarray(words)
     others = [name for name, its_side in zip(names.tolist(), sides, strict=True) if not its_side]
@@ -73,3 +77,15 @@ def canonical(words: Labels, source: str) -> Labels:
             f"{', '.join(sorted(SIDES.keys() - set(SIDES.values())))}), or names of folds alone"
         )
     return np.array([its_side or name for name, its_side in zip(names.tolist(), sides, strict=True)])[codes]
+
+
+def _refuse_spellings(names: Sequence[str], source: str) -> None:
+    """Raise UsageError if two names of folds differ only in spelling, such as ``fold1`` and ``Fold 01``."""
+    first: dict[str, str] = {}
+    for name in names:
+        text = number(name) or spelling.fold(name)
+        other = first.setdefault(str(int(text)) if text.isdecimal() else text, name)
+        if other != name:
+            raise UsageError(
+                f"{source}: the folds {other!r} and {name!r} differ only in spelling; write one of them"
+            )

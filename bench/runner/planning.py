@@ -263,10 +263,10 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
     dataset = source.dataset
     if task.target not in dataset.labels:
         return Obstacle(Status.SKIPPED, f"{dataset.source} has no column '{task.target}'")
-    fix = ""
+    has_choice, fix = task.name == request.task_target and not request.task_groups, ""
     try:
         y = splits.target(dataset, task)
-        fix = _other_groups(dataset, task, request, leaks=False)
+        fix = suggest_groups(dataset, task.target, leaks=False) if has_choice else ""
         split = splits.make(dataset, task, request.split, source.fingerprints)
         parts = splits.repeats(dataset, task, split, request.repeats)
     except LabelError as error:
@@ -275,8 +275,8 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
         return Obstacle(Status.SKIPPED, str(error))
     except SplitError as error:
         columns = {task.target, *task.groups} & {*dataset.labels}
-        if isinstance(error, LeakError):
-            fix = _other_groups(dataset, task, request, leaks=True)
+        can_choose = has_choice and isinstance(error, LeakError)
+        fix = suggest_groups(dataset, task.target, leaks=True) if can_choose else ""
         reason = "; ".join([f"{error}{fix}", *spelling.remarks(dataset, sorted(columns))])
         return Obstacle(Status.FAILED if is_requested else Status.SKIPPED, reason)
     if request.permute_labels:
@@ -293,12 +293,6 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
         for number, part in enumerate(parts)
     )
     return replace(first, repeats=repeats)
-
-
-def _other_groups(dataset: Dataset, task: Task, request: Request, *, leaks: bool) -> str:
-    """Return what else a task of a label column could keep apart; empty if the user has chosen that."""
-    has_choice = task.name == request.task_target and not request.task_groups
-    return suggest_groups(dataset, task.target, leaks=leaks) if has_choice else ""
 
 
 def _cells(

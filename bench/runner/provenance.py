@@ -130,7 +130,7 @@ def _protocol(dataset: Dataset, problem: Problem, request: Request) -> TableProt
         obstacles=split.obstacles,
         fewer_folds=split.fewer_folds,
         remarks=_remarks(dataset, problem),
-        drawn=() if split.leaky else _drawn(dataset, split),
+        sampling_units=() if split.leaky else _sampling_units(dataset, split),
         apart=() if split.leaky else tuple(split.groups),
         n_groups=len(np.unique(group)),
         n_folds=len(list(split.rounds())),
@@ -142,7 +142,7 @@ def _protocol(dataset: Dataset, problem: Problem, request: Request) -> TableProt
     )
 
 
-def _drawn(dataset: Dataset, split: Split) -> tuple[tuple[str, int], ...]:
+def _sampling_units(dataset: Dataset, split: Split) -> tuple[tuple[str, int], ...]:
     """Return the number of tested groups, and of speakers and sessions that span several of these groups.
 
     Another draw of groups would have the same speakers.

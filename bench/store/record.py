@@ -72,7 +72,7 @@ class TableProtocol:
         Why more folds could not keep these groups apart; None for the usual number of folds.
     remarks : tuple[str, ...]
         What a reader should know about labels and groups.
-    drawn : tuple[tuple[str, int], ...]
+    sampling_units : tuple[tuple[str, int], ...]
         Columns with the number of their values in the tested clips: the one whose groups intervals are drawn
         from, and behind it speakers and sessions that span several of these groups.
     repeats : tuple[str, ...]
@@ -95,7 +95,7 @@ class TableProtocol:
     n_unlabelled: int = 0
     fewer_folds: GroupObstacle | None = None
     remarks: tuple[str, ...] = ()
-    drawn: tuple[tuple[str, int], ...] = ()
+    sampling_units: tuple[tuple[str, int], ...] = ()
     repeats: tuple[str, ...] = ()
 
     def repeat(self, number: int) -> Self:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.catalog import opened
+from bench.catalog import plugin_files
 from bench.embed.layers import as_layers
 from bench.errors import shortlist
 from bench.testing.checks import Check, Rule, Subject, build_checks
@@ -49,17 +49,18 @@ def _assert_close(first: Sequence[Frames], second: Sequence[Frames]) -> None:
 
 def names_its_files(subject: ExtractorSubject) -> None:
     """A file that embed opens beside the module is named in `files`, or the constructor opens it too."""
-    with opened.recording() as at_first:
+    with plugin_files.recording() as construction:
         extractor = subject.factory()
-    with opened.recording() as later:
+    with plugin_files.recording() as embedding:
         extractor.embed(subject.clips)
     module = sys.modules.get(type(extractor).__module__)
-    folder = opened.folder_of(type(extractor).__module__, Path(getattr(module, "__file__", None) or ""))
+    folder = plugin_files.folder_of(type(extractor).__module__, Path(getattr(module, "__file__", None) or ""))
     roots = {"": folder} if folder else {}
-    names, known = (
-        {opened.name_of(path.resolve(), roots) for path in files.read} for files in (later, at_first)
+    first, names = (
+        {plugin_files.name_of(path.resolve(), roots) or "" for path in files.read}
+        for files in (construction, embedding)
     )
-    unnamed = names - known - {None} - {*getattr(extractor, "files", [])}
+    unnamed = names - first - {"", *getattr(extractor, "files", [])}
     assert not unnamed, f"embed opens {shortlist(unnamed)}; write files = {sorted(unnamed)}"
 
 

@@ -70,8 +70,8 @@ def _split(protocol: TableProtocol) -> list[Text]:
     if protocol.split.leaky:
         warning = ": for demonstration only; these numbers are higher than honest ones."
         texts.append(text(strong("Leaky split"), warning))
-    if protocol.drawn and not protocol.split.leaky:
-        texts.append(text(f"Drawn: {display.drawn(protocol.drawn)}."))
+    if protocol.sampling_units and not protocol.split.leaky:
+        texts.append(text(f"Drawn: {display.sampling(protocol.sampling_units)}."))
     if protocol.obstacles:
         reasons = "; ".join(map(display.obstacle, protocol.obstacles))
         texts.append(text(f"No stricter split was possible: {reasons}."))

@@ -23,7 +23,7 @@ def section(stores: Sequence[Store]) -> Section:
     splits = [
         (
             *(table.dataset, table.task.name, display.split(table.split)),
-            *(", ".join(table.apart), table.split_digest),
+            *(", ".join(table.apart), display.sampling(table.sampling_units), table.split_digest),
         )
         for run in runs
         for table in run.tables
@@ -40,7 +40,7 @@ def section(stores: Sequence[Store]) -> Section:
         (
             *(_commands(store) for store in stores),
             _grid(("data set", "version", "clips", "content"), data),
-            _grid(("data set", "task", "split", "kept apart", "digest"), splits),
+            _grid(("data set", "task", "split", "kept apart", "drawn", "digest"), splits),
             _grid(("extractor or head", "identity"), learners),
             _grid(("fact", "value"), _facts(runs)),
         ),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench import catalog
-from bench.catalog import opened
+from bench.catalog import plugin_files
 from bench.errors import PluginError
 from bench.types import Spec
 
@@ -82,23 +82,23 @@ def test_what_the_module_and_the_constructor_open_and_the_class_declares_is_in_t
     weigh(table, 3.0)
     beside = ("at_import.npy", "declared.npy", "more/by_numpy.npy", "by_os.npy", ".hidden.npy", "unused.npy")
     spec = plugin(folder, MANY, *beside, table=str(table))
-    before = opened.identity(spec)["files"]
+    before = plugin_files.identity(spec)["files"]
     assert names(before) == ["at_import.npy", "by_os.npy", "declared.npy", "more/by_numpy.npy", "table"]
     weigh(folder / "unused.npy", 2.0)
     for name in ("declared.npy", "by_os.npy"):
         weigh(folder / name, 2.0)
-    after = opened.identity(spec)["files"]
+    after = plugin_files.identity(spec)["files"]
     assert names(set(before) - set(after)) in (["declared.npy", "by_os.npy"], ["by_os.npy", "declared.npy"])
     assert len(after) == len(before)
 
 
 def test_a_plugin_that_opens_nothing_keeps_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    assert opened.identity(plugin(tmp_path, "class Mine(Base): ...\n", "unused.npy")) == {}
+    assert plugin_files.identity(plugin(tmp_path, "class Mine(Base): ...\n", "unused.npy")) == {}
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("nothing could be opened"))
     alone = tmp_path / "alone"
     alone.mkdir()
-    assert opened.identity(plugin(alone, "class Mine(Base): ...\n", module="lone")) == {}
-    assert opened.identity(catalog.load().extractors["mfcc"]) == {}
+    assert plugin_files.identity(plugin(alone, "class Mine(Base): ...\n", module="lone")) == {}
+    assert plugin_files.identity(catalog.load().extractors["mfcc"]) == {}
 
 
 @pytest.mark.parametrize("files", ["['weights.npy', 'absent.npy']", "'weights.npy'"])
@@ -107,12 +107,12 @@ def test_declared_files_are_a_list_of_files_that_are_there(tmp_path: Path, files
     with pytest.raises(
         PluginError, match=r"'.*mine.py:Mine': files (names 'absent.npy'|is 'weights.npy'; exp)"
     ):
-        opened.identity(spec)
+        plugin_files.identity(spec)
 
 
 def test_a_constructor_that_ends_its_process_shares_no_key_with_another_day(tmp_path: Path):
     spec = plugin(tmp_path, "class Mine(Base):\n    def __init__(self): os._exit(3)\n", "weights.npy")
-    assert opened.identity(spec) == {"files": None}
+    assert plugin_files.identity(spec) == {"files": None}
 
 
 def test_changed_weights_are_embedded_again_and_audit_names_them(bench, digits: Path, tmp_path: Path):

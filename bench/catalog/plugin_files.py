@@ -48,7 +48,7 @@ class OpenFiles:
 
 @contextmanager
 def recording() -> Iterator[OpenFiles]:
-    """Yield the files that this process opens within the block, as far as Python sees it (PEP 578)."""
+    """Yield the files that this process opens within the block, as far as Python sees them (PEP 578)."""
     files, is_active = OpenFiles(), True
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -56,7 +56,7 @@ def recording() -> Iterator[OpenFiles]:
             writes = event == "open" and bool((arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR))
             (files.written if writes else files.read).add(Path(os.fsdecode(arguments[0])).absolute())
 
-    sys.addaudithook(hook)  # which no one can take off again
+    sys.addaudithook(hook)  # Python has no way to remove it
     try:
         yield files
     finally:
@@ -83,7 +83,8 @@ def identity(spec: Spec) -> Mapping[str, Any]:
     if answer is None:
         return {"files": None}
     weights = Path(str(spec.params.get("weights") or os.devnull)).expanduser().resolve()
-    paths = [path for path in map(Path, answer["opened"]) if not path.is_relative_to(weights)]
+    # The identity of a spec has the SHA-256 of these weights.
+    paths = [path for path in map(Path, answer["read"]) if not path.is_relative_to(weights)]
     names = {name: path for path in paths if (name := name_of(path, roots))}
     names |= _declared(spec, answer["declared"], folders)
     return {"files": [f"{name} {sha256(path)}" for name, path in sorted(names.items())]} if names else {}
@@ -121,17 +122,15 @@ def main() -> None:
             extractor = build(spec)
         except BenchError as error:
             sys.exit(str(error))
-    paths = sorted(
-        str(path) for path in {*map(Path.resolve, files.read)} - {*map(Path.resolve, files.written)}
-    )
-    answer = {"opened": paths, "declared": getattr(type(extractor), "files", [])}
+    read, written = ({path.resolve() for path in paths} for paths in (files.read, files.written))
+    answer = {"read": sorted(map(str, read - written)), "declared": getattr(type(extractor), "files", [])}
     os.write(output, json.dumps(answer, default=repr).encode())
     os._exit(0)  # threads of the plugin may go on
 
 
 def _ask(spec: Spec) -> Mapping[str, Any] | None:
     """Return what `main` prints about a spec in a process of its own; None if it does not end well."""
-    call = [sys.executable, "-P", "-c", "from bench.catalog.opened import main; main()"]
+    call = [sys.executable, "-P", "-c", "from bench.catalog.plugin_files import main; main()"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         done = subprocess.run(  # noqa: S603
@@ -140,6 +139,7 @@ def _ask(spec: Spec) -> Mapping[str, Any] | None:
             env=environment,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=SECONDS,
             check=True,
         )
