@@ -14,7 +14,7 @@ from bench.errors import BenchError, one_line
 from bench.report import Report
 from bench.request import Request
 from bench.runner import Audit, progress, trackers
-from bench.store import Counters, Store
+from bench.store import Counters, Store, signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,7 @@ def audit(out: Path, *, trust: Collection[Path] = (), deep: bool = False) -> Aud
         outcome,
         differences=(*outcome.differences, *lines),
         unchecked=(*outcome.unchecked, *unchecked),
+        has_unread_signature=store.is_signed and not signature.is_required(),
     )
 
 

@@ -31,7 +31,7 @@ from bench.files import (
 from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
 from bench.request import recorded
-from bench.store import schema
+from bench.store import schema, signature
 from bench.store.record import ReportRecord, RunRecord
 from bench.types import Result
 from bench.validation import file_name
@@ -216,7 +216,19 @@ class Store:
             ) from error
         except ValueError as error:
             raise UsageError(f"{self.run_path}: no JSON ({error}); {AGAIN}") from error
+        signed = content.pop("signature", None) if isinstance(content, dict) else None
+        if not signature.is_valid(signed, "run", digest(content)):
+            raise UsageError(
+                f"{self.run_path}: is not signed with the key in {signature.KEY}; run it again with the key, "
+                "into another folder, or unset the variable"
+            )
         return schema.run_record(content, str(self.run_path))
+
+    @property
+    def is_signed(self) -> bool:
+        """Return whether the record of the newest run is signed, with whatever key."""
+        content = parse_json(self.run_path.read_bytes())
+        return isinstance(content, dict) and "signature" in content
 
     def planned(self) -> list[Result]:
         """Return the results of the newest run's cells, in the order of its plan.
@@ -247,7 +259,8 @@ class Store:
 
     def write_run(self, run: RunRecord) -> None:
         """Replace the record of the newest run."""
-        content = {**asdict(run), "request": recorded(run.request)}
+        content = json.loads(json.dumps({**asdict(run), "request": recorded(run.request)}))
+        content |= signature.sign("run", digest(content))
         replace_text(self.run_path, json.dumps(content, indent=2) + "\n")
 
     def report(self) -> ReportRecord | None:
