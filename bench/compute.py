@@ -10,11 +10,11 @@ from pathlib import Path
 from bench import paths, report, runner
 from bench.catalog import Registry
 from bench.embed.cache import Cache
-from bench.errors import BenchError
+from bench.errors import BenchError, one_line
 from bench.report import Report
 from bench.request import Request
 from bench.runner import Audit, progress, trackers
-from bench.store import Counters, Store
+from bench.store import Counters, Store, signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,13 @@ def audit(out: Path, *, trust: Collection[Path] = (), deep: bool = False) -> Aud
         outcome = runner.audit(store, paths.home(), embeddings, trust=trust, deep=deep)
     try:
         lines, unchecked = report.differences(store), report.unchecked(store)
-    except BenchError as error:
-        lines, unchecked = [], [f"the report: not rendered again ({error})"]
+    except (BenchError, KeyError, ValueError) as error:  # predictions that contradict each other
+        lines, unchecked = [], [f"the report: not rendered again ({one_line(error)})"]
     return replace(
         outcome,
         differences=(*outcome.differences, *lines),
         unchecked=(*outcome.unchecked, *unchecked),
+        has_unread_signature=store.is_signed and not signature.is_required(),
     )
 
 

@@ -121,7 +121,7 @@ def test_a_result_line_edited_by_hand_is_found(bench, done):
     lines[number] = json.dumps(line)
     done.results_path.write_text("\n".join(lines) + "\n")
     found = said(bench)
-    assert found[0].endswith(f"results.jsonl:{number + 1}: seal does not match")
+    assert found[0].endswith(f"results.jsonl:{number + 1}: its seal does not match")
     assert "accuracy at clip is 0.999000" in found[1]
 
 

@@ -30,6 +30,8 @@ def command(out: Path, deep: bool, trust: tuple[Path, ...]) -> None:
         click.echo(line)
     counts = {"differences": len(audit.differences), "not checked": len(audit.unchecked)}
     faults = ", ".join(f"{count} {noun}" for noun, count in counts.items() if count)
+    if audit.has_unread_signature:
+        click.echo("The folder is signed; set BENCH_SIGNING_KEY to check its signature.")
     n_checked = sum(check.n_checked for check in audit.embeddings)
     n_cached = sum(check.n_cached for check in audit.embeddings)
     click.echo(f"{out}: {faults or 'verified'}; {n_checked} of {n_cached} cached embeddings computed again")

@@ -32,7 +32,7 @@ from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
 from bench.request import recorded
 from bench.sharing import parents
-from bench.store import schema
+from bench.store import schema, signature
 from bench.store.record import ReportRecord, RunRecord
 from bench.types import Result
 from bench.validation import file_name
@@ -217,12 +217,24 @@ class Store:
             ) from error
         except ValueError as error:
             raise UsageError(f"{self.run_path}: no JSON ({error}); {AGAIN}") from error
+        signed = content.pop("signature", None) if isinstance(content, dict) else None
+        if not signature.is_valid(signed, "run", digest(content)):
+            raise UsageError(
+                f"{self.run_path}: is not signed with the key in {signature.KEY}; run it again with the key, "
+                "into another folder, or unset the variable"
+            )
         return schema.run_record(content, str(self.run_path))
 
     def folders(self) -> set[str]:
         """Return the folders of this machine and of the run's that its texts may name."""
         run, home = self.run(), str(Path("~").expanduser())
         return {run.folder, *run.folders, *parents(self.out, self.name), *({home} - {"/", "~"})}
+
+    @property
+    def is_signed(self) -> bool:
+        """Return whether the record of the newest run is signed, with whatever key."""
+        content = parse_json(self.run_path.read_bytes())
+        return isinstance(content, dict) and "signature" in content
 
     def planned(self) -> list[Result]:
         """Return the results of the newest run's cells, in the order of its plan.
@@ -253,7 +265,8 @@ class Store:
 
     def write_run(self, run: RunRecord) -> None:
         """Replace the record of the newest run."""
-        content = {**asdict(run), "request": recorded(run.request)}
+        content = json.loads(json.dumps({**asdict(run), "request": recorded(run.request)}))
+        content |= signature.sign("run", digest(content))
         replace_text(self.run_path, json.dumps(content, indent=2) + "\n")
 
     def report(self) -> ReportRecord | None:

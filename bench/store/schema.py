@@ -14,6 +14,7 @@ import msgspec
 
 from bench.errors import UsageError
 from bench.keys import digest
+from bench.store import signature
 from bench.store.record import RUN_SCHEMA, RunRecord
 from bench.types import SCHEMA, UNPOOLED, Result
 
@@ -42,16 +43,19 @@ def line(result: Result) -> str:
 
 
 def seal(fields: Mapping[str, Any]) -> str:
-    """Return the fields of a line as JSON with both seals."""
+    """Return the fields of a line as JSON with both seals, and with a key the signature on them."""
     rest = {name: value for name, value in fields.items() if name != "cost"}
-    cost = {**fields["cost"], "seal": digest(fields["cost"])}
-    return json.dumps({**fields, "cost": cost, "seal": digest(rest)}, allow_nan=False)
+    seals = digest(rest), digest(fields["cost"])
+    cost = {**fields["cost"], "seal": seals[1]}
+    return json.dumps(
+        {**fields, "cost": cost, "seal": seals[0], **signature.sign("line", *seals)}, allow_nan=False
+    )
 
 
 def unseal(line: str | bytes) -> tuple[dict[str, Any], bool]:
     """Return the fields of a line without its seals, and whether they are as they were written.
 
-    A line of an earlier schema may have no seal.
+    A line of an earlier schema may have no seal. With a key, a line without its signature is not as it was.
 
     Raises
     ------
@@ -72,10 +76,19 @@ def unseal(line: str | bytes) -> tuple[dict[str, Any], bool]:
     if not isinstance(cost, dict):
         raise ValueError("cost is no JSON object")
     seals = fields.pop("seal", None), cost.pop("seal", None)
+    signed = fields.pop("signature", None)
     if seals == (None, None) and fields.get("schema") != SCHEMA:
-        return fields, True
+        return fields, not signature.is_required()
     rest = {name: value for name, value in fields.items() if name != "cost"}
-    return fields, seals == (digest(rest), digest(cost))
+    expected = digest(rest), digest(cost)
+    return fields, seals == expected and signature.is_valid(signed, "line", *expected)
+
+
+def broken_seal() -> str:
+    """Return what is wrong with a line that is not as it was written."""
+    if signature.is_required():
+        return f"its seal does not match, or it is not signed with the key in {signature.KEY}"
+    return "its seal does not match"
 
 
 def result(line: str | bytes, source: str, *, sealed: bool = False) -> Result:
@@ -97,7 +110,7 @@ def result(line: str | bytes, source: str, *, sealed: bool = False) -> Result:
         if schema > SCHEMA:
             raise UsageError(f"{source}: schema {schema}, newer than {SCHEMA}; upgrade this package")
         if sealed and not is_original:
-            raise UsageError(f"{source}: was changed after it was written: its seal does not match; {FIX}")
+            raise UsageError(f"{source}: was changed after it was written: {broken_seal()}; {FIX}")
         fields = {**(fields if schema == SCHEMA else _migrated(fields)), "schema": SCHEMA}
         return msgspec.convert(fields, Result)
     except (ValueError, KeyError, TypeError, AttributeError, msgspec.ValidationError) as error:

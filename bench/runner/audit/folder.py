@@ -12,6 +12,7 @@ from bench.runner.audit.models import check_models, unlisted_models
 from bench.runner.audit.plans import check_plan
 from bench.runner.reembedding import EmbeddingCheck
 from bench.store import RunRecord, Store
+from bench.store.schema import broken_seal
 from bench.types import Result, Status
 
 
@@ -25,11 +26,14 @@ class Audit:
         Parts that were not compared, each with the reason.
     embeddings : tuple[EmbeddingCheck, ...]
         Of every dataset and extractor, how many cached embeddings were computed again.
+    has_unread_signature : bool
+        Whether the folder is signed, and there is no key to check that with.
     """
 
     differences: tuple[str, ...]
     unchecked: tuple[str, ...]
     embeddings: tuple[EmbeddingCheck, ...]
+    has_unread_signature: bool = False
 
 
 def audit(  # a folder, where its parts are now, and two options
@@ -58,7 +62,7 @@ def audit(  # a folder, where its parts are now, and two options
         If the folder holds no run, or a line of results.jsonl is damaged.
     """
     record, results = store.run(), store.results(sealed=False)
-    lines = [f"{store.results_path}:{number}: seal does not match" for number in store.broken_seals()]
+    lines = [f"{store.results_path}:{number}: {broken_seal()}" for number in store.broken_seals()]
     lines += _check_folder(store, record, results)
     present = world.compare(store, record, home, trust)
     unchecked = [*present.unchecked, *unlisted_models(store, record)]

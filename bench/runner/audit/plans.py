@@ -8,7 +8,7 @@ from dataclasses import asdict
 from bench import audio, display
 from bench.errors import ClipError, shortlist
 from bench.keys import changes
-from bench.runner import provenance
+from bench.runner import provenance, world
 from bench.runner.cells import unfinished
 from bench.runner.planning import Plan
 from bench.runner.provenance import versions
@@ -86,7 +86,8 @@ def _check_bad_clips(store: Store, record: RunRecord, plan: Plan) -> Iterator[st
     for name, source in plan.sources.items():
         bad = table["clip"][table["dataset"] == name].tolist()
         clips = {clip.id: clip for clip in source.dataset.clips()} if bad else {}
-        decodable = [clip for clip in bad[:MAX_READ] if clip in clips and _is_decodable(clips[clip])]
+        with world.inside(record):
+            decodable = [clip for clip in bad[:MAX_READ] if clip in clips and _is_decodable(clips[clip])]
         unknown = [clip for clip in bad if clip not in clips]
         for what, names in ((f"of {name} can be decoded", decodable), (f"are not in {name}", unknown)):
             if names:
