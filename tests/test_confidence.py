@@ -1,9 +1,24 @@
 """Intervals beside scipy, a package for surveys, and simulations with a known truth."""
 
+import json
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import pytest
-from interval_grid import Setting, before, sample
+from interval_grid import (
+    EARLIER,
+    STORED,
+    Coverage,
+    Setting,
+    before,
+    cells,
+    grid,
+    jobs,
+    sample,
+    simulate,
+    summary,
+)
 from scipy import stats
 
 from bench.metrics import METRICS, Metric, Predicted
@@ -14,6 +29,10 @@ from bench.stats.groups import effective_groups, kish, variance
 from bench.types import Score
 
 ACCURACY = METRICS["accuracy"]
+NUMBERS = Path(__file__).parents[1] / "docs" / "numbers.md"
+
+SHORT = {("failing", 0.955)}
+"""Cases and accuracies for which docs/numbers.md says that intervals cover less."""
 
 SURVEY = ((20, 20), (18, 20), (29, 30), (10, 10), (22, 25), (40, 40), (15, 15), (12, 14), (20, 20), (33, 36))
 """Right clips and clips of ten groups."""
@@ -149,3 +168,51 @@ def test_the_reason_is_stored_and_old_lines_are_read():
     assert words.number(Score("ari", 0.5, "cluster")) == "0.500", "clusters never have an interval"
     old = {"metric": "accuracy", "value": 0.9, "level": "clip", "low": 0.8, "high": 0.95, "folds": [0.9]}
     assert msgspec.convert(old, Score) == Score("accuracy", 0.9, "clip", 0.8, 0.95, (0.9,))
+
+
+def is_enough(coverage: Coverage, risk: float = 0.001) -> bool:
+    """Return whether a coverage of 93 % gives so few right intervals with a probability of `risk` or more."""
+    return coverage.n_right >= stats.binom.ppf(risk, coverage.n_bounded, 0.93)
+
+
+@pytest.mark.parametrize(
+    ("setting", "metric"),
+    [
+        (Setting("balanced", "equal", 0.955, 6), "accuracy"),
+        (Setting("rare", "equal", 0.955, 20), "balanced_accuracy"),
+        (Setting("failing", "equal", 0.99, 20), "accuracy"),
+    ],
+    ids=str,
+)
+def test_intervals_cover_where_those_of_earlier_releases_did_not(setting: Setting, metric: str):
+    now = simulate(setting, [metric], n_draws=100)[metric]
+    earlier = simulate(setting, [metric], n_draws=100, earlier=True)[metric]
+    assert is_enough(now)
+    assert now.n_bounded >= 50
+    assert not is_enough(earlier, risk=0.025)
+
+
+def test_two_groups_of_a_class_are_too_few_to_bound_a_mean_over_classes():
+    setting = Setting("nested", "equal", 0.79, 20)
+    coverage = simulate(setting, ["balanced_accuracy", "accuracy"], n_draws=20)
+    assert coverage["balanced_accuracy"].n_bounded == 0
+    assert coverage["accuracy"].n_bounded == 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setting", grid(), ids=lambda setting: f"{setting.name}, {setting.n_groups}")
+def test_intervals_cover_over_the_whole_grid(setting: Setting):
+    for metrics, n_draws in jobs(setting).items():
+        for metric, coverage in simulate(setting, metrics, n_draws).items():
+            if (setting.case, setting.accuracy) not in SHORT:
+                assert is_enough(coverage), (metric, coverage)
+
+
+def test_the_published_grid_is_what_was_simulated():
+    now, earlier = (json.loads(path.read_text(encoding="utf-8")) for path in (STORED, EARLIER))
+    text = NUMBERS.read_text(encoding="utf-8")
+    assert "\n".join(summary(now, earlier)) in text
+    for metric in now["failing, equal, 0.79, 20"]:
+        for name, coverage in cells(now, metric).items():
+            if not name.startswith(tuple(f"{case}, equal, {accuracy}" for case, accuracy in SHORT)):
+                assert is_enough(coverage), (name, metric, coverage)

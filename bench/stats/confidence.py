@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from bench.metrics import METRICS, Floats, Metric, Predicted
 from bench.metrics.base import Codes
@@ -69,11 +69,11 @@ def bound(metric: Metric, p: Predicted, group: Labels) -> Bounds:
     group : Labels
         Group of every clip, shape=(n_clips,).
     """
-    return _bound(metric, p, np.unique(group, return_inverse=True)[1])
+    return _bound(metric, p, np.unique(group, return_inverse=True)[1], metric.score(p))
 
 
-def _bound(metric: Metric, p: Predicted, codes: Codes) -> Bounds:
-    """Return the bounds of a metric, given the group of every clip as a number from 0."""
+def _bound(metric: Metric, p: Predicted, codes: Codes, value: float) -> Bounds:
+    """Return the bounds of a metric's value, given the group of every clip as a number from 0."""
     size = int(codes.max()) + 1
     if size < 2:
         return Bounds(unbounded="few_groups")
@@ -82,7 +82,7 @@ def _bound(metric: Metric, p: Predicted, codes: Codes) -> Bounds:
     n_groups = groups.effective_groups(metric, p, codes)
     if n_groups < MIN_GROUPS:
         return Bounds(unbounded="few_groups")
-    value, span = metric.score(p), metric.high - metric.low
+    span = metric.high - metric.low
     if not np.isfinite(span):
         return Bounds(*student(value, groups.variance(metric, p, codes), n_groups, metric.low))
     share = min(max((value - metric.low) / span, 0.0), 1.0)  # a correlation may be 1 + 2e-16
@@ -109,7 +109,7 @@ def bounded(predicted: Predicted, group: Labels, scores: Sequence[Score]) -> lis
         shape=(n_clips,).
     """
     codes = np.unique(group, return_inverse=True)[1]
-    limits = [_bound(METRICS[score.metric], predicted, codes) for score in scores]
+    limits = [_bound(METRICS[score.metric], predicted, codes, score.value) for score in scores]
     return [
         replace(score, low=limit.low, high=limit.high, unbounded=limit.unbounded)
         for score, limit in zip(scores, limits, strict=True)
@@ -142,12 +142,12 @@ def korn_graubard(
     """
     share, variance, n_clips, df = np.broadcast_arrays(*map(np.float64, (share, variance, n_clips, df)))
     has_spread = (variance > 0) & (share > 0) & (share < 1)
-    ratio = stats.t.ppf(UPPER, np.maximum(n_clips - 1, 1)) / stats.t.ppf(UPPER, df)
+    ratio = special.stdtrit(np.maximum(n_clips - 1, 1), UPPER) / special.stdtrit(df, UPPER)
     n_effective = np.minimum(share * (1 - share) / np.where(has_spread, variance, 1), n_clips) * ratio**2
     n_trials = np.where(has_spread, n_effective, df + 1)
     right, wrong = n_trials * share, n_trials * (1 - share)
-    low = stats.beta.ppf(1 - UPPER, np.maximum(right, TINY), wrong + 1)
-    high = stats.beta.ppf(UPPER, right + 1, np.maximum(wrong, TINY))
+    low = special.betaincinv(np.maximum(right, TINY), wrong + 1, 1 - UPPER)
+    high = special.betaincinv(right + 1, np.maximum(wrong, TINY), UPPER)
     return np.where(right > 0, low, 0.0), np.where(wrong > 0, high, 1.0)
 
 
@@ -186,7 +186,7 @@ def mean_recall(value: float, pairs: ClassGroups) -> Interval:
 
 def student(value: float, variance: float, n_groups: float, lowest: float) -> Interval:
     """Return Student's interval of a value without an upper limit, by logarithms if it has a lower one."""
-    half = float(stats.t.ppf(UPPER, n_groups - 1) * np.sqrt(variance))
+    half = float(special.stdtrit(n_groups - 1, UPPER) * np.sqrt(variance))
     if not np.isfinite(lowest):
         return value - half, value + half
     above = value - lowest
