@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from interval_grid import (
     EARLIER,
+    MARKS,
     STORED,
     Coverage,
     Setting,
@@ -17,7 +18,7 @@ from interval_grid import (
     jobs,
     sample,
     simulate,
-    summary,
+    tables,
 )
 from scipy import stats
 
@@ -58,7 +59,7 @@ def test_korn_and_graubards_interval_is_that_of_a_package_for_surveys():
     means = np.bincount(group, p.y_pred == "a") / sizes
     linear = ((sizes / sizes.sum()) ** 2 * (means - share) ** 2).sum() * 10 / 9
     assert np.sqrt(linear) == pytest.approx(0.017252, abs=5e-7)
-    low, high = korn_graubard(share, linear, len(group), df=9)
+    low, high = korn_graubard(share, linear, len(group), n_groups=10)
     # svy 0.35.0, Sample(data, Design(psu="group")).estimation.prop("right", ci_method="korn-graubard"):
     # est 0.952174, se 0.017252, lci 0.895986, uci 0.983115, df 9, n 230. R's survey has the same formula in
     # svyciprop(method="beta"), which is written out here with scipy alone.
@@ -69,7 +70,7 @@ def test_korn_and_graubards_interval_is_that_of_a_package_for_surveys():
 
 
 def test_clips_that_are_groups_of_their_own_get_the_exact_interval():
-    low, high = korn_graubard(0.9, 0.9 * 0.1 / 200, 200, df=199)
+    low, high = korn_graubard(0.9, 0.9 * 0.1 / 200, 200, n_groups=200)
     exact = stats.binomtest(180, 200).proportion_ci(0.95, "exact")
     assert (low, high) == (pytest.approx(exact.low), pytest.approx(exact.high))
 
@@ -211,7 +212,7 @@ def test_intervals_cover_over_the_whole_grid(setting: Setting):
 def test_the_published_grid_is_what_was_simulated():
     now, earlier = (json.loads(path.read_text(encoding="utf-8")) for path in (STORED, EARLIER))
     text = NUMBERS.read_text(encoding="utf-8")
-    assert "\n".join(summary(now, earlier)) in text
+    assert MARKS[0] + tables(now, earlier) + MARKS[1] in text
     for metric in now["failing, equal, 0.79, 20"]:
         for name, coverage in cells(now, metric).items():
             if not name.startswith(tuple(f"{case}, equal, {accuracy}" for case, accuracy in SHORT)):

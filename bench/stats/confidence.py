@@ -87,10 +87,10 @@ def _bound(metric: Metric, p: Predicted, codes: Codes, value: float) -> Bounds:
         return Bounds(*student(value, groups.variance(metric, p, codes), n_groups, metric.low))
     share = min(max((value - metric.low) / span, 0.0), 1.0)  # a correlation may be 1 + 2e-16
     if metric.over == "recalls":
-        low, high = mean_recall(share, ClassGroups.of(p, codes))
+        low, high = mean_recall(share, ClassGroups.of(p, codes), n_groups)
     else:
         variance = groups.variance(metric, p, codes) / span**2
-        low, high = (float(limit) for limit in korn_graubard(share, variance, len(codes), n_groups - 1))
+        low, high = (float(limit) for limit in korn_graubard(share, variance, len(codes), n_groups))
     quality, worst = (share, low) if metric.higher_is_better else (1 - share, 1 - high)
     n_failing = len(np.unique(codes[p.y_pred != p.y_true]))
     # A ranking compares clips of two groups: either may fail.
@@ -117,13 +117,17 @@ def bounded(predicted: Predicted, group: Labels, scores: Sequence[Score]) -> lis
 
 
 def korn_graubard(
-    share: float | Floats, variance: float | Floats, n_clips: float | Floats, df: float | Floats
+    share: float | Floats,
+    variance: float | Floats,
+    n_clips: float | Floats,
+    n_groups: float,
+    n_trials: float | Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """Return the intervals of values by an effective number of clips, for a single value or one per class.
 
     That number is share * (1 - share) / variance, at most `n_clips`, times the square of the ratio of
-    Student's t for `n_clips` - 1 and for `df` degrees of freedom; the interval is Clopper and Pearson's. A
-    value that no group differs from has `df` + 1 trials, one for each group.
+    Student's t for `n_clips` - 1 and for `n_groups` - 1 degrees of freedom; the interval is Clopper and
+    Pearson's. A value that no group differs from has a trial for every group.
 
     Parameters
     ----------
@@ -131,8 +135,10 @@ def korn_graubard(
         A share of clips, or another metric on a scale from 0 to 1.
     variance : float | Floats
         Its variance over samples of groups.
-    df : float | Floats
-        Effective number of groups minus 1.
+    n_groups : float
+        Effective number of groups.
+    n_trials : float | Floats | None
+        Number of groups of every class; None for `n_groups`.
 
     References
     ----------
@@ -140,18 +146,19 @@ def korn_graubard(
     estimated from survey data", Survey Methodology 24, 1998. Clopper and Pearson, "The use of confidence or
     fiducial limits illustrated in the case of the binomial", Biometrika, 1934.
     """
-    share, variance, n_clips, df = np.broadcast_arrays(*map(np.float64, (share, variance, n_clips, df)))
+    alone = n_groups if n_trials is None else n_trials
+    share, variance, n_clips, alone = np.broadcast_arrays(*map(np.float64, (share, variance, n_clips, alone)))
     has_spread = (variance > 0) & (share > 0) & (share < 1)
-    ratio = special.stdtrit(np.maximum(n_clips - 1, 1), UPPER) / special.stdtrit(df, UPPER)
+    ratio = special.stdtrit(np.maximum(n_clips - 1, 1), UPPER) / special.stdtrit(n_groups - 1, UPPER)
     n_effective = np.minimum(share * (1 - share) / np.where(has_spread, variance, 1), n_clips) * ratio**2
-    n_trials = np.where(has_spread, n_effective, df + 1)
-    right, wrong = n_trials * share, n_trials * (1 - share)
+    trials = np.where(has_spread, n_effective, alone)
+    right, wrong = trials * share, trials * (1 - share)
     low = special.betaincinv(np.maximum(right, TINY), wrong + 1, 1 - UPPER)
     high = special.betaincinv(right + 1, np.maximum(wrong, TINY), UPPER)
     return np.where(right > 0, low, 0.0), np.where(wrong > 0, high, 1.0)
 
 
-def mean_recall(value: float, pairs: ClassGroups) -> Interval:
+def mean_recall(value: float, pairs: ClassGroups, n_groups: float) -> Interval:
     """Return the interval of a mean recall, from Korn and Graubard's of every class.
 
     The distances of their bounds from the recalls are added as standard errors of correlated estimates are
@@ -161,6 +168,8 @@ def mean_recall(value: float, pairs: ClassGroups) -> Interval:
     ----------
     value : float
         Mean recall, of all classes of the labels, and perhaps of others that are only predicted.
+    n_groups : float
+        Effective number of groups of the mean.
 
     References
     ----------
@@ -176,7 +185,7 @@ def mean_recall(value: float, pairs: ClassGroups) -> Interval:
     has_spread = squares > 0
     direction = change / np.sqrt(np.where(has_spread, squares, 1))[label]
     n_classes = recall.sum() / value if value > 0 else len(recall)
-    low, high = korn_graubard(recall, squares * df / (df + 1), n_clips, df)
+    low, high = korn_graubard(recall, squares * df / (df + 1), n_clips, n_groups, df + 1)
     halves = []
     for distance in ((recall - low) / n_classes, (high - recall) / n_classes):
         of_groups = np.bincount(pairs.group, distance[label] * direction)

@@ -1,14 +1,15 @@
 """How often 95 % intervals hold the truth, over a grid of hard cases: docs/figures/coverage.png.
 
 `python tests/simulation/interval_grid.py` simulates on one core the cells that coverage.json beside it lacks
-(remove it to simulate all, which takes ten minutes), and those of coverage-before.json: the intervals of
-earlier releases, expanded percentiles of a bootstrap over groups. It prints the tables of docs/numbers.md.
+(remove it to simulate all, which takes five minutes), and those of coverage-before.json: the intervals of
+earlier releases, expanded percentiles of a bootstrap over groups. It writes figure and tables of numbers.md.
 
 Conventions: the tested clips are of two classes, "a" and "b". A clip's score for "b" is a normal variable
 around a mean of its group, so that the accuracies of groups have a logit of standard deviation 1. The truth
 is every metric over `N_TRUTH` groups.
 """
 
+import argparse
 import functools
 import json
 import zlib
@@ -33,12 +34,14 @@ SCORES = ("roc_auc", "average_precision", "eer")
 N_GROUPS = (4, 6, 10, 20, 50, 251)
 N_DRAWS = 300
 N_TRUTH = 20_000
-MIN_BOUNDED = 50
+MIN_BOUNDED = 25
 """Fewest intervals from which a coverage is stated."""
 
 STORED = Path(__file__).with_name("coverage.json")
 EARLIER = STORED.with_stem("coverage-before")
-FIGURE = Path(__file__).parents[2] / "docs" / "figures" / "coverage.png"
+NUMBERS = Path(__file__).parents[2] / "docs" / "numbers.md"
+FIGURE = NUMBERS.parent / "figures" / "coverage.png"
+MARKS = "<!-- tables of interval_grid.py -->", "<!-- end of tables -->"
 CLASSES = np.array(["a", "b"])
 RARE = 0.05
 """Share of clips of the rare class, and share of groups that fail altogether."""
@@ -198,28 +201,28 @@ def _coverage(intervals: Sequence[tuple[float, float]], value: float, n_draws: i
     return Coverage(n_draws, len(low), n_right, round(width, 4))
 
 
-def jobs(setting: Setting, *, earlier: bool = False) -> dict[tuple[str, ...], int]:
+def jobs(setting: Setting, n_draws: int = N_DRAWS, *, earlier: bool = False) -> dict[tuple[str, ...], int]:
     """Return the metrics that are simulated in a setting, and the number of draws.
 
     Metrics of scores have fewer, and none with 251 groups; so has the bootstrap: they take the longest.
     """
     if earlier:
-        return {LABELS[:2]: N_DRAWS // 3}
+        return {LABELS[:2]: n_draws // 2}
     if setting.case == "balanced" and setting.sizes != "equal":
-        return {LABELS[:2]: N_DRAWS}
+        return {LABELS[:2]: n_draws}
     has_scores = setting.n_groups <= 50 and setting.accuracy in {0.79, 0.955, 0.99}
-    return {LABELS: N_DRAWS} | ({SCORES: N_DRAWS // 3} if has_scores else {})
+    return {LABELS: n_draws} | ({SCORES: n_draws // 2} if has_scores else {})
 
 
-def simulate_all(*, earlier: bool) -> dict[str, dict[str, list[float]]]:
+def simulate_all(n_draws: int = N_DRAWS, *, earlier: bool) -> dict[str, dict[str, list[float]]]:
     """Return the coverage of every cell by metric, print it as it comes, and store it."""
     path = EARLIER if earlier else STORED
     stored: dict[str, dict[str, list[float]]] = json.loads(path.read_text()) if path.is_file() else {}
     for setting in grid():
         cell = stored.setdefault(f"{setting.name}, {setting.n_groups}", {})
-        for metrics, n_draws in jobs(setting, earlier=earlier).items():
+        for metrics, number in jobs(setting, n_draws, earlier=earlier).items():
             if not cell.keys() >= set(metrics):
-                values = simulate(setting, metrics, n_draws, earlier=earlier)
+                values = simulate(setting, metrics, number, earlier=earlier)
                 cell |= {name: list(astuple(value)) for name, value in values.items()}
         print(setting, cell, flush=True)  # noqa: T201  # a script prints its figures
         path.write_text(json.dumps(stored) + "\n")
@@ -295,11 +298,24 @@ def draw(now: Stored, earlier: Stored) -> None:
 
 
 def main() -> None:
-    """Simulate what is not stored, print the tables, and draw the figure."""
-    now, earlier = simulate_all(earlier=False), simulate_all(earlier=True)
-    lines = [*summary(now, earlier), "", *table(now, earlier, "accuracy"), ""]
-    print("\n".join([*lines, *table(now, earlier, "balanced_accuracy")]))  # noqa: T201
+    """Simulate what is not stored, draw the figure, and write the tables between the marks in numbers.md."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--draws", type=int, default=N_DRAWS)
+    n_draws = parser.parse_args().draws
+    now, earlier = simulate_all(n_draws, earlier=False), simulate_all(n_draws, earlier=True)
     draw(now, earlier)
+    text = NUMBERS.read_text(encoding="utf-8")
+    start, end = (text.index(mark) for mark in MARKS)
+    NUMBERS.write_text(text[:start] + MARKS[0] + tables(now, earlier) + text[end:], encoding="utf-8")
+
+
+def tables(now: Stored, earlier: Stored) -> str:
+    """Return the tables of docs/numbers.md."""
+    texts = [summary(now, earlier)]
+    texts += [
+        [f"{metric}:", "", *table(now, earlier, metric)] for metric in ("accuracy", "balanced_accuracy")
+    ]
+    return "\n\n" + "\n\n".join("\n".join(lines) for lines in texts) + "\n\n"
 
 
 if __name__ == "__main__":
