@@ -30,7 +30,7 @@ UNSEEN_SHARE = 0.05
 UPPER = (1 + LEVEL) / 2
 
 TINY = 1e-12
-"""A positive number for the beta distribution where its result is not used."""
+"""Distance of a value from 0 or 1 that is one of rounding; smallest number of trials and variance."""
 
 Interval = tuple[float, float]
 
@@ -127,7 +127,7 @@ def korn_graubard(
 
     That number is share * (1 - share) / variance, at most `n_clips`, times the square of the ratio of
     Student's t for `n_clips` - 1 and for `n_groups` - 1 degrees of freedom; the interval is Clopper and
-    Pearson's. A value that no group differs from has a trial for every group.
+    Pearson's. The lowest and the highest value have a trial for every group.
 
     Parameters
     ----------
@@ -148,10 +148,11 @@ def korn_graubard(
     """
     alone = n_groups if n_trials is None else n_trials
     share, variance, n_clips, alone = np.broadcast_arrays(*map(np.float64, (share, variance, n_clips, alone)))
-    has_spread = (variance > 0) & (share > 0) & (share < 1)
+    share = np.where(share < TINY, 0.0, np.where(share > 1 - TINY, 1.0, share))
+    is_extreme = (share == 0) | (share == 1)
     ratio = special.stdtrit(np.maximum(n_clips - 1, 1), UPPER) / special.stdtrit(n_groups - 1, UPPER)
-    n_effective = np.minimum(share * (1 - share) / np.where(has_spread, variance, 1), n_clips) * ratio**2
-    trials = np.where(has_spread, n_effective, alone)
+    n_effective = np.minimum(share * (1 - share) / np.maximum(variance, TINY), n_clips) * ratio**2
+    trials = np.where(is_extreme, alone, n_effective)
     right, wrong = trials * share, trials * (1 - share)
     low = special.betaincinv(np.maximum(right, TINY), wrong + 1, 1 - UPPER)
     high = special.betaincinv(right + 1, np.maximum(wrong, TINY), UPPER)
@@ -177,7 +178,7 @@ def mean_recall(value: float, pairs: ClassGroups, n_groups: float) -> Interval:
     in Medicine 27, 2008.
     """
     label, df = pairs.label, pairs.df
-    n_clips, n_right = np.bincount(label, pairs.clips), np.bincount(label, pairs.right)
+    n_clips, n_right = (np.bincount(label, of).astype(np.float64) for of in (pairs.clips, pairs.right))
     recall = n_right / n_clips
     rest = np.maximum(n_clips[label] - pairs.clips, 1)
     change = (n_right[label] - pairs.right) / rest - recall[label]  # of a recall without the group

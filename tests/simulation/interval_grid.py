@@ -32,6 +32,7 @@ from bench.types import Score
 LABELS = ("accuracy", "balanced_accuracy", "f1_macro", "mcc")
 SCORES = ("roc_auc", "average_precision", "eer")
 N_GROUPS = (4, 6, 10, 20, 50, 251)
+N_GROUPS_EARLIER = (6, 20, 50)
 N_DRAWS = 300
 N_TRUTH = 20_000
 MIN_BOUNDED = 25
@@ -207,7 +208,7 @@ def jobs(setting: Setting, n_draws: int = N_DRAWS, *, earlier: bool = False) -> 
     Metrics of scores have fewer, and none with 251 groups; so has the bootstrap: they take the longest.
     """
     if earlier:
-        return {LABELS[:2]: n_draws // 2}
+        return {LABELS[:2]: n_draws // 2} if setting.n_groups in N_GROUPS_EARLIER else {}
     if setting.case == "balanced" and setting.sizes != "equal":
         return {LABELS[:2]: n_draws}
     has_scores = setting.n_groups <= 50 and setting.accuracy in {0.79, 0.955, 0.99}
