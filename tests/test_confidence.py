@@ -32,8 +32,11 @@ from bench.types import Score
 ACCURACY = METRICS["accuracy"]
 NUMBERS = Path(__file__).parents[1] / "docs" / "numbers.md"
 
-SHORT = {("failing", 0.955)}
-"""Cases and accuracies for which docs/numbers.md says that intervals cover less."""
+
+def is_short(case: str, accuracy: float, metric: str) -> bool:
+    """Return whether docs/numbers.md says that the intervals of a metric cover less than 93 %."""
+    return case == "failing" and (accuracy == 0.955 or metric in {"roc_auc", "average_precision"})
+
 
 SURVEY = ((20, 20), (18, 20), (29, 30), (10, 10), (22, 25), (40, 40), (15, 15), (12, 14), (20, 20), (33, 36))
 """Right clips and clips of ten groups."""
@@ -137,8 +140,9 @@ def test_failures_that_may_be_unseen_leave_a_score_without_an_interval():
     p, group = groups_of(((10, 10),) * 30)
     low, _ = bounds(ACCURACY, p, group.astype(str))
     assert low == pytest.approx(0.025 ** (1 / 30)), "with no error, every group is one trial"
-    assert may_hide_failures(0, 58)
-    assert not may_hide_failures(0, 59), "0.95^59 < 5 %"
+    assert may_hide_failures(0, 58, 58)
+    assert not may_hide_failures(0, 59, 59), "0.95^59 < 5 %"
+    assert not may_hide_failures(6, 6, 6), "errors of every group are not rare"
 
 
 def test_error_rates_are_bounded_as_accuracies_are():
@@ -205,7 +209,7 @@ def test_two_groups_of_a_class_are_too_few_to_bound_a_mean_over_classes():
 def test_intervals_cover_over_the_whole_grid(setting: Setting):
     for metrics, n_draws in jobs(setting).items():
         for metric, coverage in simulate(setting, metrics, n_draws).items():
-            if (setting.case, setting.accuracy) not in SHORT:
+            if not is_short(setting.case, setting.accuracy, metric):
                 assert is_enough(coverage), (metric, coverage)
 
 
@@ -215,5 +219,6 @@ def test_the_published_grid_is_what_was_simulated():
     assert MARKS[0] + tables(now, earlier) + MARKS[1] in text
     for metric in now["failing, equal, 0.79, 20"]:
         for name, coverage in cells(now, metric).items():
-            if not name.startswith(tuple(f"{case}, equal, {accuracy}" for case, accuracy in SHORT)):
+            case, _, accuracy, _ = name.split(", ")
+            if not is_short(case, float(accuracy), metric):
                 assert is_enough(coverage), (name, metric, coverage)

@@ -95,7 +95,7 @@ def _bound(metric: Metric, p: Predicted, codes: Codes, value: float) -> Bounds:
     n_failing = len(np.unique(codes[p.y_pred != p.y_true]))
     # A ranking compares clips of two groups: either may fail.
     loss = UNSEEN_SHARE * (2 if metric.needs == "scores" and metric.over == "classes" else 1)
-    if worst > (1 - loss) * quality and may_hide_failures(n_failing, n_groups):
+    if worst > (1 - loss) * quality and may_hide_failures(n_failing, size, n_groups):
         return Bounds(unbounded="rare_failures")
     return Bounds(metric.low + span * low, metric.low + span * high)
 
@@ -204,17 +204,18 @@ def student(value: float, variance: float, n_groups: float, lowest: float) -> In
     return lowest + above / factor, lowest + above * factor
 
 
-def may_hide_failures(n_failing: int, n_groups: float) -> bool:
+def may_hide_failures(n_failing: int, n_groups: int, n_effective: float) -> bool:
     """Return whether groups are too few to show that one in 20 fails altogether.
 
     They are if none of these may be among them with a probability above 5 %, which takes fewer than 59
-    groups, and fewer than `MIN_FAILING` groups have any error, so that their spread rests on a handful.
+    groups, and fewer than `MIN_FAILING` groups have any error, and not all, so that the spread rests on a
+    handful.
 
     Parameters
     ----------
     n_failing : int
         Number of groups with an error.
-    n_groups : float
+    n_effective : float
         Effective number of groups.
 
     References
@@ -223,4 +224,5 @@ def may_hide_failures(n_failing: int, n_groups: float) -> bool:
     and Health Statistics 2(175), 2017: proportions with fewer than 8 degrees of freedom are held back for
     review.
     """
-    return n_failing < MIN_FAILING and (1 - UNSEEN_SHARE) ** n_groups > UNSEEN_SHARE
+    is_rare = n_failing < min(MIN_FAILING, n_groups)
+    return is_rare and (1 - UNSEEN_SHARE) ** n_effective > UNSEEN_SHARE
