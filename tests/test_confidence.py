@@ -1,9 +1,25 @@
 """Intervals beside scipy, a package for surveys, and simulations with a known truth."""
 
+import json
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import pytest
-from interval_grid import Setting, before, sample
+from interval_grid import (
+    EARLIER,
+    MARKS,
+    STORED,
+    Coverage,
+    Setting,
+    before,
+    cells,
+    grid,
+    jobs,
+    sample,
+    simulate,
+    tables,
+)
 from scipy import stats
 
 from bench.metrics import METRICS, Metric, Predicted
@@ -14,6 +30,13 @@ from bench.stats.groups import effective_groups, kish, variance
 from bench.types import Score
 
 ACCURACY = METRICS["accuracy"]
+NUMBERS = Path(__file__).parents[1] / "docs" / "numbers.md"
+
+
+def is_short(case: str, accuracy: float, metric: str) -> bool:
+    """Return whether docs/numbers.md says that the intervals of a metric cover less than 93 %."""
+    return case == "failing" and (accuracy == 0.955 or metric in {"roc_auc", "average_precision"})
+
 
 SURVEY = ((20, 20), (18, 20), (29, 30), (10, 10), (22, 25), (40, 40), (15, 15), (12, 14), (20, 20), (33, 36))
 """Right clips and clips of ten groups."""
@@ -39,7 +62,7 @@ def test_korn_and_graubards_interval_is_that_of_a_package_for_surveys():
     means = np.bincount(group, p.y_pred == "a") / sizes
     linear = ((sizes / sizes.sum()) ** 2 * (means - share) ** 2).sum() * 10 / 9
     assert np.sqrt(linear) == pytest.approx(0.017252, abs=5e-7)
-    low, high = korn_graubard(share, linear, len(group), df=9)
+    low, high = korn_graubard(share, linear, len(group), n_groups=10)
     # svy 0.35.0, Sample(data, Design(psu="group")).estimation.prop("right", ci_method="korn-graubard"):
     # est 0.952174, se 0.017252, lci 0.895986, uci 0.983115, df 9, n 230. R's survey has the same formula in
     # svyciprop(method="beta"), which is written out here with scipy alone.
@@ -50,7 +73,7 @@ def test_korn_and_graubards_interval_is_that_of_a_package_for_surveys():
 
 
 def test_clips_that_are_groups_of_their_own_get_the_exact_interval():
-    low, high = korn_graubard(0.9, 0.9 * 0.1 / 200, 200, df=199)
+    low, high = korn_graubard(0.9, 0.9 * 0.1 / 200, 200, n_groups=200)
     exact = stats.binomtest(180, 200).proportion_ci(0.95, "exact")
     assert (low, high) == (pytest.approx(exact.low), pytest.approx(exact.high))
 
@@ -117,8 +140,9 @@ def test_failures_that_may_be_unseen_leave_a_score_without_an_interval():
     p, group = groups_of(((10, 10),) * 30)
     low, _ = bounds(ACCURACY, p, group.astype(str))
     assert low == pytest.approx(0.025 ** (1 / 30)), "with no error, every group is one trial"
-    assert may_hide_failures(0, 58)
-    assert not may_hide_failures(0, 59), "0.95^59 < 5 %"
+    assert may_hide_failures(0, 58, 58)
+    assert not may_hide_failures(0, 59, 59), "0.95^59 < 5 %"
+    assert not may_hide_failures(6, 6, 6), "errors of every group are not rare"
 
 
 def test_error_rates_are_bounded_as_accuracies_are():
@@ -149,3 +173,52 @@ def test_the_reason_is_stored_and_old_lines_are_read():
     assert words.number(Score("ari", 0.5, "cluster")) == "0.500", "clusters never have an interval"
     old = {"metric": "accuracy", "value": 0.9, "level": "clip", "low": 0.8, "high": 0.95, "folds": [0.9]}
     assert msgspec.convert(old, Score) == Score("accuracy", 0.9, "clip", 0.8, 0.95, (0.9,))
+
+
+def is_enough(coverage: Coverage, risk: float = 0.001) -> bool:
+    """Return whether a coverage of 93 % gives so few right intervals with a probability of `risk` or more."""
+    return coverage.n_right >= stats.binom.ppf(risk, coverage.n_bounded, 0.93)
+
+
+@pytest.mark.parametrize(
+    ("setting", "metric"),
+    [
+        (Setting("balanced", "equal", 0.955, 6), "accuracy"),
+        (Setting("rare", "equal", 0.955, 20), "balanced_accuracy"),
+        (Setting("failing", "equal", 0.99, 20), "accuracy"),
+    ],
+    ids=str,
+)
+def test_intervals_cover_where_those_of_earlier_releases_did_not(setting: Setting, metric: str):
+    now = simulate(setting, [metric], n_draws=100)[metric]
+    earlier = simulate(setting, [metric], n_draws=100, earlier=True)[metric]
+    assert is_enough(now)
+    assert now.n_bounded >= 50
+    assert not is_enough(earlier, risk=0.025)
+
+
+def test_two_groups_of_a_class_are_too_few_to_bound_a_mean_over_classes():
+    setting = Setting("nested", "equal", 0.79, 20)
+    coverage = simulate(setting, ["balanced_accuracy", "accuracy"], n_draws=20)
+    assert coverage["balanced_accuracy"].n_bounded == 0
+    assert coverage["accuracy"].n_bounded == 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setting", grid(), ids=lambda setting: f"{setting.name}, {setting.n_groups}")
+def test_intervals_cover_over_the_whole_grid(setting: Setting):
+    for metrics, n_draws in jobs(setting).items():
+        for metric, coverage in simulate(setting, metrics, n_draws).items():
+            if not is_short(setting.case, setting.accuracy, metric):
+                assert is_enough(coverage), (metric, coverage)
+
+
+def test_the_published_grid_is_what_was_simulated():
+    now, earlier = (json.loads(path.read_text(encoding="utf-8")) for path in (STORED, EARLIER))
+    text = NUMBERS.read_text(encoding="utf-8")
+    assert MARKS[0] + tables(now, earlier) + MARKS[1] in text
+    for metric in now["failing, equal, 0.79, 20"]:
+        for name, coverage in cells(now, metric).items():
+            case, _, accuracy, _ = name.split(", ")
+            if not is_short(case, float(accuracy), metric):
+                assert is_enough(coverage), (name, metric, coverage)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from bench.metrics import METRICS, Floats, Metric, Predicted
 from bench.metrics.base import Codes
@@ -30,7 +30,7 @@ UNSEEN_SHARE = 0.05
 UPPER = (1 + LEVEL) / 2
 
 TINY = 1e-12
-"""A positive number for the beta distribution where its result is not used."""
+"""Distance of a value from 0 or 1 that is one of rounding; smallest number of trials and variance."""
 
 Interval = tuple[float, float]
 
@@ -69,11 +69,11 @@ def bound(metric: Metric, p: Predicted, group: Labels) -> Bounds:
     group : Labels
         Group of every clip, shape=(n_clips,).
     """
-    return _bound(metric, p, np.unique(group, return_inverse=True)[1])
+    return _bound(metric, p, np.unique(group, return_inverse=True)[1], metric.score(p))
 
 
-def _bound(metric: Metric, p: Predicted, codes: Codes) -> Bounds:
-    """Return the bounds of a metric, given the group of every clip as a number from 0."""
+def _bound(metric: Metric, p: Predicted, codes: Codes, value: float) -> Bounds:
+    """Return the bounds of a metric's value, given the group of every clip as a number from 0."""
     size = int(codes.max()) + 1
     if size < 2:
         return Bounds(unbounded="few_groups")
@@ -82,20 +82,20 @@ def _bound(metric: Metric, p: Predicted, codes: Codes) -> Bounds:
     n_groups = groups.effective_groups(metric, p, codes)
     if n_groups < MIN_GROUPS:
         return Bounds(unbounded="few_groups")
-    value, span = metric.score(p), metric.high - metric.low
+    span = metric.high - metric.low
     if not np.isfinite(span):
         return Bounds(*student(value, groups.variance(metric, p, codes), n_groups, metric.low))
     share = min(max((value - metric.low) / span, 0.0), 1.0)  # a correlation may be 1 + 2e-16
     if metric.over == "recalls":
-        low, high = mean_recall(share, ClassGroups.of(p, codes))
+        low, high = mean_recall(share, ClassGroups.of(p, codes), n_groups)
     else:
         variance = groups.variance(metric, p, codes) / span**2
-        low, high = (float(limit) for limit in korn_graubard(share, variance, len(codes), n_groups - 1))
+        low, high = (float(limit) for limit in korn_graubard(share, variance, len(codes), n_groups))
     quality, worst = (share, low) if metric.higher_is_better else (1 - share, 1 - high)
     n_failing = len(np.unique(codes[p.y_pred != p.y_true]))
     # A ranking compares clips of two groups: either may fail.
     loss = UNSEEN_SHARE * (2 if metric.needs == "scores" and metric.over == "classes" else 1)
-    if worst > (1 - loss) * quality and may_hide_failures(n_failing, n_groups):
+    if worst > (1 - loss) * quality and may_hide_failures(n_failing, size, n_groups):
         return Bounds(unbounded="rare_failures")
     return Bounds(metric.low + span * low, metric.low + span * high)
 
@@ -109,7 +109,7 @@ def bounded(predicted: Predicted, group: Labels, scores: Sequence[Score]) -> lis
         shape=(n_clips,).
     """
     codes = np.unique(group, return_inverse=True)[1]
-    limits = [_bound(METRICS[score.metric], predicted, codes) for score in scores]
+    limits = [_bound(METRICS[score.metric], predicted, codes, score.value) for score in scores]
     return [
         replace(score, low=limit.low, high=limit.high, unbounded=limit.unbounded)
         for score, limit in zip(scores, limits, strict=True)
@@ -117,13 +117,17 @@ def bounded(predicted: Predicted, group: Labels, scores: Sequence[Score]) -> lis
 
 
 def korn_graubard(
-    share: float | Floats, variance: float | Floats, n_clips: float | Floats, df: float | Floats
+    share: float | Floats,
+    variance: float | Floats,
+    n_clips: float | Floats,
+    n_groups: float,
+    n_trials: float | Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """Return the intervals of values by an effective number of clips, for a single value or one per class.
 
     That number is share * (1 - share) / variance, at most `n_clips`, times the square of the ratio of
-    Student's t for `n_clips` - 1 and for `df` degrees of freedom; the interval is Clopper and Pearson's. A
-    value that no group differs from has `df` + 1 trials, one for each group.
+    Student's t for `n_clips` - 1 and for `n_groups` - 1 degrees of freedom; the interval is Clopper and
+    Pearson's. The lowest and the highest value have a trial for every group.
 
     Parameters
     ----------
@@ -131,8 +135,10 @@ def korn_graubard(
         A share of clips, or another metric on a scale from 0 to 1.
     variance : float | Floats
         Its variance over samples of groups.
-    df : float | Floats
-        Effective number of groups minus 1.
+    n_groups : float
+        Effective number of groups.
+    n_trials : float | Floats | None
+        Number of groups of every class; None for `n_groups`.
 
     References
     ----------
@@ -140,18 +146,20 @@ def korn_graubard(
     estimated from survey data", Survey Methodology 24, 1998. Clopper and Pearson, "The use of confidence or
     fiducial limits illustrated in the case of the binomial", Biometrika, 1934.
     """
-    share, variance, n_clips, df = np.broadcast_arrays(*map(np.float64, (share, variance, n_clips, df)))
-    has_spread = (variance > 0) & (share > 0) & (share < 1)
-    ratio = stats.t.ppf(UPPER, np.maximum(n_clips - 1, 1)) / stats.t.ppf(UPPER, df)
-    n_effective = np.minimum(share * (1 - share) / np.where(has_spread, variance, 1), n_clips) * ratio**2
-    n_trials = np.where(has_spread, n_effective, df + 1)
-    right, wrong = n_trials * share, n_trials * (1 - share)
-    low = stats.beta.ppf(1 - UPPER, np.maximum(right, TINY), wrong + 1)
-    high = stats.beta.ppf(UPPER, right + 1, np.maximum(wrong, TINY))
+    alone = n_groups if n_trials is None else n_trials
+    share, variance, n_clips, alone = np.broadcast_arrays(*map(np.float64, (share, variance, n_clips, alone)))
+    share = np.where(share < TINY, 0.0, np.where(share > 1 - TINY, 1.0, share))
+    is_extreme = (share == 0) | (share == 1)
+    ratio = special.stdtrit(np.maximum(n_clips - 1, 1), UPPER) / special.stdtrit(n_groups - 1, UPPER)
+    n_effective = np.minimum(share * (1 - share) / np.maximum(variance, TINY), n_clips) * ratio**2
+    trials = np.where(is_extreme, alone, n_effective)
+    right, wrong = trials * share, trials * (1 - share)
+    low = special.betaincinv(np.maximum(right, TINY), wrong + 1, 1 - UPPER)
+    high = special.betaincinv(right + 1, np.maximum(wrong, TINY), UPPER)
     return np.where(right > 0, low, 0.0), np.where(wrong > 0, high, 1.0)
 
 
-def mean_recall(value: float, pairs: ClassGroups) -> Interval:
+def mean_recall(value: float, pairs: ClassGroups, n_groups: float) -> Interval:
     """Return the interval of a mean recall, from Korn and Graubard's of every class.
 
     The distances of their bounds from the recalls are added as standard errors of correlated estimates are
@@ -161,6 +169,8 @@ def mean_recall(value: float, pairs: ClassGroups) -> Interval:
     ----------
     value : float
         Mean recall, of all classes of the labels, and perhaps of others that are only predicted.
+    n_groups : float
+        Effective number of groups of the mean.
 
     References
     ----------
@@ -168,7 +178,7 @@ def mean_recall(value: float, pairs: ClassGroups) -> Interval:
     in Medicine 27, 2008.
     """
     label, df = pairs.label, pairs.df
-    n_clips, n_right = np.bincount(label, pairs.clips), np.bincount(label, pairs.right)
+    n_clips, n_right = (np.bincount(label, of).astype(np.float64) for of in (pairs.clips, pairs.right))
     recall = n_right / n_clips
     rest = np.maximum(n_clips[label] - pairs.clips, 1)
     change = (n_right[label] - pairs.right) / rest - recall[label]  # of a recall without the group
@@ -176,7 +186,7 @@ def mean_recall(value: float, pairs: ClassGroups) -> Interval:
     has_spread = squares > 0
     direction = change / np.sqrt(np.where(has_spread, squares, 1))[label]
     n_classes = recall.sum() / value if value > 0 else len(recall)
-    low, high = korn_graubard(recall, squares * df / (df + 1), n_clips, df)
+    low, high = korn_graubard(recall, squares * df / (df + 1), n_clips, n_groups, df + 1)
     halves = []
     for distance in ((recall - low) / n_classes, (high - recall) / n_classes):
         of_groups = np.bincount(pairs.group, distance[label] * direction)
@@ -186,7 +196,7 @@ def mean_recall(value: float, pairs: ClassGroups) -> Interval:
 
 def student(value: float, variance: float, n_groups: float, lowest: float) -> Interval:
     """Return Student's interval of a value without an upper limit, by logarithms if it has a lower one."""
-    half = float(stats.t.ppf(UPPER, n_groups - 1) * np.sqrt(variance))
+    half = float(special.stdtrit(n_groups - 1, UPPER) * np.sqrt(variance))
     if not np.isfinite(lowest):
         return value - half, value + half
     above = value - lowest
@@ -194,17 +204,18 @@ def student(value: float, variance: float, n_groups: float, lowest: float) -> In
     return lowest + above / factor, lowest + above * factor
 
 
-def may_hide_failures(n_failing: int, n_groups: float) -> bool:
+def may_hide_failures(n_failing: int, n_groups: int, n_effective: float) -> bool:
     """Return whether groups are too few to show that one in 20 fails altogether.
 
     They are if none of these may be among them with a probability above 5 %, which takes fewer than 59
-    groups, and fewer than `MIN_FAILING` groups have any error, so that their spread rests on a handful.
+    groups, and fewer than `MIN_FAILING` groups have any error, and not all, so that the spread rests on a
+    handful.
 
     Parameters
     ----------
     n_failing : int
         Number of groups with an error.
-    n_groups : float
+    n_effective : float
         Effective number of groups.
 
     References
@@ -213,4 +224,5 @@ def may_hide_failures(n_failing: int, n_groups: float) -> bool:
     and Health Statistics 2(175), 2017: proportions with fewer than 8 degrees of freedom are held back for
     review.
     """
-    return n_failing < MIN_FAILING and (1 - UNSEEN_SHARE) ** n_groups > UNSEEN_SHARE
+    is_rare = n_failing < min(MIN_FAILING, n_groups)
+    return is_rare and (1 - UNSEEN_SHARE) ** n_effective > UNSEEN_SHARE

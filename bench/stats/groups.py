@@ -43,7 +43,7 @@ class ClassGroups:
             group=pairs // len(present),
             label=pairs % len(present),
             clips=np.bincount(clip_pair).astype(np.float64),
-            right=np.bincount(clip_pair, p.y_pred == p.y_true),
+            right=np.bincount(clip_pair, p.y_pred == p.y_true).astype(np.float64),
         )
 
     @property

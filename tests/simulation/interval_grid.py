@@ -1,14 +1,15 @@
 """How often 95 % intervals hold the truth, over a grid of hard cases: docs/figures/coverage.png.
 
 `python tests/simulation/interval_grid.py` simulates on one core the cells that coverage.json beside it lacks
-(remove it to simulate all, which takes ten minutes), and those of coverage-before.json: the intervals of
-earlier releases, expanded percentiles of a bootstrap over groups. It prints the tables of docs/numbers.md.
+(remove it to simulate all, which takes five minutes), and those of coverage-before.json: the intervals of
+earlier releases, expanded percentiles of a bootstrap over groups. It writes figure and tables of numbers.md.
 
 Conventions: the tested clips are of two classes, "a" and "b". A clip's score for "b" is a normal variable
 around a mean of its group, so that the accuracies of groups have a logit of standard deviation 1. The truth
 is every metric over `N_TRUTH` groups.
 """
 
+import argparse
 import functools
 import json
 import zlib
@@ -22,23 +23,26 @@ from matplotlib.figure import Figure
 from scipy.optimize import brentq
 from scipy.special import expit
 from scipy.stats import norm
-from sklearn import config_context
 
 from bench.metrics import METRICS, Metric, Predicted
-from bench.stats import bounds, draws
+from bench.stats import bounded, draws
 from bench.stats.intervals import quantiles
+from bench.types import Score
 
 LABELS = ("accuracy", "balanced_accuracy", "f1_macro", "mcc")
 SCORES = ("roc_auc", "average_precision", "eer")
 N_GROUPS = (4, 6, 10, 20, 50, 251)
+N_GROUPS_EARLIER = (6, 20, 50)
 N_DRAWS = 300
 N_TRUTH = 20_000
-MIN_BOUNDED = 50
+MIN_BOUNDED = 25
 """Fewest intervals from which a coverage is stated."""
 
 STORED = Path(__file__).with_name("coverage.json")
 EARLIER = STORED.with_stem("coverage-before")
-FIGURE = Path(__file__).parents[2] / "docs" / "figures" / "coverage.png"
+NUMBERS = Path(__file__).parents[2] / "docs" / "numbers.md"
+FIGURE = NUMBERS.parent / "figures" / "coverage.png"
+MARKS = "<!-- tables of interval_grid.py -->", "<!-- end of tables -->"
 CLASSES = np.array(["a", "b"])
 RARE = 0.05
 """Share of clips of the rare class, and share of groups that fail altogether."""
@@ -141,19 +145,25 @@ def sample(setting: Setting, rng: np.random.Generator) -> tuple[Predicted, np.nd
             CLASSES,
             np.column_stack([1 - probability, probability]),
         ),
-        group.astype(str),
+        group,
     )
 
 
 @functools.cache
-def truth(case: str, accuracy: float, share_b: float) -> dict[str, float]:
-    """Return every metric over `N_TRUTH` groups, a share of which is of class b if classes are nested."""
+def everybody(case: str, accuracy: float, share_b: float) -> Predicted:
+    """Return predictions of `N_TRUTH` groups, a share of which is of class b if classes are nested."""
     predicted, _ = sample(Setting(case, "equal", accuracy, N_TRUTH), np.random.default_rng(1))
-    if case == "nested":
-        n_b = int((predicted.y_true == "b").sum())
-        of_a = np.flatnonzero(predicted.y_true == "a")[: round(n_b * (1 - share_b) / share_b)]
-        predicted = predicted.take(np.concatenate([of_a, np.flatnonzero(predicted.y_true == "b")]))
-    return {name: METRICS[name].score(predicted) for name in (*LABELS, *SCORES)}
+    if case != "nested":
+        return predicted
+    is_b = predicted.y_true == "b"
+    of_a = np.flatnonzero(~is_b)[: round(is_b.sum() * (1 - share_b) / share_b)]
+    return predicted.take(np.concatenate([of_a, np.flatnonzero(is_b)]))
+
+
+@functools.cache
+def truth(case: str, accuracy: float, share_b: float, metric: str) -> float:
+    """Return a metric over everybody."""
+    return METRICS[metric].score(everybody(case, accuracy, share_b))
 
 
 def before(metric: Metric, p: Predicted, group: np.ndarray) -> tuple[float, float]:
@@ -166,16 +176,23 @@ def simulate(
 ) -> dict[str, Coverage]:
     """Return the coverage of every metric's intervals, all of the same predictions."""
     share_b = max(2, setting.n_groups // 10) / setting.n_groups if setting.case == "nested" else 0.0
-    true_values = truth(setting.case, setting.accuracy, share_b)
     rng = np.random.default_rng(zlib.crc32(f"{setting.name}, {setting.n_groups}".encode()))
     intervals: dict[str, list[tuple[float, float]]] = {name: [] for name in metrics}
-    with config_context(assume_finite=True, skip_parameter_validation=True):
-        for _ in range(n_draws):
-            p, group = sample(setting, rng)
+    for _ in range(n_draws):
+        p, group = sample(setting, rng)
+        if earlier:
             for name in metrics:
-                interval = (before if earlier else bounds)(METRICS[name], p, group)
-                intervals[name] += [interval] if interval else []
-    return {name: _coverage(intervals[name], true_values[name], n_draws) for name in metrics}
+                intervals[name].append(before(METRICS[name], p, group))
+            continue
+        every_clip = np.ones((1, len(group)))
+        values = [Score(name, float(METRICS[name].draw_scores(p, every_clip)[0])) for name in metrics]
+        for score in bounded(p, group, values):
+            if score.low is not None and score.high is not None:
+                intervals[score.metric].append((score.low, score.high))
+    return {
+        name: _coverage(intervals[name], truth(setting.case, setting.accuracy, share_b, name), n_draws)
+        for name in metrics
+    }
 
 
 def _coverage(intervals: Sequence[tuple[float, float]], value: float, n_draws: int) -> Coverage:
@@ -185,25 +202,28 @@ def _coverage(intervals: Sequence[tuple[float, float]], value: float, n_draws: i
     return Coverage(n_draws, len(low), n_right, round(width, 4))
 
 
-def jobs(setting: Setting, *, earlier: bool = False) -> dict[tuple[str, ...], int]:
-    """Return the metrics that are simulated in a setting, and the number of draws."""
+def jobs(setting: Setting, n_draws: int = N_DRAWS, *, earlier: bool = False) -> dict[tuple[str, ...], int]:
+    """Return the metrics that are simulated in a setting, and the number of draws.
+
+    Metrics of scores have fewer, and none with 251 groups; so has the bootstrap: they take the longest.
+    """
     if earlier:
-        return {LABELS: N_DRAWS // 2}  # a bootstrap takes longer than a jackknife
-    has_scores = setting.case != "balanced" or (
-        setting.sizes == "equal" and setting.accuracy in {0.79, 0.955}
-    )
-    return {LABELS: N_DRAWS} | ({SCORES: N_DRAWS} if has_scores and setting.n_groups <= 50 else {})
+        return {LABELS[:2]: n_draws // 2} if setting.n_groups in N_GROUPS_EARLIER else {}
+    if setting.case == "balanced" and setting.sizes != "equal":
+        return {LABELS[:2]: n_draws}
+    has_scores = setting.n_groups <= 50 and setting.accuracy in {0.79, 0.955, 0.99}
+    return {LABELS: n_draws} | ({SCORES: n_draws // 2} if has_scores else {})
 
 
-def simulate_all(*, earlier: bool) -> dict[str, dict[str, list[float]]]:
+def simulate_all(n_draws: int = N_DRAWS, *, earlier: bool) -> dict[str, dict[str, list[float]]]:
     """Return the coverage of every cell by metric, print it as it comes, and store it."""
     path = EARLIER if earlier else STORED
     stored: dict[str, dict[str, list[float]]] = json.loads(path.read_text()) if path.is_file() else {}
     for setting in grid():
         cell = stored.setdefault(f"{setting.name}, {setting.n_groups}", {})
-        for metrics, n_draws in jobs(setting, earlier=earlier).items():
+        for metrics, number in jobs(setting, n_draws, earlier=earlier).items():
             if not cell.keys() >= set(metrics):
-                values = simulate(setting, metrics, n_draws, earlier=earlier)
+                values = simulate(setting, metrics, number, earlier=earlier)
                 cell |= {name: list(astuple(value)) for name, value in values.items()}
         print(setting, cell, flush=True)  # noqa: T201  # a script prints its figures
         path.write_text(json.dumps(stored) + "\n")
@@ -279,11 +299,24 @@ def draw(now: Stored, earlier: Stored) -> None:
 
 
 def main() -> None:
-    """Simulate what is not stored, print the tables, and draw the figure."""
-    now, earlier = simulate_all(earlier=False), simulate_all(earlier=True)
-    lines = [*summary(now, earlier), "", *table(now, earlier, "accuracy"), ""]
-    print("\n".join([*lines, *table(now, earlier, "balanced_accuracy")]))  # noqa: T201
+    """Simulate what is not stored, draw the figure, and write the tables between the marks in numbers.md."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--draws", type=int, default=N_DRAWS)
+    n_draws = parser.parse_args().draws
+    now, earlier = simulate_all(n_draws, earlier=False), simulate_all(n_draws, earlier=True)
     draw(now, earlier)
+    text = NUMBERS.read_text(encoding="utf-8")
+    start, end = (text.index(mark) for mark in MARKS)
+    NUMBERS.write_text(text[:start] + MARKS[0] + tables(now, earlier) + text[end:], encoding="utf-8")
+
+
+def tables(now: Stored, earlier: Stored) -> str:
+    """Return the tables of docs/numbers.md."""
+    texts = [summary(now, earlier)]
+    texts += [
+        [f"{metric}:", "", *table(now, earlier, metric)] for metric in ("accuracy", "balanced_accuracy")
+    ]
+    return "\n\n" + "\n\n".join("\n".join(lines) for lines in texts) + "\n\n"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from bench.store import RunRecord
 TITLE = "Leaderboard"
 
 LEGEND = text(
-    "A score is over all tested clips, with its 95 % interval from a bootstrap over groups, and has as many "
+    "A score is over all tested clips, with its 95 % interval for new groups, and has as many "
     "decimals as the interval justifies. ",
     code("folds"),
     " is the range over the folds. ",
