@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bench import catalog
@@ -19,6 +19,7 @@ from bench.report.document import Picture
 from bench.report.figures import png
 from bench.report.rows import Table
 from bench.report.sections import Content, content
+from bench.report.sections import bayes as comparison
 from bench.report.tables import tables
 from bench.report.writers import FORMATS, json, markdown
 from bench.store import ReportRecord, Store
@@ -72,6 +73,7 @@ def write(  # a parameter per option of `bench report`
     formats: Sequence[str] = ("md",),
     folder: Path | None = None,
     cache: Cache | None = None,
+    bayes: bool = False,
 ) -> Report:
     """Write the report of one or more runs.
 
@@ -87,6 +89,8 @@ def write(  # a parameter per option of `bench report`
         Folder of the files; by default that of the first run.
     cache : Cache | None
         Embeddings for the maps of the HTML page; None for no maps.
+    bayes : bool
+        Whether to compare the rows of all tables by a Bayesian model, which takes minutes.
 
     Raises
     ------
@@ -94,9 +98,8 @@ def write(  # a parameter per option of `bench report`
         If a store holds no run, runs contradict each other, a metric or format is unknown, or no dataset has
         one of the columns.
     """
-    return compose(*stores, by=by, metrics=metrics, formats=formats, cache=cache).write(
-        folder or stores[0].out
-    )
+    composition = compose(*stores, by=by, metrics=metrics, formats=formats, cache=cache, bayes=bayes)
+    return composition.write(folder or stores[0].out)
 
 
 def compose(
@@ -105,6 +108,7 @@ def compose(
     metrics: Sequence[str] = (),
     formats: Sequence[str] = ("md",),
     cache: Cache | None = None,
+    bayes: bool = False,
 ) -> Composition:
     """Return the report of one or more runs, before it is written; as `write`, which names the parameters.
 
@@ -121,7 +125,10 @@ def compose(
     leaderboards = tables(stores, metrics)
     _refuse_unknown_columns(leaderboards, by)
     files = {name: FORMATS[name].file if name in FORMATS else name.rpartition("/")[2] for name in formats}
-    return Composition(content(stores, leaderboards, by, cache), files, plugins)
+    report = content(stores, leaderboards, by, cache)
+    if bayes:
+        report = replace(report, sections=(*report.sections, comparison.section(leaderboards)))
+    return Composition(report, files, plugins)
 
 
 @dataclass(frozen=True, slots=True)
