@@ -28,7 +28,11 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 # A script for another environment, and benchmarks, which take minutes: they run when they are named.
-collect_ignore = ["fairseq", *([] if any("tests/perf" in word for word in sys.argv[1:]) else ["perf"])]
+collect_ignore = [
+    "fairseq",
+    "simulation",
+    *([] if any("tests/perf" in word for word in sys.argv[1:]) else ["perf"]),
+]
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -1,10 +1,8 @@
 """Ranks beside csranks' published example, all flips of few groups, and simulations with a known truth."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
+import ranks
 
 from bench.metrics import METRICS, Predicted
 from bench.stats import contributions, standings
@@ -57,15 +55,6 @@ PISA = {
 Data and figure of the package csranks (pisa.csv and examples/mathsimul.jpg of danielwilhelm/R-CS-ranks), the
 example of Mogstad, Romano, Shaikh and Wilhelm (2024).
 """
-
-
-def simulation():
-    """Return the module of tests/perf/ranks.py."""
-    path = Path(__file__).parent / "perf" / "ranks.py"
-    spec = importlib.util.spec_from_file_location("perf_ranks", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_rank_sets_are_those_that_csranks_publishes():
@@ -164,7 +153,6 @@ def test_scales_do_not_change_by_flips():
 
 @pytest.mark.parametrize("n_rows", [3, 13])
 def test_ranks_are_seldom_wrong_and_tell_more_than_holm_does(n_rows: int):
-    ranks = simulation()
     wrong, *_ = ranks.simulate(ranks.Case(ranks.equal(n_rows), 8), 200, ["step-down"])["step-down"]
     assert wrong <= 0.05 + 2.6 * np.sqrt(0.05 * 0.95 / 200), "99.5 % of simulations with 5 %"
     shares = ranks.simulate(ranks.Case(ranks.unequal(n_rows), 8), 40)
@@ -175,7 +163,6 @@ def test_ranks_are_seldom_wrong_and_tell_more_than_holm_does(n_rows: int):
 @pytest.mark.parametrize("n_groups", [6, 10, 20, 50, 250])
 @pytest.mark.parametrize("n_rows", [3, 13, 30, 100])
 def test_the_family_wise_error_is_at_most_its_level(n_rows: int, n_groups: int):
-    ranks = simulation()
     n_draws = 1000 if n_rows < 30 else 300
     for kind in ("even", "sizes"):
         case = ranks.Case(ranks.equal(n_rows), n_groups, kind)

@@ -20,6 +20,7 @@ from bench.cli.options import LazyOption, listed, print_report
     cls=LazyOption,
     help="{formats}, or DISTRIBUTION/FILE of a plugin.",
 )
+@click.option("--bayes", is_flag=True, help="Compare rows over all tables by a Bayesian model.")
 @click.option(
     "--publish",
     metavar="FOLDER",
@@ -32,6 +33,7 @@ def command(  # a parameter per option
     metrics: tuple[str, ...],
     formats: tuple[str, ...],
     publish: Path | None,
+    bayes: bool,
 ) -> None:
     """Write the leaderboard of the runs in OUT again, and print it.
 
@@ -43,7 +45,13 @@ def command(  # a parameter per option
 
     stores = [Store(out) for out in dict.fromkeys(outs)]
     embeddings = cache() if "html" in formats else None
-    choices: dict[str, Any] = {"by": by, "metrics": metrics, "formats": formats, "cache": embeddings}
+    choices: dict[str, Any] = {
+        "by": by,
+        "metrics": metrics,
+        "formats": formats,
+        "cache": embeddings,
+        "bayes": bayes,
+    }
     if publish:
         print_report(reports.publish(*stores, folder=publish, **choices))
     else:

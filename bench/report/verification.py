@@ -49,7 +49,13 @@ def _rendered_again(store: Store, record: ReportRecord) -> Iterator[str]:
     if record.n_runs > 1:
         return
     names = [name for name in record.formats if name in FORMATS and name != PAGE]
-    composition = compose(Store(store.out, record.out), by=record.by, metrics=record.metrics, formats=names)
+    composition = compose(
+        Store(store.out, record.out),
+        by=record.by,
+        metrics=record.metrics,
+        formats=names,
+        bayes=record.bayes,
+    )
     if composition.terminal != record.text:
         yield f"{store.report_path}: text is not what the results give"
     for name in names:

@@ -19,6 +19,7 @@ from bench.report.document import Picture
 from bench.report.figures import png
 from bench.report.rows import Table
 from bench.report.sections import Content, content
+from bench.report.sections import bayes as comparison
 from bench.report.tables import tables
 from bench.report.writers import FORMATS, json, markdown
 from bench.sharing import without_folders
@@ -78,6 +79,7 @@ def write(  # a parameter per option of `bench report`
     formats: Sequence[str] = ("md",),
     folder: Path | None = None,
     cache: Cache | None = None,
+    bayes: bool = False,
 ) -> Report:
     """Write the report of one or more runs.
 
@@ -93,6 +95,8 @@ def write(  # a parameter per option of `bench report`
         Folder of the files; by default that of the first run.
     cache : Cache | None
         Embeddings for the maps of the HTML page; None for no maps.
+    bayes : bool
+        Whether to compare the rows of all tables by a Bayesian model, which takes minutes.
 
     Raises
     ------
@@ -100,7 +104,7 @@ def write(  # a parameter per option of `bench report`
         If a store holds no run, runs contradict each other, a metric or format is unknown, or no dataset has
         one of the columns.
     """
-    composition = compose(*stores, by=by, metrics=metrics, formats=formats, cache=cache)
+    composition = compose(*stores, by=by, metrics=metrics, formats=formats, cache=cache, bayes=bayes)
     store = stores[0]
     if folder and folder != store.out:
         return composition.write(folder)
@@ -114,6 +118,7 @@ def write(  # a parameter per option of `bench report`
         by=tuple(by),
         metrics=tuple(metrics),
         formats=tuple(formats),
+        bayes=bayes,
     )
     store.write_report(_with_last(now, store.report()))
     return report
@@ -135,6 +140,7 @@ def compose(
     metrics: Sequence[str] = (),
     formats: Sequence[str] = ("md",),
     cache: Cache | None = None,
+    bayes: bool = False,
 ) -> Composition:
     """Return the report of one or more runs, before it is written; as `write`, which names the parameters.
 
@@ -151,8 +157,11 @@ def compose(
     leaderboards = tables(stores, metrics)
     _refuse_unknown_columns(leaderboards, by)
     files = {name: FORMATS[name].file if name in FORMATS else name.rpartition("/")[2] for name in formats}
+    report = content(stores, leaderboards, by, cache)
+    if bayes:
+        report = replace(report, sections=(*report.sections, comparison.section(leaderboards)))
     folders = frozenset().union(*(store.folders() for store in stores))
-    return Composition(content(stores, leaderboards, by, cache), files, plugins, folders)
+    return Composition(report, files, plugins, folders)
 
 
 @dataclass(frozen=True, slots=True)

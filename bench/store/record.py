@@ -174,6 +174,8 @@ class ReportRecord:
         Number of runs that it shows.
     by, metrics, formats : tuple[str, ...]
         Options of `bench report`.
+    bayes : bool
+        Whether it has the Bayesian comparison.
     seal : str
         Digest of all other fields.
     """
@@ -186,4 +188,5 @@ class ReportRecord:
     by: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
+    bayes: bool = False
     seal: str = ""

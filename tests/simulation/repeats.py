@@ -2,7 +2,7 @@
 
 Speakers of two classes have an offset of their own; the class with the nearest mean of the training clips is
 predicted. The expected score is the mean accuracy of fits to other training speakers, on other test speakers.
-Run as `python tests/perf/repeats.py`; it takes some minutes and prints the table of docs/numbers.md.
+Run as `python tests/simulation/repeats.py`; it takes some minutes and prints the table of docs/numbers.md.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """False alarms and power of the gate, simulated and on real reruns: the figures of docs/reports.md.
 
-`python tests/perf/gate.py alarms 1000` compares simulated reruns without a change, `power 200` losses of one
-cell, and `real 100 DATA` the heads of one run, fitted to embeddings whose last digits differ: what another
+`python tests/simulation/gate.py alarms 1000` compares simulated reruns without a change, `power 200` losses of
+one cell, and `real 100 DATA` the heads of one run, fitted to embeddings whose last digits differ: what another
 machine does to a network's embeddings, at the tolerance of `bench audit`.
 """
 
@@ -124,7 +124,9 @@ def real(n_runs: int, data: str, target: str) -> None:
     def predictions(seed: int) -> list[pd.DataFrame]:
         noise = np.random.default_rng(seed).normal(size=X.shape)
         scale = np.linalg.norm(X, axis=1, keepdims=True) / np.linalg.norm(noise, axis=1, keepdims=True)
-        examples = Examples(X + seed * 0 + (FULL_PRECISION * scale * noise if seed else 0), problem.y, problem.split)
+        examples = Examples(
+            X + seed * 0 + (FULL_PRECISION * scale * noise if seed else 0), problem.y, problem.split
+        )
         tables = []
         for cell in cells:
             head = cell.head
@@ -142,7 +144,9 @@ def real(n_runs: int, data: str, target: str) -> None:
         for item in judged:
             largest = max(largest, abs(item.differences[0].after - item.differences[0].before))
             changed += [item.differences[0].p is not None]
-    print(f"{n_runs} real reruns of {len(cells)} heads, {len(clips)} clips, {len(set(group))} groups, limit 0:")
+    print(
+        f"{n_runs} real reruns of {len(cells)} heads, {len(clips)} clips, {len(set(group))} groups, limit 0:"
+    )
     print(f"runs with each verdict {dict(counts)}; largest change {largest:.4f}")
 
 
