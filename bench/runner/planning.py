@@ -107,8 +107,6 @@ class Plan:
         Extractor's name -> the digest that the cache keeps its embeddings under.
     identities : Mapping[str, Mapping[str, Any]]
         Name of an extractor or head -> everything that changes what it computes.
-    selections : Sequence[Selection]
-        Choices between cells, with ``--select``.
     """
 
     sources: Mapping[str, Source]
@@ -157,9 +155,8 @@ def plan(request: Request, declared: Registry) -> Plan:
             rejected += [_rejected(source.dataset, task, point, problem) for point in points]
             continue
         problems[source.dataset.name, task.name] = problem
-        cells += itertools.chain(
-            *(_cells(source, part, possible, augmentation) for part in (problem, *problem.repeats))
-        )
+        for part in (problem, *problem.repeats):
+            cells += _cells(source, part, possible, augmentation)
         rejected += [_rejected(source.dataset, task, point, obstacle) for point, obstacle in impossible]
     everything = [*(extractor for extractor, _ in extractors), *heads]
     cells = list({cell.key: cell for cell in cells}.values())  # views that differ in pooling share frames
