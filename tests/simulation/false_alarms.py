@@ -46,7 +46,7 @@ def main() -> None:
     alarms = []
     for setting in SETTINGS:
         alarms.append(false_alarms(*setting))
-        print(*setting, *(f"{100 * share:.1f} %" for share in alarms[-1]), flush=True)  # noqa: T201
+        print(*setting, *(f"{100 * share:.1f} %" for share in alarms[-1]), flush=True)
     assert (np.array(alarms)[:, :2] <= 0.06).all(), alarms
 
 

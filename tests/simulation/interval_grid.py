@@ -225,7 +225,7 @@ def simulate_all(n_draws: int = N_DRAWS, *, earlier: bool) -> dict[str, dict[str
             if not cell.keys() >= set(metrics):
                 values = simulate(setting, metrics, number, earlier=earlier)
                 cell |= {name: list(astuple(value)) for name, value in values.items()}
-        print(setting, cell, flush=True)  # noqa: T201  # a script prints its figures
+        print(setting, cell, flush=True)  # a script prints its figures
         path.write_text(json.dumps(stored) + "\n")
     return stored
 

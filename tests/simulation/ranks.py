@@ -127,7 +127,7 @@ def main() -> None:
                     texts = (
                         f"{name}: " + " ".join(f"{100 * s:5.1f}" for s in shares[name]) for name in METHODS
                     )
-                    print(n_rows, n_groups, merits.__name__, kind, *texts, sep=" | ", flush=True)  # noqa: T201
+                    print(n_rows, n_groups, merits.__name__, kind, *texts, sep=" | ", flush=True)
 
 
 if __name__ == "__main__":
