@@ -121,7 +121,7 @@ def plan(request: Request, declared: Registry) -> Plan:
     UsageError
         If a name is unknown, a dataset cannot be opened, or a task fits none of the datasets.
     """
-    augmentation = augmentation_of(request)
+    augmentation_of(request)  # refuses unknown changes before any work
     extractors = learners.extractors(request, declared, pooling.parse)
     heads = learners.heads(request, declared)
     requested = _requested_tasks(request, declared)
@@ -145,7 +145,7 @@ def plan(request: Request, declared: Registry) -> Plan:
             rejected += [_rejected(source.dataset, task, point, problem) for point in points]
             continue
         problems[source.dataset.name, task.name] = problem
-        cells += _cells(source, problem, possible, augmentation)
+        cells += _cells(source, problem, possible, request)
         rejected += [_rejected(source.dataset, task, point, obstacle) for point, obstacle in impossible]
     everything = [*(extractor for extractor, _ in extractors), *heads]
     return Plan(
@@ -270,22 +270,20 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
         reason = "; ".join([str(error), *spelling.remarks(dataset, sorted(columns))])
         return Obstacle(Status.FAILED if is_requested else Status.SKIPPED, reason)
     y = splits.target(dataset, task)
-    if request.permute_labels:
-        y = splits.permute_labels(y, split)
     return Problem(
         task=task,
         y=y,
         split=split,
-        split_id=SplitId(split.name, split.group, split.leaky, request.permute_labels),
+        split_id=SplitId(split.name, split.group, split.leaky),
         parent=dataset.table["parent"].to_numpy(str) if "parent" in dataset.labels else None,
         fingerprint=fingerprint(fold_table(source, y, split)),
     )
 
 
-def _cells(
-    source: Source, problem: Problem, points: Sequence[Point], augmentation: Augmentation | None
-) -> Iterator[Cell]:
+def _cells(source: Source, problem: Problem, points: Sequence[Point], request: Request) -> Iterator[Cell]:
     """Yield the cell of every point."""
+    n_permutations, augmentation = request.n_permutations, augmentation_of(request)
+    options = {"permutations": n_permutations} if n_permutations else {}
     dataset, task, split = source.dataset, problem.task, problem.split_id
     shared = digest(
         {
@@ -300,7 +298,7 @@ def _cells(
         view = _view_of_unit(point.view, point.head.spec)
         digests = [shared, point.extractor.digest, view.layer, view.pool, point.head.digest]
         yield Cell(
-            key=digest([*digests, point.seed, point.train_size]),
+            key=digest([*digests, point.seed, point.train_size, *([options] if options else [])]),
             dataset=dataset.name,
             synthetic=dataset.synthetic,
             task=task,
@@ -313,6 +311,7 @@ def _cells(
             preprocess=steps_of(point.extractor.spec),
             augmentation=augmentation,
             train_size=point.train_size,
+            n_permutations=n_permutations,
         )
 
 
