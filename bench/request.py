@@ -13,8 +13,14 @@ from typing import Any, Literal
 PRECISIONS = ("fp32", "bf16", "auto")
 RUNTIMES = ("auto", "torch", "openvino")
 
-Form = Literal["text", "list", "flag", "count", "seconds", "seeds", "shares", "percent", "choice", "folder"]
+Form = Literal[
+    "text", "list", "flag", "count", "draws", "seconds", "seeds", "shares", "percent", "choice", "folder"
+]
 """How a value is written on the command line."""
+
+
+N_PERMUTATIONS = 20
+"""Number of permutations of the labels where an option asks for them without a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +164,15 @@ class Request:
         "--split",
         suite="tasks.split",
     )
-    permute_labels: bool = _option(
+    permute_labels: int | bool = _option(
         False,
-        "flag",
-        "Exchange labels between groups: scores should be at chance, above it the split leaks.",
+        "draws",
+        f"Learn N permutations of the labels too, between and within groups: a test for leaks and for luck."
+        f"  [{N_PERMUTATIONS} without a number]",
         "--permute-labels",
         suite="tasks.permute-labels",
+        metavar="[N]",
+        maximum=10_000,
     )
     repeats: int = _option(
         1,
@@ -307,6 +316,11 @@ class Request:
     home: Path = field(default=Path(), metadata={"recorded": False})
     command: str = field(default="", metadata={"recorded": False})
     reread: bool = field(default=False, metadata={"recorded": False})
+
+    @property
+    def n_permutations(self) -> int:
+        """Return the number of permutations of the labels; True stands for the default."""
+        return N_PERMUTATIONS if self.permute_labels is True else int(self.permute_labels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from bench.types import Dataset
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
-# Scripts, one of them for another environment, and benchmarks, which take minutes: they run when they are named.
+# Scripts, and benchmarks, which take minutes: they run when they are named.
 collect_ignore = [
     "fairseq",
     "simulation",

@@ -21,7 +21,10 @@ def test_frames_vote_as_a_plain_group_by_says(frames: list[tuple[int, str]]):
     )
     table = aggregation.frame_vote(clip, y_pred, scores, CLASSES)
     plain = pd.DataFrame({"clip": clip, "y_pred": y_pred})
-    expected = plain.groupby("clip")["y_pred"].agg(lambda labels: labels.mode()[0])
+    of_clip = scores.set_axis(CLASSES, axis=1).groupby(clip).mean()
+    expected = plain.groupby("clip")["y_pred"].agg(
+        lambda labels: of_clip.loc[clip[labels.index[0]], labels.mode()].idxmax()
+    )
     assert table["y_pred"].tolist() == expected.tolist()
     assert (
         table[["votes_a", "votes_b", "votes_c"]].sum(axis=1).tolist() == plain.groupby("clip").size().tolist()

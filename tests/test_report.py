@@ -22,7 +22,20 @@ from bench.report.writers import FORMATS, markdown
 from bench.request import Request
 from bench.stats import Standing
 from bench.store import Counters, DatasetRecord, RunRecord, Store, TableProtocol
-from bench.types import Cost, GroupObstacle, Result, Score, SplitId, Status, Step, System, TaskId, View
+from bench.types import (
+    CopiedGroup,
+    Cost,
+    GroupObstacle,
+    Permutations,
+    Result,
+    Score,
+    SplitId,
+    Status,
+    Step,
+    System,
+    TaskId,
+    View,
+)
 
 MEAN_STD = View()
 SPLIT = SplitId("cv:2", "speaker")
@@ -210,14 +223,25 @@ def test_few_groups_are_marked(store):
     assert "Few groups" not in report.write(store(result("a"), n_groups=99, fewest_groups=("m", 9))).text
 
 
-def test_permuted_labels_are_marked_and_rows_above_chance_named(store):
-    permuted = replace(SPLIT, permuted=True)
+def test_a_row_that_learns_permuted_labels_tells_a_leak(store):
+    copies = (CopiedGroup("ann", "bob", 0.7), CopiedGroup("bob", "ann", 0.6))
+    luck = Permutations((0.5, 0.6, 0.4), (0.5, 0.5, 0.5), (0.49, 0.51), ())
+    leak = Permutations((0.9, 0.95, 0.85), (0.5, 0.5, 0.5), (0.5, 0.5001), copies)
     results = result("a", accuracy=1.0), result("b", "w", accuracy=0.5)
-    text = report.write(store(*results, split=permuted, copies=10)).text
+    text = report.write(store(*(replace(row, permutations=luck) for row in results))).text
+    assert "No leak between groups" in text
+    assert "No copied group" in text
+    assert "1 of 4" in text, "the place of 1.0 among three scores below it"
+    assert "3 of 4" in text, "0.5 is as good as one and below another"
+    results = replace(results[0], permutations=leak), replace(results[1], permutations=luck)
+    text = report.write(store(*results)).text
+    assert "- **Leak**: 1 of 2 rows learn the labels that tested groups drew" in text
+    assert text.count("ann and bob seem to hold the same clips (70%)") == 1
+
+
+def test_permuted_labels_of_an_earlier_release_are_marked(store):
+    text = report.write(store(result("a"), split=replace(SPLIT, permuted=True), copies=10)).text
     assert "gender on demo (synthetic, labels permuted)" in text
-    assert "- **Labels permuted**: 1 of 2 rows" in text
-    assert text.split("**Labels permuted**")[1].strip().endswith("mfcc svm.")
-    assert "every row is at chance" in report.write(store(result("b", accuracy=0.5), split=permuted)).text
 
 
 @pytest.mark.figures

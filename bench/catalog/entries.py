@@ -74,6 +74,7 @@ class ExtractorEntry(ComponentEntry, frozen=True, kw_only=True):
 
     preprocess: tuple[str, ...] = ()
     weights: str = ""
+    pool: str = ""
 
 
 class HeadEntry(ComponentEntry, frozen=True, kw_only=True):

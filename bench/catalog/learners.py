@@ -62,16 +62,17 @@ def extractors(
     for text in texts:
         if text.endswith("@"):
             raise UsageError(f"--extractors {text}: ends in @; expected @layer=N or @pool=NAME behind it")
-    pairs = [(name, parse_view(view)) for name, _, view in (text.partition("@") for text in texts)]
-    names = dict.fromkeys(name for name, _ in pairs)
+    parts = [text.partition("@") for text in texts]
+    views = [parse_view(view) for _, _, view in parts]
+    names = dict.fromkeys(name for name, _, _ in parts)
     sha256 = functools.cache(weights.digest)  # several extractors may share weights
     learners = {name: _learner(_extractor(name, request, declared), request, sha256) for name in names}
     _refuse_equal_names("--extractors", {name: learner.spec for name, learner in learners.items()})
     points = {
         (name, view): None
-        for name, all_layers in pairs
+        for (name, _, text), all_layers in zip(parts, views, strict=True)
         if request.extractors or not learners[name].obstacle
-        for view in _views(learners[name], all_layers)
+        for view in _views(learners[name], _pooled(all_layers, text, learners[name].spec, parse_view))
     }
     return [(learners[name], view) for name, view in points]
 
@@ -84,6 +85,16 @@ def _extractor(name: str, request: Request, declared: Registry) -> Spec:
     except UsageError as error:
         raise UsageError(f"{spec.source}: '{name}': preprocess: {error}") from error
     return replace(spec, preprocess=spec.preprocess + tuple(request.preprocess))
+
+
+def _pooled(view: View, text: str, spec: Spec, parse_view: Callable[[str], View]) -> View:
+    """Return a view with the pooling that the extractor declares, unless the user's text names one."""
+    if not spec.pool or "pool=" in text:
+        return view
+    try:
+        return replace(view, pool=parse_view(f"pool={spec.pool}").pool)
+    except UsageError as error:
+        raise UsageError(f"{spec.source}: '{spec.name}': pool is '{spec.pool}'; {error}") from error
 
 
 def _views(learner: Learner, view: View) -> list[View]:

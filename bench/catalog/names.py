@@ -103,6 +103,7 @@ def _of_prefix(name: str, prefix: str, rest: str) -> Spec:
         source="--extractors",
         root=str(Path.cwd()) if is_module else "",
         weights="" if is_module else rest,
+        pool="mean" if is_module else "",
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from bench.errors import UsageError
-from bench.request import Option, Request, doubled, suite_keys
+from bench.request import N_PERMUTATIONS, Option, Request, doubled, suite_keys
 from bench.request import options as declared_options
 from bench.validation import convert
 
@@ -139,7 +139,13 @@ def _click(option: Option) -> Callable[[Command], Command]:
     shared: dict[str, Any] = {"cls": LazyOption, "help": option.about, "show_default": bool(option.default)}
     if option.form == "flag":
         return click.option(*option.flags, option.name, is_flag=True, help=option.about)
-    if option.form == "count":
+    if option.form == "draws":
+        shared |= {
+            "is_flag": False,
+            "flag_value": str(N_PERMUTATIONS),
+            "type": click.IntRange(0, option.maximum),
+        }
+    elif option.form == "count":
         shared["type"] = click.IntRange(1, option.maximum)
     elif option.form == "seconds":
         shared["type"] = click.FloatRange(0, min_open=True)
@@ -151,7 +157,7 @@ def _click(option: Option) -> Callable[[Command], Command]:
         shared["metavar"] = option.metavar or {"list": "A,B"}.get(option.form)
     if option.form in LISTS:
         shared["callback"] = LISTS[option.form]
-    default = None if option.form == "seconds" else option.default
+    default = {"seconds": None, "draws": 0}.get(option.form, option.default)
     return click.option(*option.flags, option.name, default=default, **shared)
 
 
@@ -188,12 +194,15 @@ def _written(entry: Any, option: Option, where: str) -> Any:
         "percent": str | float,
         "flag": bool,
         "count": int,
+        "draws": bool | int,
         "seconds": float,
     }
     convert(entry, forms.get(option.form, str), where)
     if entry in ([], "") or (isinstance(entry, list) and "" in entry):
         problem = "is empty" if entry in ([], "") else "has an empty item"
         raise UsageError(f"{where} {problem}; expected one value or more; leave it out for the default")
+    if option.form == "draws" and isinstance(entry, bool):
+        return N_PERMUTATIONS if entry else 0
     return ",".join(map(_quoted, map(str, entry))) if isinstance(entry, list) else entry
 
 

@@ -1,7 +1,8 @@
 """Predictions of frames or segments -> predictions of their clips.
 
-Conventions: a vote goes to the most frequent label, and of equally frequent labels to the first one in
-alphabetical order; a mean is over scores per class, which are probabilities or else decision values.
+Conventions: a vote goes to the most frequent label, of equally frequent labels to the one with the highest
+mean score, and without scores to the first one in alphabetical order; a mean is over scores per class, which
+are probabilities or else decision values.
 """
 
 import numpy as np
@@ -35,7 +36,8 @@ def frame_vote(
     np.add.at(counts, (row, np.searchsorted(classes, y_pred)), 1)
     votes = pd.DataFrame(counts, columns=[f"{VOTES_PREFIX}{name}" for name in classes])
     means = scores.groupby(row).mean()
-    return pd.concat([pd.DataFrame({"y_pred": classes[counts.argmax(axis=1)]}), votes, means], axis=1)
+    y_pred = classes[_winners(counts, _by_class(means, classes))]
+    return pd.concat([pd.DataFrame({"y_pred": y_pred}), votes, means], axis=1)
 
 
 def frames(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -56,9 +58,12 @@ def by_vote(predictions: pd.DataFrame, parent: Labels) -> pd.DataFrame:
     parent : Labels
         Clip that every row is a segment of, shape=(n_rows,).
     """
-    segments = predictions.groupby(parent)
-    y_pred = segments["y_pred"].agg(lambda labels: labels.mode().iloc[0])
-    return segments[CLIP_COLUMNS].first().assign(y_pred=y_pred)
+    first = predictions.groupby(parent)[CLIP_COLUMNS].first()
+    classes, codes = np.unique(predictions["y_pred"].to_numpy(str), return_inverse=True)
+    counts = np.zeros((len(first), len(classes)), dtype=np.int64)
+    np.add.at(counts, (first.index.get_indexer(parent), codes), 1)
+    means = predictions.filter(regex=f"^{SCORE_PREFIX}").groupby(parent).mean()
+    return first.assign(y_pred=classes[_winners(counts, _by_class(means, classes))])
 
 
 def by_mean(predictions: pd.DataFrame, parent: Labels) -> pd.DataFrame:
@@ -75,3 +80,22 @@ def by_mean(predictions: pd.DataFrame, parent: Labels) -> pd.DataFrame:
     means = scores.groupby(parent).mean().fillna(-np.inf)
     first = predictions.groupby(parent)[CLIP_COLUMNS].first()
     return first.assign(y_pred=names[means.to_numpy().argmax(axis=1)])
+
+
+def _by_class(means: pd.DataFrame, classes: Labels) -> npt.NDArray[np.float64]:
+    """Return mean scores, shape=(n_clips, n_classes), NaN for a class without a score."""
+    columns = [f"{SCORE_PREFIX}{name}" for name in classes]
+    return means.reindex(columns=columns).to_numpy(dtype=np.float64)
+
+
+def _winners(counts: npt.NDArray[np.int64], means: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    """Return the class with the most votes, of equal ones that with the highest mean score, shape=(n_clips,).
+
+    Parameters
+    ----------
+    counts, means : np.ndarray, shape=(n_clips, n_classes)
+        Votes, and mean scores or NaN.
+    """
+    lowest = np.finfo(np.float64).min
+    ties = counts == counts.max(axis=1, keepdims=True)
+    return np.where(ties, np.nan_to_num(means, nan=lowest, neginf=lowest), -np.inf).argmax(axis=1)

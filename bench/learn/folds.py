@@ -17,7 +17,7 @@ from bench import splits
 from bench.errors import PluginError, SplitError
 from bench.learn import shortage
 from bench.learn.pipeline import PipelineSpec, ReducerCache, with_head
-from bench.learn.prediction import clip_predictions, sample_predictions
+from bench.learn.prediction import check_samples_apart, clip_predictions, sample_predictions
 from bench.learn.samples import Examples, Fold, Rows, SampleTable
 from bench.learn.stopwatch import Stopwatch
 from bench.learn.tuning import fit_options, tune
@@ -92,7 +92,7 @@ def evaluate(
         If the split leaks, or tests a class that it does not train on.
     PluginError
         If there is one class, a feature is not finite, the head predicts a label that it was not trained on,
-        or its parameters cannot be chosen.
+        its predictions depend on the other clips that it predicts, or its parameters cannot be chosen.
     """
     y, split = examples.y, examples.split
     splits.check(split, y)
@@ -106,6 +106,8 @@ def evaluate(
         with shortage.named(fold, spec, len(train)):
             model = fit_fold(fold, spec, stopwatch, cache)
             table = predict_fold(fold, model, spec.unit, classes, stopwatch)
+            if not tables:
+                check_samples_apart(model.pipeline[-1], model.X_test, classes)
         table.insert(0, "row", test)
         table.insert(1, "fold", name)
         table.insert(2, "y_true", y[test])

@@ -97,6 +97,15 @@ class _Pool:
                 except UsageError as error:
                     self.results[key] = replace(result, status=Status.FAILED, reason=str(error))
 
+    def drop_replaced(self) -> None:
+        """Drop results of earlier runs whose system and seed the newest run computed in another way."""
+        newest = {
+            (self.results[key].system, self.results[key].seed) for key in self.results.keys() - self.earlier
+        }
+        for key in self.earlier & self.results.keys():
+            if (self.results[key].system, self.results[key].seed) in newest:
+                del self.results[key]
+
 
 def _protocol_digest(protocol: TableProtocol | None) -> str:
     """Return a digest of the parts of a protocol that results in one table share."""
@@ -141,6 +150,7 @@ def _refuse_ambiguous_names(stores: Sequence[Store]) -> None:
 def _table(pool: _Pool, metrics: Sequence[str], variant: str) -> Table:
     """Return the table of a pool: the largest training share apart from the smaller ones."""
     pool.read()
+    pool.drop_replaced()
     computed = [
         _with_metrics(pool, result, metrics) for result in pool.results.values() if result.status == Status.OK
     ]

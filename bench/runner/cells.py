@@ -28,6 +28,7 @@ from bench.learn import bundle
 from bench.learn.bundle import BundleCard
 from bench.learn.folds import ALL, Evaluation, evaluate, fit_all
 from bench.learn.nested import inner_scores
+from bench.learn.permutations import permutations
 from bench.learn.pipeline import PipelineSpec, ReducerCache
 from bench.learn.samples import Examples
 from bench.learn.scoring import scores
@@ -35,7 +36,7 @@ from bench.metrics import METRICS
 from bench.runner.planning import FRAMED, Problem
 from bench.runner.provenance import versions
 from bench.sharing import without_folders
-from bench.types import Cell, Cost, Embeddings, Frames, Result, Samples, Status, TaskId, Usage
+from bench.types import Cell, Cost, Embeddings, Frames, Permutations, Result, Samples, Status, TaskId, Usage
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +99,9 @@ def evaluate_cell(work: Work) -> tuple[Result, pd.DataFrame | None]:
             meter.read()
             evaluation = _evaluation(work, extraction)
             usage = meter.read()
+            permuted = _permutations(work, extraction)
         result, predictions = _outcome(work, extraction, evaluation, usage)
+        result = replace(result, permutations=permuted)
     except UnavailableError as error:
         return unfinished(cell, Status.SKIPPED, str(error)), None
     except (Exception, SystemExit) as error:  # whatever a head raises is the failure of its own cell
@@ -228,6 +231,15 @@ def _evaluation(work: Work, extraction: _Extraction) -> Evaluation:
     key = (cell.task.name, cell.split.repeat, cell.view, cell.head.unit, cell.seed, cell.train_size)
     cache = extraction.reducers.setdefault(key, ReducerCache())
     return evaluate(_examples(work, extraction), _pipeline(work), time.perf_counter, cache)
+
+
+def _permutations(work: Work, extraction: _Extraction) -> Permutations | None:
+    """Return the scores on permuted labels; None if the cell has none."""
+    cell = work.cell
+    if not cell.n_permutations:
+        return None
+    metric = METRICS[cell.task.metrics[0]]
+    return permutations(_examples(work, extraction), _pipeline(work), metric, cell.n_permutations)
 
 
 def _examples(work: Work, extraction: _Extraction) -> Examples:

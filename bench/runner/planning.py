@@ -131,7 +131,7 @@ def plan(request: Request, declared: Registry) -> Plan:
     UsageError
         If a name is unknown, a dataset cannot be opened, or a task fits none of the datasets.
     """
-    augmentation = augmentation_of(request)
+    augmentation_of(request)  # refuses unknown changes before any work
     extractors = learners.extractors(request, declared, pooling.parse)
     heads = learners.heads(request, declared)
     requested = _requested_tasks(request, declared)
@@ -156,7 +156,7 @@ def plan(request: Request, declared: Registry) -> Plan:
             continue
         problems[source.dataset.name, task.name] = problem
         for part in (problem, *problem.repeats):
-            cells += _cells(source, part, possible, augmentation)
+            cells += _cells(source, part, possible, request)
         rejected += [_rejected(source.dataset, task, point, obstacle) for point, obstacle in impossible]
     everything = [*(extractor for extractor, _ in extractors), *heads]
     cells = list({cell.key: cell for cell in cells}.values())  # views that differ in pooling share frames
@@ -276,14 +276,12 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
         fix = suggest_groups(dataset, task.target, leaks=True) if can_choose else ""
         reason = "; ".join([f"{error}{fix}", *spelling.remarks(dataset, sorted(columns))])
         return Obstacle(Status.FAILED if is_requested else Status.SKIPPED, reason)
-    if request.permute_labels:
-        y = splits.permute_labels(y, split)
     first, *repeats = (
         Problem(
             task=task,
             y=y,
             split=part,
-            split_id=SplitId(part.name, part.group, part.leaky, request.permute_labels, number),
+            split_id=SplitId(part.name, part.group, part.leaky, repeat=number),
             parent=dataset.table["parent"].to_numpy(str) if "parent" in dataset.labels else None,
             fingerprint=fingerprint(fold_table(source, y, part)),
         )
@@ -292,10 +290,10 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
     return replace(first, repeats=repeats)
 
 
-def _cells(
-    source: Source, problem: Problem, points: Sequence[Point], augmentation: Augmentation | None
-) -> Iterator[Cell]:
+def _cells(source: Source, problem: Problem, points: Sequence[Point], request: Request) -> Iterator[Cell]:
     """Yield the cell of every point."""
+    n_permutations, augmentation = request.n_permutations, augmentation_of(request)
+    options = {"permutations": n_permutations} if n_permutations else {}
     dataset, task, split = source.dataset, problem.task, problem.split_id
     shared = digest(
         {
@@ -310,7 +308,7 @@ def _cells(
         view = _view_of_unit(point.view, point.head.spec)
         digests = [shared, point.extractor.digest, view.layer, view.pool, point.head.digest]
         yield Cell(
-            key=digest([*digests, point.seed, point.train_size]),
+            key=digest([*digests, point.seed, point.train_size, *([options] if options else [])]),
             dataset=dataset.name,
             synthetic=dataset.synthetic,
             task=task,
@@ -323,6 +321,7 @@ def _cells(
             preprocess=steps_of(point.extractor.spec),
             augmentation=augmentation,
             train_size=point.train_size,
+            n_permutations=n_permutations,
         )
 
 

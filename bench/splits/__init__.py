@@ -4,7 +4,7 @@
 """
 
 from bench.splits.checks import check
-from bench.splits.groups import join_groups, permute_labels
+from bench.splits.groups import join_groups, permute_labels, shuffle_labels
 from bench.splits.labels import target
 from bench.splits.listings import listing
 from bench.splits.protocols import (
@@ -33,5 +33,6 @@ __all__ = [
     "parse",
     "permute_labels",
     "repeats",
+    "shuffle_labels",
     "target",
 ]

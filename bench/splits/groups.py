@@ -14,7 +14,7 @@ SOURCES = ("parent", "noise_recording")
 """Columns that every split keeps apart: the clip of a segment, and the noise under a clip."""
 
 SEED = 0
-"""Seed of the permutation of labels."""
+"""Seed of the first permutation of labels."""
 
 
 def task_groups(dataset: Dataset, columns: Sequence[str], fingerprints: Sequence[str]) -> dict[str, Labels]:
@@ -75,7 +75,7 @@ def join_groups(groups: Mapping[str, Labels]) -> Labels:
     return names
 
 
-def permute_labels(y: Labels, split: Split) -> Labels:
+def permute_labels(y: Labels, split: Split, seed: int = SEED) -> Labels:
     """Return labels that were exchanged among groups, shape=(n_clips,); clips without a label have none.
 
     Clips with the same group and the same label keep a common label. A score above chance with permuted
@@ -85,7 +85,24 @@ def permute_labels(y: Labels, split: Split) -> Labels:
     table = pd.DataFrame({"group": split.groups[split.group], "y": y})[has_label]
     sets = table.groupby(["group", "y"])
     labels = sets.size().index.get_level_values("y").to_numpy(dtype=str)
-    permutation = np.random.default_rng(SEED).permutation(labels)
+    permutation = np.random.default_rng(seed).permutation(labels)
     permuted = y.copy()
     permuted[has_label] = permutation[sets.ngroup().to_numpy()]
     return permuted
+
+
+def shuffle_labels(y: Labels, split: Split, seed: int = SEED) -> Labels:
+    """Return labels that clips exchanged within their group, shape=(n_clips,), '' where there is none.
+
+    If no group has clips of two labels, clips exchange them over all groups.
+    """
+    group = pd.factorize(split.groups[split.group])[0]
+    clips = np.flatnonzero(y != "")
+    if len(set(zip(group[clips], y[clips], strict=True))) == len(set(group[clips])):
+        group = np.zeros(len(y), dtype=int)
+    rng = np.random.default_rng(seed)
+    shuffled = y.copy()
+    ordered = clips[np.argsort(group[clips], kind="stable")]
+    drawn = clips[np.lexsort((rng.random(len(clips)), group[clips]))]
+    shuffled[ordered] = y[drawn]
+    return shuffled

@@ -94,6 +94,8 @@ class Spec:
         Steps of `bench.preprocess` before an extractor.
     weights : str
         Folder, file or id at the hub; `factory` gets the path as `checkpoint`, and `device` and `precision`.
+    pool : str
+        Pooling of an extractor where the user names none; empty for that of `View`.
     offered : bool
         Run it by default, when the user names no extractors or heads.
     """
@@ -112,4 +114,5 @@ class Spec:
     grid: Mapping[str, Any] = field(default_factory=dict)
     preprocess: tuple[str, ...] = ()
     weights: str = ""
+    pool: str = ""
     offered: bool = True

@@ -36,7 +36,7 @@ class SplitId:
     leaky : bool
         Whether the folds ignore the groups, to show the effect of a leak.
     permuted : bool
-        Whether the groups exchanged their labels.
+        Whether the groups exchanged their labels, in a result of an earlier release.
     repeat : int
         Number of the assignment of groups to folds, from 0; others than 0 are repetitions.
     """
@@ -87,6 +87,8 @@ class Cell:
         Steps before the extractor.
     train_size : float
         Share of the groups of every class that the head is trained on, in (0, 1].
+    n_permutations : int
+        Number of permutations of the labels that it is trained on besides, of each kind.
     """
 
     key: str
@@ -102,6 +104,7 @@ class Cell:
     preprocess: tuple[Step, ...] = ()
     augmentation: Augmentation | None = None
     train_size: float = 1.0
+    n_permutations: int = 0
 
 
 SELECTED = "selected"
@@ -216,6 +219,42 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class CopiedGroup:
+    """A tested group that looks like a copy of a training group.
+
+    Parameters
+    ----------
+    share : float
+        Share of its clips that match one clip each of the other group, in [0, 1].
+    """
+
+    group: str
+    original: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Permutations:
+    """Scores of a cell's pipeline on permuted labels, by the ranking metric.
+
+    Parameters
+    ----------
+    between, within : tuple[float, ...]
+        Score of every draw, with labels exchanged between groups and within groups.
+    shifted : tuple[float, ...]
+        Mean score of the predictions of the draws between groups by the labels of the draw k further, for
+        every k from 1; the mean of `between` is that for k = 0.
+    copies : tuple[CopiedGroup, ...] | None
+        Groups that look like copies; None for too few draws or too many clips.
+    """
+
+    between: tuple[float, ...]
+    within: tuple[float, ...]
+    shifted: tuple[float, ...]
+    copies: tuple[CopiedGroup, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """The outcome of one cell: a line of results.jsonl.
 
@@ -241,6 +280,8 @@ class Result:
         Score by the ranking metric over inner folds of the training side of every fold, with ``--select``.
     chosen : tuple[Choice, ...]
         The row that was chosen for every fold; empty for a row that is not the choice among others.
+    permutations : Permutations | None
+        Scores on permuted labels; None if they were not asked for.
     """
 
     key: str
@@ -270,6 +311,7 @@ class Result:
     split_digest: str = ""
     inner: tuple[float, ...] = ()
     chosen: tuple[Choice, ...] = ()
+    permutations: Permutations | None = None
     schema: int = SCHEMA
 
     def score(self, metric: str, level: Level = "clip") -> Score | None:
