@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from bench.audio import files
-from bench.audio.alignment import Point, glance, similarity, whitened
+from bench.audio.alignment import Moment, Point, glance, moment, similarity, whitened
 from bench.audio.landmarks import RATE, Landmarks, landmarks
 from bench.errors import ClipError
 from bench.types import Audio, Clip
@@ -20,10 +20,10 @@ N_NEIGHBOURS = 6
 RADIUS = 0.6
 """Largest distance of two descriptions of one landmark."""
 
-N_POINTS = 2
+N_POINTS = 4
 """Largest number of points at which two clips are compared."""
 
-GLANCE = 0.7
+GLANCE = 0.8
 """Least correlation of two short windows that makes a comparison of whole clips worthwhile."""
 
 NEAR = 0.88
@@ -71,13 +71,15 @@ def _near_pairs(clips: Sequence[Clip]) -> Iterator[tuple[int, int]]:
     def read(number: int) -> Audio:
         return whitened(_samples(clips[number]))
 
+    @lru_cache(maxsize=4 * N_IN_MEMORY)
+    def look(number: int, time: int) -> Moment:
+        return moment(read(number), time)
+
     for (one, other), points in sorted(candidates.items()):
         if clips[one].path == clips[other].path:
             continue
-        audio = read(one), read(other)
-        if max(glance(*audio, point) for point in points) < GLANCE:
-            continue
-        if any(similarity(*audio, point) >= NEAR for point in points):
+        likely = [times for times in points if glance(look(one, times[0]), look(other, times[1])) > GLANCE]
+        if any(similarity(read(one), read(other), times) >= NEAR for times in likely):
             yield one, other
 
 
