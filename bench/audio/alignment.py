@@ -22,8 +22,8 @@ GLANCE = RATE // 20
 SHORTEST = RATE // 10
 """Shortest part that two clips must share, in samples: 0.1 s."""
 
-FINER = 4
-"""Steps of a lag in one sample."""
+FINER, GLANCE_FINER = 4, 2
+"""Steps of a lag in one sample, and at a first look."""
 
 SAME_SPEED = 0.95
 """Similarity at which no other speed is tried."""
@@ -97,13 +97,13 @@ def moment(samples: Audio, time: int) -> Moment:
     window = region[MARGIN:-MARGIN]
     norm = float(np.sqrt(np.square(window).sum())) or 1.0
     spectra = [rfft(_resampled(window / norm, speed), len(region)).conj() for speed in (0.99, 1.0, 1.01)]
-    return Moment(np.stack(spectra), rfft(region), np.repeat(_norms(region, len(window)), FINER))
+    return Moment(np.stack(spectra), rfft(region), np.repeat(_norms(region, len(window)), GLANCE_FINER))
 
 
 def glance(one: Moment, other: Moment) -> float:
     """Return the highest absolute correlation of two moments at all lags and speeds, about in [0, 1]."""
-    size = 2 * (GLANCE + MARGIN) * FINER
-    heights = irfft(one.windows * other.region, size)[:, : len(other.norms)] * FINER
+    size = 2 * (GLANCE + MARGIN) * GLANCE_FINER
+    heights = irfft(one.windows * other.region, size)[:, : len(other.norms)] * GLANCE_FINER
     return float((np.abs(heights) / other.norms).max())
 
 

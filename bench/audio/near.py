@@ -14,7 +14,7 @@ from bench.audio.landmarks import RATE, Landmarks, landmarks
 from bench.errors import ClipError
 from bench.types import Audio, Clip
 
-N_NEIGHBOURS = 6
+N_NEIGHBOURS = 5
 """Number of nearest landmarks that may be the same one."""
 
 RADIUS = 0.6
@@ -26,7 +26,7 @@ N_POINTS = 4
 GLANCE = 0.8
 """Least correlation of two short windows that makes a comparison of whole clips worthwhile."""
 
-NEAR = 0.88
+NEAR = 0.9
 """Least similarity of near copies."""
 
 N_IN_MEMORY = 1024
@@ -78,8 +78,11 @@ def _near_pairs(clips: Sequence[Clip]) -> Iterator[tuple[int, int]]:
     for (one, other), points in sorted(candidates.items()):
         if clips[one].path == clips[other].path:
             continue
-        likely = [times for times in points if glance(look(one, times[0]), look(other, times[1])) > GLANCE]
-        if any(similarity(read(one), read(other), times) >= NEAR for times in likely):
+        if any(
+            glance(look(one, times[0]), look(other, times[1])) > GLANCE
+            and similarity(read(one), read(other), times) >= NEAR
+            for times in points
+        ):
             yield one, other
 
 

@@ -25,8 +25,18 @@ from bench.types import AUDIO_COLUMNS, NOISE_PATH, Clip, Dataset, Planned
 
 log = logging.getLogger(__name__)
 
-FORMAT = "sources-v3"
+NEAR = "near"
+"""Column of the index with the names that near copies share; absent if they were not looked for."""
+
+FORMAT = "sources-v4"
 """Folder of the index files; a new name for a new format."""
+
+NEAR_CLIPS, NEAR_SECONDS = 5000, 18_000.0
+"""Largest number of clips, and of seconds of audio, that are searched for near copies by default.
+
+5,000 clips of half a second take about a minute on one core, and so do five hours of sentences; the saved
+index keeps what was found.
+"""
 
 NO_FOLDERS: Mapping[str, Path] = {}
 
@@ -43,7 +53,7 @@ class Source:
     contents : Sequence[str]
         Digest of every clip's content; '' for an unreadable clip.
     fingerprints : Sequence[str]
-        Fingerprint of every clip's samples; '' if no other clip shares them.
+        Fingerprint of every clip's samples; '' if no other clip shares them, or is a near copy.
     seconds : Sequence[float]
         Length of every clip from its header, in s.
     unreadable : Mapping[str, str]
@@ -52,6 +62,8 @@ class Source:
         For every augmented copy, the digests of all clips' content.
     stamps : Mapping[str, str]
         File -> what changes when it does, taken before it was read.
+    n_near : int | None
+        Number of clips that are near copies of others; None if they were not looked for.
     """
 
     dataset: Dataset
@@ -61,6 +73,7 @@ class Source:
     unreadable: Mapping[str, str]
     copies: Sequence[Sequence[str]] = ()
     stamps: Mapping[str, str] = field(default_factory=dict)
+    n_near: int | None = None
 
     def bad(self, reasons: Mapping[str, str]) -> Mapping[str, str]:
         """Return clip -> reason of all bad clips, for the undecodable contents' reasons."""
@@ -178,10 +191,14 @@ def _source(dataset: Dataset, request: Request) -> Source:
     path = _index_path(dataset, stamps, request.home)
     unreadable: Mapping[str, str] = {}
     index = _saved(path) if path and not request.reread else None
+    n_columns = 0 if index is None else len(index.columns)
     if index is None:
         index, unreadable = _index(dataset)
-        if path and not unreadable:
-            _save(index, path)
+    if NEAR not in index and _wants_near(index, request.near_copies):
+        index[NEAR] = audio.near_copies(dataset.clips(), index["fingerprint"].tolist())
+    if path and not unreadable and len(index.columns) > n_columns:
+        _save(index, path)
+    near = index[NEAR] if NEAR in index and request.near_copies != "off" else None
     contents = index["content"].tolist()
     changes = [*request.augment, augment.identity()]
     copies = [
@@ -191,12 +208,19 @@ def _source(dataset: Dataset, request: Request) -> Source:
     return Source(
         dataset=dataset,
         contents=contents,
-        fingerprints=index["fingerprint"].tolist(),
+        fingerprints=(index["fingerprint"] if near is None else near.where(near != "", index["fingerprint"])).tolist(),
         seconds=index["seconds"].tolist(),
         unreadable=unreadable,
         copies=copies,
         stamps=stamps,
+        n_near=None if near is None else int((near != "").sum()),
     )
+
+
+def _wants_near(index: pd.DataFrame, choice: str) -> bool:
+    """Return whether to look for near copies: by default in data that take a minute at most."""
+    is_small = len(index) <= NEAR_CLIPS and index["seconds"].sum() <= NEAR_SECONDS
+    return choice == "on" or (choice == "auto" and is_small)
 
 
 def _index(dataset: Dataset) -> tuple[pd.DataFrame, Mapping[str, str]]:

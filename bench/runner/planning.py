@@ -203,7 +203,7 @@ def split_table(dataset: Dataset, task: Task, how: str, column: str) -> pd.DataF
     UsageError
         If the split or the column does not fit the dataset.
     """
-    split = splits.make(dataset, task, how, audio.duplicate_fingerprints(dataset.clips()))
+    split = splits.make(dataset, task, how, copies(dataset))
     return splits.listing(split, dataset, column)
 
 

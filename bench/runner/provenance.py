@@ -42,7 +42,7 @@ def record(plan: Plan, request: Request, counters: Counters, *, finished: bool) 
         counters=counters,
         datasets={name: _dataset(source) for name, source in plan.sources.items()},
         tables=tuple(
-            _protocol(plan.sources[dataset].dataset, problem, request)
+            _protocol(plan.sources[dataset], problem, request)
             for (dataset, _), problem in plan.problems.items()
         ),
         identities=plan.identities,
@@ -104,8 +104,8 @@ def _dataset(source: Source) -> DatasetRecord:
     )
 
 
-def _protocol(dataset: Dataset, problem: Problem, request: Request) -> TableProtocol:
-    task, split = problem.task, problem.split
+def _protocol(source: Source, problem: Problem, request: Request) -> TableProtocol:
+    dataset, task, split = source.dataset, problem.task, problem.split
     has_label = problem.y != ""
     y, group = problem.y[has_label], split.groups[split.group][has_label]
     groups = pd.Series(group).groupby(y).nunique()
@@ -126,6 +126,7 @@ def _protocol(dataset: Dataset, problem: Problem, request: Request) -> TableProt
         fewest_groups=(str(groups.idxmin()), int(groups.min())),
         augmentation=augmentation_of(request),
         n_unlabelled=int((~has_label).sum()),
+        n_near_copies=source.n_near,
     )
 
 

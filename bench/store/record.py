@@ -70,6 +70,8 @@ class TableProtocol:
         Number of clips without a label for the task, which are left out.
     fewer_folds : str
         Why more folds could not keep these groups apart; empty for the usual number of folds.
+    n_near_copies : int | None
+        Number of clips that are near copies of others; None if they were not looked for.
     remarks : tuple[str, ...]
         What a reader should know about labels and groups.
     """
@@ -90,6 +92,7 @@ class TableProtocol:
     n_unlabelled: int = 0
     fewer_folds: str = ""
     remarks: tuple[str, ...] = ()
+    n_near_copies: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

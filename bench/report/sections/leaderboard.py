@@ -72,6 +72,9 @@ def _split(protocol: TableProtocol) -> list[Text]:
         texts.append(text(f"No stricter split was possible: {protocol.note}."))
     if protocol.n_unlabelled:
         texts.append(text(f"{protocol.n_unlabelled} clips without a label for this task are left out."))
+    if protocol.n_near_copies:
+        n_copies = protocol.n_near_copies
+        texts.append(text(f"{n_copies} clips are near copies of others; the copies of a clip are one group."))
     if protocol.fewer_folds:
         group = protocol.split.group
         texts.append(text(f"Fewer folds, to keep every {group} apart: {protocol.fewer_folds}."))
