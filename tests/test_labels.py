@@ -12,9 +12,7 @@ from bench.store import Store
 FAST = ("--extractors", "mfcc-13", "--heads", "logreg", "--plain")
 
 
-@pytest.mark.parametrize(
-    "other", ["anna", "\u200bAnna", "Anna\0", "ANNA", "An\u00adna", "\uff21nna"]
-)
+@pytest.mark.parametrize("other", ["anna", "\u200bAnna", "Anna\0", "ANNA", "An\u00adna", "\uff21nna"])
 def test_another_spelling_of_a_label_is_named_with_counts(made, other: str):
     clips = made([{"speaker": label} for label in ["Anna"] * 3 + [other] * 2 + ["Bea"]])
     [line] = spelling.remarks(clips, ["speaker"])

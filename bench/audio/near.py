@@ -57,9 +57,7 @@ def near_copies(clips: Sequence[Clip], fingerprints: Sequence[str]) -> list[str]
     number = {name: place for place, name in enumerate(first)}
     group = _components(pairs, len(rows))
     sizes = np.bincount(group, minlength=len(rows))
-    groups = [
-        group[number[fingerprint or f"clip {row}"]] for row, fingerprint in enumerate(fingerprints)
-    ]
+    groups = [group[number[fingerprint or f"clip {row}"]] for row, fingerprint in enumerate(fingerprints)]
     return [f"near {one}" if sizes[one] > 1 else "" for one in groups]
 
 

@@ -114,7 +114,9 @@ def check(dataset: Dataset, tasks: Iterable[Task], make_split: SplitMaker, near:
         clipped=[name for name, clip in facts.items() if clip.clipped],
         silent=[name for name, clip in facts.items() if clip.silent],
         duplicates=_groups((clip.sha256, name) for name, clip in facts.items()),
-        near_copies=_groups((copy, clip.id) for copy, clip in zip(copies, clips, strict=True)) if near else None,
+        near_copies=_groups((copy, clip.id) for copy, clip in zip(copies, clips, strict=True))
+        if near
+        else None,
         spellings={column: variants for column, variants in spellings.items() if variants},
         labels={column: _balance(dataset, column) for column in dataset.labels},
         tasks={task.name: _verdict(dataset, task, groups, make_split) for task in tasks},

@@ -194,11 +194,10 @@ def _source(dataset: Dataset, request: Request) -> Source:
     n_columns = 0 if index is None else len(index.columns)
     if index is None:
         index, unreadable = _index(dataset)
-    if NEAR not in index and _wants_near(index, request.near_copies):
-        index[NEAR] = audio.near_copies(dataset.clips(), index["fingerprint"].tolist())
+    index = _with_near(index, dataset, request.near_copies)
     if path and not unreadable and len(index.columns) > n_columns:
         _save(index, path)
-    near = index[NEAR] if NEAR in index and request.near_copies != "off" else None
+    is_used = NEAR in index and request.near_copies != "off"
     contents = index["content"].tolist()
     changes = [*request.augment, augment.identity()]
     copies = [
@@ -208,19 +207,33 @@ def _source(dataset: Dataset, request: Request) -> Source:
     return Source(
         dataset=dataset,
         contents=contents,
-        fingerprints=(index["fingerprint"] if near is None else near.where(near != "", index["fingerprint"])).tolist(),
+        fingerprints=_fingerprints(index) if is_used else index["fingerprint"].tolist(),
         seconds=index["seconds"].tolist(),
         unreadable=unreadable,
         copies=copies,
         stamps=stamps,
-        n_near=None if near is None else int((near != "").sum()),
+        n_near=int((index[NEAR] != "").sum()) if is_used else None,
     )
 
 
-def _wants_near(index: pd.DataFrame, choice: str) -> bool:
-    """Return whether to look for near copies: by default in data that take a minute at most."""
+def copies(dataset: Dataset) -> list[str]:
+    """Return a name for each clip that its copies share, or '' without copies, as a run does by default."""
+    return _fingerprints(_with_near(_index(dataset)[0], dataset, "auto"))
+
+
+def _with_near(index: pd.DataFrame, dataset: Dataset, choice: str) -> pd.DataFrame:
+    """Return an index with the column `NEAR`, if that is wanted: by default in data of a minute at most."""
     is_small = len(index) <= NEAR_CLIPS and index["seconds"].sum() <= NEAR_SECONDS
-    return choice == "on" or (choice == "auto" and is_small)
+    if NEAR in index or not (choice == "on" or (choice == "auto" and is_small)):
+        return index
+    return index.assign(**{NEAR: audio.near_copies(dataset.clips(), index["fingerprint"].tolist())})
+
+
+def _fingerprints(index: pd.DataFrame) -> list[str]:
+    """Return the name that near copies share, or else the fingerprint."""
+    if NEAR not in index:
+        return index["fingerprint"].tolist()
+    return index[NEAR].where(index[NEAR] != "", index["fingerprint"]).tolist()
 
 
 def _index(dataset: Dataset) -> tuple[pd.DataFrame, Mapping[str, str]]:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from bench import audio, augment, catalog, preprocess, splits
+from bench import augment, catalog, preprocess, splits
 from bench.catalog import Registry, learners
 from bench.catalog.learners import Learner, Obstacle
 from bench.datasets import spelling
 from bench.datasets.columns import suggest_target
-from bench.datasets.index import FOLDER_LABEL, Source, sources_of
+from bench.datasets.index import FOLDER_LABEL, Source, copies, sources_of
 from bench.embed import pooling
 from bench.errors import LabelError, SplitError, UsageError
 from bench.keys import digest
