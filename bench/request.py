@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 PRECISIONS = ("fp32", "bf16", "auto")
+NEAR_COPIES = ("auto", "on", "off")
 RUNTIMES = ("auto", "torch", "openvino")
 
 Form = Literal[
@@ -156,6 +157,15 @@ class Request:
         "--parent-pattern",
         suite="datasets.parent-pattern",
         metavar="REGEX",
+    )
+    near_copies: str = _option(
+        "auto",
+        "choice",
+        "Keep copies that a codec, a gain or a cut changed in one group; auto does so in small data sets.",
+        "--near-copies",
+        suite="datasets.near-copies",
+        default="auto",
+        choices=NEAR_COPIES,
     )
     split: str = _option(
         "",

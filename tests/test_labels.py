@@ -12,22 +12,13 @@ from bench.store import Store
 FAST = ("--extractors", "mfcc-13", "--heads", "logreg", "--plain")
 
 
-@pytest.mark.parametrize(
-    "other", ["anna", "Anna ", "\u200bAnna", "Anna\0", "ANNA", "An\u00adna", "Anna\u00a0"]
-)
+@pytest.mark.parametrize("other", ["anna", "\u200bAnna", "Anna\0", "ANNA", "An\u00adna", "\uff21nna"])
 def test_another_spelling_of_a_label_is_named_with_counts(made, other: str):
     clips = made([{"speaker": label} for label in ["Anna"] * 3 + [other] * 2 + ["Bea"]])
     [line] = spelling.remarks(clips, ["speaker"])
     assert "'Anna' (3)" in line
     assert f"{other!r} (2)" in line
     assert "Bea" not in line
-
-
-def test_composed_and_decomposed_letters_are_told_apart_on_a_screen(made):
-    clips = made([{"speaker": label} for label in ("Zo\u00eb", "Zoe\u0308", "Zoe")])
-    [line] = spelling.remarks(clips, ["speaker"])
-    assert r"'Zo\xeb' (1)" in line
-    assert r"'Zoe\u0308' (1)" in line
 
 
 def test_other_labels_are_not_named(made):

@@ -11,6 +11,7 @@ from bench.audio.ffmpeg import identity_here as av_identity
 from bench.audio.ffmpeg import is_installed as has_av
 from bench.audio.files import SUFFIXES, Header, header, identity, sha256, stamp, write
 from bench.audio.mixing import MIXER, active_level, gains
+from bench.audio.near import near_copies
 
 __all__ = [
     "AV_INSTALLATION",
@@ -26,6 +27,7 @@ __all__ = [
     "has_av",
     "header",
     "identity",
+    "near_copies",
     "read",
     "seconds",
     "sha256",

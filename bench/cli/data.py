@@ -21,15 +21,16 @@ def command() -> None:
 @command.command("check")
 @click.argument("dataset")
 @options.of_data
+@click.option("--near", is_flag=True, help="Look for near copies too: as MP3, louder, cut, later, resampled.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of tables.")
-def data_check(dataset: str, as_json: bool, **fields: Any) -> None:
+def data_check(dataset: str, near: bool, as_json: bool, **fields: Any) -> None:
     """Decode every clip of DATASET; show its audio, labels and groups, and which tasks it allows."""
     from bench import catalog, runner, splits
     from bench.datasets import check
 
     declared = catalog.load()
     [clips] = runner.datasets_of(Request(datasets=(dataset,), home=paths.home(), **fields), declared)
-    summary = check.check(clips, declared.tasks.values(), splits.make)
+    summary = check.check(clips, declared.tasks.values(), splits.make, near)
     click.echo(json.dumps(dataclasses.asdict(summary), indent=2) if as_json else check.text(summary))
     if len(summary.undecodable) == summary.n_clips:
         click.echo(f"none of the {summary.n_clips} clips can be decoded", err=True)

@@ -41,6 +41,10 @@ class Summary:
         Clips with peaks at full scale, and clips without sound.
     duplicates : Sequence[Sequence[str]]
         Groups of clips with the same decoded samples at the same rate.
+    near_copies : Sequence[Sequence[str]] | None
+        Groups of clips that are near copies of each other; None if they were not looked for.
+    spellings : Mapping[str, Sequence[Mapping[str, int]]]
+        Column -> for every label that is spelt in several ways, its spellings -> number of clips.
     labels : Mapping[str, Mapping[str, int]]
         Column -> number of values, and of clips: of the rarest value, of the most frequent one, without any.
     tasks : Mapping[str, str]
@@ -59,6 +63,8 @@ class Summary:
     clipped: Sequence[str]
     silent: Sequence[str]
     duplicates: Sequence[Sequence[str]]
+    near_copies: Sequence[Sequence[str]] | None
+    spellings: Mapping[str, Sequence[Mapping[str, int]]]
     labels: Mapping[str, Mapping[str, int]]
     tasks: Mapping[str, str]
     notes: Sequence[str]
@@ -76,13 +82,15 @@ class ClipFacts:
     silent: bool
 
 
-def check(dataset: Dataset, tasks: Iterable[Task], make_split: SplitMaker) -> Summary:
+def check(dataset: Dataset, tasks: Iterable[Task], make_split: SplitMaker, near: bool = False) -> Summary:
     """Return the summary of a dataset; every clip is decoded.
 
     Parameters
     ----------
     make_split : SplitMaker
         `splits.make`, from a higher level.
+    near : bool
+        Whether to look for near copies.
     """
     dataset = dataset.with_leftovers()
     facts: dict[str, ClipFacts] = {}
@@ -93,10 +101,10 @@ def check(dataset: Dataset, tasks: Iterable[Task], make_split: SplitMaker) -> Su
             facts[clip.id] = _facts(clip)
         except ClipError as error:
             undecodable[clip.id] = str(error)
-    clips_by_sha256: dict[str, list[str]] = {}
-    for name, clip_facts in facts.items():
-        clips_by_sha256.setdefault(clip_facts.sha256, []).append(name)
     fingerprints = audio.duplicate_fingerprints(clips)
+    copies = audio.near_copies(clips, fingerprints) if near else [""] * len(clips)
+    groups = [copy or fingerprint for copy, fingerprint in zip(copies, fingerprints, strict=True)]
+    spellings = {column: spelling.variants(dataset, column) for column in dataset.labels}
     return Summary(
         dataset=dataset.name,
         n_clips=len(dataset.table),
@@ -106,15 +114,27 @@ def check(dataset: Dataset, tasks: Iterable[Task], make_split: SplitMaker) -> Su
         undecodable=undecodable,
         clipped=[name for name, clip in facts.items() if clip.clipped],
         silent=[name for name, clip in facts.items() if clip.silent],
-        duplicates=[names for names in clips_by_sha256.values() if len(names) > 1],
+        duplicates=_groups((clip.sha256, name) for name, clip in facts.items()),
+        near_copies=_groups((copy, clip.id) for copy, clip in zip(copies, clips, strict=True))
+        if near
+        else None,
+        spellings={column: variants for column, variants in spellings.items() if variants},
         labels={column: _balance(dataset, column) for column in dataset.labels},
-        tasks={task.name: _verdict(dataset, task, fingerprints, make_split) for task in tasks},
+        tasks={task.name: _verdict(dataset, task, groups, make_split) for task in tasks},
         notes=[
             *dataset.notes,
             *filter(None, [recordings.remark(dataset)]),
             *spelling.remarks(dataset, dataset.labels),
         ],
     )
+
+
+def _groups(pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """Return the clips of every key that several have; a clip with the key '' has none."""
+    groups: dict[str, list[str]] = {}
+    for key, clip in pairs:
+        groups.setdefault(key, []).append(clip)
+    return [clips for key, clips in groups.items() if key and len(clips) > 1]
 
 
 def _facts(clip: Clip) -> ClipFacts:
@@ -201,6 +221,9 @@ def text(summary: Summary) -> str:
         ("silent", _count_and_names(summary.silent)),
         ("same audio", _count_and_names([" = ".join(names) for names in summary.duplicates])),
     ]
+    if summary.near_copies is not None:
+        near = [" ~ ".join(names) for names in summary.near_copies]
+        facts.append(("near copies", _count_and_names(near)))
     labels = [[column, *counts.values()] for column, counts in summary.labels.items()]
     headers = ["label", "values", "clips of the rarest", "of the most frequent", "without"]
     parts = [

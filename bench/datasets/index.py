@@ -25,11 +25,21 @@ from bench.types import AUDIO_COLUMNS, NOISE_PATH, Clip, Dataset, Planned
 
 log = logging.getLogger(__name__)
 
+NOTES = "notes"
+"""Attribute of an index: notes of the files that its dataset leaves out."""
+
+NEAR = "near"
+"""Column of the index with the names that near copies share; absent if they were not looked for."""
+
 FORMAT = "sources-v4"
 """Folder of the index files; a new name for a new format."""
 
-NOTES = "notes"
-"""Attribute of an index: notes of the files that its dataset leaves out."""
+NEAR_CLIPS, NEAR_SECONDS = 5000, 18_000.0
+"""Largest number of clips, and of seconds of audio, that are searched for near copies by default.
+
+5,000 clips of half a second take about a minute on one core, and so do five hours of sentences; the saved
+index keeps what was found.
+"""
 
 NO_FOLDERS: Mapping[str, Path] = {}
 
@@ -46,7 +56,7 @@ class Source:
     contents : Sequence[str]
         Digest of every clip's content; '' for an unreadable clip.
     fingerprints : Sequence[str]
-        Fingerprint of every clip's samples; '' if no other clip shares them.
+        Fingerprint of every clip's samples; '' if no other clip shares them, or is a near copy.
     seconds : Sequence[float]
         Length of every clip from its header, in s.
     unreadable : Mapping[str, str]
@@ -55,6 +65,8 @@ class Source:
         For every augmented copy, the digests of all clips' content.
     stamps : Mapping[str, str]
         File -> what changes when it does, taken before it was read.
+    n_near : int | None
+        Number of clips that are near copies of others; None if they were not looked for.
     """
 
     dataset: Dataset
@@ -64,6 +76,7 @@ class Source:
     unreadable: Mapping[str, str]
     copies: Sequence[Sequence[str]] = ()
     stamps: Mapping[str, str] = field(default_factory=dict)
+    n_near: int | None = None
 
     def bad(self, reasons: Mapping[str, str]) -> Mapping[str, str]:
         """Return clip -> reason of all bad clips, for the undecodable contents' reasons."""
@@ -191,12 +204,15 @@ def _source(dataset: Dataset, request: Request) -> Source:
     path = _index_path(dataset, stamps, request.home)
     unreadable: Mapping[str, str] = {}
     index = _saved(path) if path and not request.reread else None
+    n_columns = 0 if index is None else len(index.columns)
     if index is None:
         index, unreadable = _index(dataset)
         for note in (*dataset.notes, *index.attrs[NOTES]):
             log.warning("%s: %s", dataset.name, note)
-        if path and not unreadable:
-            _save(index, path)
+    index = _with_near(index, dataset, request.near_copies)
+    if path and not unreadable and len(index.columns) > n_columns:
+        _save(index, path)
+    is_used = NEAR in index and request.near_copies != "off"
     contents = index["content"].tolist()
     changes = [*request.augment, augment.identity()]
     copies = [
@@ -206,12 +222,33 @@ def _source(dataset: Dataset, request: Request) -> Source:
     return Source(
         dataset=replace(dataset, notes=(*dataset.notes, *index.attrs[NOTES]), leftovers=None),
         contents=contents,
-        fingerprints=index["fingerprint"].tolist(),
+        fingerprints=_fingerprints(index) if is_used else index["fingerprint"].tolist(),
         seconds=index["seconds"].tolist(),
         unreadable=unreadable,
         copies=copies,
         stamps=stamps,
+        n_near=int((index[NEAR] != "").sum()) if is_used else None,
     )
+
+
+def copies(dataset: Dataset) -> list[str]:
+    """Return a name for each clip that its copies share, or '' without copies, as a run does by default."""
+    return _fingerprints(_with_near(_index(dataset)[0], dataset, "auto"))
+
+
+def _with_near(index: pd.DataFrame, dataset: Dataset, choice: str) -> pd.DataFrame:
+    """Return an index with the column `NEAR`, if that is wanted: by default in data of a minute at most."""
+    is_small = len(index) <= NEAR_CLIPS and index["seconds"].sum() <= NEAR_SECONDS
+    if NEAR in index or not (choice == "on" or (choice == "auto" and is_small)):
+        return index
+    return index.assign(**{NEAR: audio.near_copies(dataset.clips(), index["fingerprint"].tolist())})
+
+
+def _fingerprints(index: pd.DataFrame) -> list[str]:
+    """Return the name that near copies share, or else the fingerprint."""
+    if NEAR not in index:
+        return index["fingerprint"].tolist()
+    return index[NEAR].where(index[NEAR] != "", index["fingerprint"]).tolist()
 
 
 def _index(dataset: Dataset) -> tuple[pd.DataFrame, Mapping[str, str]]:

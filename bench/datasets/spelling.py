@@ -1,8 +1,9 @@
 """Spellings: labels that people read as one, and a table as several."""
 
+import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bench.types import Dataset
 
@@ -12,30 +13,42 @@ MOST_GROUPS = 3
 INVISIBLE = frozenset({"Cc", "Cf"})
 """Unicode categories of control characters, and of formats such as a space without width."""
 
+LEADING_ZEROS = re.compile(r"(?<![\d.])0+(?=\d)")
+"""Zeros before a whole number, such as those of spk001."""
+
+WHOLE = re.compile(r"^(\d+)\.0+$")
+"""A whole number as a spreadsheet writes it, such as 1.0."""
+
 FIX = "merge them with `values` in a card, if they are one"
 
 
 def remarks(dataset: Dataset, columns: Iterable[str]) -> list[str]:
     """Return a line for every column with labels that differ only in how they are spelt.
 
-    These are case, Unicode form, invisible characters, and space at either end. Labels are never merged.
+    These are case, compatible letters, invisible characters, kinds of dashes, leading zeros, and "1.0" for
+    "1". Labels are never merged.
     """
     lines = []
     for column in dict.fromkeys(columns):
-        counts = Counter(dataset.table[column].tolist())
-        groups: dict[str, list[str]] = {}
-        for label in sorted(filter(None, counts)):
-            groups.setdefault(fold(label), []).append(label)
-        variants = [labels for labels in groups.values() if len(labels) > 1]
-        if variants:
+        groups = variants(dataset, column)
+        if groups:
             texts = [
-                ", ".join(f"{text} ({counts[label]})" for label, text in _texts(labels))
-                for labels in variants
+                ", ".join(f"{text} ({counts[label]})" for label, text in _texts(list(counts)))
+                for counts in groups
             ]
             more = f" and {len(texts) - MOST_GROUPS} more" if len(texts) > MOST_GROUPS else ""
             listing = "; ".join(texts[:MOST_GROUPS]) + more
             lines.append(f"Labels of {column} that differ only in spelling: {listing}; {FIX}.")
     return lines
+
+
+def variants(dataset: Dataset, column: str) -> list[Mapping[str, int]]:
+    """Return label -> number of clips of all spellings of a label, for every label with two or more."""
+    counts = Counter(dataset.table[column].tolist())
+    groups: dict[str, dict[str, int]] = {}
+    for label in sorted(filter(None, counts)):
+        groups.setdefault(fold(label), {})[label] = counts[label]
+    return [labels for labels in groups.values() if len(labels) > 1]
 
 
 def fold(label: str) -> str:
@@ -45,6 +58,8 @@ def fold(label: str) -> str:
     --------
     >>> len({fold(label) for label in ("Anna", "anna ", "ANNA\0", "an\u200bna")})
     1
+    >>> len({fold(label) for label in ("s-01", "S-1", "s\u20131")}), fold("1.0") == fold("01")
+    (1, True)
     >>> fold("Zoe\u0308") == fold("ZO\u00cb"), fold("a b") == fold("ab")
     (True, False)
     """
@@ -54,7 +69,9 @@ def fold(label: str) -> str:
         if character.isspace() or unicodedata.category(character) not in INVISIBLE
     )
     folded = unicodedata.normalize("NFKC", "".join(visible)).casefold()
-    return " ".join(unicodedata.normalize("NFKC", folded).split())
+    dashed = "".join("-" if unicodedata.category(mark) == "Pd" else mark for mark in folded)
+    text = " ".join(unicodedata.normalize("NFKC", dashed).replace("\u2212", "-").split())
+    return LEADING_ZEROS.sub("", WHOLE.sub(r"\1", text))
 
 
 def _texts(labels: Sequence[str]) -> list[tuple[str, str]]:

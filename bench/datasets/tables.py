@@ -2,8 +2,9 @@
 
 import csv
 import os
+import unicodedata
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,8 @@ def is_text(column: "pd.Series[Any]") -> bool:
 def dataset(table: pd.DataFrame, name: str, source: str, **fields: Any) -> Dataset:
     """Return the dataset of a table with the columns of `Dataset`; the column `recording` is optional.
 
+    Labels lose spaces at either end, and get Unicode's composed form: people cannot tell these apart.
+
     Parameters
     ----------
     source : str
@@ -131,6 +134,8 @@ def dataset(table: pd.DataFrame, name: str, source: str, **fields: Any) -> Datas
     numbers = [column for column in audio_columns if column != NOISE_PATH]
     others = [name for name in table.columns if name not in audio_columns and not is_text(table[name])]
     table = table.astype(dict.fromkeys(others, str))
+    for column in {*table.columns} - {"clip", "path", *AUDIO_COLUMNS}:
+        table[column] = _renamed(table[column], _label)
     table[numbers] = table[numbers].astype(float)
     if "recording" not in table:
         # Without the common folder: a group's name is part of every key, wherever the audio is.
@@ -138,7 +143,7 @@ def dataset(table: pd.DataFrame, name: str, source: str, **fields: Any) -> Datas
         folder = os.path.commonprefix(paths).rpartition("/")[0]  # noqa: RUF071  # cut at a folder
         table["recording"] = table["path"].str.removeprefix(f"{folder}/")
     for column in {"clip", *table.columns} - {"path", *AUDIO_COLUMNS}:
-        table[column] = _readable(table[column])
+        table[column] = _renamed(table[column], readable)
     if readable(name) != name:
         name = readable(name).replace("\\x", "%")  # a name is part of file names, which have no backslash
     clips = Dataset(name=name, table=table, source=readable(source), **fields)
@@ -149,10 +154,15 @@ def dataset(table: pd.DataFrame, name: str, source: str, **fields: Any) -> Datas
     return clips
 
 
-def _readable(column: "pd.Series[str]") -> "pd.Series[str]":
-    """Return a column with file names as people read them; equal values are changed once."""
+def _label(text: str) -> str:
+    """Return a label without outer spaces, its letters composed (Unicode NFC)."""
+    return unicodedata.normalize("NFC", text.strip())
+
+
+def _renamed(column: "pd.Series[str]", rename: Callable[[str], str]) -> "pd.Series[str]":
+    """Return a column with other values; equal values are changed once."""
     codes, names = pd.factorize(column)
-    texts = [readable(name) for name in names]
+    texts = [rename(name) for name in names]
     if texts == names.tolist():
         return column
     return pd.Series(np.array(texts, dtype=object)[codes], column.index, dtype=column.dtype)

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from bench import audio, splits
+from bench import splits
+from bench.datasets.index import copies
 from bench.types import Dataset, Task
 
 
@@ -14,5 +15,5 @@ def split_table(dataset: Dataset, task: Task, how: str, column: str) -> pd.DataF
     UsageError
         If the split or the column does not fit the dataset.
     """
-    split = splits.make(dataset, task, how, audio.duplicate_fingerprints(dataset.clips()))
+    split = splits.make(dataset, task, how, copies(dataset))
     return splits.listing(split, dataset, column)

@@ -45,7 +45,7 @@ def record(plan: Plan, request: Request, counters: Counters, *, finished: bool) 
         counters=counters,
         datasets={name: _dataset(source) for name, source in plan.sources.items()},
         tables=tuple(
-            _protocol(plan.sources[dataset].dataset, problem, request)
+            _protocol(plan.sources[dataset], problem, request)
             for (dataset, _), problem in plan.problems.items()
         ),
         identities=plan.identities,
@@ -115,8 +115,8 @@ def _dataset(source: Source) -> DatasetRecord:
     )
 
 
-def _protocol(dataset: Dataset, problem: Problem, request: Request) -> TableProtocol:
-    task, split = problem.task, problem.split
+def _protocol(source: Source, problem: Problem, request: Request) -> TableProtocol:
+    dataset, task, split = source.dataset, problem.task, problem.split
     has_label = problem.y != ""
     y, group = problem.y[has_label], split.groups[split.group][has_label]
     groups = pd.Series(group).groupby(y).nunique()
@@ -139,6 +139,7 @@ def _protocol(dataset: Dataset, problem: Problem, request: Request) -> TableProt
         augmentation=augmentation_of(request),
         n_unlabelled=int((~has_label).sum()),
         repeats=tuple(repeat.fingerprint for repeat in problem.repeats),
+        n_near_copies=source.n_near,
     )
 
 

@@ -3,8 +3,9 @@
 `make` returns the split of a task over a dataset. `protocols` has one class per value of ``--split``.
 """
 
+from bench.datasets.grouping import join_groups
 from bench.splits.checks import check
-from bench.splits.groups import join_groups, permute_labels, shuffle_labels
+from bench.splits.groups import permute_labels, shuffle_labels
 from bench.splits.labels import target
 from bench.splits.listings import listing
 from bench.splits.protocols import (

@@ -1,12 +1,11 @@
 """Groups of clips that a split keeps apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from bench.datasets.grouping import join_groups, overlapping_windows
 from bench.splits.labels import complete
 from bench.types import Dataset, Labels, Split
 
@@ -20,7 +19,8 @@ SEED = 0
 def task_groups(dataset: Dataset, columns: Sequence[str], fingerprints: Sequence[str]) -> dict[str, Labels]:
     """Return column -> group of every clip, shape=(n_clips,), for all columns that a split keeps apart.
 
-    These are `columns`, `SOURCES`, and ``audio`` if clips share audio.
+    These are `columns`, `SOURCES`, ``audio`` if clips share audio, and ``window`` if the others do not keep
+    windows of a file together that overlap.
 
     Parameters
     ----------
@@ -40,6 +40,9 @@ def task_groups(dataset: Dataset, columns: Sequence[str], fingerprints: Sequence
         pairs = zip(clips, fingerprints, strict=True)
         audio = [first[fingerprint] if fingerprint else clip for clip, fingerprint in pairs]
         groups["audio"] = np.array(audio, dtype=object)
+    windows = overlapping_windows(dataset.table)
+    if len(set(zip(windows, join_groups(groups), strict=True))) > len(set(windows)):
+        groups["window"] = windows
     return groups
 
 
@@ -47,32 +50,6 @@ def _interned(values: "pd.Series[str]") -> Labels:
     """Return values with one object for equal values, to save memory."""
     codes, names = pd.factorize(values)
     return np.asarray(names, dtype=object)[codes]
-
-
-def join_groups(groups: Mapping[str, Labels]) -> Labels:
-    """Return one group per clip, shape=(n_clips,): clips that share a value of any column are in one group.
-
-    Groups are the connected components of the graph of clips and values. The name of a group is the value of
-    the first column for its first clip.
-
-    Examples
-    --------
-    >>> session = np.array(["a", "b", "c", "d"])
-    >>> recording = np.array(["1", "2", "2", "3"])
-    >>> join_groups({"session": session, "recording": recording}).tolist()
-    ['a', 'b', 'b', 'd']
-    """
-    columns = [pd.factorize(column)[0] for column in groups.values()]
-    n_clips = len(columns[0])
-    ends = np.cumsum([n_clips, *(int(column.max()) + 1 for column in columns)])
-    values = np.concatenate([column + start for column, start in zip(columns, ends[:-1], strict=True)])
-    clips = np.tile(np.arange(n_clips), len(columns))
-    graph = coo_array((np.ones(len(clips), dtype=bool), (clips, values)), shape=(ends[-1], ends[-1]))
-    n_groups, component = connected_components(graph, directed=False)
-    group, first_clip = component[:n_clips], np.empty(n_groups, dtype=int)
-    first_clip[group[::-1]] = np.arange(n_clips)[::-1]  # the last assignment to an index wins
-    names: Labels = next(iter(groups.values()))[first_clip][group]
-    return names
 
 
 def permute_labels(y: Labels, split: Split, seed: int = SEED) -> Labels:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from bench.datasets.grouping import join_groups
 from bench.errors import SplitError
 from bench.splits.checks import check
-from bench.splits.groups import join_groups
 from bench.splits.labels import target
 from bench.splits.protocols import SEED, CrossValidation, HoldOut, RandomFolds
 from bench.splits.selection import parse

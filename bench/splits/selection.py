@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from bench import display
+from bench.datasets.grouping import join_groups
 from bench.errors import LeakError, SplitError, UsageError
 from bench.splits.checks import fault, obstacle
-from bench.splits.groups import join_groups, task_groups
+from bench.splits.groups import task_groups
 from bench.splits.labels import labels, target
 from bench.splits.listings import read_folds
 from bench.splits.protocols import (

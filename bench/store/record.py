@@ -70,6 +70,8 @@ class TableProtocol:
         Number of clips without a label for the task, which are left out.
     fewer_folds : GroupObstacle | None
         Why more folds could not keep these groups apart; None for the usual number of folds.
+    n_near_copies : int | None
+        Number of clips that are near copies of others; None if they were not looked for.
     remarks : tuple[str, ...]
         What a reader should know about labels and groups.
     sampling_units : tuple[tuple[str, int], ...]
@@ -97,6 +99,7 @@ class TableProtocol:
     remarks: tuple[str, ...] = ()
     sampling_units: tuple[tuple[str, int], ...] = ()
     repeats: tuple[str, ...] = ()
+    n_near_copies: int | None = None
 
     def repeat(self, number: int) -> Self:
         """Return the protocol by another assignment of groups to folds; 0 is the first one."""

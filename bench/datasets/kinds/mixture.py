@@ -1,7 +1,7 @@
 """Datasets of noisy speech, mixed as it is read; no audio is written."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from bench import audio
 from bench.datasets import fetch
+from bench.datasets.grouping import join_groups
 from bench.datasets.kinds import files
 from bench.datasets.layouts import from_path
 from bench.datasets.params import call
@@ -124,14 +125,15 @@ def mix(speech: Dataset, noise: Dataset, mixing: Mixing) -> Dataset:
     rng = np.random.default_rng(mixing.seed)
     column = "speaker" if "speaker" in speech.labels else "recording"
     speech_fold = _draw_folds(speech, column, mixing.folds, rng)
-    noise_fold = _draw_folds(noise, "recording", mixing.folds, rng)
+    recordings = _by_content(noise)
+    noise_fold = _draw_folds(recordings, "recording", mixing.folds, rng)
     seconds = np.array([_seconds(path, noise.source) for path in noise.table["path"]])
 
     table = speech.table.reset_index(drop=True)
     rows, snr_db = _draw_noises(speech_fold, noise_fold, mixing, rng)
     is_noisy = rows >= 0
     path, kind, recording = (
-        noise.table[name].to_numpy(str)[rows] for name in ("path", mixing.noise_label, "recording")
+        recordings.table[name].to_numpy(str)[rows] for name in ("path", mixing.noise_label, "recording")
     )
     table[NOISE_PATH] = pd.Series(path).where(is_noisy)
     table[NOISE_START] = np.where(is_noisy, np.round(rng.uniform(0, seconds[rows]), 4), np.nan)
@@ -146,6 +148,19 @@ def mix(speech: Dataset, noise: Dataset, mixing: Mixing) -> Dataset:
     note = f"Mixtures of {speech.source} and {noise.source}; SNR over active speech (ITU-T P.56)."
     notes = (*speech.notes, note)
     return dataset(table, speech.name, speech.source, notes=notes, leftovers=speech.leftovers)
+
+
+def _by_content(noise: Dataset) -> Dataset:
+    """Return noises of which those with the same samples are one recording, whatever their names."""
+    fingerprints = audio.duplicate_fingerprints(noise.clips())
+    if not any(fingerprints):
+        return noise
+    clips = noise.table["clip"].to_numpy(str)
+    groups = {
+        "recording": noise.table["recording"].to_numpy(str),
+        "audio": np.where(np.array(fingerprints) == "", clips, fingerprints),
+    }
+    return replace(noise, table=noise.table.assign(recording=join_groups(groups)))
 
 
 def _draw_folds(clips: Dataset, column: str, n_folds: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:

@@ -77,6 +77,9 @@ def _split(protocol: TableProtocol) -> list[Text]:
         texts.append(text(f"No stricter split was possible: {reasons}."))
     if protocol.n_unlabelled:
         texts.append(text(f"{protocol.n_unlabelled} clips without a label for this task are left out."))
+    if protocol.n_near_copies:
+        n_copies = protocol.n_near_copies
+        texts.append(text(f"{n_copies} clips are near copies of others; the copies of a clip are one group."))
     if protocol.fewer_folds:
         group = protocol.split.group
         reason = display.reason(protocol.fewer_folds)
