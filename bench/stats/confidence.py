@@ -30,7 +30,7 @@ UNSEEN_SHARE = 0.05
 UPPER = (1 + LEVEL) / 2
 
 TINY = 1e-12
-"""Distance of a value from 0 or 1 that is one of rounding; smallest number of trials and variance."""
+"""What rounding may add to a value or to a number of groups; smallest number of trials and variance."""
 
 Interval = tuple[float, float]
 
@@ -80,7 +80,7 @@ def _bound(metric: Metric, p: Predicted, codes: Codes, value: float) -> Bounds:
     if weights_per_draw(metric, p) * min(size, N_DRAWS) > intervals.MAX_WEIGHTS:
         return Bounds(unbounded="too_large")
     n_groups = groups.effective_groups(metric, p, codes)
-    if n_groups < MIN_GROUPS:
+    if n_groups < MIN_GROUPS - TINY:
         return Bounds(unbounded="few_groups")
     span = metric.high - metric.low
     if not np.isfinite(span):
@@ -135,6 +135,8 @@ def korn_graubard(
         A share of clips, or another metric on a scale from 0 to 1.
     variance : float | Floats
         Its variance over samples of groups.
+    n_clips : float | Floats
+        Number of clips.
     n_groups : float
         Effective number of groups.
     n_trials : float | Floats | None
@@ -215,8 +217,10 @@ def may_hide_failures(n_failing: int, n_groups: int, n_effective: float) -> bool
     ----------
     n_failing : int
         Number of groups with an error.
+    n_groups : int
+        Number of groups.
     n_effective : float
-        Effective number of groups.
+        Number of groups of equal size that say as much.
 
     References
     ----------
