@@ -73,9 +73,9 @@ def audit(  # a folder, where its parts are now, and two options
         split = store.split(*table)
         lines += [f"{display.table(*table)}: {line}" for line in _check_split(split, protocol)]
         folds[table, 0] = split.set_index("clip")
-        for number, fingerprint_ in enumerate(protocol.repeats, 1):
+        for number, split_digest in enumerate(protocol.repeats, 1):
             split = store.split(*table, number)
-            repeat = replace(protocol, split_digest=fingerprint_)
+            repeat = replace(protocol, split_digest=split_digest)
             lines += [
                 f"{display.table(*table)}, repeat {number}: {line}" for line in _check_split(split, repeat)
             ]
