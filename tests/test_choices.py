@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +18,7 @@ from bench.runner.choices import choose, faults
 from bench.store import Store
 from bench.types import SELECTED, Result, Score, Split, SplitId, Status, TaskId, View
 
+SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "leaderboard.schema.json").read_text())
 ACCURACY = METRICS["accuracy"]
 N_SPEAKERS, N_CLIPS, N_FOLDS = 20, 5, 5
 
@@ -186,7 +188,9 @@ def test_the_selected_row_is_computed_once_stored_shown_and_verified(bench, digi
     assert "cells: 0 computed, 4 reused" in bench(*words, "--select").stderr
     assert bench("audit", "out").exit_code == 0
     bench("report", "out", "--format", "json,csv,html,latex")
-    [values] = json.loads(Path("out/leaderboard.json").read_text())["tables"]
+    content = json.loads(Path("out/leaderboard.json").read_text())
+    jsonschema.validate(content, SCHEMA)
+    [values] = content["tables"]
     assert [choice["key"] for choice in values["selected"][0]["chosen"]] == [
         choice.key for choice in selected.chosen
     ]

@@ -113,7 +113,8 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]):
         "cached": 12,
     }
     assert lines[5]["view"] == {"layer": 9, "pool": "mean"}
-    assert lines[5]["split"] == {"protocol": "cv:5", "group": "session", "leaky": False, "permuted": False}
+    split = {"protocol": "cv:5", "group": "session", "leaky": False, "permuted": False, "repeat": 0}
+    assert lines[5]["split"] == split
     assert lines[5]["scores"] == [
         {"metric": "accuracy", "value": 0.9, "level": "clip", "low": 0.8, "high": 0.95},
         {"metric": "f1 (macro)", "value": 0.5, "level": "parent-vote", "low": None, "high": None},
@@ -271,6 +272,7 @@ def test_a_tracker_gets_text_and_numbers():
         "view": "layer 9, mean",
         "head": "svm",
         "seed": 0,
+        "repeat": 0,
         "split": "cv:5, grouped by session",
         "train_size": 1.0,
         "key": "key",

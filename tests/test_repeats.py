@@ -1,6 +1,7 @@
 """Repeated cross-validation: other folds, one row, and an interval with the luck of the training set."""
 
 import json
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,14 @@ def test_the_interval_is_that_of_nadeau_and_bengio():
 def test_equal_folds_bound_nothing():
     assert stats.expected_bounds(1.0, [1.0] * 25, 0.25, n_groups=50) is None
     assert stats.expected_bounds(0.8, [0.7, 0.9], 0.25, n_groups=1) is None
+
+
+@pytest.mark.slow
+def test_the_interval_of_repeats_holds_the_expected_score_more_often_than_that_of_one_run():
+    simulation = runpy.run_path(str(Path(__file__).parent / "perf" / "repeats.py"))
+    _, one, repeated = simulation["coverage"](simulation["Problem"](40, 20, 0.3), 200)
+    assert one < repeated
+    assert 0.90 <= repeated <= 0.98
 
 
 @pytest.mark.parametrize("how", ["cv:5", "cv:2", "holdout:0.2"])

@@ -629,7 +629,7 @@ def test_a_random_split_is_marked_in_every_output(bench, digits: Path, tmp_path:
     assert "**Leaky split**" in done.stdout
     markdown = (tmp_path / "out" / "leaderboard.md").read_text()
     assert "Confusion matrix: speaker on digits (leaky split)" in markdown
-    split = {"protocol": "random", "group": "session", "leaky": True, "permuted": False}
+    split = {"protocol": "random", "group": "session", "leaky": True, "permuted": False, "repeat": 0}
     assert [line["split"] for line in lines(tmp_path / "out")] == [split] * 3
 
 

@@ -180,7 +180,7 @@ def test_a_line_has_the_fields_of_the_schema(store: Store):
     documented = (
         "schema key dataset task extractor view head seed split status reason scores n_train n_test n_classes"
     )
-    more = {"synthetic", "preprocess", "augmentation", "n_bad", "tuned", "cost", "env"}
+    more = {"synthetic", "preprocess", "augmentation", "n_bad", "tuned", "inner", "chosen", "cost", "env"}
     more |= {"n_groups", "train_size", "predictions", "split_digest", "seal"}
     assert set(documented.split()) | more == set(line)
     assert line["schema"] == SCHEMA
@@ -188,7 +188,8 @@ def test_a_line_has_the_fields_of_the_schema(store: Store):
     assert set(line["cost"]) == set(cost.split())
     assert set(line["scores"][0]) == {"metric", "level", "value", "low", "high", "folds"}
     assert line["view"] == {"layer": "last", "pool": "mean+std"}
-    assert line["split"] == {"protocol": "cv:5", "group": "speaker", "leaky": False, "permuted": False}
+    split = {"protocol": "cv:5", "group": "speaker", "leaky": False, "permuted": False, "repeat": 0}
+    assert line["split"] == split
     assert line["task"] == {"name": "gender", "kind": "classes"}
 
 

@@ -17,9 +17,7 @@ from bench.learn.samples import Examples, Rows
 from bench.learn.tuning import INNER_FOLDS
 from bench.metrics import Metric, Predicted
 from bench.types import Split
-
-UNUSED = "dev"
-"""Fold of the clips that an inner split leaves out."""
+from bench.types.data import UNUSED
 
 
 def inner_scores(

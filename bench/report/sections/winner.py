@@ -6,7 +6,6 @@ from bench.metrics import METRICS
 from bench.report import words
 from bench.report.document import Notes, Section, code, text
 from bench.report.rows import Table
-from bench.types import Score
 
 
 def chosen(table: Table) -> Section | None:
@@ -30,12 +29,11 @@ def section(table: Table) -> Section | None:
     if best is None or corrected is None:
         return None
     n_rows = sum(not row.is_baseline for row in table.rows)
-    score = Score(table.metric, corrected.value, low=corrected.low, high=corrected.high)
     extreme = "highest" if METRICS[table.metric].higher_is_better else "lowest"
-    shown = words.value(table.ranking(best))
+    interval = f"[{corrected.low:.3f}, {corrected.high:.3f}]"
     sentence = (
         f"The best of {n_rows} rows, corrected for the choice (BBC-CV): {table.metric} "
-        f"{words.number(score)}. "
-        f"Its score of {shown} in the table is the {extreme} of {n_rows}, and so partly luck."
+        f"{corrected.value:.3f} {interval}. Its score of {table.ranking(best).value:.3f} in the table is the "
+        f"{extreme} of {n_rows}, and so partly luck."
     )
     return Section("", 3, (Notes((text(sentence),)),), table=table.stem)
