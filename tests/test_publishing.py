@@ -136,9 +136,9 @@ def test_a_publication_is_updated_in_place_and_keeps_its_baseline(runs, bench, t
     assert figures
     assert all(path.as_posix() in readme for path in figures), "no figure of the earlier publication is left"
     vanished = bench("compare", folder / "baseline.jsonl", runs["b"].out)
-    assert vanished.exit_code == 1
-    assert "**vanished**" in vanished.output
-    assert "new" in vanished.output
+    assert vanished.exit_code == 2
+    assert "has nothing to compare with" in vanished.stderr
+    assert "vanished" in vanished.stderr
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -264,7 +264,7 @@ def test_a_small_storm_of_damaged_files_holds(tmp_path: Path):
 
 def test_another_split_is_not_comparable(runs, bench):
     done = bench("compare", runs["b"].out, runs["other split"].out)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "not comparable" in done.output
     assert "the split was cv:4, grouped by session, and is loso, grouped by" in done.output
 

@@ -124,9 +124,10 @@ def test_a_changed_byte_of_a_table_is_noticed(store: Store):
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_report_and_bad_clips_that_cannot_be_read_are_absent(store: Store, damage: str):
-    store.write_report(ReportRecord("digest", "text", ("leaderboard.md",)))
+    report = ReportRecord("digest", "text", {"leaderboard.md": "sha256"}, "out")
+    store.write_report(report)
     store.write_bad_clips("one", {"a": "empty"})
-    assert store.report() == ReportRecord("digest", "text", ("leaderboard.md",))
+    assert store.report() == report
     for path in (store.out / "report.json", store.bad_clips_path):
         path.write_bytes(damaged(path.read_bytes())[damage])
     store.bad_clips_path.write_bytes(b"" if damage == "-1" else store.bad_clips_path.read_bytes())

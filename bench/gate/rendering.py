@@ -93,7 +93,7 @@ def _names(result: Result) -> tuple[Cell, ...]:
 def _visible_rows(judged: Judged) -> list[tuple[Cell, ...]]:
     """Return a row for every difference of a cell with a visible loss."""
     return [
-        (*_names(judged.result), _what(item.limit), cell(item.n_groups), _visible(item))
+        (*_names(judged.result), _what(item.limit), cell(item.n_groups or 0), _visible(item))
         for item in judged.differences
         if item.visible_loss is not None
     ]

@@ -124,11 +124,14 @@ def write(  # a parameter per option of `bench report`
     return report
 
 
+def _shown(record: ReportRecord) -> tuple[object, ...]:
+    """Return what a report shows, in whatever format."""
+    return record.made_of, record.out, record.n_runs, record.by, record.metrics
+
+
 def _with_last(now: ReportRecord, last: ReportRecord | None) -> ReportRecord:
     """Return the record of a report with the files of the last one that show the same in other formats."""
-    if last is None or replace(last, text="", files={}, formats=(), seal="") != replace(
-        now, text="", files={}, formats=()
-    ):
+    if last is None or _shown(last) != _shown(now):
         return now
     formats = tuple(dict.fromkeys((*now.formats, *last.formats)))
     return replace(now, files={**last.files, **now.files}, formats=formats)

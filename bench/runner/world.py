@@ -33,6 +33,9 @@ TRUST = "--trust FOLDER, the run's working folder, runs its code"
 ALL_LAYERS = "layer=all"
 """Part of an extractor's view that stands for a view of each of its layers."""
 
+MOST_LAYERS = 1000
+"""Highest layer that ``layer=all`` stands for, whatever a record says."""
+
 ANY_EXTRACTOR = "mfcc"
 """A plan needs an extractor, even if none of the run is compared."""
 
@@ -95,7 +98,7 @@ def _with_layers(texts: Sequence[str], results: Collection[Result]) -> tuple[str
             expanded.append(text)
             continue
         layers = [r.view.layer for r in results if r.extractor == name and isinstance(r.view.layer, int)]
-        numbers = range(max(layers, default=0) + 1)
+        numbers = range(min(max(layers, default=0), MOST_LAYERS) + 1)
         expanded += [f"{name}@{view.replace(ALL_LAYERS, f'layer={number}')}" for number in numbers]
     return tuple(dict.fromkeys(expanded))
 

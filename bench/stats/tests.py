@@ -124,7 +124,7 @@ def p_values(differences: Floats, samples: Floats, n_groups: int) -> list[float]
 
 def _standard_errors(samples: Floats, n_groups: int) -> Floats:
     """Return the standard error of every difference, from its draws; shape=(n_differences,)."""
-    return samples.std(axis=1, ddof=1) * np.sqrt(n_groups / (n_groups - 1))
+    return np.asarray(samples.std(axis=1, ddof=1) * np.sqrt(n_groups / (n_groups - 1)))
 
 
 def visible_loss(error: float, n_groups: int, limit: float, n_comparisons: int = 1) -> float:

@@ -33,6 +33,7 @@ from bench.keys.fingerprints import fingerprint
 from bench.request import recorded
 from bench.sharing import parents
 from bench.store import schema, signature
+from bench.store.lines import lines, results_of
 from bench.store.record import ReportRecord, RunRecord
 from bench.types import Result
 from bench.validation import file_name
@@ -131,13 +132,16 @@ class Store:
         facts = self.results_path.stat()
         version = facts.st_size, facts.st_mtime_ns, sealed
         if self._last_read[0] != version:
-            self._last_read = version, _results(_lines(self.results_path)[:-1], self.results_path, sealed)
+            self._last_read = (
+                version,
+                results_of(lines(self.results_path)[:-1], self.results_path, sealed=sealed),
+            )
         return self._last_read[1]
 
     def broken_seals(self) -> list[int]:
         """Return the numbers of the lines of results.jsonl that are not as they were written."""
-        lines = _lines(self.results_path)[:-1]
-        return [number for number, line in enumerate(lines, 1) if not schema.unseal(line)[1]]
+        rows = enumerate(lines(self.results_path)[:-1], 1)
+        return [number for number, line in rows if not schema.unseal(line)[1]]
 
     def append(self, result: Result, predictions: pd.DataFrame | None = None) -> None:
         """Keep a result, its predictions first: a line never names predictions that are not there."""
@@ -276,7 +280,7 @@ class Store:
             report = msgspec.convert(content, ReportRecord)
         except (OSError, ValueError, msgspec.ValidationError):  # written again
             return None
-        return report if report.seal == _report_seal(report) else None
+        return replace(report, seal="") if report.seal == _report_seal(report) else None
 
     def write_report(self, report: ReportRecord) -> None:
         """Replace the record of the newest report."""
@@ -355,33 +359,3 @@ def _replace_in_folder(path: Path, table: pd.DataFrame) -> None:
     """Replace a table, in a folder that may be missing."""
     path.parent.mkdir(exist_ok=True)
     replace_table(path, table)
-
-
-def read_results(path: Path) -> dict[str, Result]:
-    """Return key -> result of a file that `write_results` wrote, the last line of each key.
-
-    Raises
-    ------
-    UsageError
-        If a line is damaged, changed after it was written, or of a newer schema.
-    """
-    lines = _lines(path)
-    return _results(lines if lines[-1] else lines[:-1], path, True)
-
-
-def write_results(path: Path, results: Sequence[Result]) -> None:
-    """Write results as `read_results` reads them."""
-    replace_text(path, "".join(schema.line(result) + "\n" for result in results))
-
-
-def _lines(path: Path) -> list[bytes]:
-    """Return the lines of a file; the last one is empty unless it is torn."""
-    return path.read_bytes().split(b"\n")
-
-
-def _results(lines: Sequence[bytes], path: Path, sealed: bool) -> dict[str, Result]:
-    """Return key -> result of the lines of a file."""
-    results = (
-        schema.result(line, f"{path}:{number}", sealed=sealed) for number, line in enumerate(lines, start=1)
-    )
-    return {result.key: result for result in results}

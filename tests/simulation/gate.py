@@ -27,6 +27,12 @@ from bench.types import Result, Score, SplitId, Status, TaskId, View
 GROUPS, CLIPS, ACCURACY = 50, 8, 0.9
 
 
+def show(line: str) -> None:
+    """Write a line to stdout at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def side(name: str, tables: list[pd.DataFrame]) -> Side:
     """Return a run with a cell per table of predictions."""
     results = [
@@ -77,7 +83,7 @@ def alarms(n_runs: int) -> None:
             hard = speakers(rng, GROUPS)
             before, after = (side(name, simulated(rng, hard, n_cells, CLIPS)) for name in "ab")
             counts.update({judged.verdict for judged in compare(before, after, [Limit("accuracy", limit)])})
-        print(f"{n_cells} cells, limit {limit}: {dict(counts)} of {n_runs}")
+        show(f"{n_cells} cells, limit {limit}: {dict(counts)} of {n_runs}")
 
 
 def power(n_runs: int) -> None:
@@ -97,10 +103,9 @@ def power(n_runs: int) -> None:
             judged = {j.result.extractor: j for j in compare(before, after, [Limit("accuracy", limit)])}["e0"]
             n_seen += judged.verdict == Verdict.WORSE
             visible += [judged.differences[0].visible_loss]
-        print(
+        show(
             f"{n_groups} x {n_clips} clips, {n_cells} cells, limit {limit}: a loss of {loss} is found in "
-            f"{n_seen / n_runs:.1%}; visible loss {np.median(visible):.4f}",
-            flush=True,
+            f"{n_seen / n_runs:.1%}; visible loss {np.median(visible):.4f}"
         )
 
 
@@ -137,17 +142,16 @@ def real(n_runs: int, data: str, target: str) -> None:
         return tables
 
     base, counts = side("a", predictions(0)), Counter[Verdict]()
-    changed, largest = [], 0.0
+    largest = 0.0
     for seed in range(1, n_runs + 1):
         judged = compare(base, side("b", predictions(seed)), [Limit("accuracy", 0.0)])
         counts.update({item.verdict for item in judged})
         for item in judged:
             largest = max(largest, abs(item.differences[0].after - item.differences[0].before))
-            changed += [item.differences[0].p is not None]
-    print(
+    show(
         f"{n_runs} real reruns of {len(cells)} heads, {len(clips)} clips, {len(set(group))} groups, limit 0:"
     )
-    print(f"runs with each verdict {dict(counts)}; largest change {largest:.4f}")
+    show(f"runs with each verdict {dict(counts)}; largest change {largest:.4f}")
 
 
 if __name__ == "__main__":

@@ -113,12 +113,17 @@ def _check_cells(store: Store, record: RunRecord, plan: Plan) -> Iterator[str]:
         if key not in record.cells:
             yield f"{store.run_path}: lacks the cell {display.cell(result)}"
         elif key in results:
-            lines = _changes(results[key], result, cells.get(key))
+            lines = _changes(results[key], result, cells.get(key), record)
             yield from (f"{display.cell(result)}: {line}" for line in lines)
     for key in record.cells:
-        result = results.get(key)
-        if result and key not in expected and _is_unchanged(result, record, plan):
-            yield f"{display.cell(result)}: cell {key} is not of this plan"
+        stored = results.get(key)
+        if stored and key not in expected and _is_unchanged(stored, record, plan):
+            yield f"{display.cell(stored)}: cell {key} is not of this plan"
+
+
+def _shared(result: Result, record: RunRecord) -> Mapping[str, str]:
+    """Return the versions of a result that are those of its run."""
+    return {name: version for name, version in result.env.items() if record.env.get(name) == version}
 
 
 def _is_unchanged(result: Result, record: RunRecord, plan: Plan) -> bool:
@@ -134,12 +139,15 @@ def _is_unchanged(result: Result, record: RunRecord, plan: Plan) -> bool:
     return digests.get(table) == (problem.fingerprint if problem else None)
 
 
-def _changes(before: Result, now: Result, cell: Cell | None) -> Iterator[str]:
-    """Yield the fields of a result that do not follow from the plan; a rejected result has no cell."""
+def _changes(before: Result, now: Result, cell: Cell | None, record: RunRecord) -> Iterator[str]:
+    """Yield the fields of a result that do not follow from the plan; a rejected result has no cell.
+
+    A version that the whole run had is not repeated for every cell.
+    """
     for name in PLANNED if cell else (*PLANNED, "status", "reason"):
         if getattr(before, name) != getattr(now, name):
             yield f"{name} is not that of the plan"
     if cell and before.status == Status.OK:
         env = versions(["scikit-learn", *cell.extractor.requires, *cell.head.requires])
-        for name in changes(before.env, env):
+        for name in changes({**before.env, **_shared(before, record)}, {**env, **_shared(before, record)}):
             yield f"{name} {before.env.get(name)} -> {env.get(name)}"
