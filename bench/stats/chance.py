@@ -94,7 +94,8 @@ def above_chance(
     samples = [np.mean([_permuted(statistic, p, blocks, labels) for p in seeds], axis=0) for seeds in rows]
     draws = np.array(samples).T if statistic.higher_is_better else -np.array(samples).T
     spread = draws.std(axis=0)
-    return step_down([(draws - draws.mean(axis=0)) / np.where(spread > 1e-12, spread, np.inf)]).tolist()
+    p = step_down([(draws - draws.mean(axis=0)) / np.where(spread > 1e-12, spread, np.inf)])
+    return [float(value) for value in p]
 
 
 def _n_draws(metric: Metric, rows: Sequence[Sequence[Predicted]], n_blocks: int) -> int:
