@@ -86,8 +86,10 @@ def above_chance(
     Winkler et al., "Multi-level block permutation", NeuroImage 123, 2015.
     """
     blocks = Blocks.of(rows[0][0].y_true, group)
+    if np.exp(-blocks.log_permutations) >= 1 - LEVEL - 1e-9:
+        return None
     n_draws = _n_draws(metric, rows, len(blocks.label))
-    if not n_draws or np.exp(-blocks.log_permutations) >= 1 - LEVEL - 1e-9:
+    if not n_draws:
         return None
     statistic = METRICS["cohen_kappa"] if metric.needs == "labels" else metric
     labels = blocks.permutations(n_draws, np.random.default_rng(seed))
