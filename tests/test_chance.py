@@ -58,6 +58,9 @@ def test_too_few_groups_are_no_test():
     y = np.repeat(["a", "a", "b", "b", "b"], 20)
     group = np.repeat(np.arange(5), 20).astype(str)
     assert above_chance(ACCURACY, [[predicted(y, y)]], group) is None, "ten permutations"
+    assert above_chance(ACCURACY, [[predicted(y[:0], y[:0])]], group[:0]) is None, (
+        "no clip that all rows share"
+    )
 
 
 def test_a_metric_of_scores_is_tested_too_and_lower_may_be_better():

@@ -154,7 +154,7 @@ def test_scales_do_not_change_by_flips():
 @pytest.mark.parametrize("n_rows", [3, 13])
 def test_ranks_are_seldom_wrong_and_tell_more_than_holm_does(n_rows: int):
     wrong, *_ = ranks.simulate(ranks.Case(ranks.equal(n_rows), 8), 200, ["step-down"])["step-down"]
-    assert wrong <= 0.05 + 2.6 * np.sqrt(0.05 * 0.95 / 200), "99.5 % of simulations with 5 %"
+    assert wrong <= 0.05 + 2.6 * np.sqrt(0.05 * 0.95 / 200), "by luck in one of 200 runs"
     shares = ranks.simulate(ranks.Case(ranks.unequal(n_rows), 8), 40)
     assert shares["step-down"][2] > shares["Holm"][2], "worse rows that are not bold"
 
@@ -167,4 +167,4 @@ def test_the_family_wise_error_is_at_most_its_level(n_rows: int, n_groups: int):
     for kind in ("even", "sizes"):
         case = ranks.Case(ranks.equal(n_rows), n_groups, kind)
         wrong, *_ = ranks.simulate(case, n_draws, ["step-down"])["step-down"]
-        assert wrong <= 0.05 + 2.6 * np.sqrt(0.05 * 0.95 / n_draws)
+        assert wrong <= 0.05 + 3.3 * np.sqrt(0.05 * 0.95 / n_draws), "40 cases"

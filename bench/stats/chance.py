@@ -86,15 +86,18 @@ def above_chance(
     Winkler et al., "Multi-level block permutation", NeuroImage 123, 2015.
     """
     blocks = Blocks.of(rows[0][0].y_true, group)
+    if np.exp(-blocks.log_permutations) >= 1 - LEVEL - 1e-9:
+        return None
     n_draws = _n_draws(metric, rows, len(blocks.label))
-    if not n_draws or np.exp(-blocks.log_permutations) >= 1 - LEVEL - 1e-9:
+    if not n_draws:
         return None
     statistic = METRICS["cohen_kappa"] if metric.needs == "labels" else metric
     labels = blocks.permutations(n_draws, np.random.default_rng(seed))
     samples = [np.mean([_permuted(statistic, p, blocks, labels) for p in seeds], axis=0) for seeds in rows]
     draws = np.array(samples).T if statistic.higher_is_better else -np.array(samples).T
     spread = draws.std(axis=0)
-    return step_down([(draws - draws.mean(axis=0)) / np.where(spread > 1e-12, spread, np.inf)]).tolist()
+    p = step_down([(draws - draws.mean(axis=0)) / np.where(spread > 1e-12, spread, np.inf)])
+    return [float(value) for value in p]
 
 
 def _n_draws(metric: Metric, rows: Sequence[Sequence[Predicted]], n_blocks: int) -> int:

@@ -94,7 +94,7 @@ def _best(flips: Floats, scale: Floats) -> list[float]:
     p = []
     for row in range(flips.shape[1]):
         excess = (flips - flips[:, [row]]) / scale[row]
-        largest = np.delete(np.vstack([excess, -excess[1:]]), row, axis=1).max(axis=1)
+        largest = np.delete(np.vstack([excess, -excess]), row, axis=1).max(axis=1)
         p.append(float((largest >= largest[0] - 1e-12).mean()))
     return p
 
