@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.datasets.grouping import join_groups
 from bench.errors import SplitError, UsageError
 from bench.splits.checks import check, obstacle
-from bench.splits.groups import join_groups, task_groups
+from bench.splits.groups import task_groups
 from bench.splits.labels import labels, target
 from bench.splits.listings import read_folds
 from bench.splits.protocols import (
