@@ -26,8 +26,12 @@ N_POINTS = 4
 GLANCE = 0.8
 """Least correlation of two short windows that makes a comparison of whole clips worthwhile."""
 
-NEAR = 0.9
-"""Least similarity of near copies."""
+NEAR = 0.94
+"""Least similarity of near copies.
+
+Copies of 100 spoken digits as Ogg, as MP3 and 1 % faster have 0.955 or more. The likest two different digits
+of the Free Spoken Digit Dataset that were seen, takes of one word by one speaker, have 0.924.
+"""
 
 N_IN_MEMORY = 1024
 """Number of decoded clips that are kept while pairs of them are compared."""
