@@ -61,7 +61,7 @@ def by_vote(predictions: pd.DataFrame, parent: Labels) -> pd.DataFrame:
     first = predictions.groupby(parent)[CLIP_COLUMNS].first()
     classes, codes = np.unique(predictions["y_pred"].to_numpy(str), return_inverse=True)
     counts = np.zeros((len(first), len(classes)), dtype=np.int64)
-    np.add.at(counts, (first.index.get_indexer(parent), codes), 1)
+    np.add.at(counts, (first.index.get_indexer(pd.Index(parent)), codes), 1)
     means = predictions.filter(regex=f"^{SCORE_PREFIX}").groupby(parent).mean()
     return first.assign(y_pred=classes[_winners(counts, _by_class(means, classes))])
 
@@ -98,4 +98,4 @@ def _winners(counts: npt.NDArray[np.int64], means: npt.NDArray[np.float64]) -> n
     """
     lowest = np.finfo(np.float64).min
     ties = counts == counts.max(axis=1, keepdims=True)
-    return np.where(ties, np.nan_to_num(means, nan=lowest, neginf=lowest), -np.inf).argmax(axis=1)
+    return np.asarray(np.where(ties, np.nan_to_num(means, nan=lowest, neginf=lowest), -np.inf).argmax(axis=1))

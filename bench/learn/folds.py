@@ -99,7 +99,8 @@ def evaluate(
     classes, samples = _classes(y), _samples(examples, spec.unit)
     group, stopwatch, cache = groups_of(split), Stopwatch(clock), cache or ReducerCache()
     is_trained = np.zeros(len(y), dtype=bool)
-    tables, models, parameters = [], {}, []
+    tables: list[pd.DataFrame] = []
+    models, parameters = {}, []
     for name, candidates, test in split.rounds():
         train = training_part(candidates, y, group, spec.train_size)
         fold = _fold(name, samples, (train, test), y, group)

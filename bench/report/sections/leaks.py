@@ -6,7 +6,7 @@ from scipy import stats as distributions
 from bench import stats
 from bench.metrics import METRICS
 from bench.report import words
-from bench.report.document import EMPTY, Grid, Notes, Section, Text, cell, strong, text
+from bench.report.document import EMPTY, Cell, Grid, Notes, Section, Text, cell, strong, text
 from bench.report.rows import Row, Table
 from bench.types import Permutations
 
@@ -32,7 +32,7 @@ def section(table: Table) -> Section | None:
     return Section(title, 3, (notes, Grid(HEADERS, grid)), table=table.stem)
 
 
-def _cells(table: Table, name: str, row: Row, permutations: Permutations, p_leak: float) -> tuple:  # type: ignore[type-arg]
+def _cells(table: Table, name: str, row: Row, permutations: Permutations, p_leak: float) -> tuple[Cell, ...]:
     score, between = table.ranking(row), np.array(permutations.between)
     is_better = between >= score.value if METRICS[table.metric].higher_is_better else between <= score.value
     place, n_all = 1 + int(is_better.sum()), 1 + len(between)
