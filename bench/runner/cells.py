@@ -5,23 +5,18 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from bench import catalog
 from bench.costs import Meter
-from bench.embed import pooling
-from bench.embed.cache import Cache, ClipEmbedding
-from bench.embed.shards import read_embeddings
 from bench.errors import SplitError, UnavailableError, UsageError, describe, shortlist
 from bench.keys import digest
 from bench.learn import bundle
@@ -33,56 +28,10 @@ from bench.learn.pipeline import PipelineSpec, ReducerCache
 from bench.learn.samples import Examples
 from bench.learn.scoring import scores
 from bench.metrics import METRICS
-from bench.runner.planning import FRAMED, Problem
+from bench.runner.extraction import Extraction, Work, extraction_of, samples
 from bench.runner.provenance import versions
 from bench.sharing import without_folders
-from bench.types import Cell, Cost, Embeddings, Frames, Permutations, Result, Samples, Status, TaskId, Usage
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Work:
-    """A cell with everything that its evaluation needs.
-
-    Parameters
-    ----------
-    run : str
-        A token that the units of one run share.
-    cache : str
-        Root of the cache.
-    digest : str
-        Digest that the cache keeps the extractor's embeddings under.
-    identity : Mapping[str, Any]
-        Everything that changes the extractor's embeddings.
-    clips : np.ndarray, shape=(n_clips,)
-        Names of the dataset's clips.
-    contents, copies
-        See `Source`.
-    bad : frozenset[str]
-        Contents that cannot be decoded.
-    device : str
-        Device of heads that are networks.
-    models : Path | None
-        Folder for the fitted models; None if they are not saved.
-    folders : tuple[str, ...]
-        Folders of this machine, which their card does not name.
-    select : bool
-        Whether to score the head in inner folds too.
-    """
-
-    run: str
-    cell: Cell
-    problem: Problem
-    cache: str
-    digest: str
-    identity: Mapping[str, Any]
-    clips: npt.NDArray[np.object_]
-    contents: Sequence[str]
-    copies: Sequence[Sequence[str]]
-    bad: frozenset[str]
-    device: str
-    models: Path | None
-    folders: tuple[str, ...]
-    select: bool = False
+from bench.types import Cell, Cost, Permutations, Result, Status, TaskId, Usage
 
 
 def evaluate_cell(work: Work) -> tuple[Result, pd.DataFrame | None]:
@@ -95,7 +44,7 @@ def evaluate_cell(work: Work) -> tuple[Result, pd.DataFrame | None]:
     cell = work.cell
     try:
         with Meter() as meter, _reproducibly(work):
-            extraction = _extraction(work)
+            extraction = extraction_of(work)
             meter.read()
             evaluation = _evaluation(work, extraction)
             usage = meter.read()
@@ -154,78 +103,7 @@ def _reproducibly(work: Work) -> Iterator[None]:
             torch.set_num_threads(n_threads)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Extraction:
-    """Embeddings of one dataset by one extractor.
-
-    Parameters
-    ----------
-    decodable : np.ndarray, shape=(n_clips,), dtype=bool
-        Clips of the dataset that can be decoded; `passes` holds these alone.
-    passes : Sequence[Sequence[ClipEmbedding]]
-        Embeddings of the clips, then of each set of augmented copies.
-    usage : Usage
-        Cost of embedding the clips.
-    reducers : dict[object, ReducerCache]
-        Fitted reducers for heads that see the same samples.
-    samples : dict[object, Sequence[Samples]]
-        What the head of the last cell sees of `passes`, by its view and unit.
-    """
-
-    decodable: npt.NDArray[np.bool_]
-    passes: Sequence[Sequence[ClipEmbedding]]
-    audio_s: float
-    usage: Usage
-    reducers: dict[object, ReducerCache] = field(default_factory=dict)
-    samples: dict[object, Sequence[Samples]] = field(default_factory=dict)
-
-
-_last: dict[object, _Extraction] = {}
-"""The last extraction of this process: the cells of an extractor follow each other."""
-
-
-def _extraction(work: Work) -> _Extraction:
-    """Return the embeddings in the order of the dataset."""
-    key = (work.run, work.cell.dataset, work.digest, work.cell.view)
-    if key not in _last:
-        _last.clear()
-        _last[key] = _read(work)
-    return _last[key]
-
-
-def _read(work: Work) -> _Extraction:
-    """Return the embeddings in the cache.
-
-    Raises
-    ------
-    UsageError
-        If embeddings were removed or damaged since the clips were embedded.
-    """
-    passes = [work.contents, *work.copies]
-    contents = {content for one_pass in passes for content in one_pass if content}
-    by_content = read_embeddings(Cache(work.cache), work.digest, contents, {work.cell.view})
-    lost = contents - by_content.keys() - work.bad
-    if lost:
-        raise UsageError(
-            f"{work.cache}: lost {len(lost)} embeddings of '{work.cell.extractor.name}' during the run; "
-            "run the same command again"
-        )
-    decodable = np.array(
-        [all(content in by_content for content in clip) for clip in zip(*passes, strict=True)]
-    )
-    embeddings = [
-        [by_content[content] for content, is_there in zip(one_pass, decodable, strict=True) if is_there]
-        for one_pass in passes
-    ]
-    return _Extraction(
-        decodable=decodable,
-        passes=embeddings,
-        audio_s=sum(row.audio_s for row in embeddings[0]),
-        usage=Usage.total([row.usage for row in embeddings[0]]),
-    )
-
-
-def _evaluation(work: Work, extraction: _Extraction) -> Evaluation:
+def _evaluation(work: Work, extraction: Extraction) -> Evaluation:
     """Return the predictions of a cell's head."""
     cell = work.cell
     key = (cell.task.name, cell.split.repeat, cell.view, cell.head.unit, cell.seed, cell.train_size)
@@ -233,7 +111,7 @@ def _evaluation(work: Work, extraction: _Extraction) -> Evaluation:
     return evaluate(_examples(work, extraction), _pipeline(work), time.perf_counter, cache)
 
 
-def _permutations(work: Work, extraction: _Extraction) -> Permutations | None:
+def _permutations(work: Work, extraction: Extraction) -> Permutations | None:
     """Return the scores on permuted labels; None if the cell has none."""
     cell = work.cell
     if not cell.n_permutations:
@@ -242,9 +120,9 @@ def _permutations(work: Work, extraction: _Extraction) -> Permutations | None:
     return permutations(_examples(work, extraction), _pipeline(work), metric, cell.n_permutations)
 
 
-def _examples(work: Work, extraction: _Extraction) -> Examples:
+def _examples(work: Work, extraction: Extraction) -> Examples:
     """Return the decodable clips as the cell's head sees them; raise SplitError if they lack a class."""
-    X, *copies = _samples(work.cell, extraction)
+    X, *copies = samples(work.cell, extraction)
     rows, y = extraction.decodable, work.problem.y
     lost = sorted(set(y.tolist()) - set(y[rows].tolist()))
     if lost:
@@ -268,7 +146,7 @@ def _pipeline(work: Work) -> PipelineSpec:
 
 
 def _outcome(
-    work: Work, extraction: _Extraction, evaluation: Evaluation, usage: Usage
+    work: Work, extraction: Extraction, evaluation: Evaluation, usage: Usage
 ) -> tuple[Result, pd.DataFrame]:
     """Return a cell's result and its predictions."""
     cell, problem = work.cell, work.problem
@@ -294,38 +172,19 @@ def _outcome(
     return result, predictions
 
 
-def _cost(cell: Cell, extraction: _Extraction, evaluation: Evaluation, usage: Usage) -> Cost:
+def _cost(cell: Cell, extraction: Extraction, evaluation: Evaluation, usage: Usage) -> Cost:
     return Cost.of(
         extraction.usage,
         usage,
         audio_s=extraction.audio_s,
         fit_s=evaluation.fit_s,
         predict_s=evaluation.predict_s,
-        dim=_samples(cell, extraction)[0][0].shape[-1],
+        dim=samples(cell, extraction)[0][0].shape[-1],
         params=extraction.passes[0][0].params,
     )
 
 
-def _samples(cell: Cell, extraction: _Extraction) -> Sequence[Samples]:
-    """Return what the cell's head sees of the clips and of each set of copies."""
-    key = (cell.view, cell.head.unit)
-    if key not in extraction.samples:
-        extraction.samples.clear()  # the cells of a view follow each other too
-        extraction.samples[key] = [_samples_of(cell, rows) for rows in extraction.passes]
-    return extraction.samples[key]
-
-
-def _samples_of(cell: Cell, rows: Sequence[ClipEmbedding]) -> Embeddings | Sequence[Frames]:
-    """Return what the cell's head sees of some clips."""
-    if cell.head.unit in FRAMED:
-        return [row.frames[cell.view.layer] for row in rows]
-    statistics = [row.statistics for row in rows]
-    if cell.head.unit == "layers":
-        return pooling.every_layer(statistics, cell.view)
-    return pooling.select(statistics, cell.view)
-
-
-def _with_inner_scores(work: Work, extraction: _Extraction, result: Result) -> Result:
+def _with_inner_scores(work: Work, extraction: Extraction, result: Result) -> Result:
     """Return the result with the scores of inner folds, or with the reason if there are none."""
     metric = METRICS[work.cell.task.metrics[0]]
     try:
@@ -337,7 +196,7 @@ def _with_inner_scores(work: Work, extraction: _Extraction, result: Result) -> R
 
 
 def _with_models(
-    work: Work, folder: Path, extraction: _Extraction, evaluation: Evaluation, result: Result
+    work: Work, folder: Path, extraction: Extraction, evaluation: Evaluation, result: Result
 ) -> Result:
     """Save the models of the folds and one of all clips; return the result, with the reason if that fails."""
     try:

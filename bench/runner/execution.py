@@ -20,11 +20,12 @@ from bench.embed.shards import UNIT_SECONDS, Shard, ShardReport, embed_shard, re
 from bench.errors import PluginError, UnavailableError, UsageError
 from bench.request import Request
 from bench.runner import executors
-from bench.runner.cells import Work, evaluate_cell, unfinished
+from bench.runner.cells import evaluate_cell, unfinished
 from bench.runner.choices import select
 from bench.runner.estimate import Forecast, estimate
 from bench.runner.events import EmbeddingProgress, RunEvents
 from bench.runner.executors import Workers
+from bench.runner.extraction import Work
 from bench.runner.planning import Plan, fold_table
 from bench.runner.provenance import record, with_earlier
 from bench.runner.schedule import Scheduler

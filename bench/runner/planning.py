@@ -9,19 +9,20 @@ from typing import Any
 
 import pandas as pd
 
-from bench import augment, catalog, preprocess, splits
+from bench import augment, preprocess, splits
 from bench.catalog import Registry, learners
 from bench.catalog.learners import Learner, Obstacle
 from bench.datasets import spelling
-from bench.datasets.columns import strict_groups, suggest_groups, suggest_target
+from bench.datasets.columns import suggest_groups
 from bench.datasets.index import FOLDER_LABEL, Source, sources_of
 from bench.embed import pooling
-from bench.errors import LabelError, LeakError, SplitError, UsageError
+from bench.errors import LabelError, LeakError, SplitError
 from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
 from bench.metrics import METRICS
 from bench.request import Request
 from bench.runner.choices import Selection, selections
+from bench.runner.tasks import check_tasks, offered_tasks, requested_tasks
 from bench.types import (
     UNPOOLED,
     Augmentation,
@@ -46,9 +47,6 @@ GROUP_PREFIX = "group "
 
 FRAMED = ("frame", "sequence")
 """Units of heads that see frames."""
-
-TARGET_METRICS = ("accuracy", "balanced_accuracy", "f1_macro")
-"""Metrics of a task made of a label column."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,11 +132,11 @@ def plan(request: Request, declared: Registry) -> Plan:
     augmentation_of(request)  # refuses unknown changes before any work
     extractors = learners.extractors(request, declared, pooling.parse)
     heads = learners.heads(request, declared)
-    requested = _requested_tasks(request, declared)
+    requested = requested_tasks(request, declared)
     label = requested[0].target if len(requested) == 1 else FOLDER_LABEL
     sources = sources_of(request, declared, label)
-    tasks = requested or _offered_tasks(sources, declared)
-    _check_tasks(tasks, sources)
+    tasks = requested or offered_tasks(sources, declared)
+    check_tasks(tasks, sources)
 
     axes = itertools.product(extractors, heads, request.seeds, request.train_sizes)
     points = [
@@ -206,47 +204,6 @@ def fold_table(source: Source, y: Labels, split: Split) -> pd.DataFrame:
 def layers(cell: Cell) -> set[Layer]:
     """Return the layers whose frames a cell's head sees."""
     return {cell.view.layer} if cell.head.unit in FRAMED else set()
-
-
-def _requested_tasks(request: Request, declared: Registry) -> list[Task]:
-    """Return the tasks named in a request, and the one made of its target and groups."""
-    tasks = [catalog.task(name, declared) for name in dict.fromkeys(request.tasks)]
-    target, groups = request.task_target, tuple(request.task_groups)
-    if target in request.tasks:
-        raise UsageError(f"--task-target {target}: is also in --tasks; give one of them")
-    if groups and not target:
-        raise UsageError(f"--task-group {','.join(groups)}: needs --task-target")
-    if target:
-        tasks.append(Task(target, target, groups or strict_groups(target), TARGET_METRICS))
-    return tasks
-
-
-def _offered_tasks(sources: Mapping[str, Source], declared: Registry) -> list[Task]:
-    """Return the declared tasks whose target is a label of some dataset."""
-    targets = {label for source in sources.values() for label in source.dataset.labels}
-    return [task for task in declared.tasks.values() if task.target in targets]
-
-
-def _check_tasks(tasks: Sequence[Task], sources: Mapping[str, Source]) -> None:
-    """Raise UsageError for a task that is incomplete or fits no dataset, and for no task at all."""
-    columns = "; ".join(f"{s.dataset.source} has {', '.join(s.dataset.labels)}" for s in sources.values())
-    for task in tasks:
-        where = f"{task.source}: task '{task.name}'"
-        if not (task.metrics and task.groups):
-            raise UsageError(f"{where}: expected one metric or more, and one group or more")
-        for metric in task.metrics:
-            catalog.find("metric", metric, METRICS)
-        if METRICS[task.metrics[0]].needs != "labels":
-            raise UsageError(
-                f"{where}: '{task.metrics[0]}' cannot rank, since some heads do not give it; put a metric of "
-                "labels first, such as accuracy"
-            )
-        if not any(task.target in source.dataset.labels for source in sources.values()):
-            fix = suggest_target([source.dataset for source in sources.values()], task.target)
-            raise UsageError(f"task '{task.name}': no column '{task.target}'; {columns}{fix}")
-    if not tasks:
-        fix = suggest_target([source.dataset for source in sources.values()])
-        raise UsageError(f"no task fits the data: {columns}{fix or '; add one to registry/tasks.toml'}")
 
 
 def _problem(source: Source, task: Task, request: Request, *, is_requested: bool) -> Problem | Obstacle:

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import msgspec
 import pandas as pd
 from filelock import FileLock, Timeout
 
@@ -32,7 +31,7 @@ from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
 from bench.request import recorded
 from bench.sharing import parents
-from bench.store import schema, signature
+from bench.store import reports, schema, signature
 from bench.store.lines import lines, results_of
 from bench.store.record import ReportRecord, RunRecord
 from bench.types import Result
@@ -211,7 +210,7 @@ class Store:
         Raises
         ------
         UsageError
-            If the folder holds no run, or a damaged record.
+            If the folder holds no run, or a record that is damaged or lacks a required signature.
         """
         try:
             content = parse_json(self.run_path.read_bytes())
@@ -221,13 +220,7 @@ class Store:
             ) from error
         except ValueError as error:
             raise UsageError(f"{self.run_path}: no JSON ({error}); {AGAIN}") from error
-        signed = content.pop("signature", None) if isinstance(content, dict) else None
-        if not signature.is_valid(signed, "run", digest(content)):
-            raise UsageError(
-                f"{self.run_path}: is not signed with the key in {signature.KEY}; run it again with the key, "
-                "into another folder, or unset the variable"
-            )
-        return schema.run_record(content, str(self.run_path))
+        return schema.run_record(signature.unsigned(content, self.run_path), str(self.run_path))
 
     def folders(self) -> set[str]:
         """Return the folders of this machine and of the run's that its texts may name."""
@@ -276,16 +269,13 @@ class Store:
     def report(self) -> ReportRecord | None:
         """Return the record of the newest report; None if there is none that is as it was written."""
         try:
-            content = parse_json(self.report_path.read_bytes())
-            report = msgspec.convert(content, ReportRecord)
-        except (OSError, ValueError, msgspec.ValidationError):  # written again
+            return reports.parse(self.report_path.read_bytes())
+        except (OSError, ValueError):  # written again
             return None
-        return replace(report, seal="") if report.seal == _report_seal(report) else None
 
     def write_report(self, report: ReportRecord) -> None:
         """Replace the record of the newest report."""
-        content = {**asdict(report), "seal": _report_seal(report)}
-        replace_text(self.report_path, json.dumps(content, indent=2) + "\n")
+        replace_text(self.report_path, reports.text(report))
 
     def labels(self, dataset: str) -> pd.DataFrame:
         """Return the labels of a dataset of the newest run: `clip` and its label columns.
@@ -349,10 +339,6 @@ class Store:
         if len(table) or len(earlier):
             with replacing(self.bad_clips_path) as part:
                 table.to_csv(part, index=False)
-
-
-def _report_seal(report: ReportRecord) -> str:
-    return digest(asdict(replace(report, seal="")))
 
 
 def _replace_in_folder(path: Path, table: pd.DataFrame) -> None:

@@ -3,7 +3,10 @@
 import hashlib
 import hmac
 import os
+from pathlib import Path
+from typing import Any
 
+from bench.errors import UsageError
 from bench.keys import digest
 
 KEY = "BENCH_SIGNING_KEY"
@@ -25,6 +28,23 @@ def is_valid(signature: object, *parts: str) -> bool:
     if not is_required():
         return True
     return isinstance(signature, str) and hmac.compare_digest(signature.encode(), _signature(parts).encode())
+
+
+def unsigned(record: Any, path: Path) -> Any:
+    """Return the content of a run record's file without its signature.
+
+    Raises
+    ------
+    UsageError
+        If there is a key, and the record is not signed with it.
+    """
+    signature = record.pop("signature", None) if isinstance(record, dict) else None
+    if not is_valid(signature, "run", digest(record)):
+        raise UsageError(
+            f"{path}: is not signed with the key in {KEY}; run it again with the key, into another folder, or "
+            "unset the variable"
+        )
+    return record
 
 
 def _signature(parts: tuple[str, ...]) -> str:

@@ -1,80 +1,18 @@
-"""What a user asks of a run: one declaration for the command line, suites and the record of the run.
-
-Every field says once how it is written: the flags of `bench run`, the table and key of a suite, its help.
-"""
+"""The fields of a run, each with the flags of `bench run`, the key of a suite and its help."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+
+from bench.request.option import option
 
 PRECISIONS = ("fp32", "bf16", "auto")
 NEAR_COPIES = ("auto", "on", "off")
 RUNTIMES = ("auto", "torch", "openvino")
 
-Form = Literal[
-    "text", "list", "flag", "count", "draws", "seconds", "seeds", "shares", "percent", "choice", "folder"
-]
-"""How a value is written on the command line."""
-
-
 N_PERMUTATIONS = 20
 """Number of permutations of the labels where an option asks for them without a number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """How a field is written.
-
-    Parameters
-    ----------
-    name : str
-        Name of the field.
-    form : Form
-        How its value is written on the command line.
-    flags : tuple[str, ...]
-        Flags of `bench run`, the first one for messages.
-    table, key : str
-        Table and key of a suite; empty for an option that no suite has.
-    default : str
-        Default as it is written on the command line.
-    choices : tuple[str, ...]
-        Values of a choice.
-    maximum : int | None
-        Largest count.
-    """
-
-    name: str
-    form: Form
-    about: str
-    flags: tuple[str, ...]
-    table: str = ""
-    key: str = ""
-    metavar: str = ""
-    default: str = ""
-    choices: tuple[str, ...] = ()
-    maximum: int | None = None
-
-
-def _option(  # what a field needs, and an option
-    value: Any, form: Form, about: str, *flags: str, suite: str = "", recorded: bool = True, **more: Any
-) -> Any:
-    """Return a field with its option.
-
-    Parameters
-    ----------
-    suite : str
-        ``TABLE.KEY`` of a suite.
-    recorded : bool
-        Whether the record of a run holds it; False for what only says where it is computed.
-    more : Any
-        Further fields of `Option`.
-    """
-    table, _, key = suite.partition(".")
-    option = {"form": form, "about": about, "flags": flags, "table": table, "key": key}
-    return field(default=value, metadata={"option": option | more, "recorded": recorded})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +41,7 @@ class Request:
         Read files again that have not changed since they were indexed.
     """
 
-    datasets: tuple[str, ...] = _option(
+    datasets: tuple[str, ...] = option(
         ("demo",),
         "list",
         "Names, folders, CSV, Parquet or JSON Lines files.",
@@ -111,7 +49,7 @@ class Request:
         suite="datasets.names",
         default="demo",
     )
-    audio: tuple[str, ...] = _option(
+    audio: tuple[str, ...] = option(
         (),
         "list",
         "Folder that relative paths of a table start from, or of your copy of a data set's files; or"
@@ -120,7 +58,7 @@ class Request:
         suite="datasets.audio",
         metavar="FOLDER",
     )
-    allow_bad: float = _option(
+    allow_bad: float = option(
         0.05,
         "percent",
         "Maximum share of undecodable clips.",
@@ -129,10 +67,10 @@ class Request:
         metavar="N%",
         default="5%",
     )
-    tasks: tuple[str, ...] = _option(
+    tasks: tuple[str, ...] = option(
         (), "list", "Names of tasks.  [default: those that fit the data]", "--tasks", suite="tasks.names"
     )
-    task_target: str = _option(
+    task_target: str = option(
         "",
         "text",
         "Predict this label column.",
@@ -141,7 +79,7 @@ class Request:
         suite="tasks.target",
         metavar="COLUMN",
     )
-    task_groups: tuple[str, ...] = _option(
+    task_groups: tuple[str, ...] = option(
         (),
         "list",
         "Columns that --task-target keeps apart, from strict to lenient."
@@ -150,7 +88,7 @@ class Request:
         "--group-column",
         suite="tasks.groups",
     )
-    parent_pattern: str = _option(
+    parent_pattern: str = option(
         "",
         "text",
         "Regular expression for files' names; its first or named group is the recording of a piece.",
@@ -158,7 +96,7 @@ class Request:
         suite="datasets.parent-pattern",
         metavar="REGEX",
     )
-    near_copies: str = _option(
+    near_copies: str = option(
         "auto",
         "choice",
         "Keep copies that a codec, a gain or a cut changed in one group; auto does so in small data sets.",
@@ -167,14 +105,14 @@ class Request:
         default="auto",
         choices=NEAR_COPIES,
     )
-    split: str = _option(
+    split: str = option(
         "",
         "text",
         "fixed, cv:K, loso, holdout:F, FILE.csv, or random, which leaks.  [default: fixed, else cv:5]",
         "--split",
         suite="tasks.split",
     )
-    permute_labels: int | bool = _option(
+    permute_labels: int | bool = option(
         False,
         "draws",
         f"Learn N permutations of the labels too, between and within groups: a test for leaks and for luck."
@@ -184,7 +122,7 @@ class Request:
         metavar="[N]",
         maximum=10_000,
     )
-    repeats: int = _option(
+    repeats: int = option(
         1,
         "count",
         "Cross-validations by other assignments of groups to folds: the training set's luck; at most 100.",
@@ -194,7 +132,7 @@ class Request:
         default="1",
         maximum=100,
     )
-    train_sizes: tuple[float, ...] = _option(
+    train_sizes: tuple[float, ...] = option(
         (1.0,),
         "shares",
         "Shares of the training groups to learn from, such as 0.1,0.3,1.",
@@ -203,7 +141,7 @@ class Request:
         metavar="F,F",
         default="1",
     )
-    extractors: tuple[str, ...] = _option(
+    extractors: tuple[str, ...] = option(
         (),
         "list",
         "NAME, hf:ID_OR_FOLDER, fairseq:FILE, hear:MODULE; with @layer=N|last|mean|all@pool={poolings}."
@@ -211,21 +149,21 @@ class Request:
         "--extractors",
         suite="extractors.names",
     )
-    preprocess: tuple[str, ...] = _option(
+    preprocess: tuple[str, ...] = option(
         (),
         "list",
         "Steps for every clip: trim=DB, peak=DB, rms=DB, preemphasis=C, resample=QUALITY.",
         "--preprocess",
         suite="extractors.preprocess",
     )
-    augment: tuple[str, ...] = _option(
+    augment: tuple[str, ...] = option(
         (),
         "list",
         "Changes of copies of the training clips: stretch=LOW:HIGH, pitch=LOW:HIGH, noise=LOW:HIGH.",
         "--augment",
         suite="extractors.augment",
     )
-    copies: int = _option(
+    copies: int = option(
         1,
         "count",
         "Copies of every training clip, with --augment; at most 100.",
@@ -235,7 +173,7 @@ class Request:
         default="1",
         maximum=100,
     )
-    device: str = _option(
+    device: str = option(
         "auto",
         "text",
         "Device of networks: auto, cpu or cuda.",
@@ -243,7 +181,7 @@ class Request:
         suite="extractors.device",
         default="auto",
     )
-    precision: str = _option(
+    precision: str = option(
         "fp32",
         "choice",
         "Precision of networks; auto is bf16 where the device supports it.",
@@ -252,7 +190,7 @@ class Request:
         default="fp32",
         choices=PRECISIONS,
     )
-    runtime: str = _option(
+    runtime: str = option(
         "auto",
         "choice",
         "Library that runs networks; auto is OpenVINO on a CPU where it is installed.",
@@ -261,28 +199,28 @@ class Request:
         default="auto",
         choices=RUNTIMES,
     )
-    heads: tuple[str, ...] = _option(
+    heads: tuple[str, ...] = option(
         (),
         "list",
         "Classifiers, also REDUCER+HEAD; dummy is always added.  [default: those offered]",
         "--heads",
         suite="heads.names",
     )
-    tune: bool = _option(
+    tune: bool = option(
         False,
         "flag",
         "Also run heads that have a grid with parameters chosen in inner folds.",
         "--tune",
         suite="heads.tune",
     )
-    select: bool = _option(
+    select: bool = option(
         False,
         "flag",
         "Add the row that is chosen in inner folds of the training side: an honest score of the best row.",
         "--select",
         suite="heads.select",
     )
-    seeds: tuple[int, ...] = _option(
+    seeds: tuple[int, ...] = option(
         (0,),
         "seeds",
         "Seeds of the heads, not of the splits.",
@@ -291,10 +229,10 @@ class Request:
         metavar="0,1",
         default="0",
     )
-    save_models: bool = _option(
+    save_models: bool = option(
         False, "flag", "Save the fitted models in OUT/models.", "--save-models", suite="heads.save-models"
     )
-    jobs: int = _option(
+    jobs: int = option(
         1,
         "count",
         "Number of worker processes.",
@@ -304,7 +242,7 @@ class Request:
         default="1",
         recorded=False,
     )
-    executor: str = _option(
+    executor: str = option(
         "local",
         "text",
         "local, dask (a cluster of --jobs workers here) or dask://HOST:PORT.",
@@ -314,7 +252,7 @@ class Request:
         default="local",
         recorded=False,
     )
-    cell_timeout: float | None = _option(
+    cell_timeout: float | None = option(
         None,
         "seconds",
         "Maximum time of a cell, or of a batch of clips beside its shard's 30 s, in s.",
@@ -337,56 +275,20 @@ class Request:
 class Output:
     """Where the results of a run go, and what its exit code says."""
 
-    out: Path = _option(
+    out: Path = option(
         Path("bench-out"), "folder", "Folder of the results.", "--out", suite="run.out", default="bench-out"
     )
-    strict: bool = _option(
+    strict: bool = option(
         False,
         "flag",
         "Exit with 1 if a cell is skipped, or if a split keeps weaker groups apart than the data name.",
         "--strict",
         suite="run.strict",
     )
-    track: tuple[str, ...] = _option(
+    track: tuple[str, ...] = option(
         (),
         "list",
         "Send results to mlflow, tensorboard or wandb too; with :URI, :FOLDER, :PROJECT.",
         "--track",
         suite="run.track",
     )
-
-
-def doubled(values: Sequence[Any]) -> str:
-    """Return the first value that a list holds twice; '' for none.
-
-    Examples
-    --------
-    >>> doubled(["knn", "svm", "knn"])
-    'knn'
-    """
-    return next((str(value) for value in values if values.count(value) > 1), "")
-
-
-def options(noun: type[Request] | type[Output]) -> dict[str, Option]:
-    """Return the options of a class by their fields' names."""
-    return {
-        item.name: Option(name=item.name, **item.metadata["option"])
-        for item in fields(noun)
-        if "option" in item.metadata
-    }
-
-
-def recorded(request: Request) -> dict[str, Any]:
-    """Return the fields of a request that its record holds: all but where it is computed."""
-    names = (item.name for item in fields(request) if item.metadata.get("recorded", True))
-    return {name: getattr(request, name) for name in names}
-
-
-def suite_keys() -> dict[str, dict[str, Option]]:
-    """Return table -> key -> option of a suite."""
-    tables: dict[str, dict[str, Option]] = {}
-    for noun in (Request, Output):
-        for option in options(noun).values():
-            if option.table:
-                tables.setdefault(option.table, {})[option.key] = option
-    return tables
