@@ -41,8 +41,8 @@ def unsigned(record: Any, path: Path) -> Any:
     signature = record.pop("signature", None) if isinstance(record, dict) else None
     if not is_valid(signature, "run", digest(record)):
         raise UsageError(
-            f"{path}: is not signed with the key in {KEY}; run it again with the key, into another folder, or "
-            "unset the variable"
+            f"{path}: is not signed with the key in {KEY}; run it again with the key, into another folder, "
+            "or unset the variable"
         )
     return record
 
