@@ -111,7 +111,9 @@ def test_the_same_whatever_computes_it(executor, bench, plugins, digits: Path, t
     assert "jobs" not in run["request"]
 
 
-@everywhere
+@pytest.mark.parametrize(
+    "executor", ["processes", pytest.param("dask", marks=[needs["dask"], pytest.mark.slow])]
+)
 def test_a_plugin_that_hangs_or_dies_fails_its_cells_alone(
     executor, bench, plugins, digits: Path, tmp_path: Path
 ):
@@ -133,6 +135,20 @@ def test_a_plugin_that_hangs_or_dies_fails_its_cells_alone(
     alone, beside = common.results(tmp_path / "alone"), common.results(tmp_path / "all")
     assert {key: beside[key] for key in alone} == alone
     assert not list((tmp_path / "cache").glob("late-*"))
+
+
+@pytest.mark.skipif(not find_spec("distributed"), reason="needs the extra 'dask'")
+def test_an_extractor_that_hangs_on_dask_and_a_head_that_dies_there_fail_alone(
+    plugins, digits: Path, tmp_path: Path
+):
+    call = ["run", "--tasks", "speaker", "--datasets", digits, "--extractors", "hangs,levels"]
+    call += ["--heads", "headdies,lda", "--cell-timeout", "3", *EXECUTORS["dask"], "--out", "all"]
+    assert in_own_process(tmp_path, *call).returncode == 1
+    results = Store(tmp_path / "all").results().values()
+    reasons = {(result.extractor, result.head): result.reason for result in results}
+    assert reasons["hangs", "lda"] == "extractor 'hangs': it took longer than --cell-timeout allows"
+    assert "its worker died" in reasons["levels", "headdies"]
+    assert reasons["levels", "lda"] == ""
 
 
 def test_clips_that_two_datasets_share_are_embedded_once(bench, digits: Path, tmp_path: Path):

@@ -25,7 +25,9 @@ LEARNERS = {
 }
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name == "umap" else []) for name in LEARNERS]
+)
 @pytest.mark.filterwarnings("ignore")  # of scipy, before umap fails
 def test_the_declared_least_number_of_clips_is_that_of_the_library(name: str):
     learner = LEARNERS[name]
