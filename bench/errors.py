@@ -5,6 +5,7 @@ BenchError
 │   └── LabelError        labels do not allow a task: exit code 2 if the user named it, else skipped cells
 ├── ClipError             a clip cannot be decoded: listed and counted
 ├── SplitError            a split leaks or is impossible: failed cells
+│   └── LeakError         listed folds have a group on both sides: the message says what to choose from
 ├── PluginError           an extractor or head breaks its contract: failed cells
 └── UnavailableError      a dependency or weights are missing: skipped cells
 

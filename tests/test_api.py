@@ -100,7 +100,7 @@ def test_what_cannot_be_run_is_said(digits: Path, tmp_path: Path, monkeypatch):
         return y[:1]
 
     namesake.__name__ = "loudness"
-    with pytest.raises(UsageError, match="extractors: two are called 'loudness'"):
+    with pytest.raises(UsageError, match="--extractors loudness,loudness: names loudness twice"):
         bench.run(**{**asked, "extractors": [loudness, namesake]})
     peaks = Peaks()
     peaks.window = np.hanning(9)

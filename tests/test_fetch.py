@@ -501,8 +501,8 @@ def test_clean_speech_and_noise_of_one_archive_are_mixed(take, server: Server, t
         for n in range(6)
     }
     members |= {
-        f"MS-SNSD-master/noise_train/{kind}_{n}.wav": loud(take("lucas", n, 0), seconds=1.0)
-        for kind in ("Babble", "CopyMachine")
+        f"MS-SNSD-master/noise_train/{kind}_{n}.wav": loud(take("lucas", n, digit), seconds=1.0)
+        for digit, kind in enumerate(("Babble", "CopyMachine"))
         for n in range(3)
     }
     corpus = catalog.card(packaged("ms-snsd", server, zipped(members), tmp_path))

@@ -74,7 +74,7 @@ def test_with_few_groups_a_gain_and_a_loss_within_the_limit_pass(n_groups: int):
 
 def test_six_groups_are_the_fewest_that_a_permutation_can_tell_apart():
     lowest = {n: 2.0 ** (1 - n) for n in range(2, 9)}
-    assert min(n for n, p in lowest.items() if p < 1 - stats.LEVEL) == stats.FEWEST_GROUPS
+    assert min(n for n, p in lowest.items() if p < 1 - stats.LEVEL) == stats.MIN_GROUPS
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from bench.request.fields import N_PERMUTATIONS, NEAR_COPIES, PRECISIONS, RUNTIMES, Output, Request
+from bench.request.declaration import N_PERMUTATIONS, NEAR_COPIES, PRECISIONS, RUNTIMES, Output, Request
 from bench.request.option import Form, Option
 
 __all__ = [
