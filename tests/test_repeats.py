@@ -44,7 +44,7 @@ def test_equal_folds_bound_nothing():
 
 @pytest.mark.slow
 def test_the_interval_of_repeats_holds_the_expected_score_more_often_than_that_of_one_run():
-    simulation = runpy.run_path(str(Path(__file__).parent / "perf" / "repeats.py"))
+    simulation = runpy.run_path(str(Path(__file__).parent / "simulation" / "repeats.py"))
     _, one, repeated = simulation["coverage"](simulation["Problem"](40, 20, 0.3), 200)
     assert one < repeated
     assert 0.90 <= repeated <= 0.98

@@ -21,7 +21,7 @@ import click
 def command(out: Path, deep: bool, trust: tuple[Path, ...]) -> None:
     """Compute the scores in OUT again, render its report again, and verify splits, data, code and embeddings.
 
-    No code runs that OUT brings or names, but what is installed or in the registry of the working folder.
+    Code that OUT names runs only if it is installed or in the registry of the working folder.
     """
     from bench import compute
 

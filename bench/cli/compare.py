@@ -38,9 +38,10 @@ def command(  # a parameter per option
     junit: Path | None,
     update: bool,
 ) -> None:
-    """Say what became of every cell of BASELINE in OUT; exit with 1 if one is worse, gone or not comparable.
+    """Give a verdict on every cell of BASELINE; exit with 1 if one is worse, vanished or not comparable.
 
-    With fewer than six groups no loss can be significant: one above the limit "cannot tell", and fails too.
+    With fewer than six groups no loss can be significant: the gate "cannot tell" a loss above the limit from
+    chance, and fails too, unless --few-groups is warn.
 
     BASELINE is a .jsonl file as --update and `bench report --publish` write it, or another run's folder.
     """

@@ -99,7 +99,7 @@ class Request:
     near_copies: str = option(
         "auto",
         "choice",
-        "Keep copies that a codec, a gain or a cut changed in one group; auto does so in small data sets.",
+        "Keep a clip and its copies by a codec, a gain or a cut in one group; auto: in small data sets.",
         "--near-copies",
         suite="datasets.near-copies",
         default="auto",
@@ -115,7 +115,7 @@ class Request:
     permute_labels: int | bool = option(
         False,
         "draws",
-        f"Learn N permutations of the labels too, between and within groups: a test for leaks and for luck."
+        f"Fit and test on N permutations of the labels too, between and within groups: shows leaks and luck."
         f"  [{N_PERMUTATIONS} without a number]",
         "--permute-labels",
         suite="tasks.permute-labels",
@@ -125,7 +125,7 @@ class Request:
     repeats: int = option(
         1,
         "count",
-        "Cross-validations by other assignments of groups to folds: the training set's luck; at most 100.",
+        "Cross-validations, each by other folds of the groups: shows the luck of the training set.",
         "--repeats",
         suite="tasks.repeats",
         metavar="N",
@@ -216,7 +216,7 @@ class Request:
     select: bool = option(
         False,
         "flag",
-        "Add the row that is chosen in inner folds of the training side: an honest score of the best row.",
+        "Add the row that is chosen in inner folds of the training side: the honest score of the best row.",
         "--select",
         suite="heads.select",
     )

@@ -1,8 +1,8 @@
 """False alarms and power of the gate, simulated and on real reruns: the figures of docs/reports.md.
 
 `python tests/simulation/gate.py alarms 1000` compares simulated reruns without a change, `power 200` losses
-of one cell, and `real 100 DATA` the heads of one run, fitted to embeddings whose last digits differ: what
-another machine does to a network's embeddings, at the tolerance of `bench audit`.
+of one cell, and `real 100 DATA COLUMN` the heads of one run on a label column, fitted to embeddings whose
+last digits differ: what another machine does to a network's embeddings, at the tolerance of `bench audit`.
 """
 
 import sys

@@ -93,7 +93,7 @@ def main(n_simulated: int) -> None:
         truth, one, repeated = coverage(Problem(*setting), n_simulated)
         line = f"{setting}: expected {truth:.3f}, one run {one:.1%}, {N_REPEATS} repeats {repeated:.1%}"
         sys.stdout.write(f"{line}\n")
-        assert one < repeated < 0.97, line
+        assert repeated < 0.97, line
 
 
 if __name__ == "__main__":

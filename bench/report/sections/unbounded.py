@@ -8,9 +8,8 @@ from bench.report.rows import Table
 from bench.types import Unbounded
 
 REASONS: Mapping[Unbounded, str] = {
-    "few_groups": "their groups say no more than fewer than 3 groups of equal size would",
-    "rare_failures": "one group in 20 may fail altogether without being among so few, and fewer than 8 have"
-    " an error",
+    "few_groups": "their groups are worth fewer than 3 groups of equal size",
+    "rare_failures": "fewer than 8 groups have an error, so that one group in 20 may fail altogether unseen",
 }
 
 

@@ -18,7 +18,7 @@ def chosen(table: Table) -> Section | None:
     folds = ", ".join(f"{name} in {n}" for name, n in counts.most_common())
     sentence = (
         " is the score of taking the best row: in every fold the row that is best in inner folds of the "
-        f"training side. Of {counts.total()} folds, it was {folds}."
+        f"training side. Chosen in {counts.total()} folds: {folds}."
     )
     return Section("", 3, (Notes((text(code(row.system.head), sentence),)),), table=table.stem)
 
