@@ -15,6 +15,8 @@ from bench.learn.folds import training_part
 from bench.learn.pipeline import PipelineSpec
 from bench.learn.samples import Examples
 from bench.metrics import METRICS
+from bench.report.sections.slices import slices
+from bench.report.tables import tables
 from bench.runner.choices import choose, faults
 from bench.store import Store
 from bench.types import SELECTED, Result, Score, Split, SplitId, Status, TaskId, View
@@ -213,5 +215,6 @@ def test_the_selected_row_is_computed_once_stored_shown_and_verified(bench, digi
     ]
     assert len(values["rows"]) == 3
     assert "selected (in inner folds)" in Path("out/report.html").read_text()
+    assert {len(part.scores) for part in slices(tables([Store(Path("out"))])[0], "gender")} == {4}
     # A later run without it shows no choice among its rows.
     assert "selected (in inner folds)" not in bench(*words).stdout
