@@ -74,7 +74,7 @@ def _row(table: Table, row: Row) -> dict[str, Any]:
         "groups": row.first.n_groups,
         "metric": table.metric,
         **{name: value for score in row.scores for name, value in _score(score).items()},
-        **costs(row),
+        **({} if row.is_selected else costs(row)),
     }
 
 
