@@ -11,9 +11,12 @@ import pytest
 
 from bench.errors import PluginError
 from bench.learn import nested
+from bench.learn.folds import training_part
 from bench.learn.pipeline import PipelineSpec
 from bench.learn.samples import Examples
 from bench.metrics import METRICS
+from bench.report.sections.slices import slices
+from bench.report.tables import tables
 from bench.runner.choices import choose, faults
 from bench.store import Store
 from bench.types import SELECTED, Result, Score, Split, SplitId, Status, TaskId, View
@@ -69,6 +72,19 @@ def test_no_clip_of_the_outer_fold_is_fitted_or_predicted_in_inner_folds():
         assert set(inner.fold[test]) == {"dev"}
         for _, fitted, held_out in inner.rounds():
             assert not set(groups["speaker"][fitted]) & set(groups["speaker"][held_out])
+
+
+def test_groups_beyond_the_training_share_choose_nothing():
+    clips = examples(np.random.default_rng(0))
+    spec = PipelineSpec(head=Nearest, scale=False, train_size=0.5)
+    group = clips.split.groups["speaker"]
+    for name, train, _ in clips.split.rounds():
+        one = Split("fixed", np.where(clips.split.fold == name, "test", "train"), clips.split.groups)
+        Nearest.seen = []
+        nested.inner_scores(Examples(clips.X, clips.y, one), spec, ACCURACY, clock)
+        part = training_part(train, clips.y, group, 0.5)
+        assert set.union(*Nearest.seen) <= set(part.tolist())
+        assert len(part) < len(train)
 
 
 def test_a_class_with_one_training_group_has_no_inner_folds():
@@ -187,7 +203,10 @@ def test_the_selected_row_is_computed_once_stored_shown_and_verified(bench, digi
 
     assert "cells: 0 computed, 4 reused" in bench(*words, "--select").stderr
     assert bench("audit", "out").exit_code == 0
-    bench("report", "out", "--format", "json,csv,html,latex")
+    bench("report", "out", "--format", "json,csv,html,latex,junit")
+    [line] = pd.read_csv("out/leaderboard.csv").query("head == 'selected'").to_dict("records")
+    assert line["accuracy"] == pytest.approx(selected.scores[0].value)
+    assert Path("out/junit.xml").read_text().count("<testcase") == 4
     content = json.loads(Path("out/leaderboard.json").read_text())
     jsonschema.validate(content, SCHEMA)
     [values] = content["tables"]
@@ -196,5 +215,6 @@ def test_the_selected_row_is_computed_once_stored_shown_and_verified(bench, digi
     ]
     assert len(values["rows"]) == 3
     assert "selected (in inner folds)" in Path("out/report.html").read_text()
+    assert {len(part.scores) for part in slices(tables([Store(Path("out"))])[0], "gender")} == {4}
     # A later run without it shows no choice among its rows.
     assert "selected (in inner folds)" not in bench(*words).stdout

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +150,19 @@ def test_a_second_run_reads_near_copies_from_the_index(digits: Path, tmp_path: P
     name = next(iter(first))
     assert again[name].fingerprints == first[name].fingerprints
     assert again[name].n_near == first[name].n_near == 0
+
+
+def test_an_index_that_holds_near_copies_changes_no_run_that_does_not_look_for_them(
+    digits: Path, tmp_path: Path, monkeypatch
+):
+    """Else a split would depend on what else was run on this machine."""
+    request = Request(datasets=(str(digits),), home=tmp_path / "home", near_copies="on")
+    monkeypatch.setattr(audio, "near_copies", lambda clips, _: ["near 0"] * len(clips))
+    monkeypatch.setattr(index, "NEAR_CLIPS", 1)
+    [searched] = index.sources_of(request, catalog.load()).values()
+    [default] = index.sources_of(replace(request, near_copies="auto"), catalog.load()).values()
+    assert (searched.n_near, default.n_near) == (len(searched.contents), None)
+    assert set(default.fingerprints) == {""}
 
 
 def test_outer_spaces_and_composed_letters_make_no_other_id(made):

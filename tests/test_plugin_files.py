@@ -2,15 +2,18 @@
 
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench import catalog
-from bench.catalog import plugin_files
+from bench.catalog import learners, plugin_files
+from bench.embed import pooling
 from bench.errors import PluginError
-from bench.types import Spec
+from bench.request import Request
+from bench.types import Spec, Status
 
 BASE = """
 import os, pathlib
@@ -108,6 +111,18 @@ def test_declared_files_are_a_list_of_files_that_are_there(tmp_path: Path, files
         PluginError, match=r"'.*mine.py:Mine': files (names 'absent.npy'|is 'weights.npy'; exp)"
     ):
         plugin_files.identity(spec)
+
+
+def test_an_extractor_that_declares_absent_files_fails_beside_others(tmp_path: Path):
+    spec = plugin(tmp_path, "class Mine(Base):\n    files = ['absent.npy']\n", "weights.npy")
+    declared = catalog.load()
+    declared = replace(declared, extractors={**declared.extractors, "mine": replace(spec, name="mine")})
+    request = Request(extractors=("mfcc", "mine"), home=tmp_path)
+    (mfcc, _), (mine, _) = learners.extractors(request, declared, pooling.parse)
+    assert mfcc.obstacle is None
+    assert mine.obstacle is not None
+    assert mine.obstacle.status == Status.FAILED
+    assert "names 'absent.npy'" in mine.obstacle.reason
 
 
 def test_a_constructor_that_ends_its_process_shares_no_key_with_another_day(tmp_path: Path):

@@ -239,6 +239,15 @@ def test_a_row_that_learns_permuted_labels_tells_a_leak(store):
     assert text.count("ann and bob seem to hold the same clips (70%)") == 1
 
 
+def test_the_place_among_permutations_is_that_of_the_seed_that_they_were_drawn_for(store):
+    luck = Permutations((0.5, 0.6, 0.4), (0.5, 0.5, 0.5), (0.49, 0.51), ())
+    seeds = [
+        result("a", accuracy=1.0, permutations=luck),
+        result("b", accuracy=0.1, seed=1, permutations=luck),
+    ]
+    assert "1 of 4" in report.write(store(*seeds)).text, "their mean of 0.55 is below one of the draws"
+
+
 def test_permuted_labels_of_an_earlier_release_are_marked(store):
     text = report.write(store(result("a"), split=replace(SPLIT, permuted=True), copies=10)).text
     assert "gender on demo (synthetic, labels permuted)" in text

@@ -10,6 +10,7 @@ import pytest
 from bench import stats
 from bench.metrics import METRICS, Predicted
 from bench.report.choice import corrected
+from bench.report.ranking import Aligned
 
 ACCURACY = METRICS["accuracy"]
 N_GROUPS, N_CLIPS = 20, 10
@@ -116,8 +117,8 @@ def test_a_draw_that_leaves_no_group_out_does_not_count():
 def test_a_single_group_or_row_has_no_choice_to_correct():
     assert stats.draw_pairs(ACCURACY, predicted(np.array([True, False])), np.array(["a", "a"])) is None
     table = pd.DataFrame({"clip": ["x"], "group": ["a"], "y_true": ["a"], "y_pred": ["a"]})
-    assert corrected([[table]], "accuracy") is None
-    assert corrected([[table], [table]], "accuracy") is None
+    assert corrected(Aligned.of([[table]]), ACCURACY) is None
+    assert corrected(Aligned.of([[table], [table]]), ACCURACY) is None
 
 
 def test_rows_are_compared_on_the_clips_that_all_of_them_predict():
@@ -130,8 +131,16 @@ def test_rows_are_compared_on_the_clips_that_all_of_them_predict():
     half = tables[1].sample(frac=0.5, random_state=0)
 
     common = half["clip"].tolist()
-    expected = corrected([[tables[0].set_index("clip").loc[common].reset_index()], [half]], "accuracy")
-    assert corrected([[tables[0]], [half]], "accuracy").value == pytest.approx(expected.value)
+    part = tables[0].set_index("clip").loc[common].reset_index()
+    expected = corrected(Aligned.of([[part], [half]]), ACCURACY)
+    assert corrected(Aligned.of([[tables[0]], [half]]), ACCURACY).value == pytest.approx(expected.value)
+
+
+def test_rows_that_share_no_clip_are_not_compared():
+    one, other = (
+        pd.DataFrame({"clip": [clip], "group": ["a"], "y_true": ["a"], "y_pred": ["a"]}) for clip in "xy"
+    )
+    assert Aligned.of([[one], [other]]) is None
 
 
 def test_the_corrected_score_stands_below_the_table(bench, digits):

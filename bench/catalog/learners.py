@@ -164,6 +164,8 @@ def _learner(spec: Spec, request: Request, sha256: Callable[[Path], str] = weigh
         return Learner(spec, obstacle=Obstacle(Status.SKIPPED, reason))
     try:
         spec, identity = _weighted(spec, request, sha256) if spec.weights else (spec, catalog.identity(spec))
+        opens_files = spec.kind == "extractor" and not spec.weights
+        files = plugin_files.identity(spec) if opens_files else {}
     except PluginError as error:
         return Learner(spec, obstacle=Obstacle(Status.FAILED, str(error)))
     except UnavailableError as error:
@@ -171,7 +173,6 @@ def _learner(spec: Spec, request: Request, sha256: Callable[[Path], str] = weigh
         return Learner(spec, obstacle=Obstacle(Status.SKIPPED, reason))
     if spec.kind == "extractor":
         steps = preprocess.identity(preprocess.parse(spec.preprocess))
-        files = {} if spec.weights else plugin_files.identity(spec)
         identity = {**identity, "audio": {**audio.identity(), **steps}, **files}
     return Learner(spec, catalog.key(identity), identity=identity)
 

@@ -212,7 +212,7 @@ def _source(dataset: Dataset, request: Request) -> Source:
     index = _with_near(index, dataset, request.near_copies)
     if path and not unreadable and len(index.columns) > n_columns:
         _save(index, path)
-    is_used = NEAR in index and request.near_copies != "off"
+    is_used = _is_searched(index, request.near_copies)  # whatever another run has saved
     contents = index["content"].tolist()
     changes = [*request.augment, augment.identity()]
     copies = [
@@ -237,11 +237,16 @@ def copies(dataset: Dataset) -> list[str]:
 
 
 def _with_near(index: pd.DataFrame, dataset: Dataset, choice: str) -> pd.DataFrame:
-    """Return an index with the column `NEAR`, if that is wanted: by default in data of a minute at most."""
-    is_small = len(index) <= NEAR_CLIPS and index["seconds"].sum() <= NEAR_SECONDS
-    if NEAR in index or not (choice == "on" or (choice == "auto" and is_small)):
+    """Return an index with the column `NEAR`, if that is wanted."""
+    if NEAR in index or not _is_searched(index, choice):
         return index
     return index.assign(**{NEAR: audio.near_copies(dataset.clips(), index["fingerprint"].tolist())})
+
+
+def _is_searched(index: pd.DataFrame, choice: str) -> bool:
+    """Return whether near copies are wanted: by default in data of which they take about a minute."""
+    is_small = len(index) <= NEAR_CLIPS and index["seconds"].sum() <= NEAR_SECONDS
+    return choice == "on" or (choice == "auto" and bool(is_small))
 
 
 def _fingerprints(index: pd.DataFrame) -> list[str]:

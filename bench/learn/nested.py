@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from bench.errors import PluginError
-from bench.learn.folds import evaluate, groups_of
+from bench.learn.folds import evaluate, groups_of, training_part
 from bench.learn.pipeline import PipelineSpec
 from bench.learn.samples import Examples, Rows
 from bench.learn.tuning import INNER_FOLDS
@@ -25,7 +25,8 @@ def inner_scores(
 ) -> tuple[float, ...]:
     """Return the score of a pipeline over the inner folds of every outer fold, in the order of the folds.
 
-    Inner folds are stratified by class, and share no group. Heads that are tuned are tuned within them.
+    Inner folds are stratified by class, and share no group. With a share of the training groups, they are of
+    that share: the other groups choose nothing. Heads that are tuned are tuned within them.
 
     Parameters
     ----------
@@ -38,9 +39,11 @@ def inner_scores(
         If a class of a training side has fewer than two groups, or see `evaluate`.
     """
     scores = []
-    for name, train, _ in examples.split.rounds():
+    group, whole = groups_of(examples.split), replace(spec, train_size=1.0)
+    for name, candidates, _ in examples.split.rounds():
+        train = training_part(candidates, examples.y, group, spec.train_size)
         inner = replace(examples, split=inner_split(examples, name, train))
-        scores.append(metric.score(Predicted.of(evaluate(inner, spec, clock).predictions)))
+        scores.append(metric.score(Predicted.of(evaluate(inner, whole, clock).predictions)))
     return tuple(scores)
 
 

@@ -151,7 +151,7 @@ def _matches(examples: Examples, draws: list[Draw]) -> Rows | None:
     for tested, trained in sides:
         if len(trained):
             repeats = np.zeros((len(tested), len(trained)), dtype=np.int32)
-            for drawn, predicted in zip(labels, y_pred, strict=True):
-                repeats += predicted[tested][:, None] == drawn[trained]
+            for label, prediction in zip(labels, y_pred, strict=True):
+                repeats += prediction[tested][:, None] == label[trained]
             best[tested] = trained[repeats.argmax(axis=1)]
     return best

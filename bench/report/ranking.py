@@ -1,6 +1,7 @@
 """Paired predictions of the rows of a table: their standings, and their p-values against chance."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 from bench import stats
 from bench.metrics import Metric, Predicted
 from bench.stats import Standing
-from bench.types import Labels, Result
+from bench.types import Labels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,7 +20,7 @@ class Aligned:
     Parameters
     ----------
     rows : tuple[tuple[Predicted, ...], ...]
-        Per row one per seed, of the same clips in the same order.
+        Per row one per seed and repeat, of the same clips in the same order.
     group : Labels
         Group of every clip, shape=(n_clips,).
     """
@@ -28,16 +29,22 @@ class Aligned:
     group: Labels
 
     @classmethod
-    def of(cls, rows: Sequence[Sequence[Result]], tables: Mapping[str, pd.DataFrame]) -> "Aligned":
-        """Return the predictions of rows, given the results of their seeds and the predictions by key."""
-        frames = [[tables[result.key].set_index("clip") for result in seeds] for seeds in rows]
+    def of(cls, rows: Sequence[Sequence[pd.DataFrame]]) -> "Aligned | None":
+        """Return the predictions of rows, one table per seed and repeat; None if they share no clip.
+
+        Of a repeated hold-out, whose repeats test other clips, the tables of the first repeat are compared.
+        """
+        frames = [_of_same_clips([table.set_index("clip") for table in tables]) for tables in rows]
+        if not frames:
+            return None
         first = frames[0][0]
         shared = first.index
-        for seeds in frames:
-            for frame in seeds:
-                shared = shared.intersection(frame.index, sort=False)
+        for frame in itertools.chain.from_iterable(frames):
+            shared = shared.intersection(frame.index, sort=False)
+        if not len(shared):
+            return None
         return cls(
-            tuple(tuple(Predicted.of(frame.loc[shared]) for frame in seeds) for seeds in frames),
+            tuple(tuple(Predicted.of(frame.loc[shared]) for frame in tables) for tables in frames),
             first.loc[shared, "group"].to_numpy(str),
         )
 
@@ -56,3 +63,9 @@ class Aligned:
     def p_chance(self, metric: Metric) -> Sequence[float | None]:
         """Return the p-value of every row against chance; None for all where no test is possible."""
         return stats.above_chance(metric, self.rows, self.group) or [None] * len(self.rows)
+
+
+def _of_same_clips(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Return the tables, indexed by clip, that hold the clips of the first one in whatever order."""
+    clips = tables[0].index
+    return [table for table in tables if table.index.equals(clips) or clips.isin(table.index).all()]

@@ -156,22 +156,25 @@ def _table(pool: _Pool, metrics: Sequence[str], variant: str) -> Table:
     ]
     largest = max((result.train_size for result in computed), default=1.0)
     full = [result for result in computed if result.train_size == largest]
-    rows = _ranked(pool, [result for result in full if not result.chosen])
-    learners = [[pool.tables[result.key] for result in row.results] for row in rows if not row.is_baseline]
+    rows = _ordered(pool, [result for result in full if not result.chosen])
+    aligned = Aligned.of(
+        [[pool.tables[result.key] for result in row.results] for row in rows if not row.is_baseline]
+    )
+    metric = METRICS[pool.protocol.metrics[0]] if pool.protocol else None
     table = Table(
         dataset=pool.dataset,
         task=pool.task,
         protocol=pool.protocol,
         source=pool.source,
-        rows=rows,
-        smaller=_ranked(pool, [r for r in computed if r.train_size < largest and not r.chosen], paired=False),
+        rows=_compared(rows, aligned, metric) if aligned and metric else rows,
+        smaller=_ordered(pool, [r for r in computed if r.train_size < largest and not r.chosen]),
         others=tuple(result for result in pool.results.values() if result.status != Status.OK),
         stores=pool.stores,
         variant=variant,
         earlier=frozenset(pool.earlier),
         chance=_chance(pool, rows),
-        selected=_ranked(pool, [result for result in full if result.chosen], paired=False),
-        best_corrected=corrected(learners, pool.protocol.metrics[0]) if pool.protocol else None,
+        selected=_ordered(pool, [result for result in full if result.chosen]),
+        best_corrected=corrected(aligned, metric) if aligned and metric else None,
     )
     pool.tables.clear()
     return table
@@ -186,11 +189,8 @@ def _with_metrics(pool: _Pool, result: Result, metrics: Sequence[str]) -> Result
     return replace(result, scores=(*result.scores, *further))
 
 
-def _ranked(pool: _Pool, results: Sequence[Result], *, paired: bool = True) -> tuple[Row, ...]:
-    """Return the rows, the best first, ties by system, then the baselines, of which equal ones count once.
-
-    Without paired tests no row has a rank.
-    """
+def _ordered(pool: _Pool, results: Sequence[Result]) -> tuple[Row, ...]:
+    """Return the rows, the best first, ties by system, then the baselines, of which equal ones count once."""
     if not results or pool.protocol is None:
         return ()
     metric = METRICS[pool.protocol.metrics[0]]
@@ -202,14 +202,15 @@ def _ranked(pool: _Pool, results: Sequence[Result], *, paired: bool = True) -> t
         _without_equal_baselines(tuple(group) for group in groups.values()),
         key=lambda seeds: (_is_baseline(seeds), sign * _mean(seeds, metric.name), _order(seeds[0].system)),
     )
-    rows = [_row(seeds, metric) for seeds in ordered]
-    learners = [seeds for seeds in ordered if not _is_baseline(seeds)]
-    if not learners or not paired:
-        return tuple(rows)
-    aligned = Aligned.of(learners, pool.tables)
-    tests = zip(rows, aligned.standings(metric), aligned.p_chance(metric), strict=False)
-    tested = (replace(row, standing=standing, p_chance=p) for row, standing, p in tests)
-    return (*tested, *rows[len(learners) :])
+    return tuple(_row(seeds, metric) for seeds in ordered)
+
+
+def _compared(rows: Sequence[Row], aligned: Aligned, metric: Metric) -> tuple[Row, ...]:
+    """Return rows with their standings and p-values; the baselines, which come last, have none."""
+    tests = zip(aligned.standings(metric), aligned.p_chance(metric), strict=True)
+    pairs = zip(rows, tests, strict=False)
+    compared = (replace(row, standing=standing, p_chance=p) for row, (standing, p) in pairs)
+    return (*compared, *rows[len(aligned.rows) :])
 
 
 def _row(seeds: Seeds, metric: Metric) -> Row:

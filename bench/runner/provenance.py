@@ -62,7 +62,8 @@ def _keys(plan: Plan) -> tuple[str, ...]:
 def with_earlier(now: RunRecord, last: RunRecord, results: Mapping[str, Result]) -> RunRecord:
     """Return the record of a run with the cells that earlier runs computed in its folder.
 
-    A cell is left out if its clips, labels, split, metrics, extractor or head have changed since.
+    A cell is left out if its clips, labels, split, metrics, extractor or head have changed since, or if it is
+    of a repeat that this run does not have.
 
     Parameters
     ----------
@@ -72,14 +73,16 @@ def with_earlier(now: RunRecord, last: RunRecord, results: Mapping[str, Result])
         Of the folder, by their keys.
     """
     identities = {**last.earlier_identities, **last.identities}
-    tables = {_table_key(table) for table in now.tables}
-    unchanged = {(table.dataset, table.task.name) for table in last.tables if _table_key(table) in tables}
+    tables = {_table_key(table): table for table in now.tables}
+    same = [table for last_table in last.tables if (table := tables.get(_table_key(last_table)))]
+    n_repeats = {(table.dataset, table.task.name): 1 + len(table.repeats) for table in same}
 
     def stands(result: Result) -> bool:
         is_same = all(now.identities.get(name, known) == known for name, known in _of(result, identities))
         if result.chosen:  # among the rows of another run
             return False
-        return result.status == Status.OK and is_same and (result.dataset, result.task.name) in unchanged
+        has_split = result.repeat < n_repeats.get((result.dataset, result.task.name), 0)
+        return result.status == Status.OK and is_same and has_split
 
     others = [key for key in dict.fromkeys((*last.cells, *last.earlier)) if key not in set(now.cells)]
     earlier = [key for key in others if key in results and stands(results[key])]

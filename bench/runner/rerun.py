@@ -41,5 +41,9 @@ def _changes(old: Result, new: Result) -> Iterator[str]:
             yield f"{name} {display.score(a)} -> {display.score(b)}"
     if old.status == new.status == Status.OK and old.predictions != new.predictions:
         yield "predictions differ"
+    for name in ("inner", "permutations"):
+        a, b = getattr(old, name), getattr(new, name)
+        if a and b and a != b:  # a run that did not ask for scores in inner folds may have those of another
+            yield f"{name}: other scores"
     for name in changes(old.env, new.env):
         yield f"{name} {old.env.get(name)} -> {new.env.get(name)}"

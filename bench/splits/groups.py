@@ -79,7 +79,7 @@ def shuffle_labels(y: Labels, split: Split, seed: int = SEED) -> Labels:
         group = np.zeros(len(y), dtype=int)
     rng = np.random.default_rng(seed)
     shuffled = y.copy()
-    ordered = clips[np.argsort(group[clips], kind="stable")]
-    drawn = clips[np.lexsort((rng.random(len(clips)), group[clips]))]
-    shuffled[ordered] = y[drawn]
+    places = clips[np.argsort(group[clips], kind="stable")]
+    order = clips[np.lexsort((rng.random(len(clips)), group[clips]))]
+    shuffled[places] = y[order]
     return shuffled

@@ -18,7 +18,7 @@ from bench.stats.groups import ClassGroups
 from bench.stats.intervals import LEVEL, N_DRAWS, weights_per_draw
 from bench.types import Labels, Score, Unbounded
 
-MIN_GROUPS = 3.0
+MIN_EFFECTIVE = 3.0
 """Effective number of groups below which a score gets no interval."""
 
 MIN_FAILING = 8
@@ -80,7 +80,7 @@ def _bound(metric: Metric, p: Predicted, codes: Codes, value: float) -> Bounds:
     if weights_per_draw(metric, p) * min(size, N_DRAWS) > intervals.MAX_WEIGHTS:
         return Bounds(unbounded="too_large")
     n_groups = groups.effective_groups(metric, p, codes)
-    if n_groups < MIN_GROUPS - TINY:
+    if n_groups < MIN_EFFECTIVE - TINY:
         return Bounds(unbounded="few_groups")
     span = metric.high - metric.low
     if not np.isfinite(span):

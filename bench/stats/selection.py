@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.metrics import Floats, Metric, Predicted
-from bench.stats.intervals import LEVEL, MAX_BLOCK, MAX_WEIGHTS, N_DRAWS, weights_per_draw
+from bench.stats.intervals import LEVEL, MAX_WEIGHTS, N_DRAWS, scorer, weights_per_draw
 from bench.types import Labels
 
 TIE = 1e-12
@@ -57,16 +57,12 @@ def draw_pairs(metric: Metric, p: Predicted, group: Labels) -> tuple[Floats, Flo
         single group, or above `MAX_WEIGHTS`.
     """
     names, codes = np.unique(group, return_inverse=True)
-    n_weights = len(names) if metric.group_scorer else weights_per_draw(metric, p)
-    if len(names) < 2 or (not metric.group_scorer and 2 * n_weights * N_DRAWS > MAX_WEIGHTS):
+    is_large = not metric.group_scorer and 2 * weights_per_draw(metric, p) * N_DRAWS > MAX_WEIGHTS
+    if len(names) < 2 or is_large:
         return None
-    group_scores = metric.group_scorer(p, codes, len(names)) if metric.group_scorer else None
-
-    def scores(weights: Floats) -> Floats:
-        return group_scores(weights) if group_scores else metric.draw_scores(p, weights[:, codes])
-
+    scores, block = scorer(metric, p, codes, len(names))
     inside, outside = [], []
-    for counts in _draws(len(names), max(1, MAX_BLOCK // n_weights)):
+    for counts in _draws(len(names), block):
         is_left_out = counts == 0
         inside.append(scores(counts))
         outside.append(np.where(is_left_out.any(axis=1), scores(is_left_out.astype(np.float64)), np.nan))

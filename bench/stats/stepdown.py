@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.metrics import Floats, Metric, Predicted
-from bench.stats.intervals import MAX_BLOCK, N_DRAWS, weights_per_draw
+from bench.stats.intervals import N_DRAWS, scorer
 from bench.types import Labels
 
 MIN_GROUPS = 6
@@ -50,12 +50,9 @@ def contributions(metric: Metric, p: Predicted, group: Labels) -> Floats:
     Busing, Meijer and van der Leeden, "Delete-m jackknife for unequal m", Statistics and Computing 9, 1999.
     """
     codes, n_units = units(group)
-    score = metric.group_scorer(p, codes, n_units) if metric.group_scorer else None
-    rows = max(1, MAX_BLOCK // (n_units if score else weights_per_draw(metric, p)))
-    without = []
-    for start in range(0, n_units, rows):
-        weights = 1.0 - np.eye(n_units)[start : start + rows]
-        without.append(score(weights) if score else metric.draw_scores(p, weights[:, codes]))
+    values_of, n_rows = scorer(metric, p, codes, n_units)
+    starts = range(0, n_units, n_rows)
+    without = [values_of(1.0 - np.eye(n_units)[start : start + n_rows]) for start in starts]
     rest = 1 - np.bincount(codes) / len(codes)
     value = metric.score(p)
     pseudo = n_units * (value - rest * np.concatenate(without))

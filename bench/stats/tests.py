@@ -146,7 +146,7 @@ def visible_loss(error: float, n_groups: int, limit: float, n_comparisons: int =
     Examples
     --------
     >>> round(visible_loss(error=0.01, n_groups=100, limit=0.02), 4)
-    0.0283
+    0.0285
 
     References
     ----------

@@ -42,8 +42,8 @@ def legend(figure: Figure) -> list[tuple[str, str]]:
     """Return what stands for texts that no installed font can show, and each text; titles are left out."""
     names = _names(figure)
     axes = [figure.x.title, figure.y.title] if isinstance(figure, Lines) else []
-    drawn = [*fonts.by_number(names), *map(fonts.drawable, axes)]
-    return [(sign, text) for sign, text in zip(drawn, [*names, *axes], strict=True) if sign != text]
+    signs = [*fonts.by_number(names), *map(fonts.drawable, axes)]
+    return [(sign, text) for sign, text in zip(signs, [*names, *axes], strict=True) if sign != text]
 
 
 def _names(figure: Figure) -> list[str]:

@@ -122,8 +122,8 @@ def mean_rank_bounds(ranks: Floats) -> tuple[Floats, Floats]:
     Tables are drawn with replacement, `N_DRAWS` times; quantiles are widened for few tables.
     """
     rng = np.random.default_rng(0)
-    drawn = rng.integers(len(ranks), size=(N_DRAWS, len(ranks)))
-    means = ranks[drawn].mean(axis=1)
+    draws = rng.integers(len(ranks), size=(N_DRAWS, len(ranks)))
+    means = ranks[draws].mean(axis=1)
     bounds = np.array([quantiles(column, len(ranks)) for column in means.T])
     return bounds[:, 0], bounds[:, 1]
 

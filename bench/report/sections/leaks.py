@@ -33,7 +33,9 @@ def section(table: Table) -> Section | None:
 
 
 def _cells(table: Table, name: str, row: Row, permutations: Permutations, p_leak: float) -> tuple[Cell, ...]:
-    score, between = table.ranking(row), np.array(permutations.between)
+    score, between = row.first.score(table.metric), np.array(permutations.between)
+    if score is None:
+        raise KeyError(table.metric)
     is_better = between >= score.value if METRICS[table.metric].higher_is_better else between <= score.value
     place, n_all = 1 + int(is_better.sum()), 1 + len(between)
     means = (float(np.mean(values)) for values in (between, permutations.within))

@@ -41,7 +41,7 @@ def slices(table: Table, column: str) -> list[Slice]:
     """Return the ranking scores over the clips of every value: numbers in their order, then texts."""
     labels = table.labels().set_index("clip")[column]
     parts: dict[str, Slice] = {}
-    for row in table.rows:
+    for row in table.lines:
         predictions = table.predictions(row.first)
         for label, clips in predictions.groupby(labels.loc[predictions["clip"]].to_numpy()):
             name = str(label)

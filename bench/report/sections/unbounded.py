@@ -15,7 +15,7 @@ REASONS: Mapping[Unbounded, str] = {
 
 def notes(table: Table) -> list[Text]:
     """Return a text per reason for which scores cannot be bounded."""
-    reasons = Counter(score.unbounded for row in table.rows for score in row.scores)
+    reasons = Counter(score.unbounded for row in table.lines for score in row.scores)
     return [
         text(strong("Too few groups to bound"), f" {count(reasons[name])}: {reason}.")
         for name, reason in REASONS.items()

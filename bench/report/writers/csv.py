@@ -44,7 +44,7 @@ def frame(tables: Sequence[Table]) -> pd.DataFrame:
     """
     lines: list[Mapping[str, Any]] = []
     for table in tables:
-        lines += [{**_shared(table), **_row(table, row)} for row in table.rows]
+        lines += [{**_shared(table), **_row(table, row)} for row in table.lines]
         lines += [{**_shared(table), **_other(result)} for result in table.others]
     return pd.DataFrame(lines)
 
@@ -67,14 +67,14 @@ def _row(table: Table, row: Row) -> dict[str, Any]:
         "rank_high": row.standing.high if row.standing else None,
         "tied_with_best": row.may_be_best if row.standing else None,
         "p_chance": row.p_chance,
-        **_system(row.system, with_view=not row.is_baseline),
+        **_system(row.system, with_view=not (row.is_baseline or row.is_selected)),
         "seeds": " ".join(map(str, row.seeds)),
         "repeats": row.n_repeats,
         "clips": row.first.n_test,
         "groups": row.first.n_groups,
         "metric": table.metric,
         **{name: value for score in row.scores for name, value in _score(score).items()},
-        **costs(row),
+        **({} if row.is_selected else costs(row)),
     }
 
 
@@ -84,7 +84,7 @@ def _other(result: Result) -> dict[str, Any]:
 
 
 def _system(system: System, *, with_view: bool) -> dict[str, Any]:
-    """Return a system in columns; the baseline has no view."""
+    """Return a system in columns; the baseline and the row that is chosen in inner folds have no view."""
     view = system.view
     return {
         "extractor": system.extractor,

@@ -45,7 +45,7 @@ def write(content: Content) -> str:
 
 
 def _cases(table: Table) -> list[Case]:
-    computed = [result for row in (*table.rows, *table.smaller) for result in row.results]
+    computed = [result for row in (*table.lines, *table.smaller) for result in row.results]
     return [Case.of(result, OUTCOMES[result.status], result.reason) for result in (*computed, *table.others)]
 
 
