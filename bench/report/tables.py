@@ -99,11 +99,10 @@ class _Pool:
 
     def drop_replaced(self) -> None:
         """Drop results of earlier runs whose system and seed the newest run computed in another way."""
-        newest = {
-            (self.results[key].system, self.results[key].seed) for key in self.results.keys() - self.earlier
-        }
-        for key in self.earlier & self.results.keys():
-            if (self.results[key].system, self.results[key].seed) in newest:
+        cells = {key: (result.system, result.seed, result.repeat) for key, result in self.results.items()}
+        newest = {cell for key, cell in cells.items() if key not in self.earlier}
+        for key in self.earlier & cells.keys():
+            if cells[key] in newest:
                 del self.results[key]
 
 

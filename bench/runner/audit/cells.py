@@ -174,7 +174,7 @@ def _check_scores(stored: Sequence[Score], computed: Sequence[Score]) -> Iterato
 
 def _equal(a: Score, b: Score) -> bool:
     pairs = zip((a.value, a.low, a.high, *a.folds), (b.value, b.low, b.high, *b.folds), strict=False)
-    return len(a.folds) == len(b.folds) and all(
+    return (a.unbounded, len(a.folds)) == (b.unbounded, len(b.folds)) and all(
         x == y or (x is not None and y is not None and math.isclose(x, y, rel_tol=0, abs_tol=TOLERANCE))
         for x, y in pairs
     )
