@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 from bench.request.fields import N_PERMUTATIONS, NEAR_COPIES, PRECISIONS, RUNTIMES, Output, Request
@@ -40,14 +40,14 @@ def options(noun: type[Request] | type[Output]) -> dict[str, Option]:
     """Return the options of a class by their fields' names."""
     return {
         item.name: Option(name=item.name, **item.metadata["option"])
-        for item in fields(noun)
+        for item in dataclasses.fields(noun)
         if "option" in item.metadata
     }
 
 
 def recorded(request: Request) -> dict[str, Any]:
     """Return the fields of a request that its record holds: all but where it is computed."""
-    names = (item.name for item in fields(request) if item.metadata.get("recorded", True))
+    names = (item.name for item in dataclasses.fields(request) if item.metadata.get("recorded", True))
     return {name: getattr(request, name) for name in names}
 
 
