@@ -28,6 +28,11 @@ def view(view: View) -> str:
     return pool if view.layer == "last" else f"layer {view.layer}, {pool}"
 
 
+def features(system: System) -> str:
+    """Return the view of a system, and how its features are normalised."""
+    return ", ".join(filter(None, [view(system.view), normalisation(system.normalise)]))
+
+
 def split(split: SplitId | None) -> str:
     """Return a split's protocol and group; empty for None.
 
@@ -176,6 +181,17 @@ def augmentation(augmentation: Augmentation | None) -> str:
     return f"{n_copies} of each: {', '.join(changes)}"
 
 
+def normalisation(column: str) -> str:
+    """Return how features are normalised; empty for no column.
+
+    Examples
+    --------
+    >>> normalisation("speaker")
+    'z-scored per speaker'
+    """
+    return f"z-scored per {column}" if column else ""
+
+
 def metric(score: Score) -> str:
     """Return a metric with its level, unless that is the clip or the cluster.
 
@@ -248,8 +264,9 @@ def extractor(name: str, view_: View) -> str:
 
 
 def source(system: System) -> str:
-    """Return the part of a system before the head: extractor, view and preprocessing."""
-    return " ".join(filter(None, [extractor(system.extractor, system.view), steps(system.preprocess)]))
+    """Return the part of a system before the head: extractor, view, preprocessing and normalisation."""
+    parts = [extractor(system.extractor, system.view), steps(system.preprocess)]
+    return " ".join(filter(None, [*parts, normalisation(system.normalise)]))
 
 
 def names(systems: Iterable[System]) -> dict[System, str]:
@@ -290,6 +307,7 @@ SETTINGS: Mapping[str, Callable[[System], str]] = {
     "preprocess": lambda system: steps(system.preprocess),
     "augmentation": lambda system: augmentation(system.augmentation),
     "train_size": _share,
+    "normalise": lambda system: normalisation(system.normalise),
 }
 """Part of a system besides extractor, view and head -> its text; empty for the default."""
 

@@ -182,12 +182,12 @@ def test_a_line_has_the_fields_of_the_schema(store: Store):
         "schema key dataset task extractor view head seed split status reason scores n_train n_test n_classes"
     )
     more = {"synthetic", "preprocess", "augmentation", "n_bad", "tuned", "inner", "chosen", "cost", "env"}
-    more |= {"n_groups", "train_size", "predictions", "split_digest", "permutations", "seal"}
+    more |= {"n_groups", "normalise", "train_size", "predictions", "split_digest", "permutations", "seal"}
     assert set(documented.split()) | more == set(line)
     assert line["schema"] == SCHEMA
     cost = "audio_s extract_s extract_cpu_s fit_s predict_s cpu_s dim params peak_mb gpu_mb energy_wh seal"
     assert set(line["cost"]) == set(cost.split())
-    assert set(line["scores"][0]) == {"metric", "level", "value", "low", "high", "folds"}
+    assert set(line["scores"][0]) == {"metric", "level", "value", "low", "high", "folds", "unbounded"}
     assert line["view"] == {"layer": "last", "pool": "mean+std"}
     split = {"protocol": "cv:5", "group": "speaker", "leaky": False, "permuted": False, "repeat": 0}
     assert line["split"] == split

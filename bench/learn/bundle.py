@@ -21,10 +21,11 @@ from sklearn.pipeline import Pipeline
 from bench import catalog
 from bench.errors import BenchError, PluginError, UsageError, message, one_line, reason, shortlist
 from bench.files import parse_json, sync
+from bench.learn.normalisation import normalise
 from bench.learn.pipeline import with_head
 from bench.learn.prediction import clip_predictions, sample_predictions
 from bench.learn.samples import SampleTable
-from bench.types import Cell, Samples, Score, Spec
+from bench.types import Cell, Labels, Samples, Score, Spec
 from bench.validation import convert
 
 CARD = "card.json"
@@ -138,7 +139,7 @@ class Bundle:
     fold: str
     pipeline: Pipeline
 
-    def predict(self, X: Samples) -> pd.DataFrame:
+    def predict(self, X: Samples, group: Labels | None = None) -> pd.DataFrame:
         """Return one row per clip: `y_pred`, and a score per class if the head gives scores.
 
         Parameters
@@ -147,13 +148,26 @@ class Bundle:
             Embeddings by the card's extractor, preprocessing and view, not scaled, in the shape of the head's
             unit: ``clip`` (n_clips, dim); ``layers`` (n_clips, n_layers, dim); ``frame`` and ``sequence`` one
             array per clip, (n_frames, dim).
+        group : Labels | None
+            With ``cell.normalise`` on the card, the value of that column of every clip, shape=(n_clips,): the
+            features are z-scored over the clips of each value, so that these belong in one call.
 
         Returns
         -------
         pd.DataFrame
             `y_pred`, ``votes_CLASS`` for a head that sees frames, and ``score_CLASS``: probabilities, or else
             decision values.
+
+        Raises
+        ------
+        UsageError
+            If `group` is missing, or not expected.
         """
+        column = self.card.cell.normalise
+        if bool(column) != (group is not None):
+            expected = f"`group`, the {column} of every clip" if column else "no `group`"
+            raise UsageError(f"model '{self.fold}': expected {expected}")
+        X = X if group is None else normalise(X, (), group)[0]
         unit, classes = self.card.cell.head.unit, np.array(self.card.labels)
         samples = SampleTable.of(X, unit=unit)
         features = self.pipeline[:-1].transform(samples.X)

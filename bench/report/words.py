@@ -51,6 +51,14 @@ def name(table: Table, row: Row) -> str:
     return names(table)[row.system]
 
 
+def normalised(column: str) -> str:
+    """Return what a reader has to know of features that are z-scored per group."""
+    return (
+        f"Rows marked '{display.normalisation(column)}': every feature is z-scored over all clips of each "
+        f"{column}, tested ones too, without labels. Such a score needs other clips of the tested {column}."
+    )
+
+
 def ranks(standing: Standing | None) -> str:
     """Return the possible ranks; empty for None.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses  # not its `fields`: a module of this package has that name
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 

@@ -173,6 +173,14 @@ class Request:
         default="1",
         maximum=100,
     )
+    normalise: str = option(
+        "",
+        "text",
+        "Z-score the features per value of this label column, over all its clips and without labels.",
+        "--normalise",
+        suite="extractors.normalise",
+        metavar="COLUMN",
+    )
     device: str = option(
         "auto",
         "text",

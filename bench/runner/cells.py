@@ -78,6 +78,7 @@ def unfinished(cell: Cell, status: Status, reason: str = "") -> Result:
         preprocess=cell.preprocess,
         augmentation=cell.augmentation,
         train_size=cell.train_size,
+        normalise=cell.normalise,
         reason=reason,
     )
 
@@ -122,7 +123,7 @@ def _permutations(work: Work, extraction: Extraction) -> Permutations | None:
 
 def _examples(work: Work, extraction: Extraction) -> Examples:
     """Return the decodable clips as the cell's head sees them; raise SplitError if they lack a class."""
-    X, *copies = samples(work.cell, extraction)
+    X, *copies = samples(work, extraction)
     rows, y = extraction.decodable, work.problem.y
     lost = sorted(set(y.tolist()) - set(y[rows].tolist()))
     if lost:
@@ -164,7 +165,7 @@ def _outcome(
         n_classes=predictions["y_true"].nunique(),
         n_groups=predictions["group"].nunique(),
         n_bad=int((~extraction.decodable).sum()),
-        cost=_cost(cell, extraction, evaluation, usage),
+        cost=_cost(work, extraction, evaluation, usage),
         env=versions(["scikit-learn", *cell.extractor.requires, *cell.head.requires]),
         tuned=tuple(evaluation.parameters),
         split_digest=problem.fingerprint,
@@ -172,14 +173,14 @@ def _outcome(
     return result, predictions
 
 
-def _cost(cell: Cell, extraction: Extraction, evaluation: Evaluation, usage: Usage) -> Cost:
+def _cost(work: Work, extraction: Extraction, evaluation: Evaluation, usage: Usage) -> Cost:
     return Cost.of(
         extraction.usage,
         usage,
         audio_s=extraction.audio_s,
         fit_s=evaluation.fit_s,
         predict_s=evaluation.predict_s,
-        dim=samples(cell, extraction)[0][0].shape[-1],
+        dim=samples(work, extraction)[0][0].shape[-1],
         params=extraction.passes[0][0].params,
     )
 

@@ -40,7 +40,10 @@ def selections(cells: Iterable[Cell]) -> list[Selection]:
     pools: dict[object, list[Cell]] = {}
     for cell in cells:
         if cell.head.name != BASELINE:
-            pool = (cell.dataset, cell.task.name, cell.split, cell.seed, cell.train_size)
+            pool = (
+                *(cell.dataset, cell.task.name, cell.split),
+                *(cell.seed, cell.train_size, cell.normalise),
+            )
             pools.setdefault(pool, []).append(cell)
     return [
         Selection(digest(["selected", sorted(cell.key for cell in pool)]), pool)
@@ -131,7 +134,8 @@ def faults(
 
 
 def _pool(result: Result) -> tuple[object, ...]:
-    return result.dataset, result.task, result.split, result.seed, result.train_size
+    table = (result.dataset, result.task, result.split)
+    return *table, result.seed, result.train_size, result.normalise
 
 
 def _empty(selection: Selection) -> Result:
@@ -150,4 +154,5 @@ def _empty(selection: Selection) -> Result:
         synthetic=first.synthetic,
         augmentation=first.augmentation,
         train_size=first.train_size,
+        normalise=first.normalise,
     )

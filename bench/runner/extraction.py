@@ -14,6 +14,7 @@ from bench.embed import pooling
 from bench.embed.cache import Cache, ClipEmbedding
 from bench.embed.shards import read_embeddings
 from bench.errors import UsageError
+from bench.learn.normalisation import normalise
 from bench.learn.pipeline import ReducerCache
 from bench.runner.planning import FRAMED, Problem
 from bench.types import Cell, Embeddings, Frames, Samples, Usage
@@ -136,12 +137,16 @@ def _read(work: Work) -> Extraction:
     )
 
 
-def samples(cell: Cell, extraction: Extraction) -> Sequence[Samples]:
+def samples(work: Work, extraction: Extraction) -> Sequence[Samples]:
     """Return what the cell's head sees of the clips and of each set of copies."""
+    cell, group = work.cell, work.problem.normalise_group
     key = (cell.view, cell.head.unit)
     if key not in extraction.samples:
         extraction.samples.clear()  # the cells of a view follow each other too
-        extraction.samples[key] = [_samples_of(cell, rows) for rows in extraction.passes]
+        clips, *copies = (_samples_of(cell, rows) for rows in extraction.passes)
+        if group is not None:
+            clips, *copies = normalise(clips, copies, group[extraction.decodable])
+        extraction.samples[key] = [clips, *copies]
     return extraction.samples[key]
 
 

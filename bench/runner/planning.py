@@ -22,6 +22,7 @@ from bench.keys.fingerprints import fingerprint
 from bench.metrics import METRICS
 from bench.request import Request
 from bench.runner.choices import Selection, selections
+from bench.runner.normalisation import is_label, normalise_group
 from bench.runner.tasks import check_tasks, offered_tasks, requested_tasks
 from bench.types import (
     UNPOOLED,
@@ -61,6 +62,8 @@ class Problem:
         Digest of every clip's content, label, fold and groups.
     repeats : Sequence[Problem]
         The same by other assignments of groups to folds, in their order.
+    normalise_group : Labels | None
+        Group of every clip whose features are z-scored together; None if they are not.
     """
 
     task: Task
@@ -70,6 +73,7 @@ class Problem:
     parent: Labels | None
     fingerprint: str
     repeats: Sequence[Problem] = ()
+    normalise_group: Labels | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +85,16 @@ class Point:
     head: Learner
     seed: int
     train_size: float
+    normalise: str = ""
 
     @property
     def obstacle(self) -> Obstacle | None:
         """Return why the point cannot be computed on any data; None if it can."""
+        head = self.head.spec.name
+        if self.normalise and self.head.spec.unit in FRAMED:
+            reason = f"head '{head}' sees frames, and --normalise changes pooled vectors; run it without"
+            return Obstacle(Status.SKIPPED, reason)
         if self.view.pool == UNPOOLED and self.head.spec.unit in {"clip", "layers"}:
-            head = self.head.spec.name
             return Obstacle(Status.SKIPPED, f"head '{head}' needs pooled vectors; remove @pool={UNPOOLED}")
         return self.extractor.obstacle or self.head.obstacle
 
@@ -140,7 +148,8 @@ def plan(request: Request, declared: Registry) -> Plan:
 
     axes = itertools.product(extractors, heads, request.seeds, request.train_sizes)
     points = [
-        Point(extractor, view, head, seed, train_size) for (extractor, view), head, seed, train_size in axes
+        Point(extractor, view, head, seed, train_size, request.normalise)
+        for (extractor, view), head, seed, train_size in axes
     ]
     possible = [point for point in points if point.obstacle is None]
     impossible = [(point, obstacle) for point in points if (obstacle := point.obstacle)]
@@ -217,6 +226,7 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
     dataset = source.dataset
     if task.target not in dataset.labels:
         return Obstacle(Status.SKIPPED, f"{dataset.source} has no column '{task.target}'")
+    group = normalise_group(dataset, request)
     has_choice, fix = task.name == request.task_target and not request.task_groups, ""
     try:
         y = splits.target(dataset, task)
@@ -233,6 +243,10 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
         fix = suggest_groups(dataset, task.target, leaks=True) if can_choose else ""
         reason = "; ".join([f"{error}{fix}", *spelling.remarks(dataset, sorted(columns))])
         return Obstacle(Status.FAILED if is_requested else Status.SKIPPED, reason)
+    if group is not None and is_label(group, y):
+        option = f"--normalise {request.normalise}"
+        reason = f"{option}: its groups are the classes of '{task.target}'; expected another column"
+        return Obstacle(Status.FAILED if is_requested else Status.SKIPPED, reason)
     first, *repeats = (
         Problem(
             task=task,
@@ -241,6 +255,7 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
             split_id=SplitId(part.name, part.group, part.leaky, repeat=number),
             parent=dataset.table["parent"].to_numpy(str) if "parent" in dataset.labels else None,
             fingerprint=fingerprint(fold_table(source, y, part)),
+            normalise_group=group,
         )
         for number, part in enumerate(parts)
     )
@@ -250,7 +265,9 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
 def _cells(source: Source, problem: Problem, points: Sequence[Point], request: Request) -> Iterator[Cell]:
     """Yield the cell of every point."""
     n_permutations, augmentation = request.n_permutations, augmentation_of(request)
-    options = {"permutations": n_permutations} if n_permutations else {}
+    options: dict[str, object] = {"permutations": n_permutations} if n_permutations else {}
+    if problem.normalise_group is not None:
+        options["normalise"] = [request.normalise, digest(problem.normalise_group.tolist())]
     dataset, task, split = source.dataset, problem.task, problem.split_id
     shared = digest(
         {
@@ -279,6 +296,7 @@ def _cells(source: Source, problem: Problem, points: Sequence[Point], request: R
             augmentation=augmentation,
             train_size=point.train_size,
             n_permutations=n_permutations,
+            normalise=request.normalise,
         )
 
 
@@ -293,8 +311,9 @@ def _rejected(dataset: Dataset, task: Task, point: Point, obstacle: Obstacle) ->
     """Return the result of a point that cannot be computed; no cell shares its key."""
     extractor, head, view = point.extractor.spec, point.head.spec, point.view
     names = [dataset.name, task.name, extractor.name, [view.layer, view.pool], head.name]
+    normalise = [point.normalise] if point.normalise else []
     return Result(
-        key=digest(["not computed", names, point.seed, point.train_size]),
+        key=digest(["not computed", names, point.seed, point.train_size, *normalise]),
         dataset=dataset.name,
         task=TaskId(task.name),
         extractor=extractor.name,
@@ -306,4 +325,5 @@ def _rejected(dataset: Dataset, task: Task, point: Point, obstacle: Obstacle) ->
         synthetic=dataset.synthetic,
         reason=obstacle.reason,
         train_size=point.train_size,
+        normalise=point.normalise,
     )

@@ -89,6 +89,8 @@ class Cell:
         Share of the groups of every class that the head is trained on, in (0, 1].
     n_permutations : int
         Number of permutations of the labels that it is trained on besides, of each kind.
+    normalise : str
+        Label column per whose values the features are z-scored; empty for none.
     """
 
     key: str
@@ -105,6 +107,7 @@ class Cell:
     augmentation: Augmentation | None = None
     train_size: float = 1.0
     n_permutations: int = 0
+    normalise: str = ""
 
 
 SELECTED = "selected"
@@ -183,6 +186,8 @@ class System:
         Steps before the extractor.
     train_size : float
         Share of the training groups, in (0, 1].
+    normalise : str
+        Label column per whose values the features are z-scored; empty for none.
     """
 
     extractor: str
@@ -191,6 +196,7 @@ class System:
     preprocess: tuple[Step, ...] = ()
     augmentation: Augmentation | None = None
     train_size: float = 1.0
+    normalise: str = ""
 
 
 def score_of(scores: Iterable[Score], metric: str, level: Level) -> Score | None:
@@ -312,6 +318,7 @@ class Result:
     inner: tuple[float, ...] = ()
     chosen: tuple[Choice, ...] = ()
     permutations: Permutations | None = None
+    normalise: str = ""
     schema: int = SCHEMA
 
     def score(self, metric: str, level: Level = "clip") -> Score | None:
@@ -333,4 +340,5 @@ class Result:
             preprocess=self.preprocess,
             augmentation=self.augmentation,
             train_size=self.train_size,
+            normalise=self.normalise,
         )

@@ -45,6 +45,8 @@ def notes(table: Table) -> tuple[Text, ...]:
     texts += unbounded.notes(table)
     systems = dict.fromkeys((row.system.extractor, row.system.preprocess) for row in table.rows)
     texts += [text(f"Preprocessing of {name}: {display.steps(steps)}.") for name, steps in systems if steps]
+    columns = dict.fromkeys(row.system.normalise for row in table.rows if row.system.normalise)
+    texts += [text(words.normalised(column)) for column in columns]
     n_bad = max((row.first.n_bad for row in table.rows), default=0)
     if n_bad:
         texts.append(text(f"{n_bad} clips cannot be decoded and are left out; bad_clips.csv lists them."))
@@ -142,7 +144,7 @@ def _names(row: Row) -> tuple[Cell, Cell, Cell]:
         return cell("any"), EMPTY, cell(row.system.head, f"{row.system.head} (majority class)")
     if row.is_selected:
         return cell("chosen"), EMPTY, cell(row.system.head, f"{row.system.head} (in inner folds)")
-    return cell(row.system.extractor), cell(display.view(row.system.view)), cell(row.system.head)
+    return cell(row.system.extractor), cell(display.features(row.system)), cell(row.system.head)
 
 
 def ranking_cell(row: Row, score: Score) -> Cell:
@@ -191,7 +193,8 @@ def by_head(table: Table) -> Section | None:
     scores: dict[object, dict[str, Cell]] = {}
     titles: dict[object, str] = {}
     for row in rows:
-        source = (row.system.extractor, row.system.view, row.system.preprocess)
+        system = row.system
+        source = (system.extractor, system.view, system.preprocess, system.normalise)
         titles[source] = display.source(row.system)
         scores.setdefault(source, {})[row.system.head] = ranking_cell(row, table.ranking(row))
     if len(heads) < 2 or len(scores) < 2:

@@ -61,9 +61,11 @@ def _facts(runs: Sequence[RunRecord]) -> list[tuple[str, str]]:
     for run in runs:
         request = run.request
         lists = {"preprocess": request.preprocess, "augment": request.augment}
+        normalise = {"normalise": request.normalise} if request.normalise else {}
         values = {
             "seeds": ", ".join(map(str, request.seeds)),
             **{name: ", ".join(items) for name, items in lists.items() if items},
+            **normalise,
             "precision": request.precision,
             **{name: str(value) for name, value in run.env.items()},
         }

@@ -95,6 +95,7 @@ def _system(system: System, *, with_view: bool) -> dict[str, Any]:
         "augmentation": display.augmentation(system.augmentation),
         "head": system.head,
         "train_size": system.train_size,
+        "normalise": system.normalise,
     }
 
 

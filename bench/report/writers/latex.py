@@ -38,7 +38,7 @@ def _row(table: Table, row: Row) -> dict[str, str]:
     }
     return {
         "extractor": "any" if row.is_baseline else system.extractor,
-        "view": "" if row.is_baseline else display.view(system.view),
+        "view": "" if row.is_baseline else display.features(system),
         "head": system.head,
         table.metric: words.number(table.ranking(row)),
         **further,

@@ -17,7 +17,7 @@ from bench.types import Cell, Clip, Result, Status
 
 PLANNED = (
     *("dataset", "task", "extractor", "view", "head", "seed", "split"),
-    *("synthetic", "preprocess", "augmentation", "train_size"),
+    *("synthetic", "preprocess", "augmentation", "train_size", "normalise"),
 )
 """Fields of a result that follow from the plan."""
 

@@ -94,6 +94,7 @@ def params(result: Result) -> dict[str, Any]:
         "repeat": result.repeat,
         "split": display.split(result.split),
         "train_size": result.train_size,
+        **({"normalise": result.normalise} if result.normalise else {}),
         "key": result.key,
     }
 
