@@ -115,6 +115,7 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]):
     assert lines[5]["view"] == {"layer": 9, "pool": "mean"}
     split = {"protocol": "cv:5", "group": "session", "leaky": False, "permuted": False, "repeat": 0}
     assert lines[5]["split"] == split
+    assert [score.pop("unbounded") for score in lines[5]["scores"]] == ["", ""]
     assert lines[5]["scores"] == [
         {"metric": "accuracy", "value": 0.9, "level": "clip", "low": 0.8, "high": 0.95},
         {"metric": "f1 (macro)", "value": 0.5, "level": "parent-vote", "low": None, "high": None},

@@ -56,7 +56,7 @@ def test_a_package_is_installed_listed_checked_and_run_as_it_comes(
         for number in range(6):
             path = folder / "wavs" / speaker / f"{number}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
-            pitch = 0.05 * (1 + (speaker == "b")) + 0.001 * number
+            pitch = 0.05 * (1 + (speaker == "b")) + 0.005 * number
             soundfile.write(path, 0.5 * np.sin(np.arange(8000) * pitch), 8000)
     more = {module.upper(): str(folder / "wavs")}
     tests = call_module(

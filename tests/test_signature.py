@@ -6,11 +6,11 @@ import pytest
 
 from bench.store import Store, schema, signature
 
-WORDS = ["run", "--datasets", "demo", "--tasks", "gender", "--extractors", "mfcc-13", "--heads", "lda"]
+WORDS = ["run", "--datasets", "digits.csv", "--tasks", "speaker", "--extractors", "mfcc-13", "--heads", "lda"]
 
 
 @pytest.fixture
-def signed(bench, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def signed(bench, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Return a signed run; the key stays set."""
     monkeypatch.setenv(signature.KEY, "a key of the team")
     assert bench(*WORDS, "--out", "out").exit_code == 0
@@ -57,7 +57,7 @@ def test_a_cost_that_is_sealed_again_without_the_key_is_found(bench, signed: Sto
         assert "is not signed with the key in BENCH_SIGNING_KEY" in refused.stderr
 
 
-def test_a_baseline_and_a_record_without_a_signature_are_refused(bench, home: Path, tmp_path, monkeypatch):
+def test_a_baseline_and_a_record_without_a_signature_are_refused(bench, digits, monkeypatch):
     assert bench(*WORDS, "--out", "out").exit_code == 0
     assert bench("compare", "b.jsonl", "out", "--update").exit_code == 0
     monkeypatch.setenv(signature.KEY, "a key of the team")

@@ -238,7 +238,7 @@ def test_a_card_renames_the_column_of_the_files_before_it_is_looked_for(tmp_path
 
 def test_the_tables_of_a_card_may_have_their_audio_elsewhere(tone: Callable[..., Path], tmp_path: Path):
     for name in ("a", "b", "n"):
-        tone(f"far/{name}.wav", seconds=0.1)
+        tone(f"far/{name}.wav", seconds=0.1, pitch=200.0 + ord(name))
     (tmp_path / "clips.csv").write_text("path,speaker\na.wav,x\nb.wav,y\n")
     (tmp_path / "noise.csv").write_text("path,class\nn.wav,x\na.wav,y\n")
     params = {

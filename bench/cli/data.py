@@ -58,9 +58,9 @@ def data_split(  # a parameter per option
 
     declared = catalog.load()
     problem = catalog.task(task, declared)
-    request = Request(datasets=(dataset,), home=paths.home(), **fields)
+    request = Request(datasets=(dataset,), home=paths.home(), split=split, **fields)
     [source] = runner.datasets_of(request, declared, problem.target)
-    table = runner.split_table(source, problem, split, by)
+    table = runner.split_table(source, problem, request, by)
     out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(out, index=False)
     click.echo(f"wrote {out}: {len(table)} of {by} in {table['fold'].nunique()} folds")

@@ -212,7 +212,7 @@ def _source(dataset: Dataset, request: Request) -> Source:
     index = _with_near(index, dataset, request.near_copies)
     if path and not unreadable and len(index.columns) > n_columns:
         _save(index, path)
-    is_used = _is_searched(index, request.near_copies)  # whatever another run has saved
+    is_used = _is_searched(index, dataset, request.near_copies)  # whatever another run has saved
     contents = index["content"].tolist()
     changes = [*request.augment, augment.identity()]
     copies = [
@@ -231,22 +231,22 @@ def _source(dataset: Dataset, request: Request) -> Source:
     )
 
 
-def copies(dataset: Dataset) -> list[str]:
+def copies(dataset: Dataset, request: Request) -> list[str]:
     """Return a name for each clip that its copies share, or '' without copies, as a run does by default."""
-    return _fingerprints(_with_near(_index(dataset)[0], dataset, "auto"))
+    return list(_source(dataset, request).fingerprints)
 
 
 def _with_near(index: pd.DataFrame, dataset: Dataset, choice: str) -> pd.DataFrame:
     """Return an index with the column `NEAR`, if that is wanted."""
-    if NEAR in index or not _is_searched(index, choice):
+    if NEAR in index or not _is_searched(index, dataset, choice):
         return index
     return index.assign(**{NEAR: audio.near_copies(dataset.clips(), index["fingerprint"].tolist())})
 
 
-def _is_searched(index: pd.DataFrame, choice: str) -> bool:
-    """Return whether near copies are wanted: by default in data of which they take about a minute."""
+def _is_searched(index: pd.DataFrame, dataset: Dataset, choice: str) -> bool:
+    """Return whether near copies are wanted: by default in recordings of which they take about a minute."""
     is_small = len(index) <= NEAR_CLIPS and index["seconds"].sum() <= NEAR_SECONDS
-    return choice == "on" or (choice == "auto" and bool(is_small))
+    return choice == "on" or (choice == "auto" and not dataset.synthetic and bool(is_small))
 
 
 def _fingerprints(index: pd.DataFrame) -> list[str]:

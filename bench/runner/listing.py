@@ -4,10 +4,11 @@ import pandas as pd
 
 from bench import splits
 from bench.datasets.index import copies
+from bench.request import Request
 from bench.types import Dataset, Task
 
 
-def split_table(dataset: Dataset, task: Task, how: str, column: str) -> pd.DataFrame:
+def split_table(dataset: Dataset, task: Task, request: Request, column: str) -> pd.DataFrame:
     """Return the split that a run would use, as `splits.listing` lists it.
 
     Raises
@@ -15,5 +16,5 @@ def split_table(dataset: Dataset, task: Task, how: str, column: str) -> pd.DataF
     UsageError
         If the split or the column does not fit the dataset.
     """
-    split = splits.make(dataset, task, how, copies(dataset))
+    split = splits.make(dataset, task, request.split, copies(dataset, request))
     return splits.listing(split, dataset, column)

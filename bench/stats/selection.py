@@ -64,8 +64,11 @@ def draw_pairs(metric: Metric, p: Predicted, group: Labels) -> tuple[Floats, Flo
     inside, outside = [], []
     for counts in _draws(len(names), block):
         is_left_out = counts == 0
+        has_rest = is_left_out.any(axis=1)
         inside.append(scores(counts))
-        outside.append(np.where(is_left_out.any(axis=1), scores(is_left_out.astype(np.float64)), np.nan))
+        rest = np.full(len(counts), np.nan)
+        rest[has_rest] = scores(is_left_out[has_rest].astype(np.float64))
+        outside.append(rest)
     return np.concatenate(inside), np.concatenate(outside)
 
 
