@@ -97,6 +97,7 @@ def test_noises_silence_and_steady_tones_are_no_copies(tmp_path: Path):
         *(0.1 * rng.normal(size=8000) for _ in range(4)),
         *(2**-15 * rng.integers(-1, 2, 8000) for _ in range(4)),
         *(0.1 * np.sin(2 * np.pi * 440 * time + phase) + 0.001 * rng.normal(size=8000) for phase in range(4)),
+        *(0.5 * np.sin(np.arange(8000) * 0.05 + 0.001 * number) for number in range(4)),
         np.zeros(8000),
         np.zeros(100),
     ]

@@ -40,6 +40,9 @@ FLOOR = 1e-3
 QUIETEST = 1e-4
 """Highest peak of a clip without landmarks: 3 steps of 16 bits."""
 
+LEAST_SHARE = 0.01
+"""Share of a clip's energy in the bands below which it has no landmarks: what is there is leakage of a hum."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Landmarks:
@@ -58,22 +61,30 @@ class Landmarks:
 
 
 def landmarks(samples: Audio) -> Landmarks:
-    """Return the landmarks of a clip, at `RATE`; none of a clip that is silent.
+    """Return the landmarks of a clip, at `RATE`; none of a clip that is silent between `LOWEST` and `HIGHEST`.
 
     Parameters
     ----------
     samples : Audio
         shape=(n_samples,), at `RATE`.
     """
-    if np.abs(samples - samples.mean()).max(initial=0.0) < QUIETEST:
+    samples = samples - samples.mean()
+    if np.abs(samples).max(initial=0.0) < QUIETEST or _share(samples) < LEAST_SHARE:
         return Landmarks(np.zeros(0, dtype=np.intp), np.zeros((0, SHAPE[0] * SHAPE[1] - 1), np.float32))
-    power = _power(samples - samples.mean())
+    power = _power(samples)
     frames = np.unique(np.concatenate([_peaks(region) for region in np.split(power, N_REGIONS, axis=1)]))
     logarithm = np.log(power + FLOOR * power.max())
     patches = logarithm[frames[:, None] + np.arange(-CONTEXT, CONTEXT + 1)]
     coefficients = np.einsum("nfb,tf,kb->ntk", patches, _TIME, _BAND).reshape(len(frames), -1)[:, 1:]
     scale = np.sqrt(patches.shape[1] * patches.shape[2])
     return Landmarks((frames - CONTEXT) * HOP, (coefficients / scale).astype(np.float32))
+
+
+def _share(samples: Audio) -> float:
+    """Return the share of the energy of a clip in the bands, but for the edge of the lowest one."""
+    energy = np.abs(rfft(samples)) ** 2
+    frequency = np.fft.rfftfreq(len(samples), 1 / RATE)
+    return float(energy[(frequency > LOWEST + 50) & (frequency < HIGHEST)].sum() / energy.sum())
 
 
 def _power(samples: Audio) -> npt.NDArray[np.float32]:
