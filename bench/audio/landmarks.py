@@ -41,7 +41,7 @@ QUIETEST = 1e-4
 """Highest peak of a clip without landmarks: 3 steps of 16 bits."""
 
 LEAST_SHARE = 0.01
-"""Share of a clip's energy in the bands below which it has no landmarks: what is there is leakage of a hum."""
+"""Share of a clip's energy in the bands below which it has no landmarks: there is but leakage of a hum."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +61,7 @@ class Landmarks:
 
 
 def landmarks(samples: Audio) -> Landmarks:
-    """Return the landmarks of a clip, at `RATE`; none of a clip that is silent between `LOWEST` and `HIGHEST`.
+    """Return the landmarks of a clip, at `RATE`; none of one that is silent from `LOWEST` to `HIGHEST`.
 
     Parameters
     ----------

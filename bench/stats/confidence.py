@@ -62,7 +62,8 @@ def bound(metric: Metric, p: Predicted, group: Labels) -> Bounds:
     """Return the 95 % interval of a metric, or why its groups do not allow one.
 
     A metric with a lowest and a highest value gets the interval of Korn and Graubard, a mean of recalls the
-    intervals of the classes, combined. A metric without limits gets Student's t.
+    intervals of the classes, combined. A metric without limits gets Student's t, and none if all groups are
+    equal.
 
     Parameters
     ----------
@@ -84,7 +85,8 @@ def _bound(metric: Metric, p: Predicted, codes: Codes, value: float) -> Bounds:
         return Bounds(unbounded="few_groups")
     span = metric.high - metric.low
     if not np.isfinite(span):
-        return Bounds(*student(value, groups.variance(metric, p, codes), n_groups, metric.low))
+        variance = groups.variance(metric, p, codes)
+        return Bounds(*student(value, variance, n_groups, metric.low)) if variance > TINY else Bounds()
     share = min(max((value - metric.low) / span, 0.0), 1.0)  # a correlation may be 1 + 2e-16
     if metric.over == "recalls":
         low, high = mean_recall(share, ClassGroups.of(p, codes), n_groups)
