@@ -95,12 +95,17 @@ def test_two_limits_for_one_metric_are_refused(bench):
         ({"datasets": ["demo", "demo"]}, "--datasets demo,demo: names demo twice"),
         ({"seeds": [1, 1]}, "--seeds 1,1: names 1 twice"),
         ({"train_sizes": (0.5, 0.5)}, "--train-sizes 0.5,0.5: names 0.5 twice"),
-        ({"track": ["tensorboard:a", "tensorboard:a"]}, "--track tensorboard:a: is there twice"),
     ],
 )
 def test_a_program_is_refused_the_same(options: dict[str, object], message: str, tmp_path: Path):
     with pytest.raises(UsageError, match=message):
         run(tasks=["gender"], out=tmp_path / "out", **options)
+
+
+def test_a_program_is_refused_two_equal_trackers(tmp_path: Path):
+    pytest.importorskip("tensorboardX")
+    with pytest.raises(UsageError, match="--track tensorboard:a: is there twice"):
+        run(tasks=["gender"], out=tmp_path / "out", track=["tensorboard:a", "tensorboard:a"])
 
 
 @pytest.mark.parametrize(
