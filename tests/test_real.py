@@ -18,8 +18,6 @@ from bench.extractors.mfcc import Mfcc
 from bench.store import Store
 from bench.types import Clip, Result, SplitId
 
-pytestmark = pytest.mark.no_cover  # it slows what libraries do, and other tests reach the same lines
-
 
 def by_head(store: Store) -> dict[str, Result]:
     return {result.head: result for result in store.results().values()}

@@ -15,8 +15,6 @@ import soundfile
 from bench import scaffold
 from bench.errors import UsageError
 
-pytestmark = pytest.mark.no_cover  # processes of their own are not traced
-
 ROOT = str(Path(__file__).parent.parent)
 PLUGINS = [
     pytest.param("extractor", "my-features", marks=pytest.mark.verb("new")),
