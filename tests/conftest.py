@@ -224,7 +224,7 @@ def tone(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def made() -> Callable[..., Dataset]:
+def dataset_of() -> Callable[..., Dataset]:
     """Return a maker of datasets without audio, one row per clip."""
 
     def make(rows: Sequence[dict[str, str]]) -> Dataset:

@@ -115,8 +115,8 @@ def edit_labels(store: Store) -> None:
 def remove_cell(store: Store) -> None:
     """Remove a cell from everywhere."""
     key = key_of(store)
-    kept = [line for line in store.results_path.read_text().splitlines() if json.loads(line)["key"] != key]
-    store.results_path.write_text("\n".join(kept) + "\n")
+    others = [line for line in store.results_path.read_text().splitlines() if json.loads(line)["key"] != key]
+    store.results_path.write_text("\n".join(others) + "\n")
     store.predictions_path(key).unlink()
     shutil.rmtree(store.models_path(key))
 

@@ -13,17 +13,18 @@ FAST = ("--extractors", "mfcc-13", "--heads", "logreg", "--plain")
 
 
 @pytest.mark.parametrize("other", ["anna", "\u200bAnna", "Anna\0", "ANNA", "An\u00adna", "\uff21nna"])
-def test_another_spelling_of_a_label_is_named_with_counts(made, other: str):
-    clips = made([{"speaker": label} for label in ["Anna"] * 3 + [other] * 2 + ["Bea"]])
+def test_another_spelling_of_a_label_is_named_with_counts(dataset_of, other: str):
+    clips = dataset_of([{"speaker": label} for label in ["Anna"] * 3 + [other] * 2 + ["Bea"]])
     [line] = spelling.remarks(clips, ["speaker"])
     assert "'Anna' (3)" in line
     assert f"{other!r} (2)" in line
     assert "Bea" not in line
 
 
-def test_other_labels_are_not_named(made):
+def test_other_labels_are_not_named(dataset_of):
     assert (
-        spelling.remarks(made([{"speaker": label} for label in ("a b", "ab", "a-b", "")]), ["speaker"]) == []
+        spelling.remarks(dataset_of([{"speaker": label} for label in ("a b", "ab", "a-b", "")]), ["speaker"])
+        == []
     )
 
 
@@ -84,8 +85,8 @@ def test_files_count_as_recordings_and_pieces_get_a_hint(pieces: Path, bench):
 
 
 @pytest.mark.parametrize("names", [["a.wav", "b.wav"], [f"{n}_1.wav" for n in "abcd"], ["a_1.wav", *"bcdef"]])
-def test_other_names_are_no_pieces(made, names: list[str]):
-    clips = made([{"path": name} for name in names])
+def test_other_names_are_no_pieces(dataset_of, names: list[str]):
+    clips = dataset_of([{"path": name} for name in names])
     assert "pieces" not in recordings.remark(clips)
 
 

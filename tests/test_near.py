@@ -166,16 +166,16 @@ def test_an_index_that_holds_near_copies_changes_no_run_that_does_not_look_for_t
     assert set(default.fingerprints) == {""}
 
 
-def test_outer_spaces_and_composed_letters_make_no_other_id(made):
+def test_outer_spaces_and_composed_letters_make_no_other_id(dataset_of):
     ids = ("Zo\u00eb", "Zoe\u0308", " Zo\u00eb", "Zo\u00eb\u00a0")
-    assert set(made([{"speaker": one} for one in ids]).table["speaker"]) == {"Zo\u00eb"}
+    assert set(dataset_of([{"speaker": one} for one in ids]).table["speaker"]) == {"Zo\u00eb"}
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("Anna", "anna"), ("1", "01"), ("1", "1.0"), ("s-1", "s\u20131"), ("spk7", "spk007")]
 )
-def test_ids_that_are_probably_the_same_are_named_and_never_merged(made, one: str, other: str):
-    table = made([{"speaker": one}, {"speaker": other}, {"speaker": "10"}])
+def test_ids_that_are_probably_the_same_are_named_and_never_merged(dataset_of, one: str, other: str):
+    table = dataset_of([{"speaker": one}, {"speaker": other}, {"speaker": "10"}])
     assert set(table.table["speaker"]) == {one, other, "10"}
     assert spelling.variants(table, "speaker") == [{one: 1, other: 1}]
     [line] = spelling.remarks(table, ["speaker"])

@@ -51,9 +51,9 @@ def test_the_interval_of_repeats_holds_the_expected_score_more_often_than_that_o
 
 
 @pytest.mark.parametrize("how", ["cv:5", "cv:2", "holdout:0.2"])
-def test_repeats_are_other_folds_of_the_same_groups_without_a_leak(made, how):
+def test_repeats_are_other_folds_of_the_same_groups_without_a_leak(dataset_of, how):
     """The speakers' sizes all differ: scikit-learn's seed would move none of them."""
-    dataset = made(voices([2 * n + 1 for n in range(20)]))
+    dataset = dataset_of(voices([2 * n + 1 for n in range(20)]))
     first = splits.make(dataset, GENDER, how)
     parts = splits.repeats(dataset, GENDER, first, 5)
 
@@ -67,16 +67,16 @@ def test_repeats_are_other_folds_of_the_same_groups_without_a_leak(made, how):
             assert 0.3 < (y[test] == "f").mean() < 0.7
 
 
-def test_repeats_are_the_same_every_time_and_more_of_them_begin_with_the_same(made):
-    dataset = made(voices([3] * 12))
+def test_repeats_are_the_same_every_time_and_more_of_them_begin_with_the_same(dataset_of):
+    dataset = dataset_of(voices([3] * 12))
     first = splits.make(dataset, GENDER, "cv:3")
     few, many = (splits.repeats(dataset, GENDER, first, n) for n in (3, 6))
     for one, other in zip(few, many, strict=False):
         np.testing.assert_array_equal(one.fold, other.fold)
 
 
-def test_clips_without_a_label_stay_out_of_every_repeat(made):
-    dataset = made([*voices([2] * 8), {"gender": "", "speaker": "s1"}])
+def test_clips_without_a_label_stay_out_of_every_repeat(dataset_of):
+    dataset = dataset_of([*voices([2] * 8), {"gender": "", "speaker": "s1"}])
     first = splits.make(dataset, GENDER, "cv:2")
     assert {part.fold[-1] for part in splits.repeats(dataset, GENDER, first, 3)} == {"dev"}
 
@@ -88,8 +88,8 @@ def test_clips_without_a_label_stay_out_of_every_repeat(made):
         ("cv:2", 4, "4 groups have 2 assignments to the folds of cv:2; ask for fewer"),
     ],
 )
-def test_too_few_assignments_are_refused(made, how, n_speakers, message):
-    dataset = made(voices([2] * n_speakers))
+def test_too_few_assignments_are_refused(dataset_of, how, n_speakers, message):
+    dataset = dataset_of(voices([2] * n_speakers))
     first = splits.make(dataset, GENDER, how)
     with pytest.raises(SplitError, match=f"^--repeats 5: .*{message}"):
         splits.repeats(dataset, GENDER, first, 5)

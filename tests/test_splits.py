@@ -34,11 +34,11 @@ structures = st.lists(
 
 
 @given(structures, st.sampled_from(["cv:2", "cv:3", "cv:5", "loso", "holdout:0.2", "holdout:0.35"]))
-def test_no_group_and_no_audio_ever_crosses_a_fold_and_every_clip_is_tested_once(made, clips, how: str):
+def test_no_group_and_no_audio_ever_crosses_a_fold_and_every_clip_is_tested_once(dataset_of, clips, how: str):
     """Draw label, session, recording and audio of every clip at random: groups nest, cross and chain."""
     rows = [{"speaker": f"s{s}", "session": f"n{n}", "recording": f"r{r}"} for s, n, r, _ in clips]
     fingerprints = [f"a{audio}" for *_, audio in clips]
-    dataset = made(rows)
+    dataset = dataset_of(rows)
     try:
         split = splits.make(dataset, SPEAKER, how, fingerprints)
     except (SplitError, LabelError):
@@ -62,15 +62,15 @@ def note(split: Split) -> str:
 
 
 @given(nested, st.integers(2, 5))
-def test_there_is_a_split_wherever_every_class_has_as_many_groups_as_folds(made, groups, n_folds: int):
-    dataset = made(rows({(f"g{label}", f"s{i}"): n for i, (label, n) in enumerate(groups)}))
+def test_there_is_a_split_wherever_every_class_has_as_many_groups_as_folds(dataset_of, groups, n_folds: int):
+    dataset = dataset_of(rows({(f"g{label}", f"s{i}"): n for i, (label, n) in enumerate(groups)}))
     labels = [label for label, _ in groups]
     if len(set(labels)) > 1 and min(map(labels.count, labels)) >= n_folds:
         assert len(set(splits.make(dataset, GENDER, f"cv:{n_folds}").fold)) == n_folds
 
 
-def test_folds_hold_about_the_same_share_of_every_class(made):
-    dataset = made(voices(40))
+def test_folds_hold_about_the_same_share_of_every_class(dataset_of):
+    dataset = dataset_of(voices(40))
     split = splits.make(dataset, GENDER, "cv:5")
     gender = dataset.table["gender"].to_numpy()
     assert [(gender[test] == "f").mean() for _, _, test in split.rounds()] == [0.5] * 5
@@ -78,55 +78,55 @@ def test_folds_hold_about_the_same_share_of_every_class(made):
     assert split.obstacles == ()
 
 
-def test_the_split_is_the_same_every_time(made):
-    dataset = made(voices())
+def test_the_split_is_the_same_every_time(dataset_of):
+    dataset = dataset_of(voices())
     one, other = (splits.make(dataset, GENDER, "cv:5") for _ in range(2))
     np.testing.assert_array_equal(one.fold, other.fold)
 
 
-def test_the_strictest_group_that_the_data_can_satisfy_is_used(made):
+def test_the_strictest_group_that_the_data_can_satisfy_is_used(dataset_of):
     clips = [
         {"speaker": f"s{i}", "session": f"s{i}-{j}"} for i in range(4) for j in range(3) for _ in range(2)
     ]
-    split = splits.make(made(clips), SPEAKER, "cv:3")
+    split = splits.make(dataset_of(clips), SPEAKER, "cv:3")
     assert (split.group, split.obstacles) == ("session", ())
     assert list(split.groups) == ["session", "recording"]
 
 
-def test_a_lenient_group_says_why_no_stricter_one_was_possible(made):
+def test_a_lenient_group_says_why_no_stricter_one_was_possible(dataset_of):
     clips = [{"speaker": f"s{i}", "session": f"chapter {i}"} for i in range(4) for _ in range(5)]
-    split = splits.make(made(clips), SPEAKER, "cv:2")
+    split = splits.make(dataset_of(clips), SPEAKER, "cv:2")
     assert (split.name, split.group, split.leaky) == ("cv:2", "recording", False)
     assert note(split) == "session: 4 of 4 classes have a single session (s0, s1, s2, s3)"
-    without = splits.make(made([{"speaker": row["speaker"]} for row in clips]), SPEAKER, "cv:2")
+    without = splits.make(dataset_of([{"speaker": row["speaker"]} for row in clips]), SPEAKER, "cv:2")
     assert note(without) == "session: there is no such column"
 
 
 @pytest.mark.parametrize("n_groups", [2, 3, 4])
-def test_fewer_folds_come_before_weaker_groups(made, n_groups: int):
+def test_fewer_folds_come_before_weaker_groups(dataset_of, n_groups: int):
     clips = [
         {"speaker": f"s{i}", "session": f"day {j}"}
         for i in range(3)
         for j in range(n_groups)
         for _ in "abcde"
     ]
-    split = splits.make(made(clips), SPEAKER, "")
+    split = splits.make(dataset_of(clips), SPEAKER, "")
     assert (split.name, split.group, split.obstacles) == (f"cv:{n_groups}", "session", ())
     assert display.reason(split.fewer_folds) == f"{n_groups} groups are fewer than 5 folds"
-    explicit = splits.make(made(clips), SPEAKER, "cv:5")
+    explicit = splits.make(dataset_of(clips), SPEAKER, "cv:5")
     assert (explicit.name, explicit.group, explicit.fewer_folds) == ("cv:5", "recording", None)
 
 
-def test_five_folds_stay_where_they_are_possible_or_no_number_is(made):
+def test_five_folds_stay_where_they_are_possible_or_no_number_is(dataset_of):
     clips = [{"speaker": f"s{i}", "session": f"{j}"} for i in range(2) for j in range(5) for _ in "ab"]
-    assert splits.make(made(clips), SPEAKER, "").name == "cv:5"
-    single = splits.make(made([{**row, "session": row["speaker"]} for row in clips]), SPEAKER, "")
+    assert splits.make(dataset_of(clips), SPEAKER, "").name == "cv:5"
+    single = splits.make(dataset_of([{**row, "session": row["speaker"]} for row in clips]), SPEAKER, "")
     assert (single.name, single.group, single.fewer_folds) == ("cv:5", "recording", None)
     assert note(single) == "session: 2 of 2 classes have a single session (s0, s1)"
 
 
-def test_a_class_of_few_clips_takes_fewer_folds(made):
-    split = splits.make(made(rows({(g, f"{g}{i}"): 1 for g in "fm" for i in range(3)})), GENDER, "")
+def test_a_class_of_few_clips_takes_fewer_folds(dataset_of):
+    split = splits.make(dataset_of(rows({(g, f"{g}{i}"): 1 for g in "fm" for i in range(3)})), GENDER, "")
     assert (split.name, split.group) == ("cv:3", "speaker")
     assert display.reason(split.fewer_folds) == "no class has more than 3 clips, fewer than 5 folds"
 
@@ -153,9 +153,9 @@ def test_a_class_of_few_clips_takes_fewer_folds(made):
         ([{"gender": g} for g in "fmfm"], "cv:2", "speaker: there is no such column"),
     ],
 )
-def test_an_impossible_split_names_what_prevents_it(made, clips, how: str, message: str):
+def test_an_impossible_split_names_what_prevents_it(dataset_of, clips, how: str, message: str):
     with pytest.raises(SplitError, match=f"task 'gender' cannot be split on made.csv by {how}: .*{message}"):
-        splits.make(made(clips), GENDER, how)
+        splits.make(dataset_of(clips), GENDER, how)
 
 
 def with_folds(clips: list[dict[str, str]], folds: str) -> list[dict[str, str]]:
@@ -166,8 +166,8 @@ def with_folds(clips: list[dict[str, str]], folds: str) -> list[dict[str, str]]:
 FOUR = rows({("f", "a"): 2, ("m", "b"): 2, ("f", "c"): 1, ("m", "d"): 1, ("f", "e"): 1})
 
 
-def test_a_fold_column_is_the_default_split(made):
-    dataset = made(with_folds(FOUR, "rrrrttd"))
+def test_a_fold_column_is_the_default_split(dataset_of):
+    dataset = dataset_of(with_folds(FOUR, "rrrrttd"))
     split = splits.make(dataset, GENDER, "")
     assert (split.name, split.group, split.leaky) == ("fixed", "speaker", False)
     [(name, train, test)] = split.rounds()
@@ -175,8 +175,8 @@ def test_a_fold_column_is_the_default_split(made):
     assert splits.make(dataset, GENDER, "cv:2").name == "cv:2"
 
 
-def test_a_fold_column_may_name_cross_validation_folds(made):
-    split = splits.make(made(with_folds(FOUR, "1111222")), GENDER, "fixed")
+def test_a_fold_column_may_name_cross_validation_folds(dataset_of):
+    split = splits.make(dataset_of(with_folds(FOUR, "1111222")), GENDER, "fixed")
     assert [(name, len(train)) for name, train, _ in split.rounds()] == [("1", 3), ("2", 4)]
 
 
@@ -193,21 +193,21 @@ def test_a_fold_column_may_name_cross_validation_folds(made):
         ("rrttrtr", "split 'fixed' tests classes in fold 'test' that it never trains on: m"),
     ],
 )
-def test_a_fixed_split_that_leaks_or_cannot_be_learnt_is_refused(made, folds: str, message: str):
+def test_a_fixed_split_that_leaks_or_cannot_be_learnt_is_refused(dataset_of, folds: str, message: str):
     with pytest.raises(SplitError, match=message):
-        splits.make(made(with_folds(FOUR, folds)), GENDER, "fixed")
+        splits.make(dataset_of(with_folds(FOUR, folds)), GENDER, "fixed")
 
 
-def test_a_more_lenient_group_must_not_cross_either(made):
+def test_a_more_lenient_group_must_not_cross_either(dataset_of):
     clips = [{"speaker": f"s{i % 2}", "session": f"{i}", "recording": f"r{i // 2 % 3}"} for i in range(12)]
     with pytest.raises(SplitError, match=r"recording .* on both sides"):
-        splits.make(made(with_folds(clips, "rrrrrrtttttt")), SPEAKER, "fixed")
+        splits.make(dataset_of(with_folds(clips, "rrrrrrtttttt")), SPEAKER, "fixed")
 
 
-def test_folds_may_come_from_a_table(made, tmp_path: Path):
+def test_folds_may_come_from_a_table(dataset_of, tmp_path: Path):
     path = tmp_path / "folds.csv"
     path.write_text("clip,fold\n" + "".join(f"c{i},{'train' if i < 4 else 'test'}\n" for i in range(7)))
-    split = splits.make(made(FOUR), GENDER, str(path))
+    split = splits.make(dataset_of(FOUR), GENDER, str(path))
     assert (split.name, split.group, split.leaky) == ("folds.csv", "speaker", False)
     assert (split.fold == "train").sum() == 4
 
@@ -223,11 +223,11 @@ def test_folds_may_come_from_a_table(made, tmp_path: Path):
         ("clip,fold\nc9,train\nc9,test\n", r"once; 1 .*, 7 .* 1 .* \(c9\)"),
     ],
 )
-def test_a_table_of_folds_lists_every_clip_once(made, tmp_path: Path, text: str, message: str):
+def test_a_table_of_folds_lists_every_clip_once(dataset_of, tmp_path: Path, text: str, message: str):
     path = tmp_path / "folds.csv"
     path.write_text(text)
     with pytest.raises(UsageError, match=message):
-        splits.make(made(FOUR), GENDER, str(path))
+        splits.make(dataset_of(FOUR), GENDER, str(path))
 
 
 @pytest.mark.parametrize(
@@ -239,19 +239,19 @@ def test_a_table_of_folds_lists_every_clip_once(made, tmp_path: Path, text: str,
         ("random", splits.RandomFolds(5)),
     ],
 )
-def test_every_option_has_its_protocol(made, how: str, protocol: splits.SplitProtocol):
-    assert splits.parse(how, made(FOUR), GENDER) == protocol
+def test_every_option_has_its_protocol(dataset_of, how: str, protocol: splits.SplitProtocol):
+    assert splits.parse(how, dataset_of(FOUR), GENDER) == protocol
 
 
 @pytest.mark.parametrize("how", ["cv:1", "cv:x", "cv", "loo", "5", "holdout:0.9", "holdout:x"])
-def test_an_unknown_split_names_the_options(made, how: str):
+def test_an_unknown_split_names_the_options(dataset_of, how: str):
     with pytest.raises(UsageError, match=f"--split {how}: expected fixed, cv:K with K >= 2, loso, holdout:F"):
-        splits.make(made(FOUR), GENDER, how)
+        splits.make(dataset_of(FOUR), GENDER, how)
 
 
-def test_fixed_needs_a_fold_column(made):
+def test_fixed_needs_a_fold_column(dataset_of):
     with pytest.raises(UsageError, match=r"--split fixed: made.csv has no column 'fold'"):
-        splits.make(made(FOUR), GENDER, "fixed")
+        splits.make(dataset_of(FOUR), GENDER, "fixed")
 
 
 @pytest.mark.parametrize(
@@ -272,15 +272,15 @@ def test_fixed_needs_a_fold_column(made):
         ([{"gender": ""}], "made.csv: no clip has a gender; expected two classes or more"),
     ],
 )
-def test_a_target_that_cannot_be_predicted_is_refused(made, clips, message: str):
+def test_a_target_that_cannot_be_predicted_is_refused(dataset_of, clips, message: str):
     with pytest.raises(LabelError, match=message):
-        splits.target(made(clips), GENDER)
+        splits.target(dataset_of(clips), GENDER)
 
 
-def test_an_empty_group_is_refused_where_it_stands(made):
+def test_an_empty_group_is_refused_where_it_stands(dataset_of):
     clips = [*voices(), {"gender": "f", "speaker": ""}]
     with pytest.raises(UsageError, match=r"made.csv: c30: column 'speaker' is empty; expected one of s0, s1"):
-        splits.make(made(clips), GENDER, "cv:2")
+        splits.make(dataset_of(clips), GENDER, "cv:2")
 
 
 def test_the_check_is_made_at_the_moment_of_use():
@@ -290,45 +290,45 @@ def test_the_check_is_made_at_the_moment_of_use():
         splits.check(leaky, np.array(["f", "m", "f", "m"]))
 
 
-def test_a_fixed_split_falls_back_to_the_group_that_the_data_can_satisfy(made):
+def test_a_fixed_split_falls_back_to_the_group_that_the_data_can_satisfy(dataset_of):
     clips = [{"speaker": f"s{i}", "session": f"chapter {i}"} for i in range(2) for _ in range(3)]
-    split = splits.make(made(with_folds(clips, "rrtrrt")), SPEAKER, "fixed")
+    split = splits.make(dataset_of(with_folds(clips, "rrtrrt")), SPEAKER, "fixed")
     assert (split.name, split.group, split.leaky) == ("fixed", "recording", False)
     assert note(split).startswith("session: 2 of 2 classes have a single session")
 
 
-def test_a_fixed_split_that_no_group_allows_is_refused(made):
+def test_a_fixed_split_that_no_group_allows_is_refused(dataset_of):
     clips = [{"speaker": "a", "recording": "one"}] * 2 + [{"speaker": "b", "recording": "two"}] * 2
     with pytest.raises(SplitError, match=r"recording: 2 of 2 classes have a single recording \(a, b\)"):
-        splits.make(made(with_folds(clips, "rtrt")), SPEAKER, "fixed")
+        splits.make(dataset_of(with_folds(clips, "rtrt")), SPEAKER, "fixed")
 
 
-def test_sessions_that_share_a_recording_stay_together(made):
+def test_sessions_that_share_a_recording_stay_together(dataset_of):
     clips = [{"speaker": f"s{i % 2}", "session": f"{i}", "recording": f"r{i // 4}"} for i in range(24)]
-    split = splits.make(made(clips), SPEAKER, "cv:3")
+    split = splits.make(dataset_of(clips), SPEAKER, "cv:3")
     assert (split.group, split.obstacles) == ("session", ())
     recording = np.array([row["recording"] for row in clips])
     assert all(len(set(split.fold[recording == name])) == 1 for name in set(recording))
 
 
-def test_leaving_one_group_out_tests_every_group_alone(made):
-    dataset = made(voices(6))
+def test_leaving_one_group_out_tests_every_group_alone(dataset_of):
+    dataset = dataset_of(voices(6))
     split = splits.make(dataset, GENDER, "loso")
     speaker = dataset.table["speaker"].to_numpy()
     assert [set(speaker[test]) for _, _, test in split.rounds()] == [{f"s{i}"} for i in range(6)]
     assert (split.name, split.group, split.leaky) == ("loso", "speaker", False)
 
 
-def test_a_group_called_train_is_tested_too(made):
+def test_a_group_called_train_is_tested_too(dataset_of):
     clips = rows({("f", "train"): 2, ("f", "test"): 2, ("m", "dev"): 2, ("m", "b"): 2})
-    assert len(list(splits.make(made(clips), GENDER, "loso").rounds())) == 4
+    assert len(list(splits.make(dataset_of(clips), GENDER, "loso").rounds())) == 4
 
 
 @pytest.mark.parametrize(
     ("how", "share"), [("holdout:0.2", 0.2), ("holdout:0.25", 0.25), ("holdout:.3", 0.3)]
 )
-def test_a_holdout_tests_about_its_share_of_every_class_once(made, how: str, share: float):
-    dataset = made(voices(40))
+def test_a_holdout_tests_about_its_share_of_every_class_once(dataset_of, how: str, share: float):
+    dataset = dataset_of(voices(40))
     split = splits.make(dataset, GENDER, how)
     [(name, train, test)] = split.rounds()
     assert (name, len(train) + len(test)) == ("test", 120)
@@ -336,8 +336,8 @@ def test_a_holdout_tests_about_its_share_of_every_class_once(made, how: str, sha
     assert (dataset.table["gender"].to_numpy()[test] == "f").mean() == pytest.approx(0.5, abs=0.1)
 
 
-def test_a_random_split_leaks_and_says_so(made):
-    dataset = made(voices(4, n_clips=20))
+def test_a_random_split_leaks_and_says_so(dataset_of):
+    dataset = dataset_of(voices(4, n_clips=20))
     split = splits.make(dataset, GENDER, "random")
     assert (split.name, split.group, split.leaky) == ("random", "speaker", True)
     speaker = dataset.table["speaker"].to_numpy()
@@ -345,21 +345,23 @@ def test_a_random_split_leaks_and_says_so(made):
     splits.check(split, dataset.table["gender"].to_numpy())
 
 
-def test_random_folds_need_a_class_with_as_many_clips(made):
+def test_random_folds_need_a_class_with_as_many_clips(dataset_of):
     with pytest.raises(SplitError, match=r"made.csv by random: .* 2 clips, fewer than 5 folds"):
-        splits.make(made(rows({("f", "a"): 2, ("m", "b"): 2})), GENDER, "random")
+        splits.make(dataset_of(rows({("f", "a"): 2, ("m", "b"): 2})), GENDER, "random")
 
 
-def test_the_same_audio_on_two_sides_is_a_leak(made):
+def test_the_same_audio_on_two_sides_is_a_leak(dataset_of):
     clips = with_folds(FOUR, "rrrrttd")
     fingerprints = ["a", "b", "c", "d", "e", "a", ""]
     with pytest.raises(SplitError, match="split 'fixed' leaks: audio c0 on both sides of fold 'test'"):
-        splits.make(made(clips), GENDER, "fixed", fingerprints)
-    assert splits.make(made(clips), GENDER, "fixed", ["", "b", "c", "d", "e", "", ""]).group == "speaker"
+        splits.make(dataset_of(clips), GENDER, "fixed", fingerprints)
+    assert (
+        splits.make(dataset_of(clips), GENDER, "fixed", ["", "b", "c", "d", "e", "", ""]).group == "speaker"
+    )
 
 
-def test_folds_may_be_listed_by_a_label_instead_of_the_clips(made, tmp_path: Path):
-    dataset = made(voices(4))
+def test_folds_may_be_listed_by_a_label_instead_of_the_clips(dataset_of, tmp_path: Path):
+    dataset = dataset_of(voices(4))
     path = tmp_path / "mine.csv"
     path.write_text("speaker,fold\ns0,train\ns1,train\ns2,test\ns3,test\ns9,train\n")
     split = splits.make(dataset, GENDER, str(path))
@@ -369,10 +371,10 @@ def test_folds_may_be_listed_by_a_label_instead_of_the_clips(made, tmp_path: Pat
         splits.make(dataset, GENDER, str(path))
 
 
-def test_a_task_may_have_a_fixed_split_of_its_own(made, tmp_path: Path):
+def test_a_task_may_have_a_fixed_split_of_its_own(dataset_of, tmp_path: Path):
     path = tmp_path / "gender.csv"
     path.write_text("speaker,fold\ns0,0\ns1,0\ns2,1\ns3,1\n")
-    dataset = dataclasses.replace(made(voices(4)), fold_lists={"gender": path})
+    dataset = dataclasses.replace(dataset_of(voices(4)), fold_lists={"gender": path})
     split = splits.make(dataset, GENDER, "")
     assert (split.name, split.group, split.leaky) == ("fixed", "speaker", False)
     assert split.fold.tolist() == ["0"] * 6 + ["1"] * 6
@@ -381,8 +383,8 @@ def test_a_task_may_have_a_fixed_split_of_its_own(made, tmp_path: Path):
 
 
 @pytest.mark.parametrize(("column", "n_lines"), [("clip", 30), ("speaker", 10)])
-def test_a_listing_of_a_split_gives_the_same_split(made, tmp_path: Path, column: str, n_lines: int):
-    dataset, path = made(voices()), tmp_path / "mine.csv"
+def test_a_listing_of_a_split_gives_the_same_split(dataset_of, tmp_path: Path, column: str, n_lines: int):
+    dataset, path = dataset_of(voices()), tmp_path / "mine.csv"
     split = splits.make(dataset, GENDER, "cv:5")
     table = splits.listing(split, dataset, column)
     assert len(table) == n_lines
@@ -393,8 +395,8 @@ def test_a_listing_of_a_split_gives_the_same_split(made, tmp_path: Path, column:
 @pytest.mark.parametrize(
     ("column", "message"), [("mood", "has no column 'mood'"), ("gender", "gender f, m is in several folds")]
 )
-def test_a_split_cannot_be_listed_by_every_column(made, column: str, message: str):
-    dataset = made(voices())
+def test_a_split_cannot_be_listed_by_every_column(dataset_of, column: str, message: str):
+    dataset = dataset_of(voices())
     with pytest.raises(UsageError, match=message):
         splits.listing(splits.make(dataset, GENDER, "cv:5"), dataset, column)
 
@@ -423,9 +425,9 @@ LETTERS = {"train": "r", "test": "t", "dev": "d", **{f"group s{i}": "abcdefghijk
 
 
 @pytest.fixture
-def table(made, tmp_path: Path):
+def table(dataset_of, tmp_path: Path):
     """Return 36 clips of 12 speakers, in crossed sessions and recordings; lists of folds lie beside it."""
-    dataset = made(
+    dataset = dataset_of(
         [
             {
                 "gender": "mf"[i // 3 % 2],

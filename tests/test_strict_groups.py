@@ -48,25 +48,25 @@ def shared(dataset: Dataset, column: str, fold: np.ndarray) -> set[str]:
 
 
 @pytest.mark.parametrize("names", [(), ("session",), ("session", "recording")])
-def test_a_label_column_of_ones_own_keeps_speakers_apart(made, names: tuple[str, ...]):
+def test_a_label_column_of_ones_own_keeps_speakers_apart(dataset_of, names: tuple[str, ...]):
     rows = without(clips(), *names)
-    dataset = made([{"recording": f"r{number}", **row} for number, row in enumerate(rows)])
+    dataset = dataset_of([{"recording": f"r{number}", **row} for number, row in enumerate(rows)])
     split = splits.make(dataset, MADE, "")
     assert (split.group, split.obstacles) == ("speaker", ())
     assert not shared(dataset, "speaker", split.fold)
 
 
-def test_sessions_numbered_within_speakers_do_not_put_a_speaker_on_both_sides(made):
-    dataset = made(clips(nested=False))
+def test_sessions_numbered_within_speakers_do_not_put_a_speaker_on_both_sides(dataset_of):
+    dataset = dataset_of(clips(nested=False))
     split = splits.make(dataset, MADE, "")
     assert list(split.groups) == ["speaker", "recording"]
     assert not shared(dataset, "speaker", split.fold)
     assert split.obstacles == (GroupObstacle(("speaker", "session"), "few groups", 1, 2),)
 
 
-def test_what_gives_way_is_data_and_its_words_are_made_by_the_report(made):
+def test_what_gives_way_is_data_and_its_words_are_made_by_the_report(dataset_of):
     rows = [{**row, "phrase": row["speaker"]} for row in clips(4)]
-    split = splits.make(made(rows), MADE, "")
+    split = splits.make(dataset_of(rows), MADE, "")
     examples = ("s0", "s1", "s2", "s3")
     assert split.group == "session"
     assert split.obstacles == (GroupObstacle(("speaker",), "single group", 4, 4, examples),)
@@ -88,8 +88,8 @@ def test_a_target_is_not_its_own_group(target: str, groups: tuple[str, ...]):
     assert strict_groups(target) == groups
 
 
-def test_noise_keeps_speakers_apart_where_it_can_and_says_so_where_it_cannot(made):
-    dataset = made(clips())
+def test_noise_keeps_speakers_apart_where_it_can_and_says_so_where_it_cannot(dataset_of):
+    dataset = dataset_of(clips())
     split = splits.make(dataset, NOISE, "")
     assert (split.group, split.obstacles) == ("speaker", ())
     folds = np.where(dataset.table["recording"].str.endswith("0"), "a", "b")
@@ -97,13 +97,15 @@ def test_noise_keeps_speakers_apart_where_it_can_and_says_so_where_it_cannot(mad
     for row in rows:  # a recording holds clips of both labels
         row["recording"] = row["recording"].removesuffix("-0").removesuffix("-1") + row["fold"]
         row["noise"] = "noisy" if row["phrase"] == "a" else "clean"
-    listed = splits.make(made(rows), NOISE, "")
+    listed = splits.make(dataset_of(rows), NOISE, "")
     assert listed.group == "recording"
     assert [(item.columns, item.kind) for item in listed.obstacles] == [
         (("speaker",), "leak"),
         (("session",), "leak"),
     ]
-    gaps = made([{**row, "speaker": "" if row["speaker"] == "s0" else row["speaker"]} for row in clips()])
+    gaps = dataset_of(
+        [{**row, "speaker": "" if row["speaker"] == "s0" else row["speaker"]} for row in clips()]
+    )
     partly = splits.make(gaps, NOISE, "")
     assert (partly.group, partly.obstacles) == (
         "session",
@@ -120,16 +122,16 @@ def table(path: Path, digits: Path, **columns: Callable[[pd.DataFrame], object])
 
 def test_own_phrases_are_scored_as_the_task_phrase(bench, digits: Path, tmp_path: Path):
     name = table(tmp_path / "own.csv", digits)
-    own = bench("run", "--datasets", name, "--task-target", "phrase", "--out", "own", *CHEAP)
-    assert own.exit_code == 0
-    assert "warning" not in own.stderr
+    by_target = bench("run", "--datasets", name, "--task-target", "phrase", "--out", "own", *CHEAP)
+    assert by_target.exit_code == 0
+    assert "warning" not in by_target.stderr
     bench("run", "--datasets", name, "--tasks", "phrase", "--out", "task", *CHEAP)
     scores = [
         {result.head: result.score("accuracy") for result in Store(tmp_path / out).planned()}
         for out in ("own", "task")
     ]
     assert scores[0]["logreg"].value == scores[1]["logreg"].value
-    assert "Drawn: 6 speakers; intervals are for new speakers." in own.stdout
+    assert "Drawn: 6 speakers; intervals are for new speakers." in by_target.stdout
 
 
 def test_the_table_says_that_the_speakers_are_always_the_same(bench, digits: Path, tmp_path: Path):
@@ -199,7 +201,7 @@ def test_records_with_sentences_are_read(bench, digits: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize("words", [("1", "01"), ("A", "a "), ("fold1", "Fold 01")])
-def test_folds_that_are_read_as_one_are_refused(made, words: tuple[str, str]):
+def test_folds_that_are_read_as_one_are_refused(dataset_of, words: tuple[str, str]):
     rows = [{**row, "fold": words[number % 2]} for number, row in enumerate(clips())]
     with pytest.raises(UsageError, match=r"made.csv: column 'fold': the folds .* differ only in spelling"):
-        splits.make(made(rows), NOISE, "")
+        splits.make(dataset_of(rows), NOISE, "")

@@ -75,8 +75,8 @@ def test_cross_validation_tests_each_fold_once_and_trains_on_the_others():
     assert rounds == [("a", [0, 2], [1, 3]), ("b", [1, 2, 3], [0]), ("c", [0, 1, 3], [2])]
 
 
-def test_a_dataset_gives_its_clips_and_says_where_they_are_described(made):
-    dataset = made([{"gender": "f"}, {"gender": "m"}])
+def test_a_dataset_gives_its_clips_and_says_where_they_are_described(dataset_of):
+    dataset = dataset_of([{"gender": "f"}, {"gender": "m"}])
     clip = dataset.clips()[1]
     assert (clip.id, str(clip.path), clip.start, clip.end) == ("c1", "c1.wav", None, None)
     assert dataset.labels == ["gender", "recording"]

@@ -111,8 +111,8 @@ def simulate(case: Case, n_draws: int, methods: Sequence[str] = tuple(METHODS)) 
         for name in methods:
             low, high, bold = METHODS[name](rows, rng)
             is_wrong = ((low > best_rank) | (high < worst_rank)).any()
-            told = 1 - bold[worse].mean() if worse.any() else 0.0
-            totals[name] += is_wrong, not bold[0], told, (high - low + 1).mean() / len(rows)
+            share = 1 - bold[worse].mean() if worse.any() else 0.0
+            totals[name] += is_wrong, not bold[0], share, (high - low + 1).mean() / len(rows)
     return {name: total / n_draws for name, total in totals.items()}
 
 
