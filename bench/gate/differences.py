@@ -97,7 +97,7 @@ class _Measured:
     difference: Difference
     comparison: Comparison | None = None
 
-    def tested(self, corrected: Iterator[float], n_comparisons: int) -> Difference:
+    def with_statistics(self, corrected: Iterator[float], n_comparisons: int) -> Difference:
         """Return the difference with its p and its power; a comparison takes the next corrected p."""
         if self.comparison is None:
             return self.difference
@@ -119,7 +119,7 @@ def differences(
     ]
     comparisons = [item.comparison for items in measured for item in items if item.comparison]
     corrected = iter(stats.holm([comparison.difference.p for comparison in comparisons]))
-    return [[item.tested(corrected, len(comparisons)) for item in items] for items in measured]
+    return [[item.with_statistics(corrected, len(comparisons)) for item in items] for items in measured]
 
 
 def _measured(before: Side, after: Side, pair: Pair, limit: Limit) -> _Measured | None:

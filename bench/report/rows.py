@@ -160,7 +160,7 @@ class Table:
     @property
     def best(self) -> Row | None:
         """Return the best row besides the baseline."""
-        return next((row for row in self.rows if not row.is_baseline), None)
+        return next(iter(self.learners), None)
 
     @property
     def metric(self) -> str:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -108,10 +108,7 @@ class _Pool:
 
 def _protocol_digest(protocol: TableProtocol | None) -> str:
     """Return a digest of the parts of a protocol that results in one table share."""
-    if protocol is None:
-        return digest(None)
-    parts = asdict(protocol)
-    return digest([parts[name] for name in ("split", "split_digest", "metrics", "augmentation")])
+    return digest(protocol and protocol.comparable)
 
 
 def _rankable(store: Store, protocol: TableProtocol) -> TableProtocol:

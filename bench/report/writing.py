@@ -164,7 +164,7 @@ def compose(
     if bayes:
         report = replace(report, sections=(*report.sections, comparison.section(leaderboards)))
     folders = frozenset().union(*(store.folders() for store in stores))
-    return Composition(report, files, plugins, folders)
+    return Composition(report, without_folders(report, folders), files, plugins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,18 +173,18 @@ class Composition:
 
     Parameters
     ----------
+    shared : Content
+        The content without folders of this machine.
     files : Mapping[str, str]
         Format -> the name of its file.
     plugins : Mapping[str, Plugin]
         Formats of installed distributions.
-    folders : frozenset[str]
-        Folders that the files do not name.
     """
 
     content: Content
+    shared: Content
     files: Mapping[str, str]
     plugins: Mapping[str, Plugin]
-    folders: frozenset[str]
 
     @property
     def paths(self) -> list[str]:
@@ -215,10 +215,9 @@ class Composition:
 
     def text(self, name: str) -> str:
         """Return the text of a format's file."""
-        shared = without_folders(self.content, self.folders)
         if name in FORMATS:
-            return FORMATS[name].write(shared)
-        return _plugin_text(self.plugins[name], shared)
+            return FORMATS[name].write(self.shared)
+        return _plugin_text(self.plugins[name], self.shared)
 
 
 def _refuse_unknown_columns(leaderboards: Iterable[Table], by: Sequence[str]) -> None:

@@ -31,7 +31,7 @@ from bench.metrics import METRICS
 from bench.runner.extraction import Extraction, Work, extraction_of, samples
 from bench.runner.provenance import versions
 from bench.sharing import without_folders
-from bench.types import Cell, Cost, Permutations, Result, Status, TaskId, Usage
+from bench.types import Cost, Permutations, Result, Status, Usage
 
 
 def evaluate_cell(work: Work) -> tuple[Result, pd.DataFrame | None]:
@@ -52,35 +52,14 @@ def evaluate_cell(work: Work) -> tuple[Result, pd.DataFrame | None]:
         result, predictions = _outcome(work, extraction, evaluation, usage)
         result = replace(result, permutations=permuted)
     except UnavailableError as error:
-        return unfinished(cell, Status.SKIPPED, str(error)), None
+        return Result.unfinished(cell, Status.SKIPPED, str(error)), None
     except (Exception, SystemExit) as error:  # whatever a head raises is the failure of its own cell
-        return unfinished(cell, Status.FAILED, describe(error)), None
+        return Result.unfinished(cell, Status.FAILED, describe(error)), None
     if work.select:
         result = _with_inner_scores(work, extraction, result)
     if work.models:
         result = _with_models(work, work.models, extraction, evaluation, result)
     return result, predictions
-
-
-def unfinished(cell: Cell, status: Status, reason: str = "") -> Result:
-    """Return the result of a cell without scores."""
-    return Result(
-        key=cell.key,
-        dataset=cell.dataset,
-        task=TaskId(cell.task.name),
-        extractor=cell.extractor.name,
-        view=cell.view,
-        head=cell.head.name,
-        seed=cell.seed,
-        split=cell.split,
-        status=status,
-        synthetic=cell.synthetic,
-        preprocess=cell.preprocess,
-        augmentation=cell.augmentation,
-        train_size=cell.train_size,
-        normalise=cell.normalise,
-        reason=reason,
-    )
 
 
 @contextmanager
@@ -158,7 +137,7 @@ def _outcome(
     group = problem.split.groups[problem.split.group]
     predictions.insert(2, "group", group[extraction.decodable][rows])
     result = replace(
-        unfinished(cell, Status.OK),
+        Result.unfinished(cell, Status.OK),
         scores=scores(predictions, cell.task.metrics, parent),
         n_train=evaluation.n_train,
         n_test=len(predictions),

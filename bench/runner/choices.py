@@ -10,7 +10,7 @@ import pandas as pd
 from bench.keys import digest
 from bench.learn.scoring import scores
 from bench.metrics import METRICS
-from bench.types import BASELINE, SELECTED, Cell, Choice, Labels, Result, Status, TaskId, View
+from bench.types import BASELINE, SELECTED, Cell, Choice, Labels, Result, Status, View
 
 COLUMNS = ["clip", "fold", "group", "y_true", "y_pred"]
 """Columns of chosen predictions: scores of different heads are not on one scale."""
@@ -40,11 +40,7 @@ def selections(cells: Iterable[Cell]) -> list[Selection]:
     pools: dict[object, list[Cell]] = {}
     for cell in cells:
         if cell.head.name != BASELINE:
-            pool = (
-                *(cell.dataset, cell.task.name, cell.split),
-                *(cell.seed, cell.train_size, cell.normalise),
-            )
-            pools.setdefault(pool, []).append(cell)
+            pools.setdefault(_pool(cell), []).append(cell)
     return [
         Selection(digest(["selected", sorted(cell.key for cell in pool)]), pool)
         for pool in pools.values()
@@ -133,26 +129,12 @@ def faults(
     return lines
 
 
-def _pool(result: Result) -> tuple[object, ...]:
-    table = (result.dataset, result.task, result.split)
-    return *table, result.seed, result.train_size, result.normalise
+def _pool(item: Cell | Result) -> tuple[object, ...]:
+    """Return what a row is chosen within."""
+    return item.dataset, item.task.name, item.split, item.seed, item.train_size, item.normalise
 
 
 def _empty(selection: Selection) -> Result:
     """Return the result of a selection without a choice."""
-    first = selection.candidates[0]
-    return Result(
-        key=selection.key,
-        dataset=first.dataset,
-        task=TaskId(first.task.name),
-        extractor="",
-        view=View(),
-        head=SELECTED,
-        seed=first.seed,
-        split=first.split,
-        status=Status.FAILED,
-        synthetic=first.synthetic,
-        augmentation=first.augmentation,
-        train_size=first.train_size,
-        normalise=first.normalise,
-    )
+    first = Result.unfinished(selection.candidates[0], Status.FAILED)
+    return replace(first, key=selection.key, extractor="", view=View(), head=SELECTED, preprocess=())

@@ -20,7 +20,7 @@ from bench.embed.shards import UNIT_SECONDS, Shard, ShardReport, embed_shard, re
 from bench.errors import PluginError, UnavailableError, UsageError
 from bench.request import Request
 from bench.runner import executors
-from bench.runner.cells import evaluate_cell, unfinished
+from bench.runner.cells import evaluate_cell
 from bench.runner.choices import select
 from bench.runner.estimate import Forecast, estimate
 from bench.runner.events import EmbeddingProgress, RunEvents
@@ -30,7 +30,7 @@ from bench.runner.planning import Plan, fold_table
 from bench.runner.provenance import record, with_earlier
 from bench.runner.schedule import Scheduler
 from bench.store import Counters, RunRecord, Store
-from bench.types import BASELINE, Cell, Result, Status
+from bench.types import BASELINE, Cell, Result, Status, View
 
 
 def run(plan: Plan, request: Request, store: Store, cache: Cache, events: RunEvents) -> Counters:
@@ -111,11 +111,15 @@ def _select(plan: Plan, store: Store, results: _Results, reusable: Set[str]) -> 
 
 
 def _cells_by_extractor(cells: Iterable[Cell]) -> list[list[Cell]]:
-    """Return cells in groups that share dataset and extractor."""
-    groups: dict[tuple[str, str], list[Cell]] = {}
+    """Return cells in groups that share dataset and extractor.
+
+    The cells of a view follow each other, whatever their task and repeat: a process keeps one view in memory.
+    """
+    groups: dict[tuple[str, str], dict[View, list[Cell]]] = {}
     for cell in cells:
-        groups.setdefault((cell.dataset, cell.extractor.name), []).append(cell)
-    return list(groups.values())
+        views = groups.setdefault((cell.dataset, cell.extractor.name), {})
+        views.setdefault(cell.view, []).append(cell)
+    return [[cell for of_view in views.values() for cell in of_view] for views in groups.values()]
 
 
 class _Results:
@@ -271,7 +275,7 @@ class _Execution:
         """Store the result of a cell."""
         loss = executors.loss(executors.error_of(future))
         if loss:
-            result, predictions = unfinished(work.cell, Status.FAILED, loss), None
+            result, predictions = Result.unfinished(work.cell, Status.FAILED, loss), None
         else:
             result, predictions = future.result()
         seconds = result.cost.fit_s + result.cost.predict_s
@@ -344,5 +348,5 @@ class _Execution:
         """Store that the cells of a group cannot be computed."""
         for cell in group.cells:
             self.forecast.plan(("head", cell.head.name), -len(group.source.contents))
-            self.results.add(unfinished(cell, status, reason))
+            self.results.add(Result.unfinished(cell, status, reason))
         group.cells = ()

@@ -22,9 +22,6 @@ from bench.runner.planning import Plan, Problem, augmentation_of
 from bench.store import Counters, DatasetRecord, RunRecord, TableProtocol
 from bench.types import Dataset, Result, Split, Status, TaskId
 
-SHARED = ("split", "split_digest", "metrics", "augmentation")
-"""Fields of a table's protocol that all its results share."""
-
 VERSIONED = ("numpy", "scikit-learn")
 """Distributions of every run whose versions the record holds."""
 
@@ -84,7 +81,8 @@ def with_earlier(now: RunRecord, last: RunRecord, results: Mapping[str, Result])
         has_split = result.repeat < n_repeats.get((result.dataset, result.task.name), 0)
         return result.status == Status.OK and is_same and has_split
 
-    others = [key for key in dict.fromkeys((*last.cells, *last.earlier)) if key not in set(now.cells)]
+    planned = set(now.cells)
+    others = [key for key in dict.fromkeys((*last.cells, *last.earlier)) if key not in planned]
     earlier = [key for key in others if key in results and stands(results[key])]
     used = {name: identity for key in earlier for name, identity in _of(results[key], identities)}
     return replace(now, earlier=tuple(earlier), earlier_identities=used, models=last.models)
@@ -97,7 +95,7 @@ def _of(result: Result, identities: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def _table_key(table: TableProtocol) -> str:
     """Return a digest of what results in one table share: clips, labels, split, metrics, augmentation."""
-    return digest([asdict(table)[name] for name in ("dataset", "task", *SHARED)])
+    return digest([table.dataset, asdict(table.task), *table.comparable])
 
 
 def versions(distributions: Sequence[str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from bench.request import Request
@@ -100,6 +100,12 @@ class TableProtocol:
     sampling_units: tuple[tuple[str, int], ...] = ()
     repeats: tuple[str, ...] = ()
     n_near_copies: int | None = None
+
+    @property
+    def comparable(self) -> list[Any]:
+        """Return what results in one table share besides data set and task: clips, split and metrics."""
+        values = asdict(self)
+        return [values[name] for name in ("split", "split_digest", "metrics", "augmentation")]
 
     def repeat(self, number: int) -> Self:
         """Return the protocol by another assignment of groups to folds; 0 is the first one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from bench.costs import Cost
 from bench.types.components import Spec, View
@@ -320,6 +320,27 @@ class Result:
     permutations: Permutations | None = None
     normalise: str = ""
     schema: int = SCHEMA
+
+    @classmethod
+    def unfinished(cls, cell: Cell, status: Status, reason: str = "") -> Self:
+        """Return the result of a cell without scores."""
+        return cls(
+            key=cell.key,
+            dataset=cell.dataset,
+            task=TaskId(cell.task.name),
+            extractor=cell.extractor.name,
+            view=cell.view,
+            head=cell.head.name,
+            seed=cell.seed,
+            split=cell.split,
+            status=status,
+            synthetic=cell.synthetic,
+            preprocess=cell.preprocess,
+            augmentation=cell.augmentation,
+            train_size=cell.train_size,
+            normalise=cell.normalise,
+            reason=reason,
+        )
 
     def score(self, metric: str, level: Level = "clip") -> Score | None:
         """Return the score of a metric at a level; None if the cell has none."""

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 
 from bench.report.document import Text, strong, text
 from bench.report.rows import Table
+from bench.stats.confidence import MIN_EFFECTIVE, MIN_FAILING, UNSEEN_SHARE
 from bench.types import Unbounded
 
 REASONS: Mapping[Unbounded, str] = {
-    "few_groups": "their groups are worth fewer than 3 groups of equal size",
-    "rare_failures": "fewer than 8 groups have an error, so that one group in 20 may fail altogether unseen",
+    "few_groups": f"their groups are worth fewer than {MIN_EFFECTIVE:g} groups of equal size",
+    "rare_failures": f"fewer than {MIN_FAILING} groups have an error, so that one group in "
+    f"{1 / UNSEEN_SHARE:.0f} may fail altogether unseen",
 }
 
 

@@ -28,7 +28,7 @@ def section(table: Table) -> Section | None:
     best, corrected = table.best, table.best_corrected
     if best is None or corrected is None:
         return None
-    n_rows = sum(not row.is_baseline for row in table.rows)
+    n_rows = len(table.learners)
     extreme = "highest" if METRICS[table.metric].higher_is_better else "lowest"
     interval = f"[{corrected.low:.3f}, {corrected.high:.3f}]"
     sentence = (

@@ -9,7 +9,6 @@ from bench import audio, display
 from bench.errors import ClipError, shortlist
 from bench.keys import changes
 from bench.runner import provenance, world
-from bench.runner.cells import unfinished
 from bench.runner.planning import Plan
 from bench.runner.provenance import versions
 from bench.store import RunRecord, Store
@@ -107,7 +106,7 @@ def _check_cells(store: Store, record: RunRecord, plan: Plan) -> Iterator[str]:
     results = store.results(sealed=False)
     cells = {cell.key: cell for cell in plan.cells}
     expected = {result.key: result for result in plan.rejected}
-    expected |= {key: unfinished(cell, Status.OK) for key, cell in cells.items()}
+    expected |= {key: Result.unfinished(cell, Status.OK) for key, cell in cells.items()}
     same = {key: result for key, result in expected.items() if _is_unchanged(result, record, plan)}
     for key, result in same.items():
         if key not in record.cells:
