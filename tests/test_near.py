@@ -11,7 +11,7 @@ import pytest
 import soundfile
 import soxr
 
-from bench import audio, catalog, datasets, splits
+from bench import audio, catalog, datasets, display, splits
 from bench.audio.alignment import similarity, whitened
 from bench.datasets import index, spelling
 from bench.datasets.grouping import overlapping_windows
@@ -178,7 +178,7 @@ def test_ids_that_are_probably_the_same_are_named_and_never_merged(dataset_of, o
     table = dataset_of([{"speaker": one}, {"speaker": other}, {"speaker": "10"}])
     assert set(table.table["speaker"]) == {one, other, "10"}
     assert spelling.variants(table, "speaker") == [{one: 1, other: 1}]
-    [line] = spelling.remarks(table, ["speaker"])
+    [line] = map(display.note, spelling.remarks(table, ["speaker"]))
     assert repr(one) in line
 
 

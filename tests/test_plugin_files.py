@@ -122,7 +122,7 @@ def test_an_extractor_that_declares_absent_files_fails_beside_others(tmp_path: P
     assert mfcc.obstacle is None
     assert mine.obstacle is not None
     assert mine.obstacle.status == Status.FAILED
-    assert "names 'absent.npy'" in mine.obstacle.reason
+    assert "names 'absent.npy'" in mine.obstacle.why.message
 
 
 def test_a_constructor_that_ends_its_process_shares_no_key_with_another_day(tmp_path: Path):

@@ -304,7 +304,7 @@ def test_the_faults_of_a_plugin_stay_its_own(digits: Path, distribution, site: P
         faulty = [result for result in results.values() if result.extractor == f"faults/{name}"]
         assert {result.head for result in faulty} == {"lda", "knn", "dummy"}
         for result in faulty:
-            assert (result.status, result.reason[: len(reason)]) == (status, reason)
+            assert (result.status, display.cause(result)[: len(reason)]) == (status, reason)
     whole = Store(tmp_path / "alone").results()
     assert len(whole) == 6
     for key, result in whole.items():

@@ -1,4 +1,4 @@
-"""Files that an extractor opens beside its modules: those it declares, and those that its constructor opens.
+"""Files that a plugin opens beside its modules: those it declares, and those that its constructor opens.
 
 The constructor runs once more, in a process of its own: it may hang, or end its process.
 """
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ EVENTS = ("open", "ctypes.dlopen", "sqlite3.connect")
 
 SECONDS = 300
 """Longest time of a constructor, in s."""
+
+MOST_FILES = 1000
+"""Largest number of files that stand for those of a constructor that does not end well."""
 
 CODE = (".py", ".pyc")
 """Suffixes of modules, which other parts of an identity hold."""
@@ -64,29 +68,29 @@ def recording() -> Iterator[OpenFiles]:
 
 
 def identity(spec: Spec) -> Mapping[str, Any]:
-    """Return the part of an extractor's identity that is about its files; empty if it opens none.
+    """Return the part of an identity that is about the files of a plugin; empty if it opens none.
 
     It holds the name, relative to the module's folder or to a parameter, and the SHA-256 of every file that
-    the attribute `files` of its class names, or that its constructor opens to read. It holds None if the
-    constructor does not end well, so that no result of another day shares its key.
+    the attribute `files` of its class names, or that its constructor opens to read. If the constructor does
+    not end well, it holds all files that may be opened.
 
     Raises
     ------
     PluginError
-        If `files` names no files of the module's folder.
+        If `files` names no files of the module's folder, or the constructor does not end well and may open
+        more than `MOST_FILES` files.
     """
     folders = _folders(spec)
     roots = {**_parameters(spec), **folders} if folders else {}
     if not any(map(_holds_files, roots.values())):
         return {}
     answer = _ask(spec)
-    if answer is None:
-        return {"files": None}
     weights = Path(str(spec.params.get("weights") or os.devnull)).expanduser().resolve()
+    opened = _all_files(spec, roots) if answer is None else map(Path, answer["read"])
     # The identity of a spec has the SHA-256 of these weights.
-    paths = [path for path in map(Path, answer["read"]) if not path.is_relative_to(weights)]
+    paths = [path for path in opened if not path.is_relative_to(weights)]
     names = {name: path for path in paths if (name := name_of(path, roots))}
-    names |= _declared(spec, answer["declared"], folders)
+    names |= _declared(spec, answer["declared"], folders) if answer else {}
     return {"files": [f"{name} {sha256(path)}" for name, path in sorted(names.items())]} if names else {}
 
 
@@ -113,17 +117,17 @@ def folder_of(module: str, file: Path) -> Path | None:
 
 
 def main() -> None:
-    """Build the extractor whose spec standard input holds, and print what it declares and opens, as JSON."""
+    """Build the plugin whose spec standard input holds, and print what it declares and opens, as JSON."""
     output = os.dup(1)
     os.dup2(2, 1)  # what the plugin prints goes elsewhere
     spec = Spec(**json.load(sys.stdin))
     with recording() as files:
         try:
-            extractor = build(spec)
+            plugin = build(spec)
         except BenchError as error:
             sys.exit(str(error))
     read, written = ({path.resolve() for path in paths} for paths in (files.read, files.written))
-    answer = {"read": sorted(map(str, read - written)), "declared": getattr(type(extractor), "files", [])}
+    answer = {"read": sorted(map(str, read - written)), "declared": getattr(type(plugin), "files", [])}
     os.write(output, json.dumps(answer, default=repr).encode())
     os._exit(0)  # threads of the plugin may go on
 
@@ -149,8 +153,27 @@ def _ask(spec: Spec) -> Mapping[str, Any] | None:
     return answer
 
 
+def _all_files(spec: Spec, roots: Mapping[str, Path]) -> list[Path]:
+    """Return every file that a plugin may open, where nothing says which ones it does.
+
+    Raises
+    ------
+    PluginError
+        If they are too many.
+    """
+    paths = (path for root in roots.values() for path in ([root] if root.is_file() else root.rglob("*")))
+    files = list(islice((path for path in paths if name_of(path, roots)), MOST_FILES + 1))
+    if len(files) > MOST_FILES:
+        folder = next(iter(roots.values()))
+        raise PluginError(
+            f"{spec.source}: {spec.kind} '{spec.name}': its constructor did not end well, and may open more "
+            f"than {MOST_FILES} files in {folder}; mend it, or move it to a folder with its own files alone"
+        )
+    return files
+
+
 def _folders(spec: Spec) -> dict[str, Path]:
-    """Return '' -> the folder of the module that an extractor comes from, unless that is installed."""
+    """Return '' -> the folder of the module that a plugin comes from, unless that is installed."""
     module = str(spec.params.get("module") or factory_of(spec)[0])
     folder = folder_of(module, module_path(spec, module))
     return {"": folder} if folder else {}

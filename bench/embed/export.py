@@ -101,7 +101,7 @@ def export(
     views: dict[str, set[View]] = {}
     for learner, view in points:
         if learner.obstacle:
-            raise UsageError(learner.obstacle.reason)
+            raise UsageError(display.cell_obstacle(learner.obstacle.why))
         by_name[learner.spec.name] = learner
         views.setdefault(learner.spec.name, set()).add(view)
     embeddings = {}

@@ -240,7 +240,7 @@ def _order(system: System) -> tuple[object, ...]:
     """Return a sort key: numbered layers in their order, then named ones; frames before pools."""
     layer, pool = system.view.layer, system.view.pool
     number, name = (layer, "") if isinstance(layer, int) else (np.inf, layer)
-    return system.extractor, number, name, pool != UNPOOLED, pool, system.head
+    return system.extractor, number, name, pool != UNPOOLED, pool, system.head, system.is_tuned
 
 
 def _without_equal_baselines(groups: Iterable[Seeds]) -> list[Seeds]:

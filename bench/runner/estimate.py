@@ -38,7 +38,7 @@ class Forecast:
             if result.status == Status.OK and not result.chosen:
                 cost = result.cost
                 self._measure(("extractor", result.extractor), cost.audio_s, cost.extract_s)
-                self._measure(("head", result.head), result.n_test, cost.fit_s + cost.predict_s)
+                self._measure(("head", result.identity_names[1]), result.n_test, cost.fit_s + cost.predict_s)
 
     def plan(self, plugin: Plugin, amount: float) -> None:
         """Add work to do; a negative amount cancels work."""
@@ -106,7 +106,7 @@ def estimate(plan: Plan, request: Request, store: Store, cache: Cache) -> Estima
         if cell.key not in reusable:
             to_embed.add(pair)
             framed[pair] |= layers(cell)
-            forecast.plan(("head", cell.head.name), len(plan.sources[cell.dataset].contents))
+            forecast.plan(("head", cell.head.identity_name), len(plan.sources[cell.dataset].contents))
     embeddings = []
     for (dataset, extractor), frame_layers in framed.items():
         source = plan.sources[dataset]

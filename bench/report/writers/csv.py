@@ -80,7 +80,8 @@ def _row(table: Table, row: Row) -> dict[str, Any]:
 
 def _other(result: Result) -> dict[str, Any]:
     system = _system(result.system, with_view=True)
-    return {"status": str(result.status), **system, "seeds": str(result.seed), "reason": result.reason}
+    cause = display.cause(result)
+    return {"status": str(result.status), **system, "seeds": str(result.seed), "reason": cause}
 
 
 def _system(system: System, *, with_view: bool) -> dict[str, Any]:
@@ -93,7 +94,7 @@ def _system(system: System, *, with_view: bool) -> dict[str, Any]:
         "pool": view.pool if with_view else "",
         "preprocess": display.steps(system.preprocess),
         "augmentation": display.augmentation(system.augmentation),
-        "head": system.head,
+        "head": display.head(system),
         "train_size": system.train_size,
         "normalise": system.normalise,
     }

@@ -39,7 +39,7 @@ def _row(table: Table, row: Row) -> dict[str, str]:
     return {
         "extractor": "any" if row.is_baseline else system.extractor,
         "view": "" if row.is_baseline else display.features(system),
-        "head": system.head,
+        "head": display.head(system),
         table.metric: words.number(table.ranking(row)),
         **further,
     }
