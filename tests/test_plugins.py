@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import catalog, metrics
+from bench import catalog, display, metrics
 from bench.errors import PluginError, UsageError
 from bench.store import Store
 
