@@ -141,6 +141,12 @@ def test_the_planted_copies_of_a_speaker_are_joined_and_the_table_counts_them(
     assert f"{2 * len(copies)} clips are near copies of others" in run.stdout
     folds = store.split("planted", "session").groupby("group speaker")["fold"].unique()
     assert folds["george"].tolist() == folds["nobody"].tolist()
+    rows = [f"{speaker},{'test' if speaker == 'nobody' else 'train'}" for speaker in folds.index]
+    Path("folds.csv").write_text("\n".join(["speaker,fold", *rows]))
+    words = ("run", "--datasets", "planted.csv", *options, "--split", "folds.csv", "--dry-run")
+    fix = f"or, if the {2 * len(copies)} clips that count as near copies are none: --near-copies off"
+    assert fix in bench(*words).stdout
+    assert "leaks: audio" not in bench(*words, "--near-copies", "off").stdout
 
 
 def test_a_second_run_reads_near_copies_from_the_index(digits: Path, tmp_path: Path, monkeypatch):

@@ -1,6 +1,7 @@
 """Files that a plugin opens beside its modules: those it declares, and those that its constructor opens.
 
-The constructor runs once more, in a process of its own: it may hang, or end its process.
+The constructor runs once more, in a process of its own: it may hang, or end its process. What it opened is
+kept on disk, and asked again when its code, one of these files, or a name beside them changes.
 """
 
 import json
@@ -8,17 +9,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from bench.catalog.build import build
+from bench.catalog.identity import identity as code_identity
 from bench.catalog.identity import is_installed, module_path
 from bench.catalog.imports import factory_of
-from bench.errors import BenchError, PluginError
-from bench.files import sha256
+from bench.errors import BenchError, PluginError, UsageError
+from bench.files import parse_json, replace_text, sha256
+from bench.keys import digest
 from bench.paths import home
 from bench.types import Spec
 
@@ -84,7 +87,9 @@ def identity(spec: Spec) -> Mapping[str, Any]:
     roots = {**_parameters(spec), **folders} if folders else {}
     if not any(map(_holds_files, roots.values())):
         return {}
-    answer = _ask(spec)
+    answer = _saved(spec, roots) or _ask(spec)
+    if answer:
+        _save(spec, roots, answer)
     weights = Path(str(spec.params.get("weights") or os.devnull)).expanduser().resolve()
     opened = _all_files(spec, roots) if answer is None else map(Path, answer["read"])
     # The identity of a spec has the SHA-256 of these weights.
@@ -130,6 +135,40 @@ def main() -> None:
     answer = {"read": sorted(map(str, read - written)), "declared": getattr(type(plugin), "files", [])}
     os.write(output, json.dumps(answer, default=repr).encode())
     os._exit(0)  # threads of the plugin may go on
+
+
+def _saved(spec: Spec, roots: Mapping[str, Path]) -> Mapping[str, Any] | None:
+    """Return the answer of an earlier process about a spec; None if anything that it saw has changed."""
+    try:
+        saved = parse_json(_answer_path(spec).read_bytes())
+        answer: Mapping[str, Any] = saved["answer"]
+        return answer if saved["state"] == _state(roots, answer) else None
+    except (OSError, ValueError, KeyError, TypeError, UsageError):
+        return None
+
+
+def _save(spec: Spec, roots: Mapping[str, Path], answer: Mapping[str, Any]) -> None:
+    """Keep an answer about a spec; one that cannot be kept is asked for again."""
+    with suppress(OSError, UsageError):
+        text = json.dumps({"answer": answer, "state": _state(roots, answer)})
+        path = _answer_path(spec)
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            replace_text(path, text)
+
+
+def _answer_path(spec: Spec) -> Path:
+    """Return the file of the answer about a spec."""
+    code = {**code_identity(spec), "spec": [spec.kind, spec.root], "path": sys.path}
+    return home() / f"plugin-{digest(code)[:32]}.json"
+
+
+def _state(roots: Mapping[str, Path], answer: Mapping[str, Any]) -> list[str]:
+    """Return what a constructor saw: the files that it opened below the roots, and the names beside them."""
+    paths = [path for path in map(Path, answer["read"]) if name_of(path, roots)]
+    folders = {root if root.is_dir() else root.parent for root in roots.values()}
+    folders |= {path.parent for path in paths}
+    names = [f"{folder}: {sorted(path.name for path in folder.iterdir())}" for folder in sorted(folders)]
+    return [*names, *(f"{path} {sha256(path)}" for path in sorted(paths))]
 
 
 def _ask(spec: Spec) -> Mapping[str, Any] | None:

@@ -86,6 +86,14 @@ def _split(cell: CellObstacle) -> str:
     return f"task '{task}' cannot be split on {source} by {protocol}: {reasons}; {fix}"
 
 
+def _listed_split(cell: CellObstacle) -> str:
+    text = "; ".join(map(reason, cell.groups))
+    if not cell.counts:
+        return text
+    (n_near,) = cell.counts
+    return f"{text}, or, if the {n_near} clips that count as near copies are none: --near-copies off"
+
+
 def _one_class(cell: CellObstacle) -> str:
     source, column, *classes = cell.names
     (n_unlabelled,) = cell.counts
@@ -129,7 +137,7 @@ TEXTS: Mapping[str, Callable[[CellObstacle], str]] = {
     "one class": _one_class,
     "no group": _no_group,
     "split": _split,
-    "listed split": lambda cell: "; ".join(map(reason, cell.groups)),
+    "listed split": _listed_split,
     "single assignment": lambda cell: (
         f"--repeats {cell.counts[0]}: split '{cell.names[0]}' has a single assignment of groups to folds; "
         "expected --split cv:K, holdout:F or random"

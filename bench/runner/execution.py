@@ -279,7 +279,8 @@ class _Execution:
         else:
             result, predictions = future.result()
         seconds = result.cost.fit_s + result.cost.predict_s
-        self.forecast.finish(("head", result.identity_names[1]), len(work.contents), seconds)
+        head = work.cell.head.identity_name
+        self.forecast.finish(("head", head), len(work.contents), seconds, passes(work.cell, self.request))
         self.results.add(result, predictions)
 
     def _settle_shard(self, group: _Group, shard: Shard, future: Future[Any]) -> list[_WorkUnit]:
@@ -347,6 +348,7 @@ class _Execution:
     def _reject(self, group: _Group, status: Status, reason: str) -> None:
         """Store that the cells of a group cannot be computed."""
         for cell in group.cells:
-            self.forecast.plan(("head", cell.head.identity_name), -len(group.source.contents))
+            amount = len(group.source.contents) * passes(cell, self.request)
+            self.forecast.plan(("head", cell.head.identity_name), -amount)
             self.results.add(Result.unfinished(cell, status, reason))
         group.cells = ()

@@ -244,7 +244,7 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
         can_choose = has_choice and isinstance(error, LeakError)
         commands = suggest_groups(dataset, task.target, leaks=True) if can_choose else ()
         spellings = tuple(spelling.remarks(dataset, sorted(columns)))
-        why = replace(_cause(error), commands=commands, spellings=spellings)
+        why = replace(_with_near_copies(_cause(error), source), commands=commands, spellings=spellings)
         return Obstacle(Status.FAILED if is_requested else Status.SKIPPED, why)
     if group is not None and is_label(group, y):
         why = CellObstacle("class as group", (request.normalise, task.target))
@@ -268,6 +268,12 @@ def _cause(error: BenchError) -> CellObstacle:
     """Return what an error says as a value."""
     known = isinstance(error.obstacle, CellObstacle)
     return error.obstacle if known else CellObstacle("error", message=str(error))
+
+
+def _with_near_copies(cause: CellObstacle, source: Source) -> CellObstacle:
+    """Return why a listed split is refused, with the number of near copies if copies are on both sides."""
+    is_of_copies = any(group.kind == "leak" and splits.COPIES in group.columns for group in cause.groups)
+    return replace(cause, counts=(source.n_near,)) if is_of_copies and source.n_near else cause
 
 
 def _cells(source: Source, problem: Problem, points: Sequence[Point], request: Request) -> Iterator[Cell]:

@@ -70,6 +70,8 @@ def _row(table: Table, row: Row) -> dict[str, Any]:
         **_system(row.system, with_view=not (row.is_baseline or row.is_selected)),
         "seeds": " ".join(map(str, row.seeds)),
         "repeats": row.n_repeats,
+        "expected_low": row.expected[0] if row.expected else None,
+        "expected_high": row.expected[1] if row.expected else None,
         "clips": row.first.n_test,
         "groups": row.first.n_groups,
         "metric": table.metric,
