@@ -186,8 +186,8 @@ def _refuse_two_choices(pool: _Pool) -> None:
             if other != key:
                 folders = f"{pool.stores[other].out} and {pool.stores[key].out}"
                 raise UsageError(
-                    f"{folders}: '{result.head}' of {pool.task.name} on {pool.dataset} is chosen among other rows "
-                    "in each; report them apart"
+                    f"{folders}: '{result.head}' of {pool.task.name} on {pool.dataset} is chosen among other "
+                    "rows in each; report them apart"
                 )
 
 

@@ -22,7 +22,7 @@ from bench.request import Request
 from bench.runner import executors
 from bench.runner.cells import evaluate_cell
 from bench.runner.choices import select
-from bench.runner.estimate import Forecast, estimate
+from bench.runner.estimate import Forecast, estimate, passes
 from bench.runner.events import EmbeddingProgress, RunEvents
 from bench.runner.executors import Workers
 from bench.runner.extraction import Work
