@@ -221,9 +221,7 @@ def test_the_selected_row_is_computed_once_stored_shown_and_verified(bench, digi
     assert [model["name"] for model in models].count("selected") == 1
     bench(*words[:-1], "other", "--heads", "svm,lda", "--select")
     both = bench("report", "out", "other")
-    expected = (
-        "out and other: 'selected' of speaker on digits is chosen among other rows in each; report them"
-    )
+    expected = "out and other: 'selected' of speaker on digits is chosen among other rows in each"
     assert (both.exit_code, expected in both.stderr) == (2, True)
     assert {len(part.scores) for part in slices(tables([Store(Path("out"))])[0], "gender")} == {4}
     # A later run without it shows no choice among its rows.
