@@ -21,7 +21,7 @@ def batch(*contents: str, dim: int = 3) -> dict[str, ClipEmbedding]:
     rng = np.random.default_rng(len(contents))
     return {
         content: ClipEmbedding(
-            rng.normal(size=(2, 4, dim)).astype(np.float32), 1.5 + i, Usage(0.1 * i, 0.2 * i, 100.0), 7
+            rng.normal(size=(2, 4, dim)).astype(np.float32), 1.5 + i, Usage(0.1 * i, 0.2 * i, 100.0), 7, 2
         )
         for i, content in enumerate(contents)
     }
