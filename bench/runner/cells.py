@@ -120,6 +120,7 @@ def _pipeline(work: Work) -> PipelineSpec:
         unit=cell.head.unit,
         steps=[(spec.name, partial(catalog.build, spec, cell.seed)) for spec in cell.steps],
         scale=cell.head.scale,
+        limit=cell.head.limit,
         grid=cell.head.grid,
         train_size=cell.train_size,
     )
