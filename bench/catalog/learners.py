@@ -145,11 +145,14 @@ def _with_steps(head: Spec, request: Request, declared: Registry) -> Learner:
     """Return the learner of a head; the identities of its reducers are part of its identity."""
     steps = [_learner(catalog.find("reducer", name, declared.reducers), request) for name in head.steps]
     learner = _learner(head, request)
-    options = {"unit": head.unit, "scale": head.scale, "grid": head.grid}
+    limit = {"limit": head.limit} if head.limit else {}
+    options = {"unit": head.unit, "scale": head.scale, **limit, "grid": head.grid}
     reducers = {"steps": {step.spec.name: step.identity for step in steps}} if steps else {}
     return replace(
         learner,
-        digest=digest([learner.digest, head.scale, head.grid, [step.digest for step in steps]]),
+        digest=digest(
+            [learner.digest, head.scale, *limit.values(), head.grid, [step.digest for step in steps]]
+        ),
         obstacle=next((part.obstacle for part in (*steps, learner) if part.obstacle), None),
         steps=tuple(step.spec for step in steps),
         identity={**learner.identity, **options, **reducers},

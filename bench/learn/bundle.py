@@ -43,6 +43,7 @@ TRUSTED: Mapping[str, str] = {
             "bench.heads.svm.CalibratedSVM",
             "bench.heads.svm.SVM",
             "bench.learn.pipeline.FlatTransformer",
+            "bench.learn.scaling.LimitedScaler",
             "bench.reducers.umap.Umap",
             "sklearn._loss.link.Interval",
             "sklearn._loss.link.LogitLink",

@@ -120,6 +120,7 @@ def _pipeline(work: Work) -> PipelineSpec:
         unit=cell.head.unit,
         steps=[(spec.name, partial(catalog.build, spec, cell.seed)) for spec in cell.steps],
         scale=cell.head.scale,
+        limit=cell.head.limit,
         grid=cell.head.grid,
         train_size=cell.train_size,
     )
@@ -153,6 +154,7 @@ def _outcome(
 
 
 def _cost(work: Work, extraction: Extraction, evaluation: Evaluation, usage: Usage) -> Cost:
+    clips = extraction.passes[0]
     return Cost.of(
         extraction.usage,
         usage,
@@ -160,7 +162,8 @@ def _cost(work: Work, extraction: Extraction, evaluation: Evaluation, usage: Usa
         fit_s=evaluation.fit_s,
         predict_s=evaluation.predict_s,
         dim=samples(work, extraction)[0][0].shape[-1],
-        params=extraction.passes[0][0].params,
+        params=clips[0].params,
+        threads=max((clip.threads for clip in clips if clip.threads), default=None),
     )
 
 

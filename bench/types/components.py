@@ -88,6 +88,8 @@ class Spec:
         Reducers before a head.
     scale : bool
         Standardise the features of a head.
+    limit : float
+        Largest absolute value of a standardised feature, in standard deviations; 0 for no limit.
     grid : Mapping[str, Any]
         Parameter of a head -> values that ``--tune`` chooses from.
     preprocess : tuple[str, ...]
@@ -111,6 +113,7 @@ class Spec:
     unit: Unit = "clip"
     steps: tuple[str, ...] = ()
     scale: bool = True
+    limit: float = 0.0
     grid: Mapping[str, Any] = field(default_factory=dict)
     preprocess: tuple[str, ...] = ()
     weights: str = ""
