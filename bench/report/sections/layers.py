@@ -14,7 +14,7 @@ from bench.types import Layer, Score, System
 
 
 def by_layer(table: Table) -> dict[System, dict[Layer, Score]]:
-    """Return system -> layer -> score for systems with several numbered layers; the key has the default layer."""
+    """Return system -> layer -> score for systems with several numbered layers; keys have the last layer."""
     scores: dict[System, dict[Layer, Score]] = {}
     for row in table.rows:
         view = row.system.view
