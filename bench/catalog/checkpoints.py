@@ -76,6 +76,12 @@ class ModelConfig(msgspec.Struct, frozen=True):
     audio_config: "ModelConfig | None" = None
     text_config: "ModelConfig | None" = None
 
+    @property
+    def n_layers(self) -> int | None:
+        """Return the number of hidden states, with the input of the first layer; None if it is not there."""
+        depth = self.num_hidden_layers if self.encoder_layers is None else self.encoder_layers
+        return None if depth is None else depth + 1
+
 
 class PreprocessorConfig(msgspec.Struct, frozen=True):
     """Fields of preprocessor_config.json that decide the rate of clips and what a batch needs."""
@@ -150,6 +156,18 @@ def check(path: Path) -> None:
     for file in files(path):
         if file.name in TYPES:
             _table(file, TYPES[file.name])
+
+
+def configuration(folder: Path) -> ModelConfig:
+    """Return the configuration of a checkpoint.
+
+    Raises
+    ------
+    UsageError
+        If its file is not valid.
+    """
+    config: ModelConfig = _table(folder / CONFIGURATION[0], ModelConfig)
+    return config
 
 
 def _table(path: Path, noun: Any) -> Any:
