@@ -53,8 +53,8 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs real audio, what is a unit test, and the heads that use UMAP."""
     for item in items:
-        asked = {"bench", "digits", "real"} & set(getattr(item, "fixturenames", ()))
-        if "real" in asked:
+        asked = {"bench", "digits", "real", "weights"} & set(getattr(item, "fixturenames", ()))
+        if asked & {"real", "weights"}:
             item.add_marker("real")
         if not asked:
             item.add_marker("unit")
@@ -65,6 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 ROOT = Path(__file__).parent.parent
 REAL = Path(os.environ.get("BENCH_TEST_DATA", ROOT.parent / "shared" / "data"))
+WEIGHTS = Path(os.environ.get("BENCH_TEST_WEIGHTS", ROOT.parent / "shared" / "weights"))
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +74,14 @@ def real() -> Path:
     if not (REAL / "fsdd").is_dir():
         pytest.skip(f"needs real audio in {REAL}; set BENCH_TEST_DATA to where it is")
     return REAL
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    """Return the folder of trained weights: whisper-tiny.en/, ge2e/ and speech-embedding/."""
+    if not (WEIGHTS / "whisper-tiny.en").is_dir():
+        pytest.skip(f"needs trained weights in {WEIGHTS}; set BENCH_TEST_WEIGHTS to where they are")
+    return WEIGHTS
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import audio, catalog, preprocess
-from bench.catalog import Registry, devices, plugin_files, weights
+from bench.catalog import Registry, devices, layers, plugin_files, weights
 from bench.errors import PluginError, UnavailableError, UsageError
 from bench.keys import digest
 from bench.request import Request
@@ -101,8 +101,7 @@ def _views(learner: Learner, view: View) -> list[View]:
     """Return one view per layer for ``layer=all``, else the view; an obstacle leaves the layers unknown."""
     if view.layer != "all" or learner.obstacle:
         return [view]
-    n_layers = getattr(catalog.build(learner.spec), "n_layers", 1)
-    return [replace(view, layer=number) for number in range(n_layers)]
+    return [replace(view, layer=number) for number in range(layers.n_layers(learner.spec))]
 
 
 def heads(request: Request, declared: Registry) -> list[Learner]:
@@ -182,7 +181,7 @@ def _weighted(spec: Spec, request: Request, sha256: Callable[[Path], str]) -> tu
 
     The identity has the digest of the weights, and neither their path nor the device.
     """
-    path = weights.locate(spec.weights)
+    path = weights.of_extractor(spec)
     device, precision = devices.resolve(request.device, request.precision)
     if "runtime" in spec.params:
         spec = _with_runtime(spec, request.runtime, device)
