@@ -132,6 +132,9 @@ class CheckpointEntry(Entry, frozen=True, kw_only=True):
     rate: Count
     data: str
     citation: str
+    model_type: str = ""
+    layers: Annotated[int, Meta(ge=0)] = 0
+    dim: Annotated[int, Meta(ge=0)] = 0
 
     def declaration(self, name: str, source: str, root: str = "") -> Checkpoint:
         """Return the checkpoint of the entry."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import audio, catalog, preprocess
-from bench.catalog import Registry, devices, families, plugin_files, weights
+from bench.catalog import Registry, devices, families, layers, plugin_files, weights
 from bench.errors import PluginError, UnavailableError, UsageError
 from bench.keys import digest
 from bench.request import Request
@@ -102,12 +102,12 @@ def _views(learner: Learner, view: View, text: str, declared: Registry) -> list[
     """Return a view per layer that a user's text stands for; an obstacle leaves the layers unknown."""
     if learner.obstacle:
         return [view]
-    layers: Sequence[Layer] = [view.layer]
+    numbers: Sequence[Layer] = [view.layer]
     if view.layer == "all":
-        layers = range(getattr(catalog.build(learner.spec), "n_layers", 1))
+        numbers = range(layers.n_layers(learner.spec))
     elif "layer=" not in text:
-        layers = families.default_layers(learner.spec, declared)
-    return [replace(view, layer=layer) for layer in layers]
+        numbers = families.default_layers(learner.spec, declared)
+    return [replace(view, layer=number) for number in numbers]
 
 
 def heads(request: Request, declared: Registry) -> list[Learner]:
@@ -190,7 +190,7 @@ def _weighted(spec: Spec, request: Request, sha256: Callable[[Path], str]) -> tu
 
     The identity has the digest of the weights, and neither their path nor the device.
     """
-    path = weights.locate(spec.weights)
+    path = weights.of_extractor(spec)
     device, precision = devices.resolve(request.device, request.precision)
     if "runtime" in spec.params:
         spec = _with_runtime(spec, request.runtime, device)

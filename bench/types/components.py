@@ -56,6 +56,12 @@ class Checkpoint:
         Training data.
     citation : str
         Authors, title, venue and year of the paper.
+    model_type : str
+        Type of the model in config.json; empty if unknown.
+    layers : int
+        Number of layers, without the input of the first one; 0 for a network that returns its output alone.
+    dim : int
+        Number of values of a frame; 0 if unknown.
     source : str
         File that declares it.
     """
@@ -66,6 +72,9 @@ class Checkpoint:
     rate: int
     data: str
     citation: str
+    model_type: str = ""
+    layers: int = 0
+    dim: int = 0
     source: str = ""
 
 

@@ -36,6 +36,9 @@ def notes(table: Table) -> tuple[Text, ...]:
         texts.append(text(strong("Synthetic audio"), warning))
     data = f"Data: {source.n_clips} clips, version {source.version}, content "
     texts.append(text(data, code(source.content[:12]), "."))
+    if source.n_same_audio:
+        counts = f"{source.n_clips - source.n_same_audio} of {source.n_clips} clips are embedded"
+        texts.append(text(f"{counts}: {display.fewer_clips(source.n_same_audio)}. All are scored."))
     if table.protocol:
         texts += _split(table.protocol)
         share = max((row.system.train_size for row in table.rows), default=1.0)
