@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -85,6 +86,7 @@ class HeadEntry(ComponentEntry, frozen=True, kw_only=True):
     unit: Unit = "clip"
     steps: tuple[str, ...] = ()
     scale: bool = True
+    limit: float = 0.0
     grid: dict[str, list[Any]] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -92,6 +94,10 @@ class HeadEntry(ComponentEntry, frozen=True, kw_only=True):
         super().__post_init__()
         if self.steps and self.unit == "layers":
             raise ValueError(f"steps is {list(self.steps)}; expected no reducers, since unit is 'layers'")
+        if not (0 <= self.limit < math.inf):
+            raise ValueError(f"limit is {self.limit:g}; expected a number of deviations, or 0 for no limit")
+        if self.limit and not self.scale:
+            raise ValueError(f"limit is {self.limit:g}; expected none, since scale is false")
         _check_values("grid", self.grid)
         for name, values in self.grid.items():
             if not values:
@@ -126,6 +132,9 @@ class CheckpointEntry(Entry, frozen=True, kw_only=True):
     rate: Count
     data: str
     citation: str
+    model_type: str = ""
+    layers: Annotated[int, Meta(ge=0)] = 0
+    dim: Annotated[int, Meta(ge=0)] = 0
 
     def declaration(self, name: str, source: str, root: str = "") -> Checkpoint:
         """Return the checkpoint of the entry."""

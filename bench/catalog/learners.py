@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import audio, catalog, preprocess
-from bench.catalog import Registry, devices, families, plugin_files, weights
+from bench.catalog import Registry, devices, families, layers, plugin_files, weights
 from bench.errors import PluginError, UnavailableError, UsageError
 from bench.keys import digest
 from bench.request import Request
@@ -102,12 +102,12 @@ def _views(learner: Learner, view: View, text: str, declared: Registry) -> list[
     """Return a view per layer that a user's text stands for; an obstacle leaves the layers unknown."""
     if learner.obstacle:
         return [view]
-    layers: Sequence[Layer] = [view.layer]
+    numbers: Sequence[Layer] = [view.layer]
     if view.layer == "all":
-        layers = range(getattr(catalog.build(learner.spec), "n_layers", 1))
+        numbers = range(layers.n_layers(learner.spec))
     elif "layer=" not in text:
-        layers = families.default_layers(learner.spec, declared)
-    return [replace(view, layer=layer) for layer in layers]
+        numbers = families.default_layers(learner.spec, declared)
+    return [replace(view, layer=number) for number in numbers]
 
 
 def heads(request: Request, declared: Registry) -> list[Learner]:
@@ -150,11 +150,14 @@ def _with_steps(head: Spec, request: Request, declared: Registry) -> Learner:
     """Return the learner of a head; the identities of its reducers are part of its identity."""
     steps = [_learner(catalog.find("reducer", name, declared.reducers), request) for name in head.steps]
     learner = _learner(head, request)
-    options = {"unit": head.unit, "scale": head.scale, "grid": head.grid}
+    limit = {"limit": head.limit} if head.limit else {}
+    options = {"unit": head.unit, "scale": head.scale, **limit, "grid": head.grid}
     reducers = {"steps": {step.spec.name: step.identity for step in steps}} if steps else {}
     return replace(
         learner,
-        digest=digest([learner.digest, head.scale, head.grid, [step.digest for step in steps]]),
+        digest=digest(
+            [learner.digest, head.scale, *limit.values(), head.grid, [step.digest for step in steps]]
+        ),
         obstacle=next((part.obstacle for part in (*steps, learner) if part.obstacle), None),
         steps=tuple(step.spec for step in steps),
         identity={**learner.identity, **options, **reducers},
@@ -187,7 +190,7 @@ def _weighted(spec: Spec, request: Request, sha256: Callable[[Path], str]) -> tu
 
     The identity has the digest of the weights, and neither their path nor the device.
     """
-    path = weights.locate(spec.weights)
+    path = weights.of_extractor(spec)
     device, precision = devices.resolve(request.device, request.precision)
     if "runtime" in spec.params:
         spec = _with_runtime(spec, request.runtime, device)

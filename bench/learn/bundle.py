@@ -44,6 +44,7 @@ TRUSTED: Mapping[str, str] = {
             "bench.heads.svm.SVM",
             "bench.learn.pipeline.FlatTransformer",
             "bench.learn.pipeline.LayerSelector",
+            "bench.learn.scaling.LimitedScaler",
             "bench.reducers.umap.Umap",
             "sklearn._loss.link.Interval",
             "sklearn._loss.link.LogitLink",

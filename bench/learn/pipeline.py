@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from bench.learn.samples import Fold
+from bench.learn.scaling import LimitedScaler
 from bench.learn.stopwatch import Phase, Stopwatch
 from bench.types import Embeddings, Head, Samples, Unit
 
@@ -28,6 +29,8 @@ class PipelineSpec:
         Name and builder of every reducer, in their order.
     scale : bool
         Whether features are standardised first.
+    limit : float
+        Largest absolute value of a standardised feature; 0 for no limit.
     grid : Mapping[str, Sequence[Any]]
         Values of the head's parameters to choose from in inner folds; empty for a head without tuning.
     train_size : float
@@ -40,6 +43,7 @@ class PipelineSpec:
     unit: Unit = "clip"
     steps: Sequence[tuple[str, Callable[[], Any]]] = ()
     scale: bool = True
+    limit: float = 0.0
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     train_size: float = 1.0
     n_layers: int = 0
@@ -53,8 +57,9 @@ class PipelineSpec:
     def feature_steps(self) -> Pipeline:
         """Return unfitted scaling and reducers, behind the choice of a layer if there is one."""
         layer = [(LAYER, LayerSelector())] if self.n_layers else []
+        vector_scaler = LimitedScaler(self.limit) if self.limit else StandardScaler()
         has_vectors = self.unit in {"clip", "frame"}
-        scaler = StandardScaler() if has_vectors else FlatTransformer(StandardScaler())
+        scaler = vector_scaler if has_vectors else FlatTransformer(vector_scaler)
         reducers = [(name, FlatTransformer(build())) for name, build in self.steps]
         return Pipeline([*layer, ("scale", scaler if self.scale else "passthrough"), *reducers])
 
@@ -151,7 +156,7 @@ class ReducerCache:
 
     def fit(self, spec: PipelineSpec, fold: Fold, clock: Callable[[], float]) -> FittedSteps:
         """Return the steps of a pipeline, fitted to a fold now or earlier."""
-        key = (fold.name, spec.scale, tuple(name for name, _ in spec.steps))
+        key = (fold.name, spec.scale, spec.limit, tuple(name for name, _ in spec.steps))
         if key in self._fitted:
             return self._fitted[key]
         steps, stopwatch = spec.feature_steps(), Stopwatch(clock)

@@ -122,6 +122,7 @@ def _pipeline(work: Work, examples: Examples) -> PipelineSpec:
         unit=cell.head.unit,
         steps=[(spec.name, partial(catalog.build, spec, cell.seed)) for spec in cell.steps],
         scale=cell.head.scale,
+        limit=cell.head.limit,
         grid=cell.head.grid,
         train_size=cell.train_size,
         n_layers=np.shape(examples.X)[1] if cell.view.layer == "best" else 0,
@@ -157,6 +158,7 @@ def _outcome(
 
 
 def _cost(work: Work, extraction: Extraction, evaluation: Evaluation, usage: Usage) -> Cost:
+    clips = extraction.passes[0]
     return Cost.of(
         extraction.usage,
         usage,
@@ -164,7 +166,8 @@ def _cost(work: Work, extraction: Extraction, evaluation: Evaluation, usage: Usa
         fit_s=evaluation.fit_s,
         predict_s=evaluation.predict_s,
         dim=samples(work, extraction)[0][0].shape[-1],
-        params=extraction.passes[0][0].params,
+        params=clips[0].params,
+        threads=max((clip.threads for clip in clips if clip.threads), default=None),
     )
 
 

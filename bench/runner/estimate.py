@@ -121,7 +121,13 @@ def estimate(plan: Plan, request: Request, store: Store, cache: Cache) -> Estima
         hours = sum(seconds.values()) / 3600
         embeddings.append(
             ClipCounts(
-                dataset=dataset, extractor=extractor, clips=len(seconds), hours=hours, cached=len(cached)
+                dataset=dataset,
+                extractor=extractor,
+                clips=len(seconds),
+                hours=hours,
+                cached=len(cached),
+                same_audio=source.n_same_audio,
+                unreadable=len(source.unreadable),
             )
         )
         if (dataset, extractor) in to_embed:

@@ -56,6 +56,12 @@ class Checkpoint:
         Training data.
     citation : str
         Authors, title, venue and year of the paper.
+    model_type : str
+        Type of the model in config.json; empty if unknown.
+    layers : int
+        Number of layers, without the input of the first one; 0 for a network that returns its output alone.
+    dim : int
+        Number of values of a frame; 0 if unknown.
     source : str
         File that declares it.
     """
@@ -66,6 +72,9 @@ class Checkpoint:
     rate: int
     data: str
     citation: str
+    model_type: str = ""
+    layers: int = 0
+    dim: int = 0
     source: str = ""
 
 
@@ -111,6 +120,8 @@ class Spec:
         Reducers before a head.
     scale : bool
         Standardise the features of a head.
+    limit : float
+        Largest absolute value of a standardised feature, in standard deviations; 0 for no limit.
     grid : Mapping[str, Any]
         Parameter of a head -> values that ``--tune`` chooses from.
     preprocess : tuple[str, ...]
@@ -134,6 +145,7 @@ class Spec:
     unit: Unit = "clip"
     steps: tuple[str, ...] = ()
     scale: bool = True
+    limit: float = 0.0
     grid: Mapping[str, Any] = field(default_factory=dict)
     preprocess: tuple[str, ...] = ()
     weights: str = ""
