@@ -162,13 +162,19 @@ def default_layers(spec: Spec) -> list[int | str]:
     return families.default_layers(spec, REGISTRY)
 
 
-@pytest.mark.parametrize("model_type", sorted(REGISTRY.families))
+@pytest.mark.parametrize("model_type", sorted(REGISTRY.families.keys() - {families.FAIRSEQ}))
 def test_a_transformer_runs_the_layers_of_its_family_at_any_size(model_type: str, tmp_path: Path):
     depths = REGISTRY.families[model_type].layers
     for n_hidden, name in ((2, "encoder_layers"), (24, "num_hidden_layers")):
         spec = configuration(tmp_path / name, model_type=model_type, **{name: n_hidden})
         expected = [depth if isinstance(depth, str) else int(depth * n_hidden) for depth in depths]
         assert default_layers(spec) == expected
+
+
+def test_a_checkpoint_of_fairseq_runs_the_layers_of_its_family():
+    file = Path(__file__).parent / "fairseq" / "hubert-cfg.pt"  # with two layers
+    spec = catalog.resolve("extractor", f"fairseq:{file}", {})
+    assert default_layers(replace(spec, params={**spec.params, "checkpoint": str(file)})) == [1, "mean"]
 
 
 def test_other_extractors_run_their_last_layer(tmp_path: Path):
