@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.catalog import checkpoints, layers
+from bench.catalog import checkpoints, layer_counts
 from bench.errors import UsageError
 from bench.types import Spec
 
@@ -71,6 +71,6 @@ def _is_foreign(path: Path) -> bool:
 
 def _kind_of_fairseq(path: Path) -> str:
     """Return what a path is in place of a file of fairseq; empty for such a file or anything else."""
-    if path.is_file() and layers.is_bare(path):
+    if path.is_file() and layer_counts.is_bare(path):
         return FILES[".pt"]
     return "" if path.is_file() and path.suffix in {".pt", ".pth", ".ckpt"} else _kind(path)
