@@ -45,11 +45,12 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure() -> None:
-    """Give every process of pytest-xdist a cache of compiled functions.
+    """Keep OpenVINO from calling home, and give every process of pytest-xdist a cache of compiled functions.
 
     numba numbers the files of a function: processes that compile it for two types at once take one name for
     both, and the next process that loads it crashes.
     """
+    sys.modules["openvino_telemetry"] = None  # else every conversion forks this process, to send a message
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / "bench-tests-numba" / worker)
 
