@@ -1,5 +1,7 @@
 import inspect
 import json
+import os
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -444,7 +446,10 @@ class Shuffled(Honest):
 def test_on_real_speech_a_shuffled_extractor_is_caught_and_a_rounded_one_is_not(bench, real: Path):
     Path("mine.py").write_text(EXTRACTORS)
     Path("registry").mkdir()
-    call = ["run", "--tasks", "gender", "--datasets", real / "LibriSpeech" / "train-clean-100"]
+    for speaker in sorted((real / "LibriSpeech" / "train-clean-100").iterdir())[:80]:
+        shutil.copytree(speaker, Path("train-clean-100", speaker.name), copy_function=os.symlink)
+    shutil.copy(real / "LibriSpeech" / "SPEAKERS.TXT", ".")
+    call = ["run", "--tasks", "gender", "--datasets", "train-clean-100"]
     call += ["--extractors", "own", "--heads", "lda,knn"]
     verdicts = {}
     for name in ("Honest", "Rounded", "Shuffled"):

@@ -462,10 +462,8 @@ cli.main()
 """
 
 
-@pytest.mark.parametrize(("moment", "n_batches"), [("embedding", 1), ("cells", 2)])
-def test_a_killed_run_goes_on_where_it_stopped(
-    moment: str, n_batches: int, bench, digits: Path, tmp_path: Path
-):
+@pytest.mark.parametrize("moment", ["embedding", "cells"])
+def test_a_killed_run_goes_on_where_it_stopped(moment: str, bench, digits: Path, tmp_path: Path):
     call = ["run", "--tasks", "speaker", "--datasets", str(digits), "--extractors", "mfcc,mfcc-13"]
     call += ["--heads", "svm,lda,knn", "--out"]
     process = [sys.executable, "-c", KILLED, moment, *call, "out"]
@@ -473,12 +471,10 @@ def test_a_killed_run_goes_on_where_it_stopped(
     assert killed.returncode == -signal.SIGKILL
     before = (tmp_path / "out" / "results.jsonl").read_bytes().count(b"\n")
     assert before == (moment == "cells")
-    # Each extractor's 48 clips are one file.
-    assert sum(1 for _ in tmp_path.glob("cache/embeddings-*/*/*.batch")) == n_batches
     assert bench(*call, "out").exit_code == 0
     after = counters(tmp_path / "out")
     assert (after["cells_reused"], after["cells_computed"]) == (before, 8 - before)
-    assert after["clips_decoded"] == 96 - 48 * n_batches
+    assert after["clips_decoded"] == 48, "the first extractor's clips are in the cache"
     shutil.rmtree(tmp_path / "cache")
     assert bench(*call, "whole").exit_code == 0
     assert comparable(tmp_path / "out") == comparable(tmp_path / "whole")
@@ -633,7 +629,7 @@ def test_a_head_that_sees_frames_shares_the_extraction_and_votes(bench, digits: 
 
 def test_segments_are_reported_beside_their_clips(bench, real: Path, tmp_path: Path):
     path = tmp_path / "speakers"
-    for folder in sorted((real / "LibriSpeech" / "test-other").iterdir())[:8]:
+    for folder in sorted((real / "LibriSpeech" / "test-other").iterdir())[:4]:
         shutil.copytree(folder, path / folder.name, copy_function=os.symlink)
     params = f'path = "{path}"\nsegment = {{ seconds = 1.0 }}\n'
     (tmp_path / "cut.toml").write_text(f'kind = "path"\nversion = "1"\nabout = ""\n[params]\n{params}')
@@ -772,11 +768,11 @@ def test_permuted_labels_tell_a_random_split_from_an_honest_one(bench, real: Pat
     rows = [
         {"path": f"{real}/fsdd/{digit}_{speaker}_{take}.wav", "speaker": speaker, "session": str(digit)}
         for speaker in ("george", "jackson", "theo", "lucas")
-        for digit in range(6)
-        for take in range(5)
+        for digit in range(5)
+        for take in range(4)
     ]
     pd.DataFrame(rows).to_csv(tmp_path / "many.csv", index=False)
-    call = [*RUN[:-1], "svm", "--datasets", "many.csv", "--permute-labels"]
+    call = [*RUN[:-1], "svm", "--datasets", "many.csv", "--permute-labels=10"]
     leaky = bench(*call, "--split", "random").stdout
     assert re.search("[*]Leak[*]*: 1 of 2 rows learn .*: mfcc-13 svm", leaky)
     assert "No leak between groups" in bench(*call).stdout
