@@ -56,10 +56,10 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs real audio, what is a unit test, and the heads that use UMAP."""
     for item in items:
-        asked = {"bench", "digits", "real"} & set(getattr(item, "fixturenames", ()))
-        if "real" in asked:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "real" in fixtures:
             item.add_marker("real")
-        if not asked:
+        if not fixtures & {"bench", "digits", "home", "real"}:
             item.add_marker("unit")
         if "umap" in item.name:  # compiling it takes a process half a minute
             item.add_marker(pytest.mark.xdist_group("umap"))
