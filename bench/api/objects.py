@@ -171,7 +171,7 @@ class Object:
     """
 
     def __init__(self, source: str, state: Mapping[str, Any], files: Sequence[str] = ()) -> None:
-        thing = _objects.get(digest({"source": source, "state": state}))
+        thing: Any = _objects.get(digest({"source": source, "state": state}))
         if thing is None:
             raise UsageError("an object of another process; put it into a file")
         self._thing = thing = thing() if inspect.isclass(thing) else thing
