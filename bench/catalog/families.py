@@ -4,12 +4,15 @@ import math
 from pathlib import Path
 from typing import Literal
 
-from bench.catalog import checkpoints
+from bench.catalog import checkpoints, layers
 from bench.catalog.declarations import Registry
 from bench.types import Layer, Spec
 
-FACTORIES = ("bench.extractors.auto:", "bench.extractors.transformer:", "bench.extractors.whisper:")
-"""Modules of the extractors that return every hidden state of a checkpoint in the format of transformers."""
+FACTORIES = tuple(f"bench.extractors.{name}:" for name in ("auto", "fairseq", "transformer", "whisper"))
+"""Modules of the extractors that return every hidden state."""
+
+FAIRSEQ = "fairseq"
+"""Name, in place of a model type, of the checkpoints of fairseq: Wav2Vec2 and HuBERT."""
 
 
 def default_layers(spec: Spec, declared: Registry) -> list[Layer]:
@@ -20,14 +23,14 @@ def default_layers(spec: Spec, declared: Registry) -> list[Layer]:
     spec : Spec
         An extractor whose parameters hold the path of its weights, if it has weights.
     """
-    folder = Path(str(spec.params.get("checkpoint", "")))
-    if not (spec.weights and spec.factory.startswith(FACTORIES) and folder.is_dir()):
+    path = Path(str(spec.params.get("checkpoint", "")))
+    if not (spec.weights and spec.factory.startswith(FACTORIES) and path.exists()):
         return ["last"]
-    config = checkpoints.configuration(folder)
-    family = declared.families.get(config.model_type or "")
-    if family is None or config.n_layers is None:
+    model_type = FAIRSEQ if path.is_file() else checkpoints.configuration(path).model_type
+    family, n_layers = declared.families.get(model_type or ""), layers.of_checkpoint(path)
+    if family is None or n_layers is None:
         return ["last"]
-    return list(dict.fromkeys(_layer(depth, config.n_layers) for depth in family.layers))
+    return list(dict.fromkeys(_layer(depth, n_layers) for depth in family.layers))
 
 
 def _layer(depth: float | Literal["last", "mean"], n_layers: int) -> Layer:
