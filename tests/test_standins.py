@@ -143,6 +143,15 @@ def test_a_folder_of_another_program_is_refused_with_what_is_taken(tmp_path: Pat
     refuse(f"hf:{tmp_path}", "is a folder with an ONNX network; taken are")
 
 
+def test_a_folder_of_transformers_that_lacks_a_part_says_which(tmp_path: Path):
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    refuse(f"hf:{tmp_path}", "is a folder with a file of tensors without its configuration; taken are")
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").rename(tmp_path / "1.safetensors")
+    (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"a": "2.safetensors"}}')
+    refuse(f"hf:{tmp_path}", "no checkpoint; expected .* with every shard")
+
+
 def test_a_bare_state_dict_is_no_checkpoint_of_fairseq(tmp_path: Path):
     torch = pytest.importorskip("torch", reason="needs the extra 'neural'")
     torch.save({"encoder.weight": torch.ones(2)}, tmp_path / "bare.pt")
