@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench import catalog
-from bench.catalog import layer_counts, learners
+from bench.catalog import devices, layer_counts, learners
 from bench.embed import pooling
 from bench.request import Request
 from bench.types import Spec
@@ -129,6 +129,17 @@ def test_a_file_without_a_sensible_number_of_layers_has_none(layer: object, tmp_
     assert layer_counts.of_checkpoint(tmp_path / "a.pt") is None
     (tmp_path / "b.pt").write_bytes(b"nothing")
     assert layer_counts.of_checkpoint(tmp_path / "b.pt") is None
+
+
+@pytest.mark.parametrize("has_driver", [True, False])
+def test_the_precision_of_a_processor_is_the_one_that_torch_has(has_driver: bool, monkeypatch):
+    torch = pytest.importorskip("torch", reason="needs the extra 'neural'")
+    if torch.cuda.is_available():
+        pytest.skip("auto is the GPU here")
+    monkeypatch.setattr(devices, "_has_gpu_driver", lambda: has_driver)
+    precision = "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
+    assert devices.resolve("auto", "auto") == devices.resolve("cpu", "auto") == ("cpu", precision)
+    assert devices.resolve("auto", "fp32") == ("cpu", "fp32")
 
 
 def plugin(folder: Path, body: str) -> Spec:

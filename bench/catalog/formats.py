@@ -57,9 +57,10 @@ def _kind(path: Path) -> str:
         with path.open("rb") as file:
             start = file.read(4)
         return STARTS.get(start) or FILES.get(path.suffix) or "a file"
-    if (path / CTRANSLATE2).is_file() and not any((path / name).is_file() for name in checkpoints.WEIGHTS):
+    has_weights = any((path / name).is_file() for name in checkpoints.WEIGHTS)
+    if (path / CTRANSLATE2).is_file() and not has_weights:
         return "a folder of CTranslate2"
-    if checkpoints.files(path):
+    if has_weights and (path / checkpoints.CONFIGURATION[0]).is_file():  # a missing shard has its own message
         return ""
     return next((f"a folder with {_kind(file)}" for file in sorted(path.iterdir()) if _is_foreign(file)), "")
 
