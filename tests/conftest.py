@@ -1,7 +1,10 @@
 """Fixtures that several test modules share."""
 
 import base64
+import functools
+import itertools
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,11 +20,11 @@ from filelock import FileLock
 from hypothesis import settings
 from matplotlib.figure import Figure
 
-from bench import cli
+from bench import audio, cli
 from bench.catalog.imports import FolderFinder
 from bench.datasets.kinds import demo
 from bench.datasets.tables import dataset
-from bench.types import Dataset
+from bench.types import Clip, Dataset
 
 # A busy machine is no reason to fail.
 settings.register_profile("patient", deadline=None)
@@ -184,21 +187,39 @@ SPEAKERS = ("george", "jackson", "nicolas", "yweweler", "lucas", "theo")
 
 
 @pytest.fixture(scope="session")
-def take(home: Path) -> Callable[[str, int, int], Path]:
-    """Return a finder of short recordings by speaker, digit (0 to 3) and take (0, 1).
+def take(home: Path) -> Iterator[Callable[[str, int, int], Path]]:
+    """Yield a finder of short recordings by speaker, digit (0 to 3) and take (0, 1).
 
-    They are real spoken digits, or where there is no real audio, phrases of the demo corpus.
+    They are real spoken digits, or where there is no real audio, phrases of the demo corpus. They have a
+    folder to themselves, since a run lists the audio files beside its own, and a process searches them for
+    near copies once.
     """
     real = (REAL / "fsdd").is_dir()
-    corpus = Path() if real else Path(demo.load(home, "1").source).parent
+    corpus = REAL / "fsdd" if real else Path(demo.load(home, "1").source).parent
 
-    def find(speaker: str, digit: int, number: int) -> Path:
+    def name(speaker: str, digit: int, number: int) -> str:
         if real:
-            return REAL / "fsdd" / f"{digit}_{speaker}_{number}.wav"
+            return f"{digit}_{speaker}_{number}.wav"
         voice = (1, 3, 5, 7, 0, 2)[SPEAKERS.index(speaker)]
-        return corpus / f"s{voice:02}-{number}-{tuple(demo.PHRASES)[digit]}.wav"
+        return f"s{voice:02}-{number}-{tuple(demo.PHRASES)[digit]}.wav"
 
-    return find
+    folder = home / "recordings"
+    with FileLock(home / "recordings.lock"):
+        if not folder.exists():
+            folder.mkdir()
+            for recording in itertools.product(SPEAKERS, range(4), range(2)):
+                shutil.copy(corpus / name(*recording), folder)
+
+    search = audio.near_copies
+    remembered = functools.cache(lambda clips, fingerprints: tuple(search(clips, fingerprints)))
+
+    def near_copies(clips: Sequence[Clip], fingerprints: Sequence[str]) -> list[str]:
+        is_shared = all(clip.path.parent == folder for clip in clips)
+        return list((remembered if is_shared else search)(tuple(clips), tuple(fingerprints)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(audio, "near_copies", near_copies)
+        yield lambda *recording: folder / name(*recording)
 
 
 @pytest.fixture

@@ -98,6 +98,13 @@ def test_statistics_do_not_depend_on_batches_windows_or_memory(factory: type, cl
         assert embeddings[content].audio_s == pytest.approx(soundfile.info(clip.path).duration)
 
 
+def test_every_clip_has_the_number_of_threads_that_its_embedding_could_use(
+    clips: dict[str, Clip], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert {row.threads for batch in run(clips, Blocks) for row in batch.embeddings.values()} == {3}
+
+
 def test_long_clips_come_in_equal_windows_within_the_budget(clips: dict[str, Clip]):
     run(clips, Windowed)
     assert max(size for call in CALLS for size in call) == RATE // 2

@@ -1,4 +1,4 @@
-"""Files that an extractor opens beside its modules: those it declares, and those that its constructor opens.
+"""Files that an extractor opens beside its modules: its weights, those it declares or its constructor opens.
 
 The constructor runs once more, in a process of its own: it may hang, or end its process.
 """
@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.catalog import attributes
+from bench.catalog.attributes import COMPUTED
 from bench.catalog.build import build
 from bench.catalog.identity import is_installed, module_path
 from bench.catalog.imports import factory_of
@@ -66,18 +68,23 @@ def recording() -> Iterator[OpenFiles]:
 def identity(spec: Spec) -> Mapping[str, Any]:
     """Return the part of an extractor's identity that is about its files; empty if it opens none.
 
-    It holds the name, relative to the module's folder or to a parameter, and the SHA-256 of every file that
-    the attribute `files` of its class names, or that its constructor opens to read. It holds None if the
-    constructor does not end well, so that no result of another day shares its key.
+    It holds the name, relative to the module's folder or to a parameter, and the SHA-256 of every file of the
+    attribute `weights` of its class, that the attribute `files` names, or that its constructor opens to read.
+    A class with `weights` is not built for this. The part holds None if the constructor does not end well, so
+    that no result of another day shares its key.
 
     Raises
     ------
     PluginError
-        If `files` names no files of the module's folder.
+        If `weights` or `files` name what is not there.
     """
-    folders = _folders(spec)
+    constants, folders = attributes.of_class(spec), _folders(spec)
+    values = {name: constants[name].value for name in ("weights", "files") if name in constants}
+    if isinstance(values.get("weights"), str) and values.get("files") is not COMPUTED:
+        path = attributes.weights_path(values["weights"], constants["weights"].file.parent)
+        return {"files": digests(_weights(spec, path) | _declared(spec, values.get("files", []), folders))}
     roots = {**_parameters(spec), **folders} if folders else {}
-    if not any(map(_holds_files, roots.values())):
+    if COMPUTED not in values.values() and not any(map(_holds_files, roots.values())):
         return {}
     answer = _ask(spec)
     if answer is None:
@@ -87,7 +94,38 @@ def identity(spec: Spec) -> Mapping[str, Any]:
     paths = [path for path in map(Path, answer["read"]) if not path.is_relative_to(weights)]
     names = {name: path for path in paths if (name := name_of(path, roots))}
     names |= _declared(spec, answer["declared"], folders)
-    return {"files": [f"{name} {sha256(path)}" for name, path in sorted(names.items())]} if names else {}
+    names |= _weights(spec, Path(answer["weights"])) if answer["weights"] else {}
+    return {"files": digests(names)} if names else {}
+
+
+def digests(names: Mapping[str, Path]) -> list[str]:
+    """Return the names and the SHA-256 of files."""
+    return [f"{name} {sha256(path)}" for name, path in sorted(names.items())]
+
+
+def names_below(path: Path) -> dict[str, Path]:
+    """Return name -> path of a file, or of every file of a folder that is not hidden."""
+    if path.is_file():
+        return {path.name: path}
+    names = {file.relative_to(path.parent).as_posix(): file for file in path.rglob("*") if file.is_file()}
+    return {name: file for name, file in names.items() if "/." not in f"/{name}"}
+
+
+def _weights(spec: Spec, path: Path) -> dict[str, Path]:
+    """Return name -> path of the files of a class's weights.
+
+    Raises
+    ------
+    PluginError
+        If there are none.
+    """
+    names = names_below(path)
+    if not names:
+        raise PluginError(
+            f"{spec.source}: {spec.kind} '{spec.name}': weights is {path.name}, which is no file and no "
+            f"folder with files in {path.parent}; expected a path from the file of the class"
+        )
+    return names
 
 
 def name_of(path: Path, roots: Mapping[str, Path]) -> str | None:
@@ -123,7 +161,11 @@ def main() -> None:
         except BenchError as error:
             sys.exit(str(error))
     read, written = ({path.resolve() for path in paths} for paths in (files.read, files.written))
-    answer = {"read": sorted(map(str, read - written)), "declared": getattr(type(extractor), "files", [])}
+    answer = {
+        "read": sorted(map(str, read - written)),
+        "declared": getattr(type(extractor), "files", []),
+        "weights": str(attributes.weights_of(type(extractor)) or ""),
+    }
     os.write(output, json.dumps(answer, default=repr).encode())
     os._exit(0)  # threads of the plugin may go on
 
@@ -187,7 +229,7 @@ def _declared(spec: Spec, names: Any, folders: Mapping[str, Path]) -> dict[str, 
         If they are no names of files in the module's folder.
     """
     where = f"{spec.source}: {spec.kind} '{spec.name}': files"
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise PluginError(f"{where} is {names!r}; expected a list of names of files")
     paths = {name: folder / name for folder in folders.values() for name in names}
     for name, path in paths.items():

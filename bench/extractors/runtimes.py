@@ -74,6 +74,11 @@ def _compile(network: torch.nn.Module, example: torch.Tensor, precision: str) ->
     sys.modules.setdefault("openvino_telemetry", cast(ModuleType, None))
     import openvino  # optional
 
+    for module in network.modules():
+        if hasattr(
+            type(module), "loss_function"
+        ):  # tracing reads it, and transformers warns that there is none
+            module.loss_function = None
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # tracing warns of branches on lengths, which the tests cover
         shape = openvino.PartialShape([-1, *example.shape[1:-1], -1])

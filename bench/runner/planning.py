@@ -25,6 +25,7 @@ from bench.runner.choices import Selection, selections
 from bench.runner.normalisation import is_label, normalise_group
 from bench.runner.tasks import check_tasks, offered_tasks, requested_tasks
 from bench.types import (
+    BASELINE,
     UNPOOLED,
     Augmentation,
     Cell,
@@ -93,6 +94,9 @@ class Point:
         head = self.head.spec.name
         if self.normalise and self.head.spec.unit in FRAMED:
             reason = f"head '{head}' sees frames, and --normalise changes pooled vectors; run it without"
+            return Obstacle(Status.SKIPPED, reason)
+        if self.view.layer == "best" and self.head.spec.unit in FRAMED:
+            reason = f"head '{head}' sees frames, and @layer=best chooses among pooled vectors; name a layer"
             return Obstacle(Status.SKIPPED, reason)
         if self.view.pool == UNPOOLED and self.head.spec.unit in {"clip", "layers"}:
             return Obstacle(Status.SKIPPED, f"head '{head}' needs pooled vectors; remove @pool={UNPOOLED}")
@@ -301,7 +305,9 @@ def _cells(source: Source, problem: Problem, points: Sequence[Point], request: R
 
 
 def _view_of_unit(view: View, head: Spec) -> View:
-    """Return the part of a view that a head's unit depends on."""
+    """Return the part of a view that a head depends on; the baseline chooses no layer."""
+    if head.name == BASELINE and view.layer == "best":
+        return replace(view, layer="last")
     if head.unit in FRAMED:
         return replace(view, pool=UNPOOLED)
     return replace(view, layer="all") if head.unit == "layers" else view

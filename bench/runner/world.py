@@ -24,7 +24,7 @@ from bench.runner.provenance import VERSIONED, versions
 from bench.store import RunRecord, Store
 from bench.types import BASELINE, Result, Spec
 
-WEIGHTS = ("hf:", "fairseq:")
+WEIGHTS = ("hf:", "whisper-short:", "fairseq:")
 """Prefixes of names that say where weights are; the code that loads them is installed."""
 
 TRUST = "--trust FOLDER, the run's working folder, runs its code"

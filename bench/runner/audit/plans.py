@@ -46,7 +46,8 @@ def _check_tables(store: Store, record: RunRecord, now: RunRecord) -> Iterator[s
         if before is None:
             yield f"{store.run_path}: data set {name} is missing"
         elif before.content == source.content:
-            for field in changes(_values(before), _values(source)):
+            absent = {"n_same_audio": source.n_same_audio} if before.n_same_audio is None else {}
+            for field in changes({**_values(before), **absent}, _values(source)):
                 yield f"{store.run_path}: {field} of data set {name} is not that of the data"
     tables = {(table.dataset, table.task): table for table in record.tables}
     for table in now.tables:
