@@ -237,13 +237,17 @@ class Meter:
 Source = Callable[[Usage, Usage], float | None]
 """Returns a cost of a cell from the usage of its embedding and of its evaluation."""
 
+Shown = Literal["", "value", "rate"]
+"""How a leaderboard shows a cost: not at all, as it is, or per second of embedded audio."""
+
 
 def _cost(  # a fact of a cost per parameter
     default: Any,
     source: Source | None = None,
     *,
     digits: int | None = None,
-    shown: bool = False,
+    shown: Shown = "",
+    page: bool = False,
     limit: bool = True,
 ) -> Any:
     """Return a field of `Cost`.
@@ -254,12 +258,14 @@ def _cost(  # a fact of a cost per parameter
         Where the value comes from; None for a value that is passed to `Cost.of`.
     digits : int | None
         Decimals that are stored; None for all.
-    shown : bool
-        Whether the leaderboard has a column of it.
+    shown : Shown
+        Whether and how a leaderboard has a column of it.
+    page : bool
+        Whether that column is on the page alone.
     limit : bool
         Whether a gate may limit it: more of it is worse.
     """
-    metadata = {"source": source, "digits": digits, "shown": shown, "limit": limit}
+    metadata = {"source": source, "digits": digits, "shown": shown, "page": page, "limit": limit}
     return field(default=default, metadata=metadata)
 
 
@@ -276,10 +282,12 @@ class Cost:
     ----------
     audio_s : float
         Length of the embedded clips, in s.
-    extract_s : float
-        Elapsed time of their embedding, in s.
     extract_cpu_s : float | None
-        Processor time of their embedding, decoding included, in s.
+        Processor time of their embedding over all threads, decoding included, in s.
+    extract_s : float
+        Elapsed time of their embedding, in s; it grows with what else the machine does.
+    threads : int | None
+        Number of threads that the embedding could use.
     fit_s, predict_s : float
         Elapsed time over all folds, in s.
     cpu_s : float | None
@@ -295,11 +303,12 @@ class Cost:
     """
 
     audio_s: float = _cost(0.0, digits=3, limit=False)
-    dim: int = _cost(0, shown=True, limit=False)
-    extract_s: float = _cost(0.0, lambda embedding, _: embedding.seconds, digits=4, shown=True)
-    extract_cpu_s: float | None = _cost(None, lambda embedding, _: embedding.cpu_s, digits=4)
-    fit_s: float = _cost(0.0, digits=4, shown=True)
-    predict_s: float = _cost(0.0, digits=4, shown=True)
+    dim: int = _cost(0, shown="value", limit=False)
+    extract_cpu_s: float | None = _cost(None, lambda embedding, _: embedding.cpu_s, digits=4, shown="rate")
+    extract_s: float = _cost(0.0, lambda embedding, _: embedding.seconds, digits=4, shown="rate", page=True)
+    threads: int | None = _cost(None, shown="value", page=True, limit=False)
+    fit_s: float = _cost(0.0, digits=4, shown="value")
+    predict_s: float = _cost(0.0, digits=4, shown="value")
     cpu_s: float | None = _cost(None, lambda _, evaluation: evaluation.cpu_s, digits=4)
     params: int | None = _cost(None, limit=False)
     peak_mb: float | None = _cost(None, _whole("peak_mb"))
@@ -315,7 +324,7 @@ class Cost:
         embedding, evaluation : Usage
             What the embedding of the clips and the evaluation of the head took.
         **facts : float | None
-            The fields that no usage tells: audio_s, fit_s, predict_s, dim, params.
+            The fields that no usage tells: audio_s, threads, fit_s, predict_s, dim, params.
 
         Examples
         --------
@@ -336,3 +345,24 @@ class Cost:
     def names(cls, use: Literal["limit", "shown"]) -> tuple[str, ...]:
         """Return the fields that a gate may limit, or that the leaderboard shows."""
         return tuple(cost.name for cost in fields(cls) if cost.metadata[use])
+
+    @classmethod
+    def rates(cls) -> frozenset[str]:
+        """Return the fields that the leaderboard shows per second of embedded audio."""
+        return frozenset(cost.name for cost in fields(cls) if cost.metadata["shown"] == "rate")
+
+    @classmethod
+    def page_names(cls) -> frozenset[str]:
+        """Return the fields that only the page shows."""
+        return frozenset(cost.name for cost in fields(cls) if cost.metadata["page"])
+
+    def rate(self, name: str) -> float | None:
+        """Return a field per second of embedded audio; None if either was not measured.
+
+        Examples
+        --------
+        >>> Cost(audio_s=50.0, extract_cpu_s=2.0).rate("extract_cpu_s"), Cost().rate("extract_s")
+        (0.04, None)
+        """
+        value = getattr(self, name)
+        return None if value is None or self.audio_s <= 0 else value / self.audio_s

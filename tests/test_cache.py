@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from bench.embed import pooling
+from bench.embed import pooling, tables
 from bench.embed.cache import Cache, ClipEmbedding
 from bench.errors import UsageError
 from bench.store import Store
@@ -21,7 +21,7 @@ def batch(*contents: str, dim: int = 3) -> dict[str, ClipEmbedding]:
     rng = np.random.default_rng(len(contents))
     return {
         content: ClipEmbedding(
-            rng.normal(size=(2, 4, dim)).astype(np.float32), 1.5 + i, Usage(0.1 * i, 0.2 * i, 100.0), 7
+            rng.normal(size=(2, 4, dim)).astype(np.float32), 1.5 + i, Usage(0.1 * i, 0.2 * i, 100.0), 7, 2
         )
         for i, content in enumerate(contents)
     }
@@ -46,6 +46,14 @@ def test_what_is_written_is_read_by_another_process_s_cache(root: str):
     for content, embedded in {**batch("a", "b"), **batch("c")}.items():
         np.testing.assert_array_equal(embeddings[content].statistics, embedded.statistics)
         assert dataclasses.replace(embeddings[content], statistics=embedded.statistics) == embedded
+
+
+def test_a_file_of_an_earlier_version_does_not_say_how_many_threads(tmp_path: Path, monkeypatch):
+    table = tables.embeddings_table
+    monkeypatch.setattr(tables, "embeddings_table", lambda rows: table(rows).drop_columns("threads"))
+    Cache(str(tmp_path)).write("mfcc", batch("a"))
+    row = Cache(str(tmp_path)).read("mfcc", ["a"])["a"]
+    assert (row.params, row.threads) == (7, None)
 
 
 def test_extractors_share_nothing(root: str):

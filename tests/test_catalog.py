@@ -114,6 +114,11 @@ def test_the_same_declaration_read_twice_is_one(user: Path):
             '[a]\nfactory = "m:A"\nunit = "layers"\nsteps = ["pca"]\n',
             r"'a': steps is \['pca'\]; expected no reducers",
         ),
+        (
+            "registry/heads.toml",
+            '[a]\nfactory = "m:A"\nscale = false\nlimit = 3\n',
+            "'a': limit is 3; expected none, since scale is false",
+        ),
         ("datasets/a.toml", 'kind = "demo"\n', "'a': field 'version' is missing"),
     ],
 )

@@ -91,11 +91,12 @@ def test_a_usage_that_nobody_measured_stays_unknown():
 
 def test_a_cost_comes_from_the_usages_of_embedding_and_evaluation():
     embedding, evaluation = Usage(1.00004, 2.0, 100.0, 5.0), Usage(3.0, 4.00006, 50.0, None, 0.5)
-    facts = {"audio_s": 9.00041, "fit_s": 0.5, "predict_s": 0.25, "dim": 80, "params": None}
+    facts = {"audio_s": 9.00041, "threads": 2, "fit_s": 0.5, "predict_s": 0.25, "dim": 80, "params": None}
     assert Cost.of(embedding, evaluation, **facts) == Cost(
         audio_s=9.0,
         extract_s=1.0,
         extract_cpu_s=2.0,
+        threads=2,
         fit_s=0.5,
         predict_s=0.25,
         cpu_s=4.0001,
@@ -108,9 +109,9 @@ def test_a_cost_comes_from_the_usages_of_embedding_and_evaluation():
 
 def test_gate_exports_and_leaderboard_take_the_costs_that_are_declared_for_them():
     names = {cost.name for cost in fields(Cost)}
-    assert set(COSTS) == names - {"audio_s", "dim", "params"}
+    assert set(COSTS) == names - {"audio_s", "dim", "params", "threads"}
     assert set(json_writer.COSTS) == names
-    assert leaderboard.COSTS == ("dim", "extract_s", "fit_s", "predict_s")
+    assert leaderboard.COSTS == ("dim", "extract_cpu_s", "extract_s", "threads", "fit_s", "predict_s")
 
 
 def test_a_meter_reads_every_gauge():

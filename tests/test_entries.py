@@ -30,7 +30,9 @@ def types(entry: type[Entry]) -> dict[str, inspect.Type]:
 
 def sample(kind: inspect.Type) -> str:
     """Return a right value in TOML."""
-    return {inspect.StrType: '"x"', inspect.VarTupleType: '["x"]', inspect.IntType: "1"}[type(kind)]
+    if isinstance(kind, inspect.VarTupleType):
+        return f"[{sample(kind.item_type)}]"
+    return {inspect.StrType: '"x"', inspect.UnionType: "1", inspect.IntType: "1"}[type(kind)]
 
 
 def wrong_values(kind: inspect.Type) -> list[tuple[str, str]]:
@@ -47,6 +49,8 @@ def wrong_values(kind: inspect.Type) -> list[tuple[str, str]]:
         return [('"x"', ""), ("1.5", ""), ("true", ""), ("-1", "")]
     if isinstance(kind, inspect.VarTupleType):
         return [('"x"', ""), ("{}", ""), ("[3]", "[0]"), *([("[]", "")] if kind.min_length else [])]
+    if isinstance(kind, inspect.FloatType):
+        return [('"x"', ""), ("true", ""), ("-1", ""), ("inf", "")]
     assert isinstance(kind, inspect.DictType)
     if isinstance(kind.value_type, inspect.ListType):
         return [("3", ""), ("{ C = [1.0], gamma = 1.0 }", ".gamma"), ("{ C = [] }", ".C")]

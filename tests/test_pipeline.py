@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+from sklearn.model_selection import GridSearchCV, PredefinedSplit, StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from bench import display
@@ -49,6 +49,47 @@ def test_every_layer_is_scaled_by_itself():
     scaled = FlatTransformer(StandardScaler()).fit(X).transform(X)
     assert scaled.shape == X.shape
     np.testing.assert_allclose(scaled.std(axis=0), 1)
+
+
+def sparse_problem() -> tuple[np.ndarray, np.ndarray, Split]:
+    """Return clips of two classes; 60 of their features are 0 but for one clip in 40, and mean nothing."""
+    rng = np.random.default_rng(0)
+    y = np.array(list("ab"))[np.arange(120) % 2]
+    informative = rng.normal(size=(120, 4)) + 1.5 * (y == "a")[:, np.newaxis]
+    nearly_dead = np.where(rng.random((120, 60)) < 1 / 40, rng.exponential(1e-3, (120, 60)), 0)
+    group = np.arange(120).astype(str)
+    return (
+        np.hstack([informative, nearly_dead]),
+        y,
+        Split("cv:3", (np.arange(120) % 3).astype(str), {"g": group}),
+    )
+
+
+def test_features_within_a_limit_are_those_of_the_scaler_clipped_by_numpy():
+    X, y, split = sparse_problem()
+    predictions = evaluate(Examples(X, y, split), PipelineSpec(SVC, limit=3.0), clock()).predictions
+    clipper = FunctionTransformer(np.clip, kw_args={"a_min": -3.0, "a_max": 3.0})
+    model = make_pipeline(StandardScaler(), clipper, SVC())
+    expected = cross_val_predict(model, X, y, cv=PredefinedSplit(split.fold.astype(int)))
+    assert predictions.sort_values("row")["y_pred"].tolist() == expected.tolist()
+
+
+def test_nearly_dead_features_do_not_drown_the_others_within_a_limit():
+    X, y, split = sparse_problem()
+    right = {}
+    for limit in (0.0, 3.0):
+        spec = PipelineSpec(lambda: SVC(C=10.0), limit=limit)
+        predictions = evaluate(Examples(X, y, split), spec, clock()).predictions
+        right[limit] = (predictions["y_pred"] == predictions["y_true"]).mean()
+    assert right[3.0] > right[0.0] + 0.05
+
+
+def test_frames_are_within_the_limit_too():
+    rng = np.random.default_rng(0)
+    clips = [rng.standard_cauchy(size=(n, 2)) for n in (5, 9)]
+    scaled = PipelineSpec(SVC, "sequence", limit=1.5).feature_steps().fit_transform(clips)
+    assert [frames.shape for frames in scaled] == [(5, 2), (9, 2)]
+    assert max(np.abs(frames).max() for frames in scaled) == 1.5
 
 
 def test_a_reducer_is_fitted_on_the_training_side_and_once_for_all_heads(problem):

@@ -16,7 +16,7 @@ from bench.errors import UsageError
 from bench.report.document import Cell, Grid, Paragraph, Picture, Section, code, text
 from bench.report.figures import Axis, Lines, Matrix, RankDiagram, png, vega
 from bench.report.rows import Row, Table
-from bench.report.sections import across, confusion, content, layers, overview
+from bench.report.sections import across, confusion, content, costs, layers, leaderboard, overview
 from bench.report.tables import tables
 from bench.report.writers import FORMATS, markdown
 from bench.request import Request
@@ -137,6 +137,42 @@ def predictions_of(result: Result, copies: int) -> pd.DataFrame:
 def rows(text: str) -> list[list[str]]:
     lines = [line for line in text.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[:1] + lines[2:]]
+
+
+COST = Cost(audio_s=100.0, dim=80, extract_cpu_s=4.0, extract_s=37.0, threads=2, fit_s=0.5, predict_s=0.5)
+
+
+def test_an_embedding_costs_processor_time_per_second_of_audio_and_a_page_has_the_elapsed_time_beside_it(
+    store,
+):
+    old = replace(COST, extract_cpu_s=None, threads=None)
+    results = [result("a", cost=COST), result("b", "old", accuracy=0.75, cost=old)]
+    text = report.write(store(*results)).text
+    header, *body = rows(text)
+    assert header[-4:] == ["dim", "extract cpu s/s", "fit s", "predict s"]
+    assert {row[1]: row[-3] for row in body} == {"mfcc": "0.04", "old": "-"}, "of old results it is unknown"
+    assert "- Threads of the embedding: 2." in text
+    [table] = tables([store(*results)])
+    grid = leaderboard.grid(table)
+    columns = {header: [row[n] for row in grid.rows] for n, header in enumerate(grid.headers)}
+    assert [cell.value for cell in columns["extract cpu s/s"]] == [None, 0.04]
+    assert [cell.value for cell in columns["extract s/s"]] == [0.37, 0.37]
+    assert [cell.value for cell in columns["threads"]] == [None, 2]
+
+
+@pytest.mark.parametrize(
+    ("cost", "clock", "seconds"),
+    [
+        (COST, "processor", 162.0),
+        (replace(COST, gpu_mb=9.0), "elapsed", 1350.0),
+        (replace(COST, extract_cpu_s=None), "elapsed", 1350.0),
+    ],
+)
+def test_scores_are_over_processor_time_unless_a_row_used_a_gpu_or_lacks_it(store, cost, clock, seconds):
+    [table] = tables([store(result("a", cost=cost), result("b", head="lda", cost=COST))])
+    [picture] = costs.section(table).pictures
+    assert picture.figure.x.title.startswith(clock)
+    assert [point.x for point in picture.figure.points if point.shape == "svm"] == [seconds]
 
 
 def test_rows_of_too_few_groups_are_ordered_by_score_without_a_rank(store):

@@ -1,17 +1,17 @@
 """Names and options -> extractors and heads, with the digest of everything that changes its output."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bench import audio, catalog, preprocess
-from bench.catalog import Registry, devices, plugin_files, weights
+from bench.catalog import Registry, devices, families, layer_counts, plugin_files, weights
 from bench.errors import PluginError, UnavailableError, UsageError
 from bench.keys import digest
 from bench.request import Request
-from bench.types import BASELINE, CellObstacle, Spec, Status, View
+from bench.types import BASELINE, CellObstacle, Layer, Spec, Status, View
 
 JOIN = "+"
 """Separator of reducers and the head behind them, in a name."""
@@ -70,9 +70,10 @@ def extractors(
     _refuse_equal_names("--extractors", {name: learner.spec for name, learner in learners.items()})
     points = {
         (name, view): None
-        for (name, _, text), all_layers in zip(parts, views, strict=True)
+        for (name, _, text), parsed in zip(parts, views, strict=True)
         if request.extractors or not learners[name].obstacle
-        for view in _views(learners[name], _pooled(all_layers, text, learners[name].spec, parse_view))
+        for pooled in [_pooled(parsed, text, learners[name].spec, parse_view)]
+        for view in _views(learners[name], pooled, text, declared)
     }
     return [(learners[name], view) for name, view in points]
 
@@ -97,12 +98,16 @@ def _pooled(view: View, text: str, spec: Spec, parse_view: Callable[[str], View]
         raise UsageError(f"{spec.source}: '{spec.name}': pool is '{spec.pool}'; {error}") from error
 
 
-def _views(learner: Learner, view: View) -> list[View]:
-    """Return one view per layer for ``layer=all``, else the view; an obstacle leaves the layers unknown."""
-    if view.layer != "all" or learner.obstacle:
+def _views(learner: Learner, view: View, text: str, declared: Registry) -> list[View]:
+    """Return a view per layer that a user's text stands for; an obstacle leaves the layers unknown."""
+    if learner.obstacle:
         return [view]
-    n_layers = getattr(catalog.build(learner.spec), "n_layers", 1)
-    return [replace(view, layer=number) for number in range(n_layers)]
+    layers: Sequence[Layer] = [view.layer]
+    if view.layer == "all":
+        layers = range(layer_counts.n_layers(learner.spec))
+    elif "layer=" not in text:
+        layers = families.default_layers(learner.spec, declared)
+    return [replace(view, layer=layer) for layer in layers]
 
 
 def heads(request: Request, declared: Registry) -> list[Learner]:
@@ -145,11 +150,14 @@ def _with_steps(head: Spec, request: Request, declared: Registry) -> Learner:
     """Return the learner of a head; the identities of its reducers are part of its identity."""
     steps = [_learner(catalog.find("reducer", name, declared.reducers), request) for name in head.steps]
     learner = _learner(head, request)
-    options = {"unit": head.unit, "scale": head.scale, "grid": head.grid}
+    limit = {"limit": head.limit} if head.limit else {}
+    options = {"unit": head.unit, "scale": head.scale, **limit, "grid": head.grid}
     reducers = {"steps": {step.spec.name: step.identity for step in steps}} if steps else {}
     return replace(
         learner,
-        digest=digest([learner.digest, head.scale, head.grid, [step.digest for step in steps]]),
+        digest=digest(
+            [learner.digest, head.scale, *limit.values(), head.grid, [step.digest for step in steps]]
+        ),
         obstacle=next((part.obstacle for part in (*steps, learner) if part.obstacle), None),
         steps=tuple(step.spec for step in steps),
         identity={**learner.identity, **options, **reducers},
@@ -183,7 +191,7 @@ def _weighted(spec: Spec, request: Request, sha256: Callable[[Path], str]) -> tu
 
     The identity has the digest of the weights, and neither their path nor the device.
     """
-    path = weights.locate(spec.weights)
+    path = weights.of_extractor(spec)
     device, precision = devices.resolve(request.device, request.precision)
     if "runtime" in spec.params:
         spec = _with_runtime(spec, request.runtime, device)

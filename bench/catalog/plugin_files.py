@@ -1,4 +1,4 @@
-"""Files that a plugin opens beside its modules: those it declares, and those that its constructor opens.
+"""Files that a plugin opens beside its modules: its weights, those it declares, and its constructor opens.
 
 The constructor runs once more, in a process of its own: it may hang, or end its process. What it opened is
 kept on disk, and asked again when its code, one of these files, or a name beside them changes.
@@ -15,6 +15,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from bench.catalog import attributes
+from bench.catalog.attributes import COMPUTED
 from bench.catalog.build import build
 from bench.catalog.identity import identity as code_identity
 from bench.catalog.identity import is_installed, module_path
@@ -73,19 +75,27 @@ def recording() -> Iterator[OpenFiles]:
 def identity(spec: Spec) -> Mapping[str, Any]:
     """Return the part of an identity that is about the files of a plugin; empty if it opens none.
 
-    It holds the name, relative to the module's folder or to a parameter, and the SHA-256 of every file that
-    the attribute `files` of its class names, or that its constructor opens to read. If the constructor does
-    not end well, it holds all files that may be opened.
+    It holds the name, relative to the module's folder or to a parameter, and the SHA-256 of every file of the
+    attribute `weights` of its class, that the attribute `files` names, or that its constructor opens to read.
+    A class with `weights` is not built for this. If the constructor does not end well, the part holds all
+    files that may be opened.
 
     Raises
     ------
     PluginError
-        If `files` names no files of the module's folder, or the constructor does not end well and may open
-        more than `MOST_FILES` files.
+        If `weights` or `files` name what is not there, or the constructor does not end well and may open more
+        than `MOST_FILES` files.
     """
     folders = _folders(spec)
+    if spec.kind != "extractor" and not folders:  # a library's version identifies a head or a reducer
+        return {}
+    constants = attributes.of_class(spec)
+    values = {name: constants[name].value for name in ("weights", "files") if name in constants}
+    if isinstance(values.get("weights"), str) and values.get("files") is not COMPUTED:
+        path = attributes.weights_path(values["weights"], constants["weights"].file.parent)
+        return {"files": digests(_weights(spec, path) | _declared(spec, values.get("files", []), folders))}
     roots = {**_parameters(spec), **folders} if folders else {}
-    if not any(map(_holds_files, roots.values())):
+    if COMPUTED not in values.values() and not any(map(_holds_files, roots.values())):
         return {}
     answer = _saved(spec, roots) or _ask(spec)
     if answer:
@@ -95,8 +105,40 @@ def identity(spec: Spec) -> Mapping[str, Any]:
     # The identity of a spec has the SHA-256 of these weights.
     paths = [path for path in opened if not path.is_relative_to(weights)]
     names = {name: path for path in paths if (name := name_of(path, roots))}
-    names |= _declared(spec, answer["declared"], folders) if answer else {}
-    return {"files": [f"{name} {sha256(path)}" for name, path in sorted(names.items())]} if names else {}
+    if answer:
+        names |= _declared(spec, answer["declared"], folders)
+        names |= _weights(spec, Path(answer["weights"])) if answer["weights"] else {}
+    return {"files": digests(names)} if names else {}
+
+
+def digests(names: Mapping[str, Path]) -> list[str]:
+    """Return the names and the SHA-256 of files."""
+    return [f"{name} {sha256(path)}" for name, path in sorted(names.items())]
+
+
+def names_below(path: Path) -> dict[str, Path]:
+    """Return name -> path of a file, or of every file of a folder that is not hidden."""
+    if path.is_file():
+        return {path.name: path}
+    names = {file.relative_to(path.parent).as_posix(): file for file in path.rglob("*") if file.is_file()}
+    return {name: file for name, file in names.items() if "/." not in f"/{name}"}
+
+
+def _weights(spec: Spec, path: Path) -> dict[str, Path]:
+    """Return name -> path of the files of a class's weights.
+
+    Raises
+    ------
+    PluginError
+        If there are none.
+    """
+    names = names_below(path)
+    if not names:
+        raise PluginError(
+            f"{spec.source}: {spec.kind} '{spec.name}': weights is {path.name}, which is no file and no "
+            f"folder with files in {path.parent}; expected a path from the file of the class"
+        )
+    return names
 
 
 def name_of(path: Path, roots: Mapping[str, Path]) -> str | None:
@@ -132,7 +174,11 @@ def main() -> None:
         except BenchError as error:
             sys.exit(str(error))
     read, written = ({path.resolve() for path in paths} for paths in (files.read, files.written))
-    answer = {"read": sorted(map(str, read - written)), "declared": getattr(type(plugin), "files", [])}
+    answer = {
+        "read": sorted(map(str, read - written)),
+        "declared": getattr(type(plugin), "files", []),
+        "weights": str(attributes.weights_of(type(plugin)) or ""),
+    }
     os.write(output, json.dumps(answer, default=repr).encode())
     os._exit(0)  # threads of the plugin may go on
 
@@ -249,7 +295,7 @@ def _declared(spec: Spec, names: Any, folders: Mapping[str, Path]) -> dict[str, 
         If they are no names of files in the module's folder.
     """
     where = f"{spec.source}: {spec.kind} '{spec.name}': files"
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise PluginError(f"{where} is {names!r}; expected a list of names of files")
     paths = {name: folder / name for folder in folders.values() for name in names}
     for name, path in paths.items():

@@ -83,6 +83,9 @@ def _print_plan(planned: "Planned", rejected: "Sequence[Result]") -> None:
     from bench.runner import progress
 
     rows = [{**asdict(row), "hours": f"{row.hours:.2f}"} for row in planned.embeddings]
+    for name in ("same_audio", "unreadable"):
+        if not any(row[name] for row in rows):
+            rows = [{key: value for key, value in row.items() if key != name} for row in rows]
     click.echo(tabulate(rows, headers="keys", disable_numparse=True))
     click.echo()
     for reason in sorted({f"{result.status}: {display.cause(result)}" for result in rejected}):

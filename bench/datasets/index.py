@@ -79,6 +79,12 @@ class Source:
     stamps: Mapping[str, str] = field(default_factory=dict)
     n_near: int | None = None
 
+    @property
+    def n_same_audio(self) -> int:
+        """Return the number of clips that hold the audio of one before them; they share its embedding."""
+        readable = [content for content in self.contents if content]
+        return len(readable) - len(set(readable))
+
     def bad(self, reasons: Mapping[str, str]) -> Mapping[str, str]:
         """Return clip -> reason of all bad clips, for the undecodable contents' reasons."""
         pairs = zip(self.dataset.table["clip"], self.contents, strict=True)

@@ -54,6 +54,22 @@ def split(split: SplitId | None) -> str:
     return f"{split.protocol}, {grouping} {split.group}" + (", labels permuted" if split.permuted else "")
 
 
+def fewer_clips(same_audio: int, unreadable: int = 0, cached: int = 0) -> str:
+    """Return why fewer clips are embedded than a dataset has; empty if none is left out.
+
+    Examples
+    --------
+    >>> fewer_clips(2), fewer_clips(1, 3), fewer_clips(0)
+    ('2 hold the audio of another clip', '1 holds the audio of another clip, 3 cannot be read', '')
+    """
+    parts = {
+        f"{same_audio} {'holds' if same_audio == 1 else 'hold'} the audio of another clip": same_audio,
+        f"{unreadable} cannot be read": unreadable,
+        f"{cached} in the cache": cached,
+    }
+    return ", ".join(part for part, number in parts.items() if number)
+
+
 def sampling(numbers: Sequence[tuple[str, int]]) -> str:
     """Return what was drawn for the test, and what an interval is for; empty if it is unknown.
 

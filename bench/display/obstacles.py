@@ -124,14 +124,18 @@ def _no_weights(cell: CellObstacle) -> str:
     return f"extractor '{cell.names[0]}': {cell.message}; run: {cell.commands[0]}"
 
 
+POOLED: Mapping[str, str] = {
+    "--normalise": "--normalise changes pooled vectors; run it without",
+    "@layer=best": "@layer=best chooses among pooled vectors; name a layer",
+}
+"""Option that is about pooled vectors -> what it does, and what to do."""
+
 TEXTS: Mapping[str, Callable[[CellObstacle], str]] = {
     "not installed": lambda cell: (
         f"{cell.names[0]} '{cell.names[1]}' is not installed; run: {cell.commands[0]}"
     ),
     "no weights": _no_weights,
-    "sees frames": lambda cell: (
-        f"head '{cell.names[0]}' sees frames, and --normalise changes pooled vectors; run it without"
-    ),
+    "sees frames": lambda cell: f"head '{cell.names[0]}' sees frames, and {POOLED[cell.names[1]]}",
     "sees vectors": lambda cell: f"head '{cell.names[0]}' needs pooled vectors; remove @pool={cell.names[1]}",
     "no target": lambda cell: f"{cell.names[0]} has no column '{cell.names[1]}'",
     "one class": _one_class,

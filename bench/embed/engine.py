@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from bench.augment import Changes
+from bench.catalog import devices
 from bench.costs import Meter, Usage
 from bench.embed import invariance
 from bench.embed.accumulator import ClipAccumulator
@@ -86,10 +87,12 @@ def embed(  # the fields of a shard, and two settings
 def _with_usage(embeddings: Mapping[str, ClipEmbedding], usage: Usage) -> Mapping[str, ClipEmbedding]:
     """Return embeddings with their shares of a usage, by the time that the extractor took for each."""
     total = sum(embedding.usage.seconds for embedding in embeddings.values())
+    threads = devices.threads()
     return {
         content: replace(
             embedding,
             usage=replace(usage.part(embedding.usage.seconds / total), seconds=embedding.usage.seconds),
+            threads=threads,
         )
         for content, embedding in embeddings.items()
     }

@@ -102,6 +102,8 @@ def export(
     for learner, view in points:
         if learner.obstacle:
             raise UsageError(display.cell_obstacle(learner.obstacle.why))
+        if view.layer == "best":
+            raise UsageError("@layer=best: needs labels, as `bench run` has them; expected a layer, or all")
         by_name[learner.spec.name] = learner
         views.setdefault(learner.spec.name, set()).add(view)
     embeddings = {}

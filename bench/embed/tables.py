@@ -29,6 +29,8 @@ class ClipEmbedding:
         The clip's share of its batch.
     params : int | None
         Number of parameters of the extractor's network; None if the extractor does not state it.
+    threads : int | None
+        Number of threads that the process could use; None if an earlier version computed the embedding.
     frames : Mapping[Layer, Frames]
         Frames of the layers that a head needs, shape=(n_frames, dim).
     """
@@ -37,6 +39,7 @@ class ClipEmbedding:
     audio_s: float
     usage: Usage
     params: int | None = None
+    threads: int | None = None
     frames: Mapping[Layer, Frames] = field(default_factory=dict)
 
 
@@ -47,6 +50,7 @@ def embeddings_table(batch: Mapping[str, ClipEmbedding]) -> pa.Table:
         "audio_s": pa.array([embedding.audio_s for embedding in batch.values()]),
         "usage": pa.array([asdict(embedding.usage) for embedding in batch.values()], USAGE),
         "params": pa.array([embedding.params for embedding in batch.values()], pa.int64()),
+        "threads": pa.array([embedding.threads for embedding in batch.values()], pa.int64()),
     }
     shape = next(iter(batch.values())).statistics.shape
     metadata = {"shape": ",".join(map(str, shape)), "statistics": ",".join(pooling.STATISTICS)}
@@ -110,6 +114,7 @@ def embeddings(batch: Batch, wanted: pa.Array, views: Collection[View] | None) -
             audio_s=row["audio_s"],
             usage=Usage(**row["usage"]),
             params=row["params"],
+            threads=row.get("threads"),
         )
         for n, row in zip(rows.tolist(), columns, strict=True)
     }

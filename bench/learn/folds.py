@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from bench import splits
 from bench.errors import PluginError, SplitError
 from bench.learn import shortage
-from bench.learn.pipeline import PipelineSpec, ReducerCache, with_head
+from bench.learn.pipeline import PipelineSpec, ReducerCache, selected_layer, with_head
 from bench.learn.prediction import check_samples_apart, clip_predictions, sample_predictions
 from bench.learn.samples import Examples, Fold, Rows, SampleTable
 from bench.learn.stopwatch import Stopwatch
@@ -53,6 +53,12 @@ class Evaluation:
     predict_s: float
     models: Mapping[str, Pipeline]
     parameters: Sequence[Mapping[str, Any]]
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Return the layer of every fold's model; empty if inner folds choose none."""
+        layers = map(selected_layer, self.models.values())
+        return tuple(layer for layer in layers if layer is not None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +159,7 @@ def fit_all(examples: Examples, spec: PipelineSpec) -> Pipeline:
     clips = training_part(np.flatnonzero(split.fold != "dev"), y, group, spec.train_size)
     train = _samples(examples, spec.unit).training(clips)
     y_train, group_train = y[train.clip], group[train.clip]
-    if spec.grid:
+    if spec.candidates:
         return tune(spec, train.X, y_train, group_train)[0]
     steps = spec.feature_steps()
     return with_head(steps, _fit_head(spec, steps.fit_transform(train.X), y_train, group_train))
@@ -161,12 +167,12 @@ def fit_all(examples: Examples, spec: PipelineSpec) -> Pipeline:
 
 def fit_fold(fold: Fold, spec: PipelineSpec, stopwatch: Stopwatch, cache: ReducerCache) -> FoldModel:
     """Return a pipeline fitted to the training side of a fold, and the test side as its head sees it."""
-    if spec.grid:
+    if spec.candidates:
         with stopwatch.measure("fit"):
             pipeline, parameters = tune(spec, fold.train.X, fold.y_train, fold.group_train)
         with stopwatch.measure("predict"):
             X_test = pipeline[:-1].transform(fold.test.X)
-        return FoldModel(pipeline, X_test, parameters)
+        return FoldModel(pipeline, X_test, parameters if spec.grid else None)
     fitted = cache.fit(spec, fold, stopwatch.clock)
     stopwatch.add(fitted.seconds)
     with stopwatch.measure("fit"):

@@ -62,10 +62,17 @@ def cell(value: str | float, words: str | None = None) -> Cell:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Rows of cells under headers."""
+    """Rows of cells under headers.
+
+    Parameters
+    ----------
+    page_headers : frozenset[str]
+        Headers of the columns that only the page shows.
+    """
 
     headers: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    page_headers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

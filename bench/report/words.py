@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from bench import display
-from bench.report.document import EMPTY, Cell, cell
+from bench.report.document import EMPTY, Cell, cell, text
 from bench.report.rows import Row, Table
 from bench.stats import Standing
 from bench.stats.confidence import MIN_EFFECTIVE, MIN_FAILING, UNSEEN_SHARE
-from bench.types import Score, System, Unbounded
+from bench.types import Cost, Score, System, Unbounded
 
 UNBOUNDED: Mapping[Unbounded, str] = {
     "few_groups": f"their groups are worth fewer than {MIN_EFFECTIVE:g} groups of equal size",
@@ -152,7 +152,15 @@ def heading(name: str) -> str:
 
     Examples
     --------
-    >>> heading("extract_s")
-    'extract s'
+    >>> heading("fit_s"), heading("extract_cpu_s")
+    ('fit s', 'extract cpu s/s')
     """
-    return name.replace("_", " ")
+    return name.replace("_", " ") + ("/s" if name in Cost.rates() else "")
+
+
+def cost_cell(cost: Cost, name: str) -> Cell:
+    """Return the cell of a cost, or of its rate per second of audio; a dash if it was not measured."""
+    value = cost.rate(name) if name in Cost.rates() else getattr(cost, name)
+    if value is None:
+        return Cell(None, text("-"))
+    return cell(value, about(value) if isinstance(value, float) else str(value))

@@ -19,6 +19,12 @@ Plugin = tuple[Kind, str]
 """Kind and name of a plugin, such as ``("extractor", "mfcc")``."""
 
 
+def head_of(item: Cell | Result) -> Plugin:
+    """Return the head of a cell; one that chooses among layers takes longer, and counts as another."""
+    name = item.identity_names[1] if isinstance(item, Result) else item.head.identity_name
+    return "head", f"{name}@layer=best" if item.view.layer == "best" else name
+
+
 class Forecast:
     """Time left for one worker, from the speed of earlier work.
 
@@ -39,7 +45,7 @@ class Forecast:
             if result.status == Status.OK and not result.chosen:
                 cost = result.cost
                 self._measure(("extractor", result.extractor), cost.audio_s, cost.extract_s)
-                self._measure(("head", result.identity_names[1]), result.n_test, cost.fit_s + cost.predict_s)
+                self._measure(head_of(result), result.n_test, cost.fit_s + cost.predict_s)
 
     def plan(self, plugin: Plugin, amount: float) -> None:
         """Add work to do; a negative amount cancels work."""
@@ -108,7 +114,7 @@ def estimate(plan: Plan, request: Request, store: Store, cache: Cache) -> Estima
             to_embed.add(pair)
             framed[pair] |= layers(cell)
             n_clips = len(plan.sources[cell.dataset].contents)
-            forecast.plan(("head", cell.head.identity_name), n_clips * passes(cell, request))
+            forecast.plan(head_of(cell), n_clips * passes(cell, request))
     embeddings = []
     for (dataset, extractor), frame_layers in framed.items():
         source = plan.sources[dataset]
@@ -117,7 +123,13 @@ def estimate(plan: Plan, request: Request, store: Store, cache: Cache) -> Estima
         hours = sum(seconds.values()) / 3600
         embeddings.append(
             ClipCounts(
-                dataset=dataset, extractor=extractor, clips=len(seconds), hours=hours, cached=len(cached)
+                dataset=dataset,
+                extractor=extractor,
+                clips=len(seconds),
+                hours=hours,
+                cached=len(cached),
+                same_audio=source.n_same_audio,
+                unreadable=len(source.unreadable),
             )
         )
         if (dataset, extractor) in to_embed:

@@ -15,10 +15,16 @@ class ClipCounts:
 
     Parameters
     ----------
+    clips : int
+        Number of clips with audio of their own, each of which gets an embedding.
     hours : float
-        Length of the clips, in h.
+        Their length, in h.
     cached : int
         Number of clips whose embeddings are in the cache.
+    same_audio : int
+        Number of further clips, which hold the audio of one of these and share its embedding.
+    unreadable : int
+        Number of further clips whose files cannot be read.
     """
 
     dataset: str
@@ -26,6 +32,13 @@ class ClipCounts:
     clips: int
     hours: float
     cached: int
+    same_audio: int = 0
+    unreadable: int = 0
+
+    @property
+    def total(self) -> int:
+        """Return the number of all clips of the dataset."""
+        return self.clips + self.same_audio + self.unreadable
 
 
 @dataclass(frozen=True, slots=True)

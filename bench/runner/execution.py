@@ -22,7 +22,7 @@ from bench.request import Request
 from bench.runner import executors
 from bench.runner.cells import evaluate_cell
 from bench.runner.choices import select
-from bench.runner.estimate import Forecast, estimate, passes
+from bench.runner.estimate import Forecast, estimate, head_of, passes
 from bench.runner.events import EmbeddingProgress, RunEvents
 from bench.runner.executors import Workers
 from bench.runner.extraction import Work
@@ -279,8 +279,8 @@ class _Execution:
         else:
             result, predictions = future.result()
         seconds = result.cost.fit_s + result.cost.predict_s
-        head = work.cell.head.identity_name
-        self.forecast.finish(("head", head), len(work.contents), seconds, passes(work.cell, self.request))
+        passed = passes(work.cell, self.request)
+        self.forecast.finish(head_of(work.cell), len(work.contents), seconds, passed)
         self.results.add(result, predictions)
 
     def _settle_shard(self, group: _Group, shard: Shard, future: Future[Any]) -> list[_WorkUnit]:
@@ -349,6 +349,6 @@ class _Execution:
         """Store that the cells of a group cannot be computed."""
         for cell in group.cells:
             amount = len(group.source.contents) * passes(cell, self.request)
-            self.forecast.plan(("head", cell.head.identity_name), -amount)
+            self.forecast.plan(head_of(cell), -amount)
             self.results.add(Result.unfinished(cell, status, reason))
         group.cells = ()

@@ -25,6 +25,7 @@ from bench.runner.choices import Selection, selections
 from bench.runner.normalisation import is_label, normalise_group
 from bench.runner.tasks import check_tasks, offered_tasks, requested_tasks
 from bench.types import (
+    BASELINE,
     UNPOOLED,
     Augmentation,
     Cell,
@@ -93,7 +94,9 @@ class Point:
         """Return why the point cannot be computed on any data; None if it can."""
         head = self.head.spec.name
         if self.normalise and self.head.spec.unit in FRAMED:
-            return Obstacle(Status.SKIPPED, CellObstacle("sees frames", (head,)))
+            return Obstacle(Status.SKIPPED, CellObstacle("sees frames", (head, "--normalise")))
+        if self.view.layer == "best" and self.head.spec.unit in FRAMED:
+            return Obstacle(Status.SKIPPED, CellObstacle("sees frames", (head, "@layer=best")))
         if self.view.pool == UNPOOLED and self.head.spec.unit in {"clip", "layers"}:
             return Obstacle(Status.SKIPPED, CellObstacle("sees vectors", (head, UNPOOLED)))
         return self.extractor.obstacle or self.head.obstacle
@@ -315,7 +318,9 @@ def _cells(source: Source, problem: Problem, points: Sequence[Point], request: R
 
 
 def _view_of_unit(view: View, head: Spec) -> View:
-    """Return the part of a view that a head's unit depends on."""
+    """Return the part of a view that a head depends on; the baseline chooses no layer."""
+    if head.name == BASELINE and view.layer == "best":
+        return replace(view, layer="last")
     if head.unit in FRAMED:
         return replace(view, pool=UNPOOLED)
     return replace(view, layer="all") if head.unit == "layers" else view

@@ -34,9 +34,11 @@ class Rendering(ABC):
     def __init__(self, trackers: Trackers) -> None:
         self.stopping = False
         self._trackers = trackers
+        self._counts: dict[tuple[str, str], ClipCounts] = {}
 
     def planned(self, plan: Planned) -> None:
         """Show the plan."""
+        self._counts = {(counts.dataset, counts.extractor): counts for counts in plan.embeddings}
         for line in summary(plan):
             self.message(line)
 
@@ -45,6 +47,14 @@ class Rendering(ABC):
         for failure in self._trackers.finished(result):
             self.message(failure)
         self.show(result, done, total)
+
+    def fewer(self, dataset: str, extractor: str, total: int) -> str:
+        """Return why fewer clips are embedded than the dataset has, behind a comma; empty for all."""
+        counts = self._counts.get((dataset, extractor))
+        if counts is None or total != counts.clips - counts.cached:  # with changed copies
+            return ""
+        reasons = display.fewer_clips(counts.same_audio, counts.unreadable, counts.cached)
+        return f", of {counts.total}: {reasons}" if reasons else ""
 
     @abstractmethod
     def embedded(self, dataset: str, extractor: str, done: int, total: int, speed: float) -> None:
@@ -80,7 +90,8 @@ class Bars(Rendering):
 
     def embedded(self, dataset: str, extractor: str, done: int, total: int, speed: float) -> None:
         """Move the bar of an extractor."""
-        self._move(f"{extractor} on {dataset}: clips", done, total, f", {speed:.0f} x real time")
+        suffix = f", {speed:.0f} x real time{self.fewer(dataset, extractor, total)}"
+        self._move(f"{extractor} on {dataset}: clips", done, total, suffix)
 
     def downloaded(self, name: str, done: int, total: int) -> None:
         """Move the bar of a download, in MB."""
@@ -120,7 +131,8 @@ class Lines(Rendering):
 
     def embedded(self, dataset: str, extractor: str, done: int, total: int, speed: float) -> None:
         """Print the progress of an extractor."""
-        self._progress_line(f"{extractor} on {dataset}", done, total, f"clips, {speed:.0f} x real time")
+        unit = f"clips, {speed:.0f} x real time{self.fewer(dataset, extractor, total)}"
+        self._progress_line(f"{extractor} on {dataset}", done, total, unit)
 
     def downloaded(self, name: str, done: int, total: int) -> None:
         """Print the progress of a download."""
@@ -221,7 +233,9 @@ def _dataset_summary(embeddings: Sequence[ClipCounts]) -> str:
     """Return the clips of one dataset as text, with those that are cached per extractor."""
     first = embeddings[0]
     cached = ", ".join(f"{counts.extractor} {counts.cached}" for counts in embeddings)
-    return f"{first.dataset}: {first.clips} clips, {first.hours:.2f} h of audio; cached clips: {cached}"
+    fewer = display.fewer_clips(first.same_audio, first.unreadable)
+    clips = f"{first.total} clips" + (f", {first.clips} to embed ({fewer})" if fewer else "")
+    return f"{first.dataset}: {clips}, {first.hours:.2f} h of audio; cached clips: {cached}"
 
 
 def duration(seconds: float) -> str:
@@ -280,13 +294,19 @@ def stoppable(events: Rendering) -> Iterator[None]:
         yield
         return
 
-    def stop(*_: object) -> None:
+    process = os.getpid()
+
+    def stop(number: int, _: object) -> None:
+        if os.getpid() != process:  # a library forked: its child ends as if nobody had changed the handlers
+            signal.signal(number, before[number])
+            os.kill(os.getpid(), number)
+            return
         events.stopping = True
         for number in before:
             signal.signal(number, signal.default_int_handler)
         events.message("stopping after the current units; Ctrl-C again stops at once")
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
         signal.signal(number, stop)
     try:

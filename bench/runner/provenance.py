@@ -113,6 +113,7 @@ def _dataset(source: Source) -> DatasetRecord:
         notes=dataset.notes,
         n_clips=len(source.contents),
         content=digest(list(source.contents)),
+        n_same_audio=source.n_same_audio,
     )
 
 

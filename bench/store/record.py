@@ -40,6 +40,9 @@ class DatasetRecord:
         What every table of it has to say.
     content : str
         Digest of the contents of its clips.
+    n_same_audio : int | None
+        Number of clips that hold the audio of one before them, and share its embedding; None in records of
+        earlier releases.
     """
 
     source: str
@@ -48,6 +51,7 @@ class DatasetRecord:
     notes: tuple[Note, ...]
     n_clips: int
     content: str
+    n_same_audio: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-LAYERS = ("last", "mean", "all")
+LAYERS = ("last", "mean", "all", "best")
 
 
 UNPOOLED = "none"
 """The name of no pooling, for a head that sees frames."""
 
 
-Layer = int | Literal["last", "mean", "all"]
-"""A layer by its number, the last hidden state, the mean over the layers, or every layer by itself."""
+Layer = int | Literal["last", "mean", "all", "best"]
+"""A layer by its number, the last hidden state, the mean over the layers, every layer by itself, or the layer
+that inner folds of the training side choose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,12 @@ class Checkpoint:
         Training data.
     citation : str
         Authors, title, venue and year of the paper.
+    model_type : str
+        Type of the model in config.json; empty if unknown.
+    layers : int
+        Number of layers, without the input of the first one; 0 for a network that returns its output alone.
+    dim : int
+        Number of values of a frame; 0 if unknown.
     source : str
         File that declares it.
     """
@@ -69,6 +76,31 @@ class Checkpoint:
     rate: int
     data: str
     citation: str
+    model_type: str = ""
+    layers: int = 0
+    dim: int = 0
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Layers that a kind of transformer runs by default, when the user names none.
+
+    Parameters
+    ----------
+    name : str
+        Model type in config.json.
+    layers : tuple[float | Literal["last", "mean"], ...]
+        Names, or depths in [0, 1]: 0 is the input of the first layer, 1 the output of the last one.
+    evidence : str
+        Where the choice comes from.
+    source : str
+        File that declares it.
+    """
+
+    name: str
+    layers: tuple[float | Literal["last", "mean"], ...]
+    evidence: str
     source: str = ""
 
 
@@ -92,6 +124,8 @@ class Spec:
         Reducers before a head.
     scale : bool
         Standardise the features of a head.
+    limit : float
+        Largest absolute value of a standardised feature, in standard deviations; 0 for no limit.
     grid : Mapping[str, Any]
         Parameter of a head -> values that ``--tune`` chooses from.
     preprocess : tuple[str, ...]
@@ -115,6 +149,7 @@ class Spec:
     unit: Unit = "clip"
     steps: tuple[str, ...] = ()
     scale: bool = True
+    limit: float = 0.0
     grid: Mapping[str, Any] = field(default_factory=dict)
     preprocess: tuple[str, ...] = ()
     weights: str = ""

@@ -297,6 +297,8 @@ class Result:
         The row that was chosen for every fold; empty for a row that is not the choice among others.
     permutations : Permutations | None
         Scores on permuted labels; None if they were not asked for.
+    layers : tuple[int, ...]
+        Layer that inner folds of the training side chose for every fold, with the layer ``best``.
     """
 
     key: str
@@ -328,6 +330,7 @@ class Result:
     chosen: tuple[Choice, ...] = ()
     permutations: Permutations | None = None
     normalise: str = ""
+    layers: tuple[int, ...] = ()
     obstacle: CellObstacle | None = None
     is_tuned: bool = False
     schema: int = SCHEMA

@@ -36,7 +36,7 @@ def test_ranks_of_30_rows(benchmark, fastest, codes, rows):
     names = group.astype(str)
 
     def bare() -> None:
-        """The largest difference of any pair of rows, by flips of whole groups, without steps down."""
+        """Flip whole groups: the largest difference of any pair of rows, without steps down."""
         rng = np.random.default_rng(0)
         right = [np.bincount(group, y_true == y_pred, N_GROUPS) for y_pred in predictions]
         first, second = np.triu_indices(N_ROWS, 1)
@@ -65,7 +65,7 @@ def test_30_rows_against_chance(benchmark, fastest, codes, rows):
     names = group.astype(str)
 
     def bare() -> None:
-        """Cohen's kappa of every row by permuted labels, from counts of pairs of classes."""
+        """Compute Cohen's kappa of every row by permuted labels, from counts of pairs of classes."""
         rng = np.random.default_rng(0)
         for _ in range(LOOP_DRAWS):
             labels = rng.permutation(y_true)

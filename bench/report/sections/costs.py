@@ -8,13 +8,18 @@ from bench.report.rows import Table
 
 
 def section(table: Table) -> Section | None:
-    """Return a figure of scores over costs; None if no cost was measured."""
+    """Return a figure of scores over costs; None if no cost was measured.
+
+    The embedding counts by its processor time; by its elapsed time if a row used a GPU or lacks the former.
+    """
     names = words.names(table)
+    costs = [row.first.cost for row in table.learners]
+    elapsed = any(cost.extract_cpu_s is None or cost.gpu_mb for cost in costs)
     points = []
-    for row in table.rows:
+    for row in table.learners:
         cost, score = row.first.cost, table.ranking(row)
-        seconds = cost.extract_s + cost.predict_s
-        if row.is_baseline or seconds <= 0 or cost.audio_s <= 0:
+        seconds = (cost.extract_s if elapsed else cost.extract_cpu_s or 0.0) + cost.predict_s
+        if seconds <= 0 or cost.audio_s <= 0:
             continue
         low, high = score.bounds
         points.append(
@@ -30,9 +35,10 @@ def section(table: Table) -> Section | None:
         )
     if not points:
         return None
+    clock = "elapsed" if elapsed else "processor"
     figure = Points(
         title=f"{table.metric} over cost",
-        x=Axis("s of extraction and prediction per hour of audio", log=True),
+        x=Axis(f"{clock} s of embedding and prediction per hour of audio", log=True),
         y=Axis(table.metric),
         points=tuple(points),
         colour="extractor",

@@ -36,6 +36,9 @@ def notes(table: Table) -> tuple[Text, ...]:
         texts.append(text(strong("Synthetic audio"), warning))
     data = f"Data: {source.n_clips} clips, version {source.version}, content "
     texts.append(text(data, code(source.content[:12]), "."))
+    if source.n_same_audio:
+        counts = f"{source.n_clips - source.n_same_audio} of {source.n_clips} clips are embedded"
+        texts.append(text(f"{counts}: {display.fewer_clips(source.n_same_audio)}. All are scored."))
     if table.protocol:
         texts += _split(table.protocol)
         share = max((row.system.train_size for row in table.rows), default=1.0)
@@ -50,6 +53,9 @@ def notes(table: Table) -> tuple[Text, ...]:
     n_bad = max((row.first.n_bad for row in table.rows), default=0)
     if n_bad:
         texts.append(text(f"{n_bad} clips cannot be decoded and are left out; bad_clips.csv lists them."))
+    threads = sorted({row.first.cost.threads for row in table.learners if row.first.cost.threads})
+    if threads:
+        texts.append(text(f"Threads of the embedding: {', '.join(map(str, threads))}."))
     n_earlier = sum(row.first.key in table.earlier for row in table.rows)
     if n_earlier:
         texts.append(text(f"{n_earlier} of {len(table.rows)} rows are of earlier runs in the same folder."))
@@ -119,7 +125,8 @@ def grid(table: Table) -> Grid:
         *("clips", "groups"),
         *map(words.heading, COSTS),
     ]
-    return Grid(tuple(headers), tuple(_cells(table, row, further, with_seeds) for row in table.lines))
+    rows = tuple(_cells(table, row, further, with_seeds) for row in table.lines)
+    return Grid(tuple(headers), rows, frozenset(map(words.heading, Cost.page_names())))
 
 
 def _cells(table: Table, row: Row, further: list[Score], with_seeds: bool) -> tuple[Cell, ...]:
@@ -166,8 +173,7 @@ def _costs(row: Row) -> list[Cell]:
     """Return the costs of a row; the baseline and a chosen row have none."""
     if row.is_baseline or row.is_selected:
         return [EMPTY] * len(COSTS)
-    costs = [getattr(row.first.cost, name) for name in COSTS]
-    return [cell(cost, words.about(cost) if isinstance(cost, float) else str(cost)) for cost in costs]
+    return [words.cost_cell(row.first.cost, name) for name in COSTS]
 
 
 def _missing(table: Table) -> list[Text]:

@@ -17,12 +17,12 @@ LEGEND = text(
     code("rank"),
     " is the range of ranks that the paired differences allow; all ranks of a table hold together with 95 %. "
     "The best row is among the bold ones with 95 %. ",
-    code("extract s"),
-    ", ",
-    code("fit s"),
+    code(words.heading("extract_cpu_s")),
+    " is the processor time of the embedding per second of audio, over all threads; ",
+    code(words.heading("fit_s")),
     " and ",
-    code("predict s"),
-    " are times of all clips and folds, in s, on the machine that computed them.",
+    code(words.heading("predict_s")),
+    " are elapsed times of all folds, in s, in one thread. They are of the machine that computed them.",
 )
 
 

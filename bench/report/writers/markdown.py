@@ -86,8 +86,9 @@ def _paragraph(paragraph: Paragraph) -> str:
 
 def _grid(grid: Grid) -> str:
     # A pipe ends a cell of a table, in code too; outside of code it is escaped already.
-    rows = [[PIPE.sub(r"\\|", _line(cell.text)) for cell in row] for row in grid.rows]
-    return table(rows, [escaped(header) for header in grid.headers])
+    columns = [n for n, header in enumerate(grid.headers) if header not in grid.page_headers]
+    rows = [[PIPE.sub(r"\\|", _line(row[n].text)) for n in columns] for row in grid.rows]
+    return table(rows, [escaped(grid.headers[n]) for n in columns])
 
 
 def _picture(picture: Picture) -> str:
