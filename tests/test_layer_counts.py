@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench import catalog
-from bench.catalog import layers, learners
+from bench.catalog import devices, layer_counts, learners
 from bench.embed import pooling
 from bench.request import Request
 from bench.types import Spec
@@ -93,14 +93,14 @@ def test_a_plan_of_all_layers_of_every_known_checkpoint_loads_no_torch(digits: P
 
 @pytest.mark.parametrize("name", ["wav2vec2-args", "wav2vec2-cfg", "hubert-cfg", "hubert-large-cfg"])
 def test_the_layers_of_fairseq_are_read_from_its_settings(name: str):
-    assert layers.of_checkpoint(FAIRSEQ / f"{name}.pt") == 3
+    assert layer_counts.of_checkpoint(FAIRSEQ / f"{name}.pt") == 3
 
 
 def test_the_layers_of_a_file_of_an_older_torch_are_read(tmp_path: Path):
     torch = pytest.importorskip("torch", reason="needs the extra 'neural'")
     content = torch.load(FAIRSEQ / "wav2vec2-args.pt", weights_only=False)
     torch.save(content, tmp_path / "legacy.pt", _use_new_zipfile_serialization=False)
-    assert layers.of_checkpoint(tmp_path / "legacy.pt") == 3
+    assert layer_counts.of_checkpoint(tmp_path / "legacy.pt") == 3
 
 
 class Canary:
@@ -117,7 +117,7 @@ def test_no_code_of_a_checkpoint_runs_when_its_settings_are_read(tmp_path: Path)
     content = {"cfg": {"model": {"encoder_layers": 2}}, "other": Canary(tmp_path / "canary")}
     pickles = [pickle.dumps(part, protocol=2) for part in (1, 2, 3, content)]
     (tmp_path / "a.pt").write_bytes(b"".join(pickles))
-    assert layers.of_checkpoint(tmp_path / "a.pt") == 3
+    assert layer_counts.of_checkpoint(tmp_path / "a.pt") == 3
     assert not (tmp_path / "canary").exists()
 
 
@@ -126,9 +126,20 @@ def test_a_file_without_a_sensible_number_of_layers_has_none(layer: object, tmp_
     content = {"cfg": {"model": {"encoder_layers": layer}}}
     pickles = [pickle.dumps(part, protocol=2) for part in (1, 2, 3, content)]
     (tmp_path / "a.pt").write_bytes(b"".join(pickles))
-    assert layers.of_checkpoint(tmp_path / "a.pt") is None
+    assert layer_counts.of_checkpoint(tmp_path / "a.pt") is None
     (tmp_path / "b.pt").write_bytes(b"nothing")
-    assert layers.of_checkpoint(tmp_path / "b.pt") is None
+    assert layer_counts.of_checkpoint(tmp_path / "b.pt") is None
+
+
+@pytest.mark.parametrize("has_driver", [True, False])
+def test_the_precision_of_a_processor_is_the_one_that_torch_has(has_driver: bool, monkeypatch):
+    torch = pytest.importorskip("torch", reason="needs the extra 'neural'")
+    if torch.cuda.is_available():
+        pytest.skip("auto is the GPU here")
+    monkeypatch.setattr(devices, "_has_gpu_driver", lambda: has_driver)
+    precision = "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
+    assert devices.resolve("auto", "auto") == devices.resolve("cpu", "auto") == ("cpu", precision)
+    assert devices.resolve("auto", "fp32") == ("cpu", "fp32")
 
 
 def plugin(folder: Path, body: str) -> Spec:
@@ -138,7 +149,7 @@ def plugin(folder: Path, body: str) -> Spec:
 
 def test_a_class_that_sets_its_layers_in_its_constructor_is_built(tmp_path: Path):
     body = "class Mine:\n    def __init__(self):\n        self.n_layers = 7\n"
-    assert layers.n_layers(plugin(tmp_path, body)) == 7
+    assert layer_counts.n_layers(plugin(tmp_path, body)) == 7
 
 
 def test_an_extractor_that_cannot_be_built_does_not_end_the_plan(tmp_path: Path, monkeypatch):

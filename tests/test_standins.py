@@ -1,9 +1,14 @@
 """A folder stands for known weights; checkpoints in formats of other programs are refused in one line."""
 
 import json
+import re
 import struct
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from bench import catalog
@@ -138,6 +143,15 @@ def test_a_folder_of_another_program_is_refused_with_what_is_taken(tmp_path: Pat
     refuse(f"hf:{tmp_path}", "is a folder with an ONNX network; taken are")
 
 
+def test_a_folder_of_transformers_that_lacks_a_part_says_which(tmp_path: Path):
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    refuse(f"hf:{tmp_path}", "is a folder with a file of tensors without its configuration; taken are")
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").rename(tmp_path / "1.safetensors")
+    (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"a": "2.safetensors"}}')
+    refuse(f"hf:{tmp_path}", "no checkpoint; expected .* with every shard")
+
+
 def test_a_bare_state_dict_is_no_checkpoint_of_fairseq(tmp_path: Path):
     torch = pytest.importorskip("torch", reason="needs the extra 'neural'")
     torch.save({"encoder.weight": torch.ones(2)}, tmp_path / "bare.pt")
@@ -157,6 +171,73 @@ def refuse(name: str, message: str) -> None:
 def test_the_section_that_the_refusal_names_is_there():
     page = (Path(__file__).parent.parent / "docs" / "extractors.md").read_text(encoding="utf-8")
     assert "\n### Other formats\n" in page
+
+
+KINDS = ("weight", "bias")
+
+
+def save_as_ctranslate2(model: Any, folder: Path) -> None:
+    """Write Whisper as CTranslate2 does: a header, then name, shape, type, size and values of tensors."""
+    state = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+    tensors = {
+        f"encoder/{n}/{kind}": state[f"encoder.{n}.{kind}"] for n in ("conv1", "conv2") for kind in KINDS
+    }
+    tensors["decoder/embeddings/weight"] = state["decoder.embed_tokens.weight"]
+    for side in ("encoder", "decoder"):
+        tensors[f"{side}/position_encodings/encodings"] = state[f"{side}.embed_positions.weight"]
+        norms = {f"{side}/layer_norm": f"{side}.layer_norm"}
+        ours, theirs = f"{side}/layer_0", f"{side}.layers.0"
+        norms |= {
+            f"{ours}/self_attention/layer_norm": f"{theirs}.self_attn_layer_norm",
+            f"{ours}/ffn/layer_norm": f"{theirs}.final_layer_norm",
+        }
+        linears = {
+            f"{ours}/self_attention/linear_0": [f"{theirs}.self_attn.{part}_proj" for part in "qkv"],
+            f"{ours}/self_attention/linear_1": [f"{theirs}.self_attn.out_proj"],
+            f"{ours}/ffn/linear_0": [f"{theirs}.fc1"],
+            f"{ours}/ffn/linear_1": [f"{theirs}.fc2"],
+        }
+        if side == "decoder":
+            norms[f"{ours}/attention/layer_norm"] = f"{theirs}.encoder_attn_layer_norm"
+            linears |= {
+                f"{ours}/attention/linear_0": [f"{theirs}.encoder_attn.q_proj"],
+                f"{ours}/attention/linear_1": [f"{theirs}.encoder_attn.{part}_proj" for part in "kv"],
+                f"{ours}/attention/linear_2": [f"{theirs}.encoder_attn.out_proj"],
+            }
+        for ours, theirs in norms.items():
+            tensors |= {f"{ours}/gamma": state[f"{theirs}.weight"], f"{ours}/beta": state[f"{theirs}.bias"]}
+        for ours, parts in linears.items():
+            zeros = np.zeros(len(state[f"{parts[0]}.weight"]), np.float32)  # keys have no bias
+            tensors[f"{ours}/weight"] = np.concatenate([state[f"{part}.weight"] for part in parts])
+            tensors[f"{ours}/bias"] = np.concatenate([state.get(f"{part}.bias", zeros) for part in parts])
+    with (folder / "model.bin").open("wb") as file:
+        file.write(struct.pack("<I", 6) + text("WhisperSpec") + struct.pack("<II", 3, len(tensors) + 1))
+        file.write(text("num_heads") + struct.pack("<BBIh", 0, 2, 2, 2))
+        for name, array in tensors.items():
+            file.write(
+                text(name) + struct.pack(f"<B{array.ndim}IBI", array.ndim, *array.shape, 0, array.nbytes)
+            )
+            file.write(array.tobytes())
+
+
+def text(word: str) -> bytes:
+    return struct.pack("<H", len(word) + 1) + word.encode() + b"\0"
+
+
+def test_the_script_of_the_page_converts_ctranslate2(tmp_path: Path):
+    torch = pytest.importorskip("torch", reason="needs the extra 'neural'")
+    transformers = pytest.importorskip("transformers", reason="needs the extra 'neural'")
+    heads = dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 1)
+    sizes = dict.fromkeys(("encoder_ffn_dim", "decoder_ffn_dim"), 256)
+    layers = dict.fromkeys(("encoder_layers", "decoder_layers"), 1)
+    model = transformers.WhisperModel(transformers.WhisperConfig(d_model=64, **sizes, **heads, **layers))
+    save_as_ctranslate2(model, tmp_path)
+    page = (Path(__file__).parent.parent / "docs" / "extractors.md").read_text(encoding="utf-8")
+    [code] = re.findall(r'^```python title="from_ctranslate2.py"\n(.*?)^```', page, re.MULTILINE | re.DOTALL)
+    subprocess.run([sys.executable, "-c", code, tmp_path, tmp_path / "out"], check=True, capture_output=True)
+    converted = transformers.WhisperModel.from_pretrained(tmp_path / "out").state_dict()
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(converted[name], tensor), name
 
 
 def test_check_says_once_why_an_extractor_cannot_be_built(bench, tmp_path: Path):

@@ -171,12 +171,13 @@ class Object:
     """
 
     def __init__(self, source: str, state: Mapping[str, Any], files: Sequence[str] = ()) -> None:
-        thing = _objects.get(digest({"source": source, "state": state}))
+        thing: Any = _objects.get(digest({"source": source, "state": state}))
         if thing is None:
             raise UsageError("an object of another process; put it into a file")
-        self._thing = thing = thing() if inspect.isclass(thing) else thing
+        self._thing: Any = thing() if inspect.isclass(thing) else thing
+        thing = self._thing
         if inspect.isfunction(thing):
-            self._embed = self._call
+            self._embed: Any = self._call
             self.sample_rate = SAMPLE_RATE
             noise = np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32)
             self.dim = int(np.shape(thing(noise, SAMPLE_RATE))[-1])

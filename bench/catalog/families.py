@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Literal
 
-from bench.catalog import checkpoints, layers
+from bench.catalog import checkpoints, layer_counts
 from bench.catalog.declarations import Registry
 from bench.types import Layer, Spec
 
@@ -27,7 +27,7 @@ def default_layers(spec: Spec, declared: Registry) -> list[Layer]:
     if not (spec.weights and spec.factory.startswith(FACTORIES) and path.exists()):
         return ["last"]
     model_type = FAIRSEQ if path.is_file() else checkpoints.configuration(path).model_type
-    family, n_layers = declared.families.get(model_type or ""), layers.of_checkpoint(path)
+    family, n_layers = declared.families.get(model_type or ""), layer_counts.of_checkpoint(path)
     if family is None or n_layers is None:
         return ["last"]
     return list(dict.fromkeys(_layer(depth, n_layers) for depth in family.layers))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.catalog import checkpoints, layers
+from bench.catalog import checkpoints, layer_counts
 from bench.errors import UsageError
 from bench.types import Spec
 
@@ -57,9 +57,10 @@ def _kind(path: Path) -> str:
         with path.open("rb") as file:
             start = file.read(4)
         return STARTS.get(start) or FILES.get(path.suffix) or "a file"
-    if (path / CTRANSLATE2).is_file() and not any((path / name).is_file() for name in checkpoints.WEIGHTS):
+    has_weights = any((path / name).is_file() for name in checkpoints.WEIGHTS)
+    if (path / CTRANSLATE2).is_file() and not has_weights:
         return "a folder of CTranslate2"
-    if checkpoints.files(path):
+    if has_weights and (path / checkpoints.CONFIGURATION[0]).is_file():  # a missing shard has its own message
         return ""
     return next((f"a folder with {_kind(file)}" for file in sorted(path.iterdir()) if _is_foreign(file)), "")
 
@@ -71,6 +72,6 @@ def _is_foreign(path: Path) -> bool:
 
 def _kind_of_fairseq(path: Path) -> str:
     """Return what a path is in place of a file of fairseq; empty for such a file or anything else."""
-    if path.is_file() and layers.is_bare(path):
+    if path.is_file() and layer_counts.is_bare(path):
         return FILES[".pt"]
     return "" if path.is_file() and path.suffix in {".pt", ".pth", ".ckpt"} else _kind(path)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import audio, catalog, preprocess
-from bench.catalog import Registry, devices, families, layers, plugin_files, weights
+from bench.catalog import Registry, devices, families, layer_counts, plugin_files, weights
 from bench.errors import PluginError, UnavailableError, UsageError
 from bench.keys import digest
 from bench.request import Request
@@ -102,12 +102,12 @@ def _views(learner: Learner, view: View, text: str, declared: Registry) -> list[
     """Return a view per layer that a user's text stands for; an obstacle leaves the layers unknown."""
     if learner.obstacle:
         return [view]
-    numbers: Sequence[Layer] = [view.layer]
+    layers: Sequence[Layer] = [view.layer]
     if view.layer == "all":
-        numbers = range(layers.n_layers(learner.spec))
+        layers = range(layer_counts.n_layers(learner.spec))
     elif "layer=" not in text:
-        numbers = families.default_layers(learner.spec, declared)
-    return [replace(view, layer=number) for number in numbers]
+        layers = families.default_layers(learner.spec, declared)
+    return [replace(view, layer=layer) for layer in layers]
 
 
 def heads(request: Request, declared: Registry) -> list[Learner]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bench import files
-from bench.catalog import checkpoints, layers
+from bench.catalog import checkpoints, layer_counts
 from bench.errors import UsageError
 from bench.paths import home
 from bench.types import Checkpoint
@@ -26,7 +26,7 @@ def add(checkpoint: Checkpoint, folder: Path) -> Path:
         If the folder has no checkpoint, or one of another architecture or size.
     """
     config, n_parameters = checkpoints.configuration(folder), checkpoints.n_parameters(folder)
-    depth = layers.of_checkpoint(folder)
+    depth = layer_counts.of_checkpoint(folder)
     expected = {
         "model_type": (config.model_type, checkpoint.model_type),
         "the number of layers": (None if depth is None else depth - 1, checkpoint.layers),

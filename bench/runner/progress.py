@@ -304,7 +304,7 @@ def stoppable(events: Rendering) -> Iterator[None]:
             signal.signal(number, signal.default_int_handler)
         events.message("stopping after the current units; Ctrl-C again stops at once")
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
         signal.signal(number, stop)
     try:

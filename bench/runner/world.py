@@ -90,7 +90,7 @@ def compare(store: Store, record: RunRecord, home: Path, trust: Collection[Path]
 
 
 def _with_layers(texts: Sequence[str], results: Collection[Result]) -> tuple[str, ...]:
-    """Return extractors with the layers of their results in place of ``layer=all``, which builds them."""
+    """Return extractors with the layers of their results in place of ``layer=all``, which may build them."""
     expanded: list[str] = []
     for text in texts:
         name, _, view = text.partition("@")

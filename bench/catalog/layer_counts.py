@@ -100,9 +100,10 @@ def _of_fairseq(path: Path) -> int | None:
         model = content["args"] if cfg is None else cfg["model"]
         fields: Mapping[str, Any] = model.state if isinstance(model, _Inert) else model
         depth = fields.get("encoder_layers", FAIRSEQ_LAYERS)
-        return msgspec.convert(depth, Annotated[int, Meta(ge=1, le=1_000)]) + 1
+        number: int = msgspec.convert(depth, Annotated[int, Meta(ge=1, le=1_000)]) + 1
     except Exception:  # a damaged pickle raises anything
         return None
+    return number
 
 
 def is_bare(path: Path) -> bool:
