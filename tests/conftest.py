@@ -45,11 +45,12 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure() -> None:
-    """Give every process of pytest-xdist a cache of compiled functions.
+    """Keep OpenVINO from calling home, and give every process of pytest-xdist a cache of compiled functions.
 
     numba numbers the files of a function: processes that compile it for two types at once take one name for
     both, and the next process that loads it crashes.
     """
+    sys.modules["openvino_telemetry"] = None  # else every conversion forks this process, to send a message
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / "bench-tests-numba" / worker)
 
@@ -57,10 +58,10 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs real audio, what is a unit test, and the heads that use UMAP."""
     for item in items:
-        asked = {"bench", "digits", "real", "weights"} & set(getattr(item, "fixturenames", ()))
-        if asked & {"real", "weights"}:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & {"real", "weights"}:
             item.add_marker("real")
-        if not asked:
+        if not fixtures & {"bench", "digits", "home", "real", "take", "weights"}:
             item.add_marker("unit")
         if "umap" in item.name:  # compiling it takes a process half a minute
             item.add_marker(pytest.mark.xdist_group("umap"))
@@ -89,14 +90,20 @@ def weights() -> Path:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a cache that all processes of the session share; the demo corpus is in it."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all processes of the session share."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "home"
     folder.mkdir(exist_ok=True)
-    with FileLock(folder / "demo.lock"):  # makes it once, and the others wait
-        demo.load(folder, "1")
     return folder
+
+
+@pytest.fixture(scope="session")
+def home(shared: Path) -> Path:
+    """Return a cache that all processes of the session share; the demo corpus is in it."""
+    with FileLock(shared / "demo.lock"):  # makes it once, and the others wait
+        demo.load(shared, "1")
+    return shared
 
 
 @pytest.fixture(autouse=True)
@@ -187,24 +194,23 @@ SPEAKERS = ("george", "jackson", "nicolas", "yweweler", "lucas", "theo")
 
 
 @pytest.fixture(scope="session")
-def take(home: Path) -> Iterator[Callable[[str, int, int], Path]]:
+def take(shared: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[str, int, int], Path]]:
     """Yield a finder of short recordings by speaker, digit (0 to 3) and take (0, 1).
 
     They are real spoken digits, or where there is no real audio, phrases of the demo corpus. They have a
     folder to themselves, since a run lists the audio files beside its own, and a process searches them for
     near copies once.
     """
-    real = (REAL / "fsdd").is_dir()
-    corpus = REAL / "fsdd" if real else Path(demo.load(home, "1").source).parent
+    real, folder = REAL / "fsdd", shared / "recordings"
+    corpus = real if real.is_dir() else Path(demo.load(request.getfixturevalue("home"), "1").source).parent
 
     def name(speaker: str, digit: int, number: int) -> str:
-        if real:
+        if corpus == real:
             return f"{digit}_{speaker}_{number}.wav"
         voice = (1, 3, 5, 7, 0, 2)[SPEAKERS.index(speaker)]
         return f"s{voice:02}-{number}-{tuple(demo.PHRASES)[digit]}.wav"
 
-    folder = home / "recordings"
-    with FileLock(home / "recordings.lock"):
+    with FileLock(shared / "recordings.lock"):
         if not folder.exists():
             folder.mkdir()
             for recording in itertools.product(SPEAKERS, range(4), range(2)):

@@ -105,8 +105,8 @@ def test_a_speaker_that_is_a_copy_as_mp3_is_found(real: Path):
     rows = [
         (digit, speaker, f"{real}/fsdd/{digit}_{speaker}_{take}.wav")
         for speaker in ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
-        for digit in range(5)
-        for take in range(8)
+        for digit in range(4)
+        for take in range(5)
     ]
     signals = [audio.read(Clip(path, Path(path)), extractor.sample_rate) for _, _, path in rows]
     for digit, speaker, path in list(rows):

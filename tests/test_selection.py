@@ -55,8 +55,15 @@ def literal_bbc(y_true: list, predictions: list, group: list, score, n_draws: in
     return losses
 
 
-@pytest.mark.parametrize("n_groups", [4, 12])
-@pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy"])
+@pytest.mark.parametrize(
+    ("name", "n_groups"),
+    [
+        ("accuracy", 12),
+        ("balanced_accuracy", 4),
+        pytest.param("accuracy", 4, marks=pytest.mark.slow),
+        pytest.param("balanced_accuracy", 12, marks=pytest.mark.slow),
+    ],
+)
 def test_it_is_the_algorithm_of_the_paper(name, n_groups):
     rng = np.random.default_rng(3)
     right, group = rows(np.array([0.6, 0.7, 0.7, 0.72, 0.65]), rng, n_groups), GROUP[: n_groups * N_CLIPS]

@@ -56,6 +56,8 @@ class Transformations:
         rename = {old: new for old, new in self.rename.items() if old in dataset.table}
         others = {*dataset.table.columns} - rename.keys()
         for name in rename.values():
+            if not (name.strip() and name.isprintable()):
+                raise UsageError(f"{where}: rename: {name!r} is no name of a column; choose another name")
             if name in {*others, "clip", "path", *AUDIO_COLUMNS}:
                 raise UsageError(f"{where}: rename: there is a column '{name}'; choose another name")
         dataset = dataclasses.replace(dataset, table=dataset.table.rename(columns=rename))
