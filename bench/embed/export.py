@@ -101,7 +101,7 @@ def export(
     views: dict[str, set[View]] = {}
     for learner, view in points:
         if learner.obstacle:
-            raise UsageError(learner.obstacle.reason)
+            raise UsageError(display.cell_obstacle(learner.obstacle.why))
         if view.layer == "best":
             raise UsageError("@layer=best: needs labels, as `bench run` has them; expected a layer, or all")
         by_name[learner.spec.name] = learner
