@@ -103,9 +103,9 @@ def test_every_block_of_a_page_runs(
 
 ELSEWHERE = (
     *("bench fetch", "dask", "s3://", "mlflow:", "hf:my-checkpoint", "@layer=9", "wav2vec2-base@"),
-    *("LibriSpeech", "fsdd", "noisy.toml"),
+    *("LibriSpeech", "fsdd", "noisy.toml", "ZeroCrossings"),
 )
-"""In commands that need a network, a cluster, weights or corpora that are not here."""
+"""In commands that another test runs, or that need a network, a cluster, weights or corpora of elsewhere."""
 
 
 @pytest.fixture
