@@ -19,6 +19,8 @@ from bench.extractors.mfcc import Mfcc
 from bench.store import Store
 from bench.types import Clip, Result, SplitId
 
+pytestmark = pytest.mark.xdist_group("real")  # they share embeddings
+
 
 def by_head(store: Store) -> dict[str, Result]:
     return {result.head: result for result in store.results().values()}
