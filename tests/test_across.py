@@ -61,6 +61,14 @@ def test_the_baseline_has_no_mean_rank():
     assert [item.system.head for item in across.ranking(MANY).systems] == ["a", "b", "c"]
 
 
+def test_tables_without_ranks_do_not_count_as_tables_where_no_row_is_best():
+    unranked = replace(FEW[0], rows=tuple(replace(row, standing=None) for row in FEW[0].rows))
+    lines = markdown.text([across.section([unranked, *FEW[1:]])]).splitlines()
+    assert [line.split("|")[4].strip() for line in lines if "mfcc" in line] == ["2 of 2", "2 of 2"]
+    lines = markdown.text([across.section([unranked] * 3)]).splitlines()
+    assert [line.split("|")[4].strip() for line in lines if "mfcc" in line] == ["", ""]
+
+
 def test_few_tables_get_a_sentence_in_place_of_a_diagram():
     section = across.section(FEW)
     assert not section.pictures

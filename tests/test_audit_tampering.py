@@ -221,7 +221,9 @@ TAMPERINGS: dict[str, tuple[Callable[[Store], object], str]] = {
         "run.json: synthetic of data set clips",
     ),
     "notes of the data removed": (
-        lambda s: edit_record(s, lambda fields: fields["datasets"]["clips"].update(notes=["fine"])),
+        lambda s: edit_record(
+            s, lambda fields: fields["datasets"]["clips"].update(notes=[{"kind": "text", "names": ["fine"]}])
+        ),
         "run.json: notes of data set clips",
     ),
     "metrics reordered": (

@@ -18,7 +18,7 @@ from bench.report.writers import html
 from bench.request import Request
 from bench.stats import Standing
 from bench.store import Counters, DatasetRecord, RunRecord, TableProtocol
-from bench.types import Cost, Result, Score, SplitId, Status, TaskId, View
+from bench.types import Cost, Note, Result, Score, SplitId, Status, TaskId, View
 
 pytest.importorskip("itables", reason="the page needs the extra html")
 pytest.importorskip("vl_convert", reason="the page needs the extra html")
@@ -86,7 +86,12 @@ def row(number: int, n_rows: int, name: str, value: float) -> Row:
 
 
 SOURCE = DatasetRecord(
-    source="x", version="1", synthetic=False, notes=("<i>note</i>",), n_clips=4, content="0" * 32
+    source="x",
+    version="1",
+    synthetic=False,
+    notes=(Note("text", ("<i>note</i>",)),),
+    n_clips=4,
+    content="0" * 32,
 )
 PROTOCOL = TableProtocol(
     dataset="data",

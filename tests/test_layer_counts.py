@@ -34,7 +34,7 @@ counts = {}
 for cell in plan.cells:
     counts[cell.extractor.name] = counts.get(cell.extractor.name, 0) + (cell.head.name == "lda")
 loaded = [name for name in ("torch", "transformers", "mine") if name in sys.modules]
-print(json.dumps([seconds, loaded, counts, sorted({result.reason for result in plan.rejected})]))
+print(json.dumps([seconds, loaded, counts, sorted({result.obstacle.kind for result in plan.rejected})]))
 """
 
 PLUGIN = """

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from bench import audio, catalog, datasets, splits
+from bench import audio, catalog, datasets, display, splits
 from bench.datasets.kinds.mixture import Mixing, mix
 from bench.datasets.segments import cut
 from bench.errors import ClipError, SplitError, UsageError
@@ -184,7 +184,8 @@ def test_short_clips_are_left_out_and_counted_or_padded(tmp_path: Path):
     whole = manifest(tmp_path, {"a.wav": 0.5, "b.wav": 1.0})
     segments = cut(whole, seconds=1.0)
     assert segments.table["parent"].tolist() == ["b.wav"]
-    assert segments.notes == ("1 clips shorter than a segment of 1 s are left out.",)
+    [note] = segments.notes
+    assert display.note(note) == "1 clips shorter than a segment of 1 s are left out."
     padded = audio.read(cut(whole, seconds=1.0, pad=True).clips()[0], 8000)
     assert (padded.size, np.count_nonzero(padded)) == (8000, 4000)
     with pytest.raises(UsageError, match=r"segment of 5 s; .*pad = true"):

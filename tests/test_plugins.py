@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import catalog, metrics
+from bench import catalog, display, metrics
 from bench.errors import PluginError, UsageError
 from bench.runner import execution
 from bench.store import Store
@@ -299,7 +299,7 @@ def test_the_faults_of_a_plugin_stay_its_own(
         faulty = [result for result in results.values() if result.extractor == f"faults/{name}"]
         assert {result.head for result in faulty} == {"knn", "dummy"}
         for result in faulty:
-            assert (result.status, result.reason[: len(reason)]) == (status, reason)
+            assert (result.status, display.cause(result)[: len(reason)]) == (status, reason)
     whole = Store(tmp_path / "alone").results()
     assert len(whole) == 2
     for key, result in whole.items():

@@ -11,7 +11,7 @@ from bench.catalog import Registry, devices, families, layer_counts, plugin_file
 from bench.errors import PluginError, UnavailableError, UsageError
 from bench.keys import digest
 from bench.request import Request
-from bench.types import BASELINE, Layer, Spec, Status, View
+from bench.types import BASELINE, CellObstacle, Layer, Spec, Status, View
 
 JOIN = "+"
 """Separator of reducers and the head behind them, in a name."""
@@ -22,7 +22,7 @@ class Obstacle:
     """Why cells cannot be computed, and their status."""
 
     status: Status
-    reason: str
+    why: CellObstacle
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def heads(request: Request, declared: Registry) -> list[Learner]:
     _refuse_equal_names("--heads", by_name)
     specs = list(by_name.values())
     plain = [replace(head, grid={}) for head in specs]
-    tuned = [replace(head, name=f"{head.name} (tuned)") for head in specs if head.grid and request.tune]
+    tuned = [head for head in specs if head.grid and request.tune]
     return [_with_steps(head, request, declared) for head in (*plain, *tuned)]
 
 
@@ -168,20 +168,21 @@ def _learner(spec: Spec, request: Request, sha256: Callable[[Path], str] = weigh
     """Return the learner of a spec; weights add their path, device and precision to its parameters."""
     command = catalog.missing(spec)
     if command:
-        reason = f"{spec.kind} '{spec.name}' is not installed; run: {command}"
-        return Learner(spec, obstacle=Obstacle(Status.SKIPPED, reason))
+        why = CellObstacle("not installed", (spec.kind, spec.name), commands=(command,))
+        return Learner(spec, obstacle=Obstacle(Status.SKIPPED, why))
     try:
         spec, identity = _weighted(spec, request, sha256) if spec.weights else (spec, catalog.identity(spec))
-        opens_files = spec.kind == "extractor" and not spec.weights
-        files = plugin_files.identity(spec) if opens_files else {}
+        files = {} if spec.weights else plugin_files.identity(spec)
     except PluginError as error:
-        return Learner(spec, obstacle=Obstacle(Status.FAILED, str(error)))
+        return Learner(spec, obstacle=Obstacle(Status.FAILED, CellObstacle("error", message=str(error))))
     except UnavailableError as error:
-        reason = f"extractor '{spec.name}': {error}; run: bench fetch {spec.name}"
-        return Learner(spec, obstacle=Obstacle(Status.SKIPPED, reason))
+        commands = (f"bench fetch {spec.name}",)
+        why = CellObstacle("no weights", (spec.name,), commands=commands, message=str(error))
+        return Learner(spec, obstacle=Obstacle(Status.SKIPPED, why))
     if spec.kind == "extractor":
         steps = preprocess.identity(preprocess.parse(spec.preprocess))
-        identity = {**identity, "audio": {**audio.identity(), **steps}, **files}
+        identity = {**identity, "audio": {**audio.identity(), **steps}}
+    identity = {**identity, **files}
     return Learner(spec, catalog.key(identity), identity=identity)
 
 

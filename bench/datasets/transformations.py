@@ -10,7 +10,7 @@ from bench.datasets.joins import Join
 from bench.datasets.params import call
 from bench.datasets.segments import cut
 from bench.errors import UsageError
-from bench.types import AUDIO_COLUMNS, Card, Dataset
+from bench.types import AUDIO_COLUMNS, Card, Dataset, Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,5 +81,5 @@ def _relabel(dataset: Dataset, column: str, labels: Mapping[str, str]) -> Datase
 def _drop(dataset: Dataset, column: str, labels: Sequence[str]) -> Dataset:
     """Return a dataset without the clips of some labels, with a note of their number."""
     dropped = dataset.table[column].isin(labels)
-    note = f"Clips left out: {dropped.sum()} with the {column} {', '.join(labels)}."
+    note = Note("dropped", tuple(labels), count=int(dropped.sum()), column=column)
     return dataclasses.replace(dataset, table=dataset.table[~dropped], notes=(*dataset.notes, note))

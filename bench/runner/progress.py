@@ -38,7 +38,8 @@ class Rendering(ABC):
 
     def planned(self, plan: Planned) -> None:
         """Show the plan."""
-        self._counts = {(counts.dataset, counts.extractor): counts for counts in plan.embeddings}
+        for counts in plan.embeddings:
+            self.count(counts)
         for line in summary(plan):
             self.message(line)
 
@@ -47,6 +48,10 @@ class Rendering(ABC):
         for failure in self._trackers.finished(result):
             self.message(failure)
         self.show(result, done, total)
+
+    def count(self, counts: ClipCounts) -> None:
+        """Remember why an extractor may embed fewer clips than a dataset has."""
+        self._counts[counts.dataset, counts.extractor] = counts
 
     def fewer(self, dataset: str, extractor: str, total: int) -> str:
         """Return why fewer clips are embedded than the dataset has, behind a comma; empty for all."""
@@ -102,9 +107,10 @@ class Bars(Rendering):
         self._n_failed += result.status == Status.FAILED
         failures = f", {self._n_failed} failed" if self._n_failed else ""
         self._move("cells", done, total, f"{failures}{self._time_left}")
-        if result.reason and result.reason not in self._reasons:
-            self._reasons.add(result.reason)
-            self.message(f"{result.status}: {display.cell(result)}: {result.reason}")
+        cause = display.cause(result)
+        if cause and cause not in self._reasons:
+            self._reasons.add(cause)
+            self.message(f"{result.status}: {display.cell(result)}: {cause}")
 
     def expected(self, seconds: float | None) -> None:
         """Set the time beside the bar of the cells."""
@@ -140,7 +146,7 @@ class Lines(Rendering):
     def show(self, result: Result, done: int, total: int) -> None:
         """Print the first score of a cell, or why it has none."""
         first = next(iter(result.scores), None)
-        outcome = f"{display.metric(first)} {first.value:.3f}" if first else result.reason
+        outcome = f"{display.metric(first)} {first.value:.3f}" if first else display.cause(result)
         self.message(f"[{done}/{total}] {result.status}: {display.cell(result)}: {outcome}{self._time_left}")
 
     def expected(self, seconds: float | None) -> None:
@@ -183,10 +189,11 @@ class JsonLines(Rendering):
             extractor=result.extractor,
             view=asdict(result.view),
             head=result.head,
+            is_tuned=result.is_tuned,
             seed=result.seed,
             split=asdict(result.split) if result.split else None,
             status=result.status,
-            reason=result.reason,
+            reason=display.cause(result),
             scores=[_score(score) for score in result.scores],
             done=done,
             total=total,

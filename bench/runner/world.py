@@ -147,7 +147,7 @@ def _changes(store: Store, record: RunRecord, now: Plan) -> Iterator[str]:
     for name, identity in now.identities.items():
         before = record.identities.get(name)
         if before and before != identity:
-            yield f"{name}: changed {', '.join(changes(before, identity))}"
+            yield f"{display.component(name)}: changed {', '.join(changes(before, identity))}"
 
 
 def _changed_splits(store: Store, record: RunRecord, now: Plan) -> Iterator[str]:

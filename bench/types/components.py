@@ -26,6 +26,10 @@ class View:
     pool: str = "mean+std"
 
 
+TUNED = "@tuned"
+"""Behind the name of a tuned head, where identities have names."""
+
+
 BASELINE = "dummy"
 """Head in every table: its score is that of a guess without the audio."""
 
@@ -151,3 +155,24 @@ class Spec:
     weights: str = ""
     pool: str = ""
     offered: bool = True
+
+    @property
+    def is_tuned(self) -> bool:
+        """Return whether a planned head searches its grid; plans leave the grid of any other head empty."""
+        return bool(self.grid)
+
+    @property
+    def identity_name(self) -> str:
+        """Return the name of its identity in the record of a run."""
+        return identity_name(self.name, is_tuned=self.is_tuned)
+
+
+def identity_name(name: str, *, is_tuned: bool) -> str:
+    """Return the name of an extractor's or a head's identity in the record of a run.
+
+    Examples
+    --------
+    >>> identity_name("svm", is_tuned=True)
+    'svm@tuned'
+    """
+    return f"{name}{TUNED}" if is_tuned else name
