@@ -99,6 +99,7 @@ def fit(spec: Spec, examples: Examples, steps: Sequence[str] = ()) -> tuple[Eval
         unit=spec.unit,
         steps=[(name, partial(catalog.build, REGISTRY.reducers[name], 0)) for name in steps],
         scale=spec.scale,
+        limit=spec.limit,
     )
     return evaluate(examples, pipeline, itertools.count().__next__), fit_all(examples, pipeline)
 

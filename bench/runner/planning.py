@@ -269,8 +269,8 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
 
 def _cause(error: BenchError) -> CellObstacle:
     """Return what an error says as a value."""
-    known = isinstance(error.obstacle, CellObstacle)
-    return error.obstacle if known else CellObstacle("error", message=str(error))
+    obstacle = error.obstacle
+    return obstacle if isinstance(obstacle, CellObstacle) else CellObstacle("error", message=str(error))
 
 
 def _with_near_copies(cause: CellObstacle, source: Source) -> CellObstacle:
