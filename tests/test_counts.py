@@ -75,6 +75,10 @@ def test_clips_with_the_same_audio_are_counted_in_record_and_report(bench, digit
     assert done.exit_code == 0, done.stderr
     assert f"more: 50 clips, 48 to embed ({reason})" in done.stderr
     assert f"x real time, of 50: {reason}" in done.stderr
+    embedded = bench("embed", "more.csv", "--extractors", "logmel", "--out", "e.npz", "--plain")
+    assert "48 of 48 clips, " in embedded.stderr
+    assert f"x real time, of 50: {reason}" in embedded.stderr
+    assert "50 rows" in embedded.stdout
     record = Store(tmp_path / "bench-out").run()
     assert (record.datasets["more"].n_clips, record.datasets["more"].n_same_audio) == (50, 2)
     assert record.counters.clips_embedded == 48

@@ -334,9 +334,11 @@ def test_the_demo_corpus_is_as_promised(corpus):
         assert (pd.crosstab(table[label], table["noise"], normalize="index") == 0.5).all(axis=None)
 
 
-def test_the_demo_corpus_is_the_same_wherever_it_is_made(corpus, tmp_path: Path):
-    again = demo.load(tmp_path, "1")
-    for one, other in list(zip(corpus.table["path"], again.table["path"], strict=True))[::40]:
+def test_the_demo_corpus_is_the_same_wherever_it_is_made(corpus, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(demo, "N_SPEAKERS", 2)
+    again = demo.load(tmp_path, "1").table
+    assert len(again) == 24
+    for one, other in zip(corpus.table["path"], again["path"], strict=False):
         assert Path(one).read_bytes() == Path(other).read_bytes()
 
 

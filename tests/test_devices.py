@@ -1,7 +1,9 @@
 """Networks on a GPU, without one: torch's device `meta` stands for it, and refuses tensors of the CPU."""
 
+import importlib.util
 import sys
 import weakref
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra 'neural'")
 import transformers  # noqa: E402
 
+from bench import catalog  # noqa: E402
 from bench.extractors.hear import Hear  # noqa: E402
 from bench.extractors.runtimes import prepare  # noqa: E402
 from bench.extractors.transformer import HiddenStates  # noqa: E402
@@ -89,3 +92,18 @@ def test_a_hear_module_gets_clips_on_the_device_of_its_model(monkeypatch):
     module.get_scene_embeddings = module.get_timestamp_embeddings = scenes
     monkeypatch.setitem(sys.modules, "far_away", module)
     assert len(Hear("far_away").embed([np.zeros(100, np.float32)] * 2)) == 2
+
+
+def test_the_check_of_a_gpu_runs_on_the_cpu(tmp_path: Path):
+    source = importlib.util.spec_from_file_location("gpu", Path(__file__).parent / "perf" / "gpu.py")
+    gpu = importlib.util.module_from_spec(source)
+    source.loader.exec_module(gpu)
+    makers = gpu.write_checkpoints(tmp_path)
+    assert len(makers) == len(gpu.WAVEFORMS) + 2
+    figures = {
+        **gpu.check_memory(makers["wav2vec2-group"], "cpu", tmp_path),
+        **gpu.check_layers(makers["wavlm-layer"], "cpu", tmp_path),
+        **gpu.check_head(catalog.load().heads["attention-pool"], "cpu"),
+    }
+    assert figures.keys() == {"frames", "halved", "cpu", "twice", "finite"}
+    assert max(figures.values()) <= 1

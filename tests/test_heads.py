@@ -23,7 +23,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import adjusted_rand_score, log_loss, normalized_mutual_info_score
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.preprocessing import LabelEncoder, StandardScaler
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, LabelEncoder, StandardScaler
 from sklearn.svm import SVC
 from xgboost import XGBClassifier
 
@@ -87,7 +88,7 @@ def problem(unit: str, n_clips: int = N_CLIPS) -> tuple[Any, np.ndarray, Split]:
 
 
 def evaluated(head: Spec, X: Any, y: np.ndarray, split: Split) -> Any:
-    recipe = PipelineSpec(lambda: catalog.build(head, 0), head.unit, scale=head.scale)
+    recipe = PipelineSpec(lambda: catalog.build(head, 0), head.unit, scale=head.scale, limit=head.limit)
     return evaluate(Examples(X, y, split), recipe, itertools.count().__next__)
 
 
@@ -236,7 +237,8 @@ def test_the_svm_ranks_classes_as_it_does_with_probabilities_at_hand():
     X, y, split = problem("clip")
     X = X + np.random.default_rng(1).normal(scale=4, size=X.shape)
     train, test = split.fold != "0", split.fold == "0"
-    scaler = StandardScaler().fit(X[train])
+    clipper = FunctionTransformer(np.clip, kw_args={"a_min": -3.0, "a_max": 3.0})
+    scaler = make_pipeline(StandardScaler(), clipper).fit(X[train])
     reference = (
         SVC(C=10.0).fit(scaler.transform(X[train]), y[train]).decision_function(scaler.transform(X[test]))
     )

@@ -23,6 +23,8 @@ from bench.extractors.whisper import Whisper  # noqa: E402
 from bench.store import Store  # noqa: E402
 from bench.types import Audio, Clip, Frames, Layer, Score, Spec, Statistics, View  # noqa: E402
 
+pytestmark = pytest.mark.xdist_group("trained")  # they share what the network answers
+
 TRANSCRIPTS = {
     "train-clean-100/103/1240/103-1240-0000": (
         "CHAPTER ONE MISSUS RACHEL LYNDE IS SURPRISED MISSUS RACHEL LYNDE LIVED JUST WHERE THE AVONLEA MAIN "

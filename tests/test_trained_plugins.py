@@ -155,7 +155,7 @@ def test_classes_and_objects_of_a_program_have_their_weights_in_the_key(digits: 
     network.net, network.session = Network(1.0), Session()
     for thing in (Mine, Mine, network):
         counts.append(package.run(extractors=[thing], **asked).store.run().counters.clips_embedded)
-    network.net = Network(2.0)  # trained further
+    network.net = [{"first": Network(2.0)}]  # trained further
     counts.append(package.run(extractors=[network], **asked).store.run().counters.clips_embedded)
     np.save(tmp_path / "weights.npy", np.zeros(2, np.float32))
     counts.append(package.run(extractors=[Mine], **asked).store.run().counters.clips_embedded)

@@ -64,12 +64,16 @@ def _extractor_spec(thing: Any) -> Spec:
     code = thing if is_function or inspect.isclass(thing) else type(thing)
     weights = None if is_function else attributes.weights_of(code)
     try:
-        state = {} if code is thing else _state(thing, has_weights=weights is not None)
-        key = digest(params := {"source": _source(code), "state": state})
+        params = {"source": _source(code), "state": {}}
     except (OSError, TypeError) as error:
-        why = "its source is unknown, or its state is more than numbers, text and arrays"
+        raise UsageError(f"extractors: {code.__name__}: its source is unknown; put it into a file") from error
+    try:
+        params["state"] = {} if code is thing else _state(thing, has_weights=weights is not None)
+        key = digest(params)
+    except TypeError as error:
+        why = "its state is more than numbers, text, arrays and networks of torch"
         raise UsageError(
-            f"extractors: {code.__name__}: {why}; name its file in `weights`, or put it into a file"
+            f"extractors: {code.__name__}: {why}; name their file in `weights`, or put it into a file"
         ) from error
     if outside := _outside(thing) if is_function else []:
         why = f"uses {shortlist(outside)} from outside, so that a change there would go unnoticed"
@@ -84,35 +88,47 @@ def _extractor_spec(thing: Any) -> Spec:
 
 
 def _state(thing: Any, *, has_weights: bool) -> dict[str, Any]:
-    """Return the attributes of an object: numbers and text, and digests of arrays and of networks of torch.
+    """Return the attributes of an object, and the tensors of one that is a network of torch itself.
+
+    Raises
+    ------
+    TypeError
+        As `_value` does.
+    """
+    values = {**vars(thing), **({"": thing} if hasattr(thing, "state_dict") else {})}
+    return {name: _value(value, has_weights=has_weights) for name, value in values.items()}
+
+
+def _value(value: Any, *, has_weights: bool) -> Any:
+    """Return numbers and text as they are, and digests of arrays and of networks of torch, also in lists.
 
     With weights, anything else, such as a session of ONNX, stands for their file by the name of its type.
 
     Raises
     ------
     TypeError
-        If an attribute is something else, and the class names no weights.
+        If it is anything else, and the class names no weights.
     """
-    state: dict[str, Any] = {}
-    for name, value in vars(thing).items():
-        if hasattr(value, "state_dict"):
-            state[name] = {key: _array(tensor) for key, tensor in value.state_dict().items()}
-        elif isinstance(value, np.ndarray):
-            state[name] = _array(value)
-        else:
-            state[name] = value
-            try:
-                digest(value)
-            except TypeError:
-                if not has_weights:
-                    raise
-                state[name] = type(value).__qualname__
-    return state
+    if hasattr(value, "state_dict"):
+        return {name: _array(tensor) for name, tensor in value.state_dict().items()}
+    if isinstance(value, np.ndarray):
+        return _array(value)
+    try:
+        digest(value)
+    except TypeError:
+        if isinstance(value, Mapping):
+            return {str(name): _value(part, has_weights=has_weights) for name, part in value.items()}
+        if isinstance(value, list | tuple):
+            return [_value(part, has_weights=has_weights) for part in value]
+        if has_weights:
+            return type(value).__qualname__
+        raise
+    return value
 
 
 def _array(values: Any) -> str:
     """Return a digest of an array or a tensor."""
-    array = np.asarray(values)
+    array = np.asarray(values.detach().cpu().double() if hasattr(values, "detach") else values)
     if array.dtype.hasobject:
         raise TypeError("an array of objects")
     return digest([str(array.dtype), list(array.shape), hashlib.sha256(array.tobytes()).hexdigest()])

@@ -144,7 +144,7 @@ def _embed(
     """Return the embeddings of a source's clips in their order; embed those that the cache lacks."""
     bad: dict[str, str] = {}
     todo, _ = shards(source, learner.spec, learner.digest, cache, views=views)
-    progress = progress_of(source.dataset.name, learner.spec.name, sum(len(shard.clips) for shard in todo))
+    progress = progress_of(source, learner.spec.name, sum(len(shard.clips) for shard in todo))
     for shard in todo:
         report = embed_shard(shard, progress)
         bad |= report.bad

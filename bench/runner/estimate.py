@@ -120,18 +120,7 @@ def estimate(plan: Plan, request: Request, store: Store, cache: Cache) -> Estima
         source = plan.sources[dataset]
         seconds = {c: s for c, s in zip(source.contents, source.seconds, strict=True) if c}
         cached = seconds.keys() & cache.contents(plan.digests[extractor], frame_layers)
-        hours = sum(seconds.values()) / 3600
-        embeddings.append(
-            ClipCounts(
-                dataset=dataset,
-                extractor=extractor,
-                clips=len(seconds),
-                hours=hours,
-                cached=len(cached),
-                same_audio=source.n_same_audio,
-                unreadable=len(source.unreadable),
-            )
-        )
+        embeddings.append(ClipCounts.of(source, extractor, len(cached)))
         if (dataset, extractor) in to_embed:
             audio_s = sum(s for content, s in seconds.items() if content not in cached)
             forecast.plan(("extractor", extractor), audio_s)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
+from bench.datasets.index import Source
 from bench.types import Result
 
 
@@ -34,6 +35,21 @@ class ClipCounts:
     cached: int
     same_audio: int = 0
     unreadable: int = 0
+
+    @classmethod
+    def of(cls, source: Source, extractor: str, cached: int) -> Self:
+        """Return the counts of a dataset whose index is known."""
+        seconds = dict(zip(source.contents, source.seconds, strict=True))
+        seconds.pop("", None)  # unreadable clips
+        return cls(
+            dataset=source.dataset.name,
+            extractor=extractor,
+            clips=len(seconds),
+            hours=sum(seconds.values()) / 3600,
+            cached=cached,
+            same_audio=source.n_same_audio,
+            unreadable=len(source.unreadable),
+        )
 
     @property
     def total(self) -> int:

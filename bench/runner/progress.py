@@ -38,7 +38,8 @@ class Rendering(ABC):
 
     def planned(self, plan: Planned) -> None:
         """Show the plan."""
-        self._counts = {(counts.dataset, counts.extractor): counts for counts in plan.embeddings}
+        for counts in plan.embeddings:
+            self.count(counts)
         for line in summary(plan):
             self.message(line)
 
@@ -47,6 +48,10 @@ class Rendering(ABC):
         for failure in self._trackers.finished(result):
             self.message(failure)
         self.show(result, done, total)
+
+    def count(self, counts: ClipCounts) -> None:
+        """Remember why an extractor may embed fewer clips than a dataset has."""
+        self._counts[counts.dataset, counts.extractor] = counts
 
     def fewer(self, dataset: str, extractor: str, total: int) -> str:
         """Return why fewer clips are embedded than the dataset has, behind a comma; empty for all."""
