@@ -30,7 +30,7 @@ def original(take: Callable[[str, int, int], Path], tmp_path_factory: pytest.Tem
     folder = tmp_path_factory.mktemp("run")
     speakers = ("george", "jackson", "lucas", "theo")
     rows = [
-        {"path": f"{speaker}{digit}.wav", "speaker": speaker, "gender": gender, "sesion": str(digit)}
+        {"path": f"{speaker}{digit}.wav", "speaker": speaker, "gender": gender, "emotionn": str(digit)}
         for speaker, gender in zip(speakers, "mmff", strict=True)
         for digit in range(3)
     ]
