@@ -1,4 +1,7 @@
-"""Speed as ratios in one run: ranks and the test against chance, against bare numpy for the same table."""
+"""Speed as ratios in one run: ranks and the test against chance, against bare numpy for the same table.
+
+A quarter of the speed of bare numpy is the limit: ranks step down, and compare every row with the best one too.
+"""
 
 import numpy as np
 import pytest
@@ -8,8 +11,11 @@ from bench.metrics import METRICS, Predicted
 from bench.stats import N_DRAWS
 
 N_ROWS, N_CLIPS, N_GROUPS, N_CLASSES = 30, 20_000, 200, 6
-LOOP_DRAWS = 5
+LOOP_DRAWS = 20
 """Number of draws of the slow loops."""
+
+LEAST = 0.25
+"""Smallest ratio: bare numpy takes a single step."""
 
 ACCURACY = METRICS["accuracy"]
 
@@ -35,13 +41,18 @@ def test_ranks_of_30_rows(benchmark, fastest, codes, rows):
     y_true, group, predictions = codes
     names = group.astype(str)
 
-    def bare() -> None:
+    first, second = np.triu_indices(N_ROWS, 1)
+    right = np.array([np.bincount(group, y_true == y_pred, N_GROUPS) for y_pred in predictions])
+    difference = right[first] - right[second]
+    scale = np.sqrt((difference**2).sum(axis=1))
+
+    def units_alone() -> None:
+        for y_pred in predictions:
+            np.bincount(group, y_true == y_pred, N_GROUPS)
+
+    def flips_alone() -> None:
         """Flip whole groups: the largest difference of any pair of rows, without steps down."""
         rng = np.random.default_rng(0)
-        right = [np.bincount(group, y_true == y_pred, N_GROUPS) for y_pred in predictions]
-        first, second = np.triu_indices(N_ROWS, 1)
-        difference = np.array(right)[first] - np.array(right)[second]
-        scale = np.sqrt((difference**2).sum(axis=1))
         for _ in range(LOOP_DRAWS):
             (np.abs(difference @ rng.choice([-1.0, 1.0], N_GROUPS)) / scale).max()
 
@@ -49,15 +60,11 @@ def test_ranks_of_30_rows(benchmark, fastest, codes, rows):
         units = [stats.contributions(ACCURACY, predicted, names) for [predicted] in rows]
         stats.standings(np.array(units))
 
-    def units_alone() -> None:
-        for y_pred in predictions:
-            np.bincount(group, y_true == y_pred, N_GROUPS)
-
-    units_s, bare_s, ours_s = fastest(units_alone, bare, ours, rounds=1)
-    bare_s = units_s + (bare_s - units_s) * N_DRAWS / LOOP_DRAWS
+    units_s, flips_s, ours_s = fastest(units_alone, flips_alone, ours, rounds=2)
+    bare_s = units_s + flips_s * N_DRAWS / LOOP_DRAWS
     benchmark.extra_info |= {"ratio": bare_s / ours_s, "ours_s": ours_s}
     benchmark.pedantic(ours, rounds=1)
-    assert bare_s / ours_s >= 0.05
+    assert bare_s / ours_s >= LEAST
 
 
 def test_30_rows_against_chance(benchmark, fastest, codes, rows):
@@ -79,8 +86,8 @@ def test_30_rows_against_chance(benchmark, fastest, codes, rows):
         stats.above_chance(ACCURACY, rows, names)
 
     n_draws = min(N_DRAWS, max(199, 2**29 // (N_CLIPS * N_ROWS)))
-    bare_s, ours_s = fastest(bare, ours, rounds=1)
+    bare_s, ours_s = fastest(bare, ours, rounds=2)
     ratio = bare_s * n_draws / LOOP_DRAWS / ours_s
     benchmark.extra_info |= {"ratio": ratio, "ours_s": ours_s}
     benchmark.pedantic(ours, rounds=1)
-    assert ratio >= 1
+    assert ratio >= LEAST
