@@ -63,6 +63,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("real")
         if not fixtures & {"bench", "digits", "home", "real", "take", "weights"}:
             item.add_marker("unit")
+        if item.get_closest_marker("simulation"):
+            item.add_marker("no_cover")
         if "umap" in item.name:  # compiling it takes a process half a minute
             item.add_marker(pytest.mark.xdist_group("umap"))
             item.add_marker("no_cover")

@@ -268,7 +268,7 @@ def recordings(take, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "heads", [["svm", "gmm-clip", "mlp"], pytest.param(["umap-svm"], marks=pytest.mark.slow)]
+    "heads", [["svm", "gmm-clip", "mlp"], pytest.param(["umap-svm"], id="umap", marks=pytest.mark.slow)]
 )
 def test_a_run_saves_bundles_of_its_folds_and_of_all_clips(
     heads: list[str], bench, recordings: Path, tmp_path: Path

@@ -154,7 +154,7 @@ def test_an_audit_finds_a_choice_by_the_outer_scores():
     ]
 
 
-@pytest.mark.no_cover
+@pytest.mark.simulation
 def test_the_best_of_noise_is_above_chance_and_the_selected_row_is_not():
     """Rows of noise on random problems: choosing by outer scores wins, by inner ones it does not."""
     rng = np.random.default_rng(0)

@@ -71,7 +71,7 @@ def test_every_block_of_a_page_runs(
     monkeypatch.setenv("BENCH_CACHE", str(home))
     (tmp_path / "recordings").mkdir()
     rows = ["path,speaker,session"]
-    for speaker, session, number in itertools.product(("george", "jackson"), (0, 1), (0, 1, 2)):
+    for speaker, session, number in itertools.product(("george", "jackson"), range(4), (0, 1)):
         path = tmp_path / "recordings" / f"{session}_{speaker}_{number}.wav"
         shutil.copy(take(speaker, number, session), path)
         rows.append(f"{path},{speaker},{session}")

@@ -148,7 +148,8 @@ def test_a_plugin_that_hangs_or_dies_fails_its_cells_alone(
 
 
 @needs["dask"]
-def test_a_unit_that_hangs_or_dies_on_dask_fails_alone(tmp_path: Path):
+def test_a_unit_that_hangs_or_dies_on_dask_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(dask, "DEATHS", 2)  # a worker takes seconds to start
     with executors.start("dask", 1, 1, str(tmp_path)) as workers:
         error = executors.error_of(workers.submit(time.sleep, 600))
         assert executors.loss(error) == "it took longer than --cell-timeout allows"

@@ -172,7 +172,7 @@ def test_a_limit_that_is_none(text: str, message: str):
         compare(one, one, [Limit.parse(text)])
 
 
-@pytest.mark.no_cover
+@pytest.mark.simulation
 @pytest.mark.parametrize(("n_reruns", "most"), [(20, 2), pytest.param(100, 5, marks=pytest.mark.slow)])
 def test_reruns_without_change_raise_few_alarms(n_reruns: int, most: int):
     """Reruns of four systems whose errors are speakers' and clips' own luck: no change is real."""

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from bench import runner
+from bench import display, runner
 from bench.catalog import load
 from bench.embed.cache import Cache
 from bench.errors import UsageError
@@ -205,9 +205,12 @@ def test_broken_extractors_fail_their_own_cells_alone(bench, plugins: Path, digi
     assert (alone.exit_code, beside.exit_code) == (0, 1)
     for extractor, reason in REASONS.items():
         assert reason in beside.stderr
-        failed = [line for line in lines(tmp_path / "b") if line["extractor"] == extractor]
-        assert [line["status"] for line in failed] == ["failed", "failed"]
-        assert all(reason in line["reason"] and "\n" not in line["reason"] for line in failed)
+        results = Store(tmp_path / "b").results().values()
+        broken_results = [result for result in results if result.extractor == extractor]
+        assert [result.status for result in broken_results] == [Status.FAILED] * 2
+        for cause in map(display.cause, broken_results):
+            assert reason in cause
+            assert "\n" not in cause
     for key, line in comparable(tmp_path / "a").items():
         assert comparable(tmp_path / "b")[key] == line
     assert bench(*call, broken, "--out", "b").exit_code == 1, "a failed cell is tried again"

@@ -83,7 +83,7 @@ def test_it_is_the_algorithm_of_the_paper(name, n_groups):
     assert ours.low <= low < ours.value < high <= ours.high
 
 
-@pytest.mark.no_cover
+@pytest.mark.simulation
 def test_the_best_of_equal_rows_is_too_high_and_its_corrected_score_is_not():
     rng = np.random.default_rng(0)
     equal = np.full(30, 0.7)
@@ -95,7 +95,7 @@ def test_the_best_of_equal_rows_is_too_high_and_its_corrected_score_is_not():
     assert abs(np.mean(values) - 0.7) < 3 * np.std(values) / np.sqrt(len(values))
 
 
-@pytest.mark.no_cover
+@pytest.mark.simulation
 def test_a_row_that_is_truly_better_keeps_most_of_its_lead():
     rng = np.random.default_rng(0)
     truth = np.where(np.arange(30) == 7, 0.85, 0.7)

@@ -42,8 +42,8 @@ class Hear:
         if absent:
             raise PluginError(f"module '{module}' lacks {', '.join(absent)}; expected the HEAR interface")
         self.model = self.module.load_model(weights) if weights else self.module.load_model()
-        weights = self.model.parameters() if isinstance(self.model, torch.nn.Module) else ()
-        self.device = next((weight.device for weight in weights), torch.device("cpu"))
+        parameters = self.model.parameters() if isinstance(self.model, torch.nn.Module) else ()
+        self.device = next((tensor.device for tensor in parameters), torch.device("cpu"))
         self.timestamps = timestamps
         self.sample_rate = int(self.model.sample_rate)
         size = "timestamp_embedding_size" if timestamps else "scene_embedding_size"
