@@ -88,7 +88,7 @@ def test_files_count_as_recordings_and_pieces_get_a_hint(pieces: Path, bench):
 @pytest.mark.parametrize("names", [["a.wav", "b.wav"], [f"{n}_1.wav" for n in "abcd"], ["a_1.wav", *"bcdef"]])
 def test_other_names_are_no_pieces(dataset_of, names: list[str]):
     clips = dataset_of([{"path": name} for name in names])
-    assert "pieces" not in recordings.remark(clips)
+    assert "pieces" not in display.note(recordings.remark(clips))
 
 
 @pytest.mark.parametrize(
