@@ -141,6 +141,13 @@ def test_folds_that_all_differ_alike_get_a_spread_and_keep_their_mean(monkeypatc
 
 
 def test_bayes_says_what_it_needs(monkeypatch: pytest.MonkeyPatch):
+    baycomp, stan = ModuleType("baycomp"), ModuleType("stan")
+    probs = mock.Mock(side_effect=ValueError("TAPE_ERROR"))  # of pystan, after its compiler failed
+    baycomp.HierarchicalTest, stan.build = mock.Mock(probs=probs), mock.Mock()
+    monkeypatch.setitem(sys.modules, "baycomp", baycomp)
+    monkeypatch.setitem(sys.modules, "stan", stan)
+    with pytest.raises(UsageError, match=r"--bayes: Stan cannot compile .*TAPE_ERROR\); expected a C\+\+ "):
+        bayes.section(MANY)
     monkeypatch.setitem(sys.modules, "baycomp", None)
     with pytest.raises(UsageError, match=r"--bayes: run: pip install .*\[bayes\]"):
         bayes.section(MANY)

@@ -9,6 +9,7 @@ import pytest
 from bench import display
 from bench.datasets import recordings, spelling
 from bench.store import Store
+from bench.types import Note
 
 FAST = ("--extractors", "mfcc-13", "--heads", "logreg", "--plain")
 
@@ -88,7 +89,7 @@ def test_files_count_as_recordings_and_pieces_get_a_hint(pieces: Path, bench):
 @pytest.mark.parametrize("names", [["a.wav", "b.wav"], [f"{n}_1.wav" for n in "abcd"], ["a_1.wav", *"bcdef"]])
 def test_other_names_are_no_pieces(dataset_of, names: list[str]):
     clips = dataset_of([{"path": name} for name in names])
-    assert "pieces" not in display.note(recordings.remark(clips))
+    assert recordings.remark(clips) == Note("files")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 
 from bench import display
 from bench.catalog.requirements import installation
-from bench.errors import UsageError
+from bench.errors import UsageError, one_line
 from bench.metrics import METRICS, Floats
 from bench.report.document import Grid, Paragraph, Section, cell, text
 from bench.report.rows import Table
@@ -47,6 +47,9 @@ def section(tables: Sequence[Table]) -> Section:
             chances = hierarchical(_folds(ranked, first), _folds(ranked, other), ROPE)
         except ImportError as error:
             raise UsageError(f"--bayes: run: {installation('bayes')}") from error
+        except (RuntimeError, ValueError, OSError) as error:  # of Stan, which compiles its model
+            problem = f"Stan cannot compile or sample the model ({one_line(error)[:200]})"
+            raise UsageError(f"--bayes: {problem}; expected a C++ compiler that works") from error
         rows.append((other, chances))
     return _section(first, rows)
 
