@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from bench import paths, report, runner
 from bench.catalog import Registry
+from bench.datasets.index import Source
 from bench.embed.cache import Cache
 from bench.errors import BenchError, one_line
 from bench.report import Report
@@ -64,7 +64,13 @@ def export(request: Request, declared: Registry, path: Path, *, plain: bool = Fa
     """
     embeddings = cache()
     with embeddings.in_use(), progress.watching(plain=plain) as events:
-        return runner.export(request, declared, embeddings, path, partial(runner.EmbeddingProgress, events))
+
+        def progress_of(source: Source, extractor: str, n_clips: int) -> runner.EmbeddingProgress:
+            counts = runner.ClipCounts.of(source, extractor, cached=0)
+            events.count(replace(counts, cached=counts.clips - n_clips))
+            return runner.EmbeddingProgress(events, source.dataset.name, extractor, n_clips)
+
+        return runner.export(request, declared, embeddings, path, progress_of)
 
 
 def audit(out: Path, *, trust: Collection[Path] = (), deep: bool = False) -> Audit:

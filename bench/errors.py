@@ -34,7 +34,15 @@ def readable(text: str) -> str:
 
 
 class BenchError(Exception):
-    """Base of all errors that a user can fix."""
+    """Base of all errors that a user can fix.
+
+    Attributes
+    ----------
+    obstacle : object
+        What the message says, as a value (`bench.types.CellObstacle`); None for an error without one.
+    """
+
+    obstacle: object = None
 
     def __str__(self) -> str:
         """Return the message; bytes of file names that are no UTF-8 are escaped."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,25 @@ def replacing(path: Path) -> Iterator[Path]:
         sync(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def link(path: Path, folder: Path) -> None:
+    """Make a path a link to a folder, or a copy where the system makes no links; an earlier link is replaced.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_symlink():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
+    try:
+        path.symlink_to(folder.resolve(), target_is_directory=True)
+    except (OSError, NotImplementedError):  # as Windows without its developer mode
+        shutil.copytree(folder, path)
 
 
 def replace_text(path: Path, text: str) -> None:

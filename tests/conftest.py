@@ -1,7 +1,10 @@
 """Fixtures that several test modules share."""
 
 import base64
+import functools
+import itertools
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,20 +20,21 @@ from filelock import FileLock
 from hypothesis import settings
 from matplotlib.figure import Figure
 
-from bench import cli
+from bench import audio, cli
 from bench.catalog.imports import FolderFinder
 from bench.datasets.kinds import demo
 from bench.datasets.tables import dataset
-from bench.types import Dataset
+from bench.types import Clip, Dataset
 
 # A busy machine is no reason to fail.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
-# Scripts, and benchmarks, which take minutes: they run when they are named.
+# Scripts, plugins, and benchmarks, which take minutes: they run when they are named.
 collect_ignore = [
     "fairseq",
     "simulation",
+    "trained",
     *([] if any("tests/perf" in word for word in sys.argv[1:]) else ["perf"]),
 ]
 
@@ -41,11 +45,12 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure() -> None:
-    """Give every process of pytest-xdist a cache of compiled functions.
+    """Keep OpenVINO from calling home, and give every process of pytest-xdist a cache of compiled functions.
 
     numba numbers the files of a function: processes that compile it for two types at once take one name for
     both, and the next process that loads it crashes.
     """
+    sys.modules["openvino_telemetry"] = None  # else every conversion forks this process, to send a message
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / "bench-tests-numba" / worker)
 
@@ -53,11 +58,13 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs real audio, what is a unit test, and the heads that use UMAP."""
     for item in items:
-        asked = {"bench", "digits", "real"} & set(getattr(item, "fixturenames", ()))
-        if "real" in asked:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & {"real", "weights"}:
             item.add_marker("real")
-        if not asked:
+        if not fixtures & {"bench", "digits", "home", "real", "take", "weights"}:
             item.add_marker("unit")
+        if item.get_closest_marker("simulation"):
+            item.add_marker("no_cover")
         if "umap" in item.name:  # compiling it takes a process half a minute
             item.add_marker(pytest.mark.xdist_group("umap"))
             item.add_marker("no_cover")
@@ -65,6 +72,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 ROOT = Path(__file__).parent.parent
 REAL = Path(os.environ.get("BENCH_TEST_DATA", ROOT.parent / "shared" / "data"))
+WEIGHTS = Path(os.environ.get("BENCH_TEST_WEIGHTS", ROOT.parent / "shared" / "weights"))
 
 
 @pytest.fixture(scope="session")
@@ -76,14 +84,28 @@ def real() -> Path:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a cache that all processes of the session share; the demo corpus is in it."""
+def weights() -> Path:
+    """Return the folder of trained weights: whisper-tiny.en/, ge2e/ and speech-embedding/."""
+    if not (WEIGHTS / "whisper-tiny.en").is_dir():
+        pytest.skip(f"needs trained weights in {WEIGHTS}; set BENCH_TEST_WEIGHTS to where they are")
+    return WEIGHTS
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all processes of the session share."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "home"
     folder.mkdir(exist_ok=True)
-    with FileLock(folder / "demo.lock"):  # makes it once, and the others wait
-        demo.load(folder, "1")
     return folder
+
+
+@pytest.fixture(scope="session")
+def home(shared: Path) -> Path:
+    """Return a cache that all processes of the session share; the demo corpus is in it."""
+    with FileLock(shared / "demo.lock"):  # makes it once, and the others wait
+        demo.load(shared, "1")
+    return shared
 
 
 @pytest.fixture(autouse=True)
@@ -174,21 +196,38 @@ SPEAKERS = ("george", "jackson", "nicolas", "yweweler", "lucas", "theo")
 
 
 @pytest.fixture(scope="session")
-def take(home: Path) -> Callable[[str, int, int], Path]:
-    """Return a finder of short recordings by speaker, digit (0 to 3) and take (0, 1).
+def take(shared: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[str, int, int], Path]]:
+    """Yield a finder of short recordings by speaker, digit (0 to 3) and take (0, 1).
 
-    They are real spoken digits, or where there is no real audio, phrases of the demo corpus.
+    They are real spoken digits, or where there is no real audio, phrases of the demo corpus. They have a
+    folder to themselves, since a run lists the audio files beside its own, and a process searches them for
+    near copies once.
     """
-    real = (REAL / "fsdd").is_dir()
-    corpus = Path() if real else Path(demo.load(home, "1").source).parent
+    real, folder = REAL / "fsdd", shared / "recordings"
+    corpus = real if real.is_dir() else Path(demo.load(request.getfixturevalue("home"), "1").source).parent
 
-    def find(speaker: str, digit: int, number: int) -> Path:
-        if real:
-            return REAL / "fsdd" / f"{digit}_{speaker}_{number}.wav"
+    def name(speaker: str, digit: int, number: int) -> str:
+        if corpus == real:
+            return f"{digit}_{speaker}_{number}.wav"
         voice = (1, 3, 5, 7, 0, 2)[SPEAKERS.index(speaker)]
-        return corpus / f"s{voice:02}-{number}-{tuple(demo.PHRASES)[digit]}.wav"
+        return f"s{voice:02}-{number}-{tuple(demo.PHRASES)[digit]}.wav"
 
-    return find
+    with FileLock(shared / "recordings.lock"):
+        if not folder.exists():
+            folder.mkdir()
+            for recording in itertools.product(SPEAKERS, range(4), range(2)):
+                shutil.copy(corpus / name(*recording), folder)
+
+    search = audio.near_copies
+    remembered = functools.cache(lambda clips, fingerprints: tuple(search(clips, fingerprints)))
+
+    def near_copies(clips: Sequence[Clip], fingerprints: Sequence[str]) -> list[str]:
+        is_shared = all(clip.path.parent == folder for clip in clips)
+        return list((remembered if is_shared else search)(tuple(clips), tuple(fingerprints)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(audio, "near_copies", near_copies)
+        yield lambda *recording: folder / name(*recording)
 
 
 @pytest.fixture

@@ -61,6 +61,14 @@ def test_the_baseline_has_no_mean_rank():
     assert [item.system.head for item in across.ranking(MANY).systems] == ["a", "b", "c"]
 
 
+def test_tables_without_ranks_do_not_count_as_tables_where_no_row_is_best():
+    unranked = replace(FEW[0], rows=tuple(replace(row, standing=None) for row in FEW[0].rows))
+    lines = markdown.text([across.section([unranked, *FEW[1:]])]).splitlines()
+    assert [line.split("|")[4].strip() for line in lines if "mfcc" in line] == ["2 of 2", "2 of 2"]
+    lines = markdown.text([across.section([unranked] * 3)]).splitlines()
+    assert [line.split("|")[4].strip() for line in lines if "mfcc" in line] == ["", ""]
+
+
 def test_few_tables_get_a_sentence_in_place_of_a_diagram():
     section = across.section(FEW)
     assert not section.pictures
@@ -110,6 +118,26 @@ def test_bayes_compares_the_first_row_with_the_others_on_all_folds(monkeypatch: 
     assert rope == 0.01
     assert (first.mean(), second.mean()) == (pytest.approx(0.9, abs=0.01), pytest.approx(0.8, abs=0.01))
     assert tmp_path not in folders, "baycomp would load a pickle that lies in the working folder"
+
+
+def test_folds_that_all_differ_alike_get_a_spread_and_keep_their_mean(monkeypatch: pytest.MonkeyPatch):
+    """Two rows without an error on one data set, by an odd number of folds: baycomp raises a ValueError."""
+    calls = []
+    baycomp, stan = ModuleType("baycomp"), ModuleType("stan")
+    probs = mock.Mock(
+        side_effect=lambda first, second, **_: calls.append(second - first) or (0.9, 0.08, 0.02)
+    )
+    baycomp.HierarchicalTest, stan.build = mock.Mock(probs=probs), mock.Mock()
+    monkeypatch.setitem(sys.modules, "baycomp", baycomp)
+    monkeypatch.setitem(sys.modules, "stan", stan)
+    first = np.array([[1.0] * 5, [0.5, 0.6, 0.7, 0.8, 0.9], [0.9] * 5])
+    second = np.array([[1.0] * 5, [0.6] * 5, [0.8] * 5])
+    hierarchical(first, second, 0.01)
+    [differences] = calls
+    assert (np.ptp(differences, axis=1) > 0).all()
+    assert differences[1] == pytest.approx(second[1] - first[1], abs=0)
+    assert differences.mean(axis=1) == pytest.approx((second - first).mean(axis=1))
+    assert np.abs(differences - (second - first)).max() <= 0.01
 
 
 def test_bayes_says_what_it_needs(monkeypatch: pytest.MonkeyPatch):

@@ -35,10 +35,13 @@ def folder(tone: Callable[..., Path], tmp_path: Path) -> Path:
     return tmp_path
 
 
-def opened(folder: Path, kind: str, text: str = "", **params: str) -> None:
+VERSION, ABOUT = 'version = "1"', 'about = "x"'
+
+
+def opened(folder: Path, kind: str, text: str = f"{VERSION}\n{ABOUT}", **params: str) -> None:
     """Open the dataset of a card whose params are those of the kind and more."""
     values = {**PARAMS[kind], **params}
-    lines = [f'kind = "{kind}"', text or 'version = "1"\nabout = "x"', "[params]"]
+    lines = [f'kind = "{kind}"', text, "[params]"]
     lines += [f"{name} = {value}" for name, value in values.items()]
     (folder / "x.toml").write_text("\n".join(lines))
     open_dataset(str(folder / "x.toml"), DECLARED, folder / "cache").clips()
@@ -72,11 +75,34 @@ def opened(folder: Path, kind: str, text: str = "", **params: str) -> None:
         *(("mixture", "folds", value) for value in ("1", "1.5", "99999999999999999999", "-2")),
         *(("mixture", "clean", value) for value in ("nan", "-1", "'half'")),
         *(("mixture", "seed", value) for value in ("-1", "0.5")),
+        *(("path", "rename", value) for value in ("{ speaker = '' }", '{ speaker = "a\\u0000" }')),
+        *(("path", "tables", f"[{{ file = 'clips.csv', on = {value} }}]") for value in ("''", "'none'", "3")),
+        ("path", "drop", "{ none = ['a'] }"),
+        *(("files", "pattern", f'"(?P<{name}>.*)"') for name in ("path", "clip", "start", "1")),
+        *(("mixture", "speech", value) for value in ("3", '"none.csv"', "{ pattern = 'x' }")),
     ],
 )
 def test_an_odd_value_is_refused_in_one_line(kind: str, name: str, value: str, folder: Path):
     with pytest.raises(UsageError) as caught:
         opened(folder, kind, **{name: value})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"{VERSION}\n{ABOUT}\n{field} = 3" for field in ("licence", "verified", "obtain", "synthetic")),
+        *(f"{VERSION}\n{ABOUT}\nfiles = {files}" for files in ("3", '["x"]', "[{}]")),
+        *(
+            f'{VERSION}\n{ABOUT}\nfiles = [{{ url = "https://x/y.zip", {field} }}]'
+            for field in ("hash = 3", "bytes = -1", "unpacked = '1'", "more = 1")
+        ),
+        *(ABOUT, VERSION, f"{VERSION}\n{ABOUT}\nparams = 3", f"{VERSION}\n{ABOUT}\nmore = 1"),
+    ],
+)
+def test_an_odd_field_is_refused_in_one_line(text: str, folder: Path):
+    with pytest.raises(UsageError, match=r"x\.toml: ") as caught:
+        opened(folder, "path", text)
     assert "\n" not in str(caught.value)
 
 

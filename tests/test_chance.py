@@ -115,6 +115,7 @@ def false_alarms(kind: str, n_tables: int) -> float:
     return n_alarms / n_tables
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("kind", ["pure", "crossed", "mostly"])
 def test_five_percent_of_tables_without_information_are_above_chance(kind: str):
     assert false_alarms(kind, 60) <= 0.05 + 2.6 * np.sqrt(0.05 * 0.95 / 60)

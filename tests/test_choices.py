@@ -8,6 +8,7 @@ import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from bench.errors import PluginError
 from bench.learn import nested
@@ -153,6 +154,7 @@ def test_an_audit_finds_a_choice_by_the_outer_scores():
     ]
 
 
+@pytest.mark.simulation
 def test_the_best_of_noise_is_above_chance_and_the_selected_row_is_not():
     """Rows of noise on random problems: choosing by outer scores wins, by inner ones it does not."""
     rng = np.random.default_rng(0)
@@ -203,7 +205,7 @@ def test_the_selected_row_is_computed_once_stored_shown_and_verified(bench, digi
 
     assert "cells: 0 computed, 4 reused" in bench(*words, "--select").stderr
     assert bench("audit", "out").exit_code == 0
-    bench("report", "out", "--format", "json,csv,html,latex,junit")
+    bench("report", "out", "--format", "json,csv,html,latex,junit,model-index")
     [line] = pd.read_csv("out/leaderboard.csv").query("head == 'selected'").to_dict("records")
     assert line["accuracy"] == pytest.approx(selected.scores[0].value)
     assert Path("out/junit.xml").read_text().count("<testcase") == 4
@@ -215,6 +217,13 @@ def test_the_selected_row_is_computed_once_stored_shown_and_verified(bench, digi
     ]
     assert len(values["rows"]) == 3
     assert "selected (in inner folds)" in Path("out/report.html").read_text()
+    assert "chosen &  & selected &" in Path("out/leaderboard.tex").read_text()
+    models = yaml.safe_load(Path("out/model-index.yml").read_text())["model-index"]
+    assert [model["name"] for model in models].count("selected") == 1
+    bench(*words[:-1], "other", "--heads", "svm,lda", "--select")
+    both = bench("report", "out", "other")
+    expected = "out and other: 'selected' of speaker on digits is chosen among other rows in each"
+    assert (both.exit_code, expected in both.stderr) == (2, True)
     assert {len(part.scores) for part in slices(tables([Store(Path("out"))])[0], "gender")} == {4}
     # A later run without it shows no choice among its rows.
     assert "selected (in inner folds)" not in bench(*words).stdout

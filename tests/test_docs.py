@@ -71,9 +71,9 @@ def test_every_block_of_a_page_runs(
     monkeypatch.setenv("BENCH_CACHE", str(home))
     (tmp_path / "recordings").mkdir()
     rows = ["path,speaker,session"]
-    for speaker, session, number in itertools.product(("george", "jackson"), (0, 1), (0, 1, 2)):
+    for speaker, session, number in itertools.product(("george", "jackson"), range(4), (0, 1)):
         path = tmp_path / "recordings" / f"{session}_{speaker}_{number}.wav"
-        shutil.copy(take(speaker, session, number), path)
+        shutil.copy(take(speaker, number, session), path)
         rows.append(f"{path},{speaker},{session}")
     if page == "plugins":  # they are the reader's own
         (tmp_path / "clips.csv").write_text("\n".join(rows))
@@ -103,9 +103,9 @@ def test_every_block_of_a_page_runs(
 
 ELSEWHERE = (
     *("bench fetch", "dask", "s3://", "mlflow:", "hf:my-checkpoint", "@layer=9", "wav2vec2-base@"),
-    *("LibriSpeech", "fsdd", "noisy.toml"),
+    *("LibriSpeech", "fsdd", "noisy.toml", "ZeroCrossings"),
 )
-"""In commands that need a network, a cluster, weights or corpora that are not here."""
+"""In commands that another test runs, or that need a network, a cluster, weights or corpora of elsewhere."""
 
 
 @pytest.fixture
@@ -134,31 +134,47 @@ def workplace(bench, digits: Path, tmp_path: Path, monkeypatch, home: Path) -> P
 
 
 def command_blocks() -> dict[str, list[str]]:
-    """Return page and number of every block with commands that can run here -> those commands."""
-    blocks = {}
+    """Return page and number of every block with a new command that can run here -> its commands."""
+    blocks: dict[str, list[str]] = {}
+    before: set[tuple[str, ...]] = set()
     for page in ("README", "docs/extractors", "docs/numbers", "docs/reports", "docs/running"):
         text = (ROOT / f"{page}.md").read_text(encoding="utf-8")
         codes = [code for language, _, code in BLOCK.findall(text) if language == "bash"]
         for number, code in enumerate(codes, 1):
             lines = [line for line in code.splitlines() if line.startswith("bench ")]
-            if lines := [line for line in lines if not any(words in line for words in ELSEWHERE)]:
+            lines = [line for line in lines if not any(words in line for words in ELSEWHERE)]
+            commands = [tuple(shlex.split(line, comments=True)) for line in lines]
+            if set(commands) - before:
                 blocks[f"{page}-{number}"] = lines
+            before.update(commands)
     return blocks
 
 
 COMMANDS = command_blocks()
 
+SMALLEST = {"--extractors": "mfcc-13", "--heads": "lda", "--jobs": "1"}
+"""What `bench run` takes where a command names nothing; the environment `gate` runs the defaults."""
+
+
+def words_of(line: str) -> list[str]:
+    """Return the words of a command, with the smallest axes where it computes a run and names none."""
+    _, *words = shlex.split(line, comments=True)
+    if words[0] != "run" or "--dry-run" in words:
+        return words
+    return words + [word for axis in SMALLEST.items() if axis[0] not in words for word in axis]
+
 
 @pytest.mark.parametrize("block", COMMANDS)
 def test_every_command_of_a_block_runs(block: str, bench, workplace: Path):
     for line in COMMANDS[block]:
-        done = bench(*shlex.split(line, comments=True)[1:])
+        done = bench(*words_of(line))
         assert done.exit_code == 0, f"{line}\n{done.output}"
 
 
 @pytest.mark.parametrize("page", PAGES[:-1])
 def test_what_is_to_be_done_is_said_in_less_than_60_lines(page: str):
-    assert len((ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8").splitlines()) < 60
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    assert len(text.partition("\n## A trained network")[0].splitlines()) < 60
 
 
 def test_the_notebook_runs(home: Path, tmp_path: Path, monkeypatch):
@@ -171,18 +187,6 @@ def test_the_notebook_runs(home: Path, tmp_path: Path, monkeypatch):
     shown = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
     kinds = {kind for output in shown if "data" in output for kind in output["data"]}
     assert {"text/markdown", "text/html", "image/png"} <= kinds, "leaderboards, tables, a figure"
-
-
-def test_the_mixture_of_the_docs_is_one(bench, real: Path, tmp_path: Path):
-    [text] = [block for block in blocks("toml") if "mixture" in block]
-    (tmp_path / "noisy.toml").write_text(text)
-    for name in ("LibriSpeech", "noise"):
-        (tmp_path / name).symlink_to(real / name)
-    done = bench(
-        "run", "--datasets", "noisy.toml", "--tasks", "noise", "--extractors", "mfcc-13", "--heads", "svm"
-    )
-    assert done.exit_code == 0
-    assert bench("report", "bench-out", "--by", "snr_db").exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The engine that sends clips through extractors, with extractors written for the test."""
 
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -126,6 +127,20 @@ def test_what_is_too_much_is_halved_and_less_is_taken_from_then_on(clips: dict[s
     refused = [call for call in CALLS if len(call) * max(call) > Small.most]
     assert refused
     assert refused[0] == [n * RATE // 2 for n in range(7, 0, -1)]
+
+
+def test_the_arrays_of_a_batch_that_did_not_fit_are_gone_when_its_halves_are_tried(clips: dict[str, Clip]):
+    batches: list[weakref.ref[np.ndarray]] = []
+
+    class Hungry(Small):
+        def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
+            assert [batch for batch in batches if batch() is not None] == []
+            padded = np.zeros((len(audio), max(clip.size for clip in audio)))
+            batches.append(weakref.ref(padded))
+            return super().embed(audio)
+
+    [batch] = embed(clips, spec(Hungry), Hungry())
+    assert len(batch.embeddings) == len(clips) < len(batches)
 
 
 def test_a_clip_that_does_not_fit_alone_is_a_failure(clips: dict[str, Clip]):

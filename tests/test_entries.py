@@ -30,7 +30,9 @@ def types(entry: type[Entry]) -> dict[str, inspect.Type]:
 
 def sample(kind: inspect.Type) -> str:
     """Return a right value in TOML."""
-    return {inspect.StrType: '"x"', inspect.VarTupleType: '["x"]', inspect.IntType: "1"}[type(kind)]
+    if isinstance(kind, inspect.VarTupleType):
+        return f"[{sample(kind.item_type)}]"
+    return {inspect.StrType: '"x"', inspect.UnionType: "1", inspect.IntType: "1"}[type(kind)]
 
 
 def wrong_values(kind: inspect.Type) -> list[tuple[str, str]]:

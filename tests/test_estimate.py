@@ -1,6 +1,6 @@
 """What a run will do, and how long that takes."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -90,3 +90,21 @@ class Silent:
     def finished(self, result, done, total) -> None: ...
 
     def expected(self, seconds) -> None: ...
+
+
+def test_inner_folds_and_permuted_labels_are_part_of_the_estimate(digits: Path, tmp_path: Path):
+    """Three inner folds of two thirds each, and two permutations of each kind, are six more passes."""
+    request = runner.Request(
+        datasets=(str(digits),), home=tmp_path, tasks=("speaker",), extractors=("mfcc-13",), heads=("lda",)
+    )
+    seconds = []
+    for fields in ({}, {"select": True, "permute_labels": 2}):
+        asked = replace(request, **fields)
+        plan, store = runner.plan(asked, load()), Store(tmp_path / "out")
+        expectation = runner.estimate(plan, asked, store, Cache(str(tmp_path / "cache")))
+        for plugin, amount, took in ((("extractor", "mfcc-13"), 0.0, 0.0), (("head", "lda"), 1.0, 1.0)):
+            expectation.forecast.finish(plugin, amount, took, 0)
+        expectation.forecast.plan(("extractor", "mfcc-13"), -1e9)
+        expectation.forecast.plan(("head", "dummy"), -1e9)
+        seconds.append(expectation.forecast.seconds_left())
+    assert seconds[1] == pytest.approx((1 + 2 + 4) * seconds[0])

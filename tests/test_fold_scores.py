@@ -74,6 +74,7 @@ def test_average_precision_is_pooled_as_the_mean_over_small_folds_is_above_chanc
     assert abs(value - 0.5) < 0.03 < np.mean(in_folds) - 0.5
 
 
+@pytest.mark.simulation
 def test_permuted_labels_land_at_chance_where_pooled_roc_areas_do_not():
     rng = np.random.default_rng(3)
     X, values = rng.normal(size=(60, 5)), {"fold": [], "pooled": []}

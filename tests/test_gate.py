@@ -1,5 +1,7 @@
 import inspect
 import json
+import os
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -170,9 +172,10 @@ def test_a_limit_that_is_none(text: str, message: str):
         compare(one, one, [Limit.parse(text)])
 
 
-@pytest.mark.no_cover
-def test_reruns_without_change_raise_few_alarms():
-    """100 reruns of four systems whose errors are speakers' and clips' own luck: no change is real."""
+@pytest.mark.simulation
+@pytest.mark.parametrize(("n_reruns", "most"), [(20, 2), pytest.param(100, 5, marks=pytest.mark.slow)])
+def test_reruns_without_change_raise_few_alarms(n_reruns: int, most: int):
+    """Reruns of four systems whose errors are speakers' and clips' own luck: no change is real."""
     rng = np.random.default_rng(1)
     hard = rng.beta(1, 6, N_GROUPS)[np.arange(N_CLIPS) % N_GROUPS]  # how often each speaker is mistaken
     base = predictions(0)
@@ -183,11 +186,11 @@ def test_reruns_without_change_raise_few_alarms():
         return side({f"h{n}": base.assign(y_pred=np.where(row, other, Y)) for n, row in enumerate(wrong)})
 
     alarms = Counter()
-    for _ in range(100):
+    for _ in range(n_reruns):
         changes = set(verdicts(run(), run(), "accuracy:0.0").values())
         alarms.update(changes & {Verdict.WORSE, Verdict.IMPROVED})
-    assert alarms[Verdict.WORSE] <= 5
-    assert alarms[Verdict.IMPROVED] <= 5
+    assert alarms[Verdict.WORSE] <= most
+    assert alarms[Verdict.IMPROVED] <= most
 
 
 HOSTILE = "a|b *c* <script>,::error::\n%0A\x00\x1b]]>&"
@@ -443,7 +446,10 @@ class Shuffled(Honest):
 def test_on_real_speech_a_shuffled_extractor_is_caught_and_a_rounded_one_is_not(bench, real: Path):
     Path("mine.py").write_text(EXTRACTORS)
     Path("registry").mkdir()
-    call = ["run", "--tasks", "gender", "--datasets", real / "LibriSpeech" / "train-clean-100"]
+    for speaker in sorted((real / "LibriSpeech" / "train-clean-100").iterdir())[:80]:
+        shutil.copytree(speaker, Path("train-clean-100", speaker.name), copy_function=os.symlink)
+    shutil.copy(real / "LibriSpeech" / "SPEAKERS.TXT", ".")
+    call = ["run", "--tasks", "gender", "--datasets", "train-clean-100"]
     call += ["--extractors", "own", "--heads", "lda,knn"]
     verdicts = {}
     for name in ("Honest", "Rounded", "Shuffled"):

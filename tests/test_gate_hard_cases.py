@@ -117,8 +117,9 @@ def edit(path: Path, change: Callable[[dict], None]) -> None:
 
 
 @pytest.fixture
-def run(bench, home: Path, tmp_path: Path) -> Path:
+def run(bench, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the folder of a run of the demo corpus, and its baseline beside it."""
+    monkeypatch.setenv("BENCH_CACHE", str(home))
     words = ["run", "--datasets", "demo", "--tasks", "gender", "--extractors", "mfcc-13", "--heads", "lda"]
     assert bench(*words, "--out", "out").exit_code == 0
     assert bench("compare", "b.jsonl", "out", "--update").exit_code == 0

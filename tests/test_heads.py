@@ -194,26 +194,33 @@ def test_a_network_of_another_size_differs_by_a_number_and_gives_a_share_per_cla
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
 
 
-def of_a_thousand_classes(name: str) -> int:
-    """Return how many bytes of memory a head of a thousand classes took at most, in this process."""
+N_MANY = {"svm": (500, 1), "gmm": (500, 30)}
+"""Classes and tested clips of the heads that are slow at 1,000 and 30: an SVM compares every two classes."""
+
+
+def of_many_classes(name: str) -> float:
+    """Return the most memory that a head of many classes took, relative to a GiB for 1,000 classes."""
     few = {"gbdt": {"n_estimators": 1}, "rf": {"n_estimators": 1}, "gmm": {"n_init": 1}}.get(name, {})
     if HEADS[name].factory.endswith(":Network"):
         few = {"epochs": 1, "batch_size": 64}
     rng = np.random.default_rng(0)
-    y = np.repeat([f"class {number}" for number in range(1000)], 3)
-    fold = np.tile(["train", "train", "dev"], 1000)
-    fold[2:90:3] = "test"
-    split = Split("fixed", fold, {"clip": np.arange(3000).astype(str)})
-    X: Any = rng.normal(size=(1000, DIM)).repeat(3, axis=0) + 0.1 * rng.normal(size=(3000, DIM))
+    n_classes, n_tested = N_MANY.get(name, (1000, 30))
+    y = np.repeat([f"class {number}" for number in range(n_classes)], 3)
+    fold = np.tile(["train", "train", "dev"], n_classes)
+    fold[2 : 3 * n_tested : 3] = "test"
+    split = Split("fixed", fold, {"clip": np.arange(len(y)).astype(str)})
+    X: Any = rng.normal(size=(n_classes, DIM)).repeat(3, axis=0) + 0.1 * rng.normal(size=(len(y), DIM))
     X = X.astype(np.float32)
     unit = HEADS[name].unit
     X = np.stack([X, X], axis=1) if unit == "layers" else X
     X = [np.stack([row, 0.9 * row]) for row in X] if unit == "sequence" else X
+    catalog.build(spec(name, **few), 0)  # imports what it needs
     before = psutil.Process().memory_info().rss
     predictions = evaluated(spec(name, **few), X, y, split).predictions
-    assert len(predictions) == 30
+    assert len(predictions) == n_tested
     status = Path("/proc/self/status").read_text()  # ru_maxrss would count the parent's memory too
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024 - before
+    n_bytes = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024 - before
+    return n_bytes / 2**30 * (1000 / n_classes) ** 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux tells the highest memory of a process")
@@ -223,7 +230,7 @@ def test_a_thousand_classes_fit_into_memory():
     assert done.returncode == 0, done.stderr
     taken = json.loads(done.stdout)
     assert list(taken) == names
-    assert {name: n_bytes for name, n_bytes in taken.items() if n_bytes > 2**30} == {}
+    assert {name: share for name, share in taken.items() if share > 1} == {}
 
 
 def test_the_svm_ranks_classes_as_it_does_with_probabilities_at_hand():
@@ -356,4 +363,4 @@ def test_the_baseline_is_the_majority_class(wine):
 
 
 if __name__ == "__main__":  # memory is a process's: the most that it ever had
-    print(json.dumps({name: of_a_thousand_classes(name) for name in sys.argv[1:]}))  # noqa: T201
+    print(json.dumps({name: of_many_classes(name) for name in sys.argv[1:]}))  # noqa: T201

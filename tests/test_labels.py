@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bench import display
 from bench.datasets import recordings, spelling
 from bench.store import Store
 
@@ -15,7 +16,7 @@ FAST = ("--extractors", "mfcc-13", "--heads", "logreg", "--plain")
 @pytest.mark.parametrize("other", ["anna", "\u200bAnna", "Anna\0", "ANNA", "An\u00adna", "\uff21nna"])
 def test_another_spelling_of_a_label_is_named_with_counts(dataset_of, other: str):
     clips = dataset_of([{"speaker": label} for label in ["Anna"] * 3 + [other] * 2 + ["Bea"]])
-    [line] = spelling.remarks(clips, ["speaker"])
+    [line] = map(display.note, spelling.remarks(clips, ["speaker"]))
     assert "'Anna' (3)" in line
     assert f"{other!r} (2)" in line
     assert "Bea" not in line

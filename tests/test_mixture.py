@@ -1,5 +1,6 @@
 """Segments and mixtures, of real speech and real noise."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from bench import audio, catalog, datasets, splits
+from bench import audio, catalog, datasets, display, splits
 from bench.datasets.kinds.mixture import Mixing, mix
 from bench.datasets.segments import cut
 from bench.errors import ClipError, SplitError, UsageError
@@ -183,7 +184,8 @@ def test_short_clips_are_left_out_and_counted_or_padded(tmp_path: Path):
     whole = manifest(tmp_path, {"a.wav": 0.5, "b.wav": 1.0})
     segments = cut(whole, seconds=1.0)
     assert segments.table["parent"].tolist() == ["b.wav"]
-    assert segments.notes == ("1 clips shorter than a segment of 1 s are left out.",)
+    [note] = segments.notes
+    assert display.note(note) == "1 clips shorter than a segment of 1 s are left out."
     padded = audio.read(cut(whole, seconds=1.0, pad=True).clips()[0], 8000)
     assert (padded.size, np.count_nonzero(padded)) == (8000, 4000)
     with pytest.raises(UsageError, match=r"segment of 5 s; .*pad = true"):
@@ -204,15 +206,14 @@ def card(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def test_a_card_of_a_mixture_is_a_dataset_with_its_scores_by_snr(bench, real: Path, tmp_path: Path):
-    text = f"""
-    speech = "{real}/LibriSpeech/train-clean-100"
-    noise = "{real}/noise/noise.csv"
-    noise_label = "kind"
-    segment = {{ seconds = 3.0 }}
-    """
-    path = card(tmp_path, text)
-    done = bench("run", "--datasets", path, "--tasks", "noise", "--extractors", "mfcc", "--heads", "svm")
+def test_the_mixture_of_the_docs_is_a_dataset_with_its_scores_by_snr(bench, real: Path, tmp_path: Path):
+    page = (Path(__file__).parent.parent / "docs" / "data.md").read_text(encoding="utf-8")
+    [text] = re.findall(r'^```toml\n(kind = "mixture".*?)^```', page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "noisy.toml").write_text(text)
+    for name in ("LibriSpeech", "noise"):
+        (tmp_path / name).symlink_to(real / name)
+    call = ["run", "--datasets", "noisy.toml", "--tasks", "noise", "--extractors", "mfcc", "--heads", "svm"]
+    done = bench(*call, "--near-copies", "off")
     assert done.exit_code == 0
     assert "SNR over active speech (ITU-T P.56)" in done.stdout
     assert "[clip vote]" not in done.stdout

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 import soxr
 
-from bench import audio, catalog, datasets, splits
+from bench import audio, catalog, datasets, display, splits
 from bench.audio.alignment import similarity, whitened
 from bench.datasets import index, spelling
 from bench.datasets.grouping import overlapping_windows
@@ -141,6 +141,12 @@ def test_the_planted_copies_of_a_speaker_are_joined_and_the_table_counts_them(
     assert f"{2 * len(copies)} clips are near copies of others" in run.stdout
     folds = store.split("planted", "session").groupby("group speaker")["fold"].unique()
     assert folds["george"].tolist() == folds["nobody"].tolist()
+    rows = [f"{speaker},{'test' if speaker == 'nobody' else 'train'}" for speaker in folds.index]
+    Path("folds.csv").write_text("\n".join(["speaker,fold", *rows]))
+    words = ("run", "--datasets", "planted.csv", *options, "--split", "folds.csv", "--dry-run")
+    fix = f"or, if the {2 * len(copies)} clips that count as near copies are none: --near-copies off"
+    assert fix in bench(*words).stdout
+    assert "leaks: audio" not in bench(*words, "--near-copies", "off").stdout
 
 
 def test_a_second_run_reads_near_copies_from_the_index(digits: Path, tmp_path: Path, monkeypatch):
@@ -178,7 +184,7 @@ def test_ids_that_are_probably_the_same_are_named_and_never_merged(dataset_of, o
     table = dataset_of([{"speaker": one}, {"speaker": other}, {"speaker": "10"}])
     assert set(table.table["speaker"]) == {one, other, "10"}
     assert spelling.variants(table, "speaker") == [{one: 1, other: 1}]
-    [line] = spelling.remarks(table, ["speaker"])
+    [line] = map(display.note, spelling.remarks(table, ["speaker"]))
     assert repr(one) in line
 
 

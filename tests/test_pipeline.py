@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
+from bench import display
 from bench.errors import PluginError
 from bench.learn.folds import evaluate
 from bench.learn.pipeline import FlatTransformer, PipelineSpec, ReducerCache
@@ -142,11 +143,15 @@ def test_tuned_and_untuned_heads_are_rows_of_their_own(bench, digits: Path, tmp_
     call = ["run", "--datasets", digits, "--tasks", "speaker", "--extractors", "mfcc-13"]
     done = bench(*call, "--heads", "logreg,lda", "--tune")
     assert done.exit_code == 0, done.stderr
-    results = {result.head: result for result in Store(tmp_path / "bench-out").results().values()}
+    results = {
+        display.head(result.system): result for result in Store(tmp_path / "bench-out").results().values()
+    }
     assert set(results) == {"dummy", "logreg", "logreg (tuned)", "lda"}
     n_folds = len(results["logreg"].score("accuracy").folds)
     assert [set(parameters) for parameters in results["logreg (tuned)"].tuned] == [{"C"}] * n_folds
     assert results["logreg"].tuned == ()
+    assert (results["logreg (tuned)"].head, results["logreg (tuned)"].is_tuned) == ("logreg", True)
+    assert Store(tmp_path / "bench-out").run().identities["logreg@tuned"]["grid"]
     assert "logreg (tuned)" in done.stdout
     assert bench(*call, "--heads", "logreg,lda", "--tune").exit_code == 0
     counters = json.loads((tmp_path / "bench-out" / "run.json").read_text())["counters"]

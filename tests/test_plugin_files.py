@@ -122,12 +122,61 @@ def test_an_extractor_that_declares_absent_files_fails_beside_others(tmp_path: P
     assert mfcc.obstacle is None
     assert mine.obstacle is not None
     assert mine.obstacle.status == Status.FAILED
-    assert "names 'absent.npy'" in mine.obstacle.reason
+    assert "names 'absent.npy'" in mine.obstacle.why.message
 
 
-def test_a_constructor_that_ends_its_process_shares_no_key_with_another_day(tmp_path: Path):
-    spec = plugin(tmp_path, "class Mine(Base):\n    def __init__(self): os._exit(3)\n", "weights.npy")
-    assert plugin_files.identity(spec) == {"files": None}
+def test_a_constructor_that_ends_its_process_has_a_key_of_all_files_beside_it(tmp_path: Path, monkeypatch):
+    folder = tmp_path / "plugin"
+    folder.mkdir()
+    body = "class Mine(Base):\n    def __init__(self): os._exit(3)\n"
+    spec = plugin(folder, body, "weights.npy", "more/other.npy")
+    before = plugin_files.identity(spec)["files"]
+    assert names(before) == ["more/other.npy", "weights.npy"]
+    weigh(folder / "more" / "other.npy", 2.0)
+    assert plugin_files.identity(spec)["files"] != before
+    monkeypatch.setattr(plugin_files, "MOST_FILES", 1)
+    with pytest.raises(
+        PluginError, match=r"did not end well, and may open more than 1 files in .*plugin; mend"
+    ):
+        plugin_files.identity(spec)
+
+
+def test_a_plugin_is_asked_once_until_what_it_sees_changes(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path))
+    folder = tmp_path / "plugin"
+    folder.mkdir()
+    spec = plugin(folder, WEIGHTED, "weights.npy")
+    before = plugin_files.identity(spec)
+    ask = plugin_files._ask
+    monkeypatch.setattr(plugin_files, "_ask", lambda spec: pytest.fail("it is built once more"))
+    assert plugin_files.identity(spec) == before
+    calls: list[Spec] = []
+    monkeypatch.setattr(plugin_files, "_ask", lambda spec: calls.append(spec) or ask(spec))
+    weigh(folder / "weights.npy", 2.0)
+    assert plugin_files.identity(spec) != before
+    weigh(folder / "weights-2.npy", 2.0)  # its constructor may choose the newest one
+    plugin_files.identity(spec)
+    plugin(folder, WEIGHTED + "# other code\n")
+    plugin_files.identity(spec)
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize("kind", ["head", "reducer"])
+def test_files_of_heads_and_reducers_are_in_their_identity(tmp_path: Path, kind: str):
+    folder = tmp_path / "plugin"
+    folder.mkdir()
+    spec = replace(plugin(folder, WEIGHTED, "weights.npy"), kind=kind, name="mine")
+    declared = catalog.load()
+    if kind == "head":
+        declared = replace(declared, heads={**declared.heads, "mine": spec})
+    else:
+        declared = replace(declared, reducers={**declared.reducers, "mine": spec})
+    request = Request(heads=("mine" if kind == "head" else "mine+lda",), home=tmp_path)
+    before, _ = learners.heads(request, declared)
+    weigh(folder / "weights.npy", 2.0)
+    after, _ = learners.heads(request, declared)
+    assert before.digest != after.digest
+    assert "weights.npy" in str(after.identity)
 
 
 def test_changed_weights_are_embedded_again_and_audit_names_them(bench, digits: Path, tmp_path: Path):

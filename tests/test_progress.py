@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,8 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]):
         "clips": 48,
         "hours": 0.1,
         "cached": 12,
+        "same_audio": 0,
+        "unreadable": 0,
     }
     assert lines[5]["view"] == {"layer": 9, "pool": "mean"}
     split = {"protocol": "cv:5", "group": "session", "leaky": False, "permuted": False, "repeat": 0}
@@ -138,6 +141,23 @@ def test_the_first_signal_asks_for_a_stop_and_the_second_interrupts(number: int,
             os.kill(os.getpid(), number)
     assert signal.getsignal(number) is before
     assert capsys.readouterr().err.count("Ctrl-C again stops at once") == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_signal_to_a_forked_child_ends_the_child_alone(capfd: pytest.CaptureFixture[str]):
+    end, other_end = os.pipe()
+    with progress.watching(plain=True) as events:
+        child = os.fork()
+        if child == 0:
+            os.write(other_end, b"1")
+            time.sleep(60)
+            os._exit(0)
+        os.read(end, 1)  # a signal during the fork is lost
+        os.kill(child, signal.SIGTERM)
+        _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGTERM
+    assert not events.stopping
+    assert capfd.readouterr().err == ""
 
 
 def test_in_another_thread_signals_are_left_alone():

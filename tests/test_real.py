@@ -14,9 +14,12 @@ from sklearn.svm import SVC
 
 from bench import audio
 from bench.catalog import packaged_root
+from bench.datasets import index
 from bench.extractors.mfcc import Mfcc
 from bench.store import Store
 from bench.types import Clip, Result, SplitId
+
+pytestmark = pytest.mark.xdist_group("real")  # they share embeddings
 
 
 def by_head(store: Store) -> dict[str, Result]:
@@ -29,6 +32,12 @@ def plain_embedding(path: str) -> np.ndarray:
     assert rate == 16000
     [frames] = Mfcc(n_mfcc=20).embed([samples])
     return np.concatenate([frames.mean(axis=0), frames.std(axis=0)])
+
+
+@pytest.fixture(autouse=True)
+def _one_cache(bench, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Embed every clip, and look for its near copies, once for all tests."""
+    monkeypatch.setenv("BENCH_CACHE", str(home))
 
 
 @pytest.fixture
@@ -91,6 +100,9 @@ def test_speakers_of_one_recording_each_fail_and_are_named(bench, real: Path):
     )
 
 
+DIGITS = ("run", "--datasets", "fsdd.csv", "--extractors", "mfcc", "--heads", "svm", "--near-copies", "off")
+
+
 @pytest.fixture
 def fsdd(real: Path, tmp_path: Path) -> pd.DataFrame:
     """Return 1,200 spoken digits, which fsdd.csv in the working folder describes; session is the digit."""
@@ -104,9 +116,7 @@ def fsdd(real: Path, tmp_path: Path) -> pd.DataFrame:
 def test_speakers_of_unheard_digits_are_harder_than_random_folds_say(
     bench, fsdd: pd.DataFrame, tmp_path: Path
 ):
-    done = bench(
-        "run", "--tasks", "speaker", "--datasets", "fsdd.csv", "--extractors", "mfcc", "--heads", "svm"
-    )
+    done = bench(*DIGITS, "--tasks", "speaker")
     assert "Split: cv:5, grouped by session (10 groups)" in done.stdout
     store = Store(tmp_path / "bench-out")
     grouped = by_head(store)["svm"].scores[0].value
@@ -119,7 +129,13 @@ def test_speakers_of_unheard_digits_are_harder_than_random_folds_say(
     assert 0.85 < grouped < 0.98
 
 
-def test_the_fixed_splits_of_the_package_are_what_their_commands_make(bench, real: Path, tmp_path: Path):
+@pytest.mark.parametrize(
+    "n_searched", [0, pytest.param(index.NEAR_CLIPS, marks=pytest.mark.slow, id="near copies")]
+)
+def test_the_fixed_splits_of_the_package_are_what_their_commands_make(
+    n_searched: int, bench, real: Path, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setattr(index, "NEAR_CLIPS", n_searched)  # 3,000 digits take half a minute
     five = "george|jackson|nicolas|theo|yweweler"
     lines = ['kind = "files"', 'version = "1.0.9"', 'about = ""', "[params]", f"path = '{real / 'fsdd'}'"]
     lines.append(rf"pattern = '(?P<phrase>\d)_(?P<speaker>{five})_(?P<take>\d+)\.wav'")
@@ -137,7 +153,7 @@ def test_the_fixed_splits_of_the_package_are_what_their_commands_make(bench, rea
 
 @pytest.mark.usefixtures("fsdd")
 def test_digits_of_unheard_speakers_are_far_harder_than_random_folds_say(bench, tmp_path: Path):
-    call = ["run", "--tasks", "phrase", "--datasets", "fsdd.csv", "--extractors", "mfcc", "--heads", "svm"]
+    call = [*DIGITS, "--tasks", "phrase"]
     grouped = bench(*call, "--out", "grouped")
     random = bench(*call, "--split", "random", "--out", "random")
     assert by_head(Store(tmp_path / "grouped"))["svm"].scores[0].value < 0.80

@@ -129,6 +129,9 @@ def test_a_repeated_run_has_one_row_per_system_and_can_be_verified(bench, digits
     assert score["value"] == pytest.approx(np.mean(values))
     assert len(score["folds"]) == 6
     assert row["expected"][0] < score["value"] < row["expected"][1]
+    bench("report", "out", "--format", "csv")
+    line = pd.read_csv("out/leaderboard.csv").query(f"head == '{row['head']}'").iloc[0]
+    assert [line["expected_low"], line["expected_high"]] == pytest.approx(row["expected"])
 
     assert bench("audit", "out").exit_code == 0
     again = bench("run", "--datasets", digits, *WORDS, "--repeats", "3", "--out", "out")

@@ -26,6 +26,7 @@ from bench.types import (
     CopiedGroup,
     Cost,
     GroupObstacle,
+    Note,
     Permutations,
     Result,
     Score,
@@ -41,7 +42,12 @@ MEAN_STD = View()
 SPLIT = SplitId("cv:2", "speaker")
 TASK = TaskId("gender")
 SOURCE = DatasetRecord(
-    source="x", version="1", synthetic=True, notes=("left | out",), n_clips=4, content="0123456789abcdef"
+    source="x",
+    version="1",
+    synthetic=True,
+    notes=(Note("text", ("left | out",)),),
+    n_clips=4,
+    content="0123456789abcdef",
 )
 PROTOCOL = TableProtocol(
     dataset="demo",

@@ -122,8 +122,8 @@ def test_a_field_of_another_type_is_one_line_with_its_path(name: str):
     [
         ([], "run.json: "),
         ({}, "'schema'"),
-        ({"schema": 99}, "schema 99, newer than 3"),
-        ({"schema": 3}, "command"),
+        ({"schema": 99}, "schema 99, newer than 4"),
+        ({"schema": 4}, "command"),
         ({"schema": 1, "tables": [{"task": "a"}]}, "'split'"),
     ],
 )

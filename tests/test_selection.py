@@ -55,8 +55,15 @@ def literal_bbc(y_true: list, predictions: list, group: list, score, n_draws: in
     return losses
 
 
-@pytest.mark.parametrize("n_groups", [4, 12])
-@pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy"])
+@pytest.mark.parametrize(
+    ("name", "n_groups"),
+    [
+        ("accuracy", 12),
+        ("balanced_accuracy", 4),
+        pytest.param("accuracy", 4, marks=pytest.mark.slow),
+        pytest.param("balanced_accuracy", 12, marks=pytest.mark.slow),
+    ],
+)
 def test_it_is_the_algorithm_of_the_paper(name, n_groups):
     rng = np.random.default_rng(3)
     right, group = rows(np.array([0.6, 0.7, 0.7, 0.72, 0.65]), rng, n_groups), GROUP[: n_groups * N_CLIPS]
@@ -76,6 +83,7 @@ def test_it_is_the_algorithm_of_the_paper(name, n_groups):
     assert ours.low <= low < ours.value < high <= ours.high
 
 
+@pytest.mark.simulation
 def test_the_best_of_equal_rows_is_too_high_and_its_corrected_score_is_not():
     rng = np.random.default_rng(0)
     equal = np.full(30, 0.7)
@@ -87,6 +95,7 @@ def test_the_best_of_equal_rows_is_too_high_and_its_corrected_score_is_not():
     assert abs(np.mean(values) - 0.7) < 3 * np.std(values) / np.sqrt(len(values))
 
 
+@pytest.mark.simulation
 def test_a_row_that_is_truly_better_keeps_most_of_its_lead():
     rng = np.random.default_rng(0)
     truth = np.where(np.arange(30) == 7, 0.85, 0.7)

@@ -182,7 +182,17 @@ def test_a_line_has_the_fields_of_the_schema(store: Store):
         "schema key dataset task extractor view head seed split status reason scores n_train n_test n_classes"
     )
     more = {"synthetic", "preprocess", "augmentation", "n_bad", "tuned", "inner", "chosen", "cost", "env"}
-    more |= {"n_groups", "normalise", "train_size", "predictions", "split_digest", "permutations", "seal"}
+    more |= {
+        "obstacle",
+        "is_tuned",
+        "n_groups",
+        "normalise",
+        "train_size",
+        "predictions",
+        "split_digest",
+        "permutations",
+        "seal",
+    }
     assert set(documented.split()) | more == set(line)
     assert line["schema"] == SCHEMA
     cost = "audio_s extract_s extract_cpu_s threads fit_s predict_s cpu_s dim params"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-STORMS = {"caches": 8, "kills": 3, "recordings": 60}
+STORMS = {"caches": 4, "kills": 3, "recordings": 60}
 """Storm -> number of cases."""
 
 

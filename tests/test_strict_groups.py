@@ -188,11 +188,15 @@ def test_records_with_sentences_are_read(bench, digits: Path, tmp_path: Path):
     record = json.loads((tmp_path / "bench-out" / "run.json").read_text())
     [protocol] = record["tables"]
     old = {key: value for key, value in protocol.items() if key not in {"obstacles", "sampling_units"}}
+    old["remarks"] = ["Grouped by file."]
+    record["datasets"]["own"]["notes"] = ["1 file left out."]
     sentences = {"note": "session: there is no such column", "fewer_folds": "4 groups are fewer than 5 folds"}
     read = schema.run_record({**record, "schema": 2, "tables": [{**old, **sentences}]}, "run.json")
     [now] = read.tables
     assert [display.obstacle(item) for item in now.obstacles] == [sentences["note"]]
     assert display.reason(now.fewer_folds) == sentences["fewer_folds"]
+    assert list(map(display.note, now.remarks)) == old["remarks"]
+    assert list(map(display.note, read.datasets["own"].notes)) == ["1 file left out."]
     before = schema.run_record(
         {**record, "schema": 2, "tables": [{**old, "note": "", "fewer_folds": ""}]}, "run.json"
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import catalog
+from bench import catalog, display
 from bench.datasets.index import open_dataset
 
 DECLARED = catalog.load()
@@ -31,7 +31,7 @@ def test_a_corpus_without_its_card_is_named(tone, names: tuple[str, ...], card: 
     for name in names:
         tone(f"corpus/{name}")
     folder = tmp_path / "corpus"
-    [note] = open_dataset(str(folder), DECLARED, tmp_path).notes
+    [note] = map(display.note, open_dataset(str(folder), DECLARED, tmp_path).notes)
     assert f"named as in the data set {card}," in note
     assert f"`--datasets {card} --audio {folder}`" in note
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench import datasets, splits
+from bench import datasets, display, splits
 from bench.datasets.columns import LABELS, PATHS
 from bench.datasets.folds import SIDES
 from bench.errors import UsageError
@@ -135,7 +135,7 @@ def test_a_split_without_audio_that_is_read_is_named(tone: Callable[..., Path], 
     for name in ("train/two", "test/one"):
         (tmp_path / "tree" / name).mkdir()
         (tmp_path / "tree" / name / "0.xyz").touch()
-    notes = datasets.from_path(tmp_path / "tree", "class").notes
+    notes = list(map(display.note, datasets.from_path(tmp_path / "tree", "class").notes))
     assert [note.rpartition(": ")[2] for note in notes] == ["1 .xyz.", "1 .xyz."]
     assert [note.partition(":")[0] for note in notes] == ["test", "train"]
     (tmp_path / "tree" / "test" / "zero" / "0.wav").unlink()
@@ -177,7 +177,8 @@ def test_other_spellings_of_columns_are_read_and_noted(header: str, columns: dic
     column = header.split(",")[1]
     assert column in dataset.labels
     if name != "recording":
-        assert dataset.notes == (f"Columns also read under another name: {column} as {name}.",)
+        [note] = dataset.notes
+        assert display.note(note) == f"Columns also read under another name: {column} as {name}."
 
 
 def test_a_declared_name_goes_before_its_other_spellings(tmp_path: Path):
@@ -188,7 +189,7 @@ def test_a_declared_name_goes_before_its_other_spellings(tmp_path: Path):
 
 def test_near_misses_are_named(tmp_path: Path):
     [note] = written(tmp_path, "path,speakr,gender\na.wav,x,f\n").notes
-    assert note == "Column 'speakr' is a label; rename it if it is the speaker."
+    assert display.note(note) == "Column 'speakr' is a label; rename it if it is the speaker."
     for header in ("pathh,gender", "sound,gender"):
         name = header.split(",")[0]
         with pytest.raises(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import inspect
 import sys
 import sysconfig
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from bench import catalog
+from bench.catalog import attributes, plugin_files
 from bench.errors import UsageError, shortlist
 from bench.keys import digest
 from bench.types import Audio, Frames, Kind, Spec, Traits
@@ -24,7 +27,7 @@ Function = Callable[[Audio, int], Any]
 """A function from one clip's samples and their rate to a vector, shape=(dim,), or frames, (n_frames, dim)."""
 
 _objects: dict[str, Any] = {}
-"""Functions and extractors of this process by the digest of their source and state."""
+"""Functions, extractors and their classes of this process by the digest of their source and state."""
 
 
 def spec_of(kind: Kind, thing: Any) -> Spec:
@@ -56,20 +59,101 @@ def _estimator_spec(estimator: Any) -> Spec:
 
 
 def _extractor_spec(thing: Any) -> Spec:
-    """Return the spec of a function or an extractor by its source and state."""
+    """Return the spec of a function, of an extractor or of its class, by its source, state and weights."""
     is_function = inspect.isfunction(thing)
-    code = thing if is_function else type(thing)
+    code = thing if is_function or inspect.isclass(thing) else type(thing)
+    weights = None if is_function else attributes.weights_of(code)
     try:
-        params = {"source": inspect.getsource(code), "state": {} if is_function else dict(vars(thing))}
-        key = digest(params)
+        params = {"source": _source(code), "state": {}}
     except (OSError, TypeError) as error:
-        why = "its source is unknown, or its state is more than numbers and text"
-        raise UsageError(f"extractors: {code.__name__}: {why}; put it into a file") from error
+        raise UsageError(f"extractors: {code.__name__}: its source is unknown; put it into a file") from error
+    try:
+        params["state"] = {} if code is thing else _state(thing, has_weights=weights is not None)
+        key = digest(params)
+    except TypeError as error:
+        why = "its state is more than numbers, text, arrays and networks of torch"
+        raise UsageError(
+            f"extractors: {code.__name__}: {why}; name their file in `weights`, or put it into a file"
+        ) from error
     if outside := _outside(thing) if is_function else []:
         why = f"uses {shortlist(outside)} from outside, so that a change there would go unnoticed"
         raise UsageError(f"extractors: {code.__name__}: {why}; put that inside, or everything into a file")
+    if weights:
+        names = plugin_files.names_below(weights)
+        if not names:
+            raise UsageError(f"extractors: {code.__name__}: weights {weights}: no such file or folder")
+        params["files"] = plugin_files.digests(names)
     _objects[key] = thing
     return Spec("extractor", code.__name__, "bench.api.objects:Object", params=params, source="extractors")
+
+
+def _state(thing: Any, *, has_weights: bool) -> dict[str, Any]:
+    """Return the attributes of an object, and the tensors of one that is a network of torch itself.
+
+    Raises
+    ------
+    TypeError
+        As `_value` does.
+    """
+    values = {**vars(thing), **({"": thing} if hasattr(thing, "state_dict") else {})}
+    return {name: _value(value, has_weights=has_weights) for name, value in values.items()}
+
+
+def _value(value: Any, *, has_weights: bool) -> Any:
+    """Return numbers and text as they are, and digests of arrays and of networks of torch, also in lists.
+
+    With weights, anything else, such as a session of ONNX, stands for their file by the name of its type.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else, and the class names no weights.
+    """
+    if hasattr(value, "state_dict"):
+        return {name: _array(tensor) for name, tensor in value.state_dict().items()}
+    if isinstance(value, np.ndarray):
+        return _array(value)
+    try:
+        digest(value)
+    except TypeError:
+        if isinstance(value, Mapping):
+            return {str(name): _value(part, has_weights=has_weights) for name, part in value.items()}
+        if isinstance(value, list | tuple):
+            return [_value(part, has_weights=has_weights) for part in value]
+        if has_weights:
+            return type(value).__qualname__
+        raise
+    return value
+
+
+def _array(values: Any) -> str:
+    """Return a digest of an array or a tensor."""
+    array = np.asarray(values.detach().cpu().double() if hasattr(values, "detach") else values)
+    if array.dtype.hasobject:
+        raise TypeError("an array of objects")
+    return digest([str(array.dtype), list(array.shape), hashlib.sha256(array.tobytes()).hexdigest()])
+
+
+def _source(code: Any) -> str:
+    """Return the source of a function or a class.
+
+    Raises
+    ------
+    OSError, TypeError
+        If it is unknown.
+    """
+    try:
+        return inspect.getsource(code)
+    except (OSError, TypeError):  # a class of a notebook has no file, but its functions have the cell
+        functions = [value for value in vars(code).values() if inspect.isfunction(value)]
+        if not functions:
+            raise
+        lines = "".join(inspect.findsource(functions[0])[0])
+        trees = [node for node in ast.walk(ast.parse(lines)) if isinstance(node, ast.ClassDef)]
+        sources = [ast.get_source_segment(lines, node) for node in trees if node.name == code.__name__]
+        if not sources or not sources[-1]:
+            raise
+        return sources[-1]
 
 
 def _outside(function: Any) -> list[str]:
@@ -97,16 +181,19 @@ class Object:
     source : str
         Source of the function, or of the object's class.
     state : Mapping[str, Any]
-        Attributes of the object.
+        Attributes of the object; none of a function or a class.
+    files : Sequence[str]
+        Names and SHA-256 of the weights.
     """
 
-    def __init__(self, source: str, state: Mapping[str, Any]) -> None:
-        thing = _objects.get(digest({"source": source, "state": state}))
+    def __init__(self, source: str, state: Mapping[str, Any], files: Sequence[str] = ()) -> None:
+        thing: Any = _objects.get(digest({"source": source, "state": state}))
         if thing is None:
             raise UsageError("an object of another process; put it into a file")
-        self._thing = thing
+        self._thing: Any = thing() if inspect.isclass(thing) else thing
+        thing = self._thing
         if inspect.isfunction(thing):
-            self._embed = self._call
+            self._embed: Any = self._call
             self.sample_rate = SAMPLE_RATE
             noise = np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32)
             self.dim = int(np.shape(thing(noise, SAMPLE_RATE))[-1])

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from bench import display
 from bench.errors import UsageError, shortlist
 from bench.report import words
 from bench.report.rows import Row, Table
@@ -71,7 +72,7 @@ class Results:
             for table in tables
             if table.task.name == task and dataset in {"", table.dataset}
             for row in table.rows
-            if (row.first.extractor, row.first.head) == (extractor, head)
+            if (row.first.extractor, display.head(row.system)) == (extractor, head)
         ]
         if len(rows) != 1:
             names = [

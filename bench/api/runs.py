@@ -44,7 +44,8 @@ def run(  # an axis of the matrix per parameter, as on the command line
     datasets : Sequence[str | Path | pd.DataFrame]
         Names, folders, manifests, or tables with the column `path` and a column per label.
     extractors : Sequence[str | Function | Any]
-        Names as for ``bench run``, functions of one clip and its sample rate, or objects with `embed`.
+        Names as for ``bench run``, functions of one clip and its sample rate, or objects with `embed` or
+        their classes, whose attribute `weights` may name a file.
     heads : Sequence[str | Any]
         Names as for ``bench run``, or scikit-learn classifiers with their parameters.
     out : str | Path

@@ -1,6 +1,8 @@
 """Checkpoints: the files that their loader reads, and what is refused before a loader sees them."""
 
+import math
 import re
+import struct
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -76,6 +78,19 @@ class ModelConfig(msgspec.Struct, frozen=True):
     audio_config: "ModelConfig | None" = None
     text_config: "ModelConfig | None" = None
 
+    @property
+    def n_layers(self) -> int | None:
+        """Return the number of hidden states, with the input of the first layer; None if it is not there."""
+        depth = self.num_hidden_layers if self.encoder_layers is None else self.encoder_layers
+        return None if depth is None else depth + 1
+
+    @property
+    def dim(self) -> int | None:
+        """Return the number of values of a frame; None if it is not there."""
+        if self.model_type == "clap":
+            return self.projection_dim
+        return self.hidden_size if self.d_model is None else self.d_model
+
 
 class PreprocessorConfig(msgspec.Struct, frozen=True):
     """Fields of preprocessor_config.json that decide the rate of clips and what a batch needs."""
@@ -107,6 +122,12 @@ class Index(msgspec.Struct, frozen=True):
     weight_map: dict[str, str]
 
 
+class Tensor(msgspec.Struct, frozen=True):
+    """A tensor in the header of a file of safetensors; metadata have no shape."""
+
+    shape: list[Annotated[int, Meta(ge=0)]] | None = None
+
+
 TYPES: dict[str, Any] = dict(
     zip(CONFIGURATION, (ModelConfig, PreprocessorConfig, ProcessorConfig), strict=True)
 )
@@ -131,6 +152,29 @@ def files(folder: Path) -> list[Path]:
     return configuration + weights if weights and all(file.is_file() for file in weights) else []
 
 
+def n_parameters(folder: Path) -> int | None:
+    """Return the number of values in the tensors of a checkpoint; None if they are not in safetensors.
+
+    Raises
+    ------
+    UsageError
+        If a file is damaged.
+    """
+    shards = [file for file in files(folder) if file.suffix == ".safetensors"]
+    return sum(map(_n_values, shards)) if shards else None
+
+
+def _n_values(path: Path) -> int:
+    """Return the number of values in a file of safetensors, by its header."""
+    try:
+        with path.open("rb") as file:
+            (size,) = struct.unpack("<Q", file.read(8))
+            header = msgspec.json.decode(file.read(min(size, path.stat().st_size)), type=dict[str, Tensor])
+    except (struct.error, msgspec.DecodeError, OSError) as error:
+        raise UsageError(f"{path}: no valid safetensors ({message(error)})") from error
+    return sum(math.prod(tensor.shape) for tensor in header.values() if tensor.shape is not None)
+
+
 def check(path: Path) -> None:
     """Refuse a folder or file of weights that no loader should see.
 
@@ -150,6 +194,18 @@ def check(path: Path) -> None:
     for file in files(path):
         if file.name in TYPES:
             _table(file, TYPES[file.name])
+
+
+def configuration(folder: Path) -> ModelConfig:
+    """Return the configuration of a checkpoint.
+
+    Raises
+    ------
+    UsageError
+        If its file is not valid.
+    """
+    config: ModelConfig = _table(folder / CONFIGURATION[0], ModelConfig)
+    return config
 
 
 def _table(path: Path, noun: Any) -> Any:

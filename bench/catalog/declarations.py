@@ -16,6 +16,7 @@ from bench.catalog.entries import (
     Declaration,
     Entry,
     ExtractorEntry,
+    FamilyEntry,
     HeadEntry,
     ReducerEntry,
     TaskEntry,
@@ -23,7 +24,7 @@ from bench.catalog.entries import (
 from bench.catalog.entrypoints import Plugin
 from bench.catalog.names import find
 from bench.errors import UsageError, reason
-from bench.types import Card, Checkpoint, Spec, Task
+from bench.types import Card, Checkpoint, Family, Spec, Task
 from bench.validation import convert
 
 
@@ -43,6 +44,7 @@ class Registry:
     tasks: Mapping[str, Task]
     cards: Mapping[str, Card]
     checkpoints: Mapping[str, Checkpoint]
+    families: Mapping[str, Family]
     plugins: Mapping[str, Mapping[str, Plugin]]
 
 
@@ -71,6 +73,7 @@ SOURCES: Mapping[str, EntrySource] = {
     "reducers": EntrySource(ReducerEntry, "registry/reducers.toml", "reducers"),
     "tasks": EntrySource(TaskEntry, "registry/tasks.toml"),  # those of entry points are Python: see `task`
     "checkpoints": EntrySource(CheckpointEntry, "registry/weights.toml"),
+    "families": EntrySource(FamilyEntry, "registry/layers.toml"),
     "cards": EntrySource(CardEntry, "datasets/*.toml", "datasets"),
 }
 """Field of `Registry` -> where its entries come from."""

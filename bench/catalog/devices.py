@@ -1,10 +1,19 @@
 """Devices, runtimes and precisions of networks, and the number of threads."""
 
+import ctypes
 import importlib.util
 import os
+import sys
+from pathlib import Path
 
 from bench.catalog.requirements import installation
 from bench.errors import UsageError
+
+CPU_FLAGS = Path("/proc/cpuinfo")
+"""File of Linux that lists what the processor can do."""
+
+ROCM = Path("/dev/kfd")
+"""Driver of AMD's GPUs on Linux."""
 
 
 def threads() -> int:
@@ -15,7 +24,7 @@ def threads() -> int:
 
 
 def resolve(device: str, precision: str) -> tuple[str, str]:
-    """Return a device and a precision that this machine has.
+    """Return a device and a precision that this machine has; torch is loaded where a GPU may be.
 
     Parameters
     ----------
@@ -29,6 +38,12 @@ def resolve(device: str, precision: str) -> tuple[str, str]:
     UsageError
         If the machine does not have the device.
     """
+    if device == "auto" and not _has_gpu_driver():
+        device = "cpu"
+    if device == "cpu" and precision != "auto":
+        return device, precision
+    if device == "cpu" and CPU_FLAGS.is_file():
+        return device, "bf16" if "avx512_bf16" in CPU_FLAGS.read_text(encoding="utf-8").split() else "fp32"
     import torch  # optional: only extractors with weights need it
 
     if device == "auto":
@@ -42,6 +57,15 @@ def resolve(device: str, precision: str) -> tuple[str, str]:
         native = torch.cpu._is_avx512_bf16_supported() if on_cpu else torch.cuda.is_bf16_supported(False)
         precision = "bf16" if native else "fp32"
     return device, precision
+
+
+def _has_gpu_driver() -> bool:
+    """Return whether torch may find a GPU here, without loading torch, which takes seconds."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return ROCM.exists()
+    return True
 
 
 def runtime(option: str, device: str) -> str:

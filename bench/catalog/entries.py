@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta, structs
 
 from bench.catalog.entrypoints import Plugin
 from bench.keys import digest
-from bench.types import Card, Checkpoint, Kind, Spec, Task, Unit
+from bench.types import Card, Checkpoint, Family, Kind, Spec, Task, Unit
 
-Declaration = Spec | Task | Card | Checkpoint
+Declaration = Spec | Task | Card | Checkpoint | Family
 
 Count = Annotated[int, Meta(ge=1)]
 Text = Annotated[str, Meta(min_length=1)]
@@ -132,10 +132,26 @@ class CheckpointEntry(Entry, frozen=True, kw_only=True):
     rate: Count
     data: str
     citation: str
+    model_type: str = ""
+    layers: Annotated[int, Meta(ge=0)] = 0
+    dim: Annotated[int, Meta(ge=0)] = 0
 
     def declaration(self, name: str, source: str, root: str = "") -> Checkpoint:
         """Return the checkpoint of the entry."""
         return Checkpoint(name=name, source=source, **structs.asdict(self))
+
+
+class FamilyEntry(Entry, frozen=True, kw_only=True):
+    """Default layers of a model type in registry/layers.toml; see `bench.types.Family`."""
+
+    layers: Annotated[
+        tuple[Annotated[float, Meta(ge=0, le=1)] | Literal["last", "mean"], ...], Meta(min_length=1)
+    ]
+    evidence: Text
+
+    def declaration(self, name: str, source: str, root: str = "") -> Family:
+        """Return the family of the entry."""
+        return Family(name=name, source=source, **structs.asdict(self))
 
 
 class FileEntry(Entry, frozen=True, kw_only=True, omit_defaults=True):

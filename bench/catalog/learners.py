@@ -1,17 +1,17 @@
 """Names and options -> extractors and heads, with the digest of everything that changes its output."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bench import audio, catalog, preprocess
-from bench.catalog import Registry, devices, plugin_files, weights
+from bench.catalog import Registry, devices, families, layer_counts, plugin_files, weights
 from bench.errors import PluginError, UnavailableError, UsageError
 from bench.keys import digest
 from bench.request import Request
-from bench.types import BASELINE, Spec, Status, View
+from bench.types import BASELINE, CellObstacle, Layer, Spec, Status, View
 
 JOIN = "+"
 """Separator of reducers and the head behind them, in a name."""
@@ -22,7 +22,7 @@ class Obstacle:
     """Why cells cannot be computed, and their status."""
 
     status: Status
-    reason: str
+    why: CellObstacle
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,10 @@ def extractors(
     _refuse_equal_names("--extractors", {name: learner.spec for name, learner in learners.items()})
     points = {
         (name, view): None
-        for (name, _, text), all_layers in zip(parts, views, strict=True)
+        for (name, _, text), parsed in zip(parts, views, strict=True)
         if request.extractors or not learners[name].obstacle
-        for view in _views(learners[name], _pooled(all_layers, text, learners[name].spec, parse_view))
+        for pooled in [_pooled(parsed, text, learners[name].spec, parse_view)]
+        for view in _views(learners[name], pooled, text, declared)
     }
     return [(learners[name], view) for name, view in points]
 
@@ -97,12 +98,16 @@ def _pooled(view: View, text: str, spec: Spec, parse_view: Callable[[str], View]
         raise UsageError(f"{spec.source}: '{spec.name}': pool is '{spec.pool}'; {error}") from error
 
 
-def _views(learner: Learner, view: View) -> list[View]:
-    """Return one view per layer for ``layer=all``, else the view; an obstacle leaves the layers unknown."""
-    if view.layer != "all" or learner.obstacle:
+def _views(learner: Learner, view: View, text: str, declared: Registry) -> list[View]:
+    """Return a view per layer that a user's text stands for; an obstacle leaves the layers unknown."""
+    if learner.obstacle:
         return [view]
-    n_layers = getattr(catalog.build(learner.spec), "n_layers", 1)
-    return [replace(view, layer=number) for number in range(n_layers)]
+    layers: Sequence[Layer] = [view.layer]
+    if view.layer == "all":
+        layers = range(layer_counts.n_layers(learner.spec))
+    elif "layer=" not in text:
+        layers = families.default_layers(learner.spec, declared)
+    return [replace(view, layer=layer) for layer in layers]
 
 
 def heads(request: Request, declared: Registry) -> list[Learner]:
@@ -118,7 +123,7 @@ def heads(request: Request, declared: Registry) -> list[Learner]:
     _refuse_equal_names("--heads", by_name)
     specs = list(by_name.values())
     plain = [replace(head, grid={}) for head in specs]
-    tuned = [replace(head, name=f"{head.name} (tuned)") for head in specs if head.grid and request.tune]
+    tuned = [head for head in specs if head.grid and request.tune]
     return [_with_steps(head, request, declared) for head in (*plain, *tuned)]
 
 
@@ -163,20 +168,21 @@ def _learner(spec: Spec, request: Request, sha256: Callable[[Path], str] = weigh
     """Return the learner of a spec; weights add their path, device and precision to its parameters."""
     command = catalog.missing(spec)
     if command:
-        reason = f"{spec.kind} '{spec.name}' is not installed; run: {command}"
-        return Learner(spec, obstacle=Obstacle(Status.SKIPPED, reason))
+        why = CellObstacle("not installed", (spec.kind, spec.name), commands=(command,))
+        return Learner(spec, obstacle=Obstacle(Status.SKIPPED, why))
     try:
         spec, identity = _weighted(spec, request, sha256) if spec.weights else (spec, catalog.identity(spec))
-        opens_files = spec.kind == "extractor" and not spec.weights
-        files = plugin_files.identity(spec) if opens_files else {}
+        files = {} if spec.weights else plugin_files.identity(spec)
     except PluginError as error:
-        return Learner(spec, obstacle=Obstacle(Status.FAILED, str(error)))
+        return Learner(spec, obstacle=Obstacle(Status.FAILED, CellObstacle("error", message=str(error))))
     except UnavailableError as error:
-        reason = f"extractor '{spec.name}': {error}; run: bench fetch {spec.name}"
-        return Learner(spec, obstacle=Obstacle(Status.SKIPPED, reason))
+        commands = (f"bench fetch {spec.name}",)
+        why = CellObstacle("no weights", (spec.name,), commands=commands, message=str(error))
+        return Learner(spec, obstacle=Obstacle(Status.SKIPPED, why))
     if spec.kind == "extractor":
         steps = preprocess.identity(preprocess.parse(spec.preprocess))
-        identity = {**identity, "audio": {**audio.identity(), **steps}, **files}
+        identity = {**identity, "audio": {**audio.identity(), **steps}}
+    identity = {**identity, **files}
     return Learner(spec, catalog.key(identity), identity=identity)
 
 
@@ -185,7 +191,7 @@ def _weighted(spec: Spec, request: Request, sha256: Callable[[Path], str]) -> tu
 
     The identity has the digest of the weights, and neither their path nor the device.
     """
-    path = weights.locate(spec.weights)
+    path = weights.of_extractor(spec)
     device, precision = devices.resolve(request.device, request.precision)
     if "runtime" in spec.params:
         spec = _with_runtime(spec, request.runtime, device)

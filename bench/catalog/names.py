@@ -17,10 +17,14 @@ T = TypeVar("T")
 
 PREFIXES: Mapping[str, str] = {
     "hf": "bench.extractors.auto:extractor",
+    "whisper-short": "bench.extractors.whisper:Whisper",
     "fairseq": "bench.extractors.fairseq:Fairseq",
     "hear": "bench.extractors.hear:Hear",
 }
 """Prefix of an extractor's name that needs no entry -> the factory of such extractors."""
+
+PARAMS: Mapping[str, Mapping[str, bool]] = {"whisper-short": {"short": True}}
+"""Prefix -> parameters of its factory, besides those of all weights."""
 
 FOLDER = re.compile(rf"((?:{'|'.join(PREFIXES)}):)?/(?:.*/)?")
 """The beginning of a name with an absolute path: its prefix, and its folder."""
@@ -72,7 +76,7 @@ def undeclared(kind: Kind, name: str) -> Spec | None:
     ----------
     name : str
         ``FILE.py:ATTRIBUTE`` or ``MODULE:ATTRIBUTE``; for extractors also ``hf:ID_OR_FOLDER``,
-        ``fairseq:FILE`` or ``hear:MODULE``.
+        ``whisper-short:ID_OR_FOLDER``, ``fairseq:FILE`` or ``hear:MODULE``.
 
     Raises
     ------
@@ -91,13 +95,13 @@ def undeclared(kind: Kind, name: str) -> Spec | None:
 
 
 def _of_prefix(name: str, prefix: str, rest: str) -> Spec:
-    """Return the extractor of ``hf:WEIGHTS``, ``fairseq:WEIGHTS`` or ``hear:MODULE``."""
+    """Return the extractor of a prefix, of weights or of a module."""
     is_module = prefix == "hear"
     return Spec(
         kind="extractor",
         name=name,
         factory=PREFIXES[prefix],
-        params={"module": rest} if is_module else {"runtime": "auto"},
+        params={"module": rest} if is_module else {**PARAMS.get(prefix, {}), "runtime": "auto"},
         requires=("torch",) if is_module else ("torch", "transformers"),
         about=f"{rest}, without an entry.",
         source="--extractors",

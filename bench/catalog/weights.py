@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bench.catalog import checkpoints
+from bench.catalog import checkpoints, formats, standins
 from bench.errors import UnavailableError, UsageError, message
 from bench.files import sha256
+from bench.types import Spec
 
 SAFETENSORS = ("*.safetensors", "*.safetensors.index.json")
 PICKLES = ("*.bin", "*.bin.index.json")
@@ -39,6 +40,9 @@ def locate(weights: str) -> Path:
         return path.absolute()
     if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(@[\w.-]+)?", weights) or path.suffix == ".pt":
         raise UsageError(f"weights {weights}: no such folder or file; expected a path, or an id of the hub")
+    if standins.path(weights).exists():
+        checkpoints.check(standins.path(weights))
+        return standins.path(weights)
     from huggingface_hub.errors import LocalEntryNotFoundError  # optional: it comes with transformers
 
     try:
@@ -51,12 +55,25 @@ def locate(weights: str) -> Path:
     return folder
 
 
+def of_extractor(spec: Spec) -> Path:
+    """Return the path of an extractor's weights, as `locate` does.
+
+    Raises
+    ------
+    UnavailableError, UsageError
+        As in `locate`; also if its loader does not take their format.
+    """
+    path = locate(spec.weights)
+    formats.check(path, spec)
+    return path
+
+
 def missing(weights: str) -> bool:
     """Return whether weights are not on this machine."""
     from huggingface_hub.constants import HF_HUB_CACHE  # the rest of that library takes long to import
 
     folder = Path(HF_HUB_CACHE) / f"models--{weights.partition('@')[0].replace('/', '--')}"
-    if not (folder.exists() or Path(weights).expanduser().exists()):
+    if not (folder.exists() or standins.path(weights).exists() or Path(weights).expanduser().exists()):
         return True
     try:
         locate(weights)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench import paths
+from bench.errors import PluginError, UnavailableError
 
 if TYPE_CHECKING:
     from bench.testing import Check
@@ -28,6 +29,8 @@ def command(name: str) -> None:
         try:
             rule()
         except AssertionError as error:
+            if isinstance(error.__cause__, PluginError | UnavailableError):  # by all rules
+                raise error.__cause__ from error
             why = str(error)
             n_broken += 1
         rows.append(
@@ -53,9 +56,8 @@ def _rules(name: str) -> Sequence["Check"]:
         return testing.check_head(lambda: catalog.build(head))
     spec = catalog.resolve("extractor", name, declared.extractors)
     if spec.weights:
-        spec = dataclasses.replace(
-            spec, params={**spec.params, "checkpoint": str(weights.locate(spec.weights))}
-        )
+        checkpoint = str(weights.of_extractor(spec))
+        spec = dataclasses.replace(spec, params={**spec.params, "checkpoint": checkpoint})
     return testing.check_extractor(lambda: catalog.build(spec))
 
 

@@ -27,7 +27,7 @@ def command(kind: str | None, as_json: bool) -> None:
         click.echo(json.dumps(entries, indent=2))
     else:
         headers = ["kind", "name", "about", "status"]
-        rows = [[entry[name] for name in headers] for entry in entries]
+        rows = [[*(entry[name] for name in headers[:-1]), _status(entry)] for entry in entries]
         click.echo(tabulate(rows, headers, tablefmt="simple", maxcolwidths=[None, None, 70, None]))
 
 
@@ -61,6 +61,12 @@ def _entries(kind: str | None) -> Iterator[Mapping[str, Any]]:
             yield {**entry, "facts": _facts(value, declared.checkpoints)}
 
 
+def _status(entry: Mapping[str, Any]) -> str:
+    """Return the status of an entry with the folder that stands for its weights."""
+    folder = entry["facts"].get("folder")
+    return f"{entry['status']}, from {folder}" if folder else entry["status"]
+
+
 def _missing(kind: str, value: Any) -> str:
     """Return the command that brings what is not here; empty if nothing is."""
     from bench import catalog
@@ -78,12 +84,15 @@ def _missing(kind: str, value: Any) -> str:
 
 
 def _facts(value: Any, checkpoints: Mapping[str, "Checkpoint"]) -> Mapping[str, Any]:
-    """Return the source of a declaration and, of data and weights, their terms."""
+    """Return the source of a declaration and, of data and weights, their terms and the folder in use."""
+    from bench.catalog import standins
+
     facts = {name: getattr(value, name, "") for name in ("source", "weights", "licence", "citation")}
     checkpoint = checkpoints.get(facts["weights"])
     if checkpoint:
         facts |= {**dataclasses.asdict(checkpoint), "source": facts["source"]}
-        del facts["name"]
+        stand_in = standins.path(facts.pop("name"))
+        facts["folder"] = str(stand_in.resolve()) if stand_in.exists() else ""
     return {name: fact for name, fact in facts.items() if fact}
 
 

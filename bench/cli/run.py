@@ -70,7 +70,7 @@ def command(  # a parameter per option
         click.echo(f"warning: {line}", err=True)
     has_scores = counters.cells_computed + counters.cells_reused > 0
     if not has_scores:
-        reasons = dict.fromkeys(result.reason for result in store.planned() if result.reason)
+        reasons = dict.fromkeys(filter(None, map(display.cause, store.planned())))
         click.echo(f"nothing was computed: {'; '.join(reasons)}", err=True)
     is_lax = strict and (counters.cells_skipped or weaker)
     sys.exit(1 if counters.cells_failed or not has_scores or is_lax else 0)
@@ -79,11 +79,15 @@ def command(  # a parameter per option
 def _print_plan(planned: "Planned", rejected: "Sequence[Result]") -> None:
     from tabulate import tabulate
 
+    from bench import display
     from bench.runner import progress
 
     rows = [{**asdict(row), "hours": f"{row.hours:.2f}"} for row in planned.embeddings]
+    for name in ("same_audio", "unreadable"):
+        if not any(row[name] for row in rows):
+            rows = [{key: value for key, value in row.items() if key != name} for row in rows]
     click.echo(tabulate(rows, headers="keys", disable_numparse=True))
     click.echo()
-    for reason in sorted({f"{result.status}: {result.reason}" for result in rejected}):
+    for reason in sorted({f"{result.status}: {display.cause(result)}" for result in rejected}):
         click.echo(reason)
     click.echo(progress.summary(planned)[0])

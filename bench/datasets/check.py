@@ -105,6 +105,8 @@ def check(dataset: Dataset, tasks: Iterable[Task], make_split: SplitMaker, near:
     copies = audio.near_copies(clips, fingerprints) if near else [""] * len(clips)
     groups = [copy or fingerprint for copy, fingerprint in zip(copies, fingerprints, strict=True)]
     spellings = {column: spelling.variants(dataset, column) for column in dataset.labels}
+    by_file = filter(None, [recordings.remark(dataset)])
+    variants = spelling.remarks(dataset, dataset.labels)
     return Summary(
         dataset=dataset.name,
         n_clips=len(dataset.table),
@@ -118,14 +120,10 @@ def check(dataset: Dataset, tasks: Iterable[Task], make_split: SplitMaker, near:
         near_copies=_groups((copy, clip.id) for copy, clip in zip(copies, clips, strict=True))
         if near
         else None,
-        spellings={column: variants for column, variants in spellings.items() if variants},
+        spellings={column: labels for column, labels in spellings.items() if labels},
         labels={column: _balance(dataset, column) for column in dataset.labels},
         tasks={task.name: _verdict(dataset, task, groups, make_split) for task in tasks},
-        notes=[
-            *dataset.notes,
-            *filter(None, [recordings.remark(dataset)]),
-            *spelling.remarks(dataset, dataset.labels),
-        ],
+        notes=[display.note(note) for note in (*dataset.notes, *by_file, *variants)],
     )
 
 

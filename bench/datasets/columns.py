@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.datasets.folds import canonical
 from bench.errors import UsageError
-from bench.types import Dataset
+from bench.types import Dataset, Note
 
 PATHS = (
     "path",
@@ -122,10 +122,10 @@ def recognise(dataset: Dataset) -> Dataset:
     known = {*sources.values(), *labels} & {*LABELS, *sources.values()}
     absent = [name for name in (*LABELS, *OTHERS) if name not in {*table.columns, *sources}]
     misses = {label: miss for label in labels if label not in known and (miss := near(label, absent))}
-    notes = [f"Column '{one}' is a label; rename it if it is the {other}." for one, other in misses.items()]
+    notes = [Note("near name", pair) for pair in misses.items()]
     if sources:
-        pairs = ", ".join(f"{source} as {name}" for name, source in sources.items())
-        notes.insert(0, f"Columns also read under another name: {pairs}.")
+        pairs = [text for name, source in sources.items() for text in (source, name)]
+        notes.insert(0, Note("columns", tuple(pairs)))
     columns = {name: table[source] for name, source in sources.items()}
     return dataclasses.replace(
         dataset, table=table.assign(**columns), notes=tuple(dict.fromkeys((*dataset.notes, *notes)))
@@ -188,8 +188,8 @@ def strict_groups(target: str) -> tuple[str, ...]:
     return tuple(name for name in STRICT if plain(target) not in map(plain, (name, *LABELS[name])))
 
 
-def suggest_groups(dataset: Dataset, target: str, *, leaks: bool) -> str:
-    """Return the commands to choose from where a task cannot keep its strictest groups apart.
+def suggest_groups(dataset: Dataset, target: str, *, leaks: bool) -> tuple[str, ...]:
+    """Return the options to choose from where a task cannot keep its strictest groups apart.
 
     Parameters
     ----------
@@ -200,7 +200,7 @@ def suggest_groups(dataset: Dataset, target: str, *, leaks: bool) -> str:
     option = f"--task-target {target} --task-group"
     commands = [f"{option} {first} --split cv:5"] if leaks else []
     commands += [f"{option} {others[-1]}"] if others else []
-    return f"; or choose what to keep apart: {', or '.join(commands)}" if commands else ""
+    return tuple(commands)
 
 
 def _holds_classes(dataset: Dataset, column: str) -> bool:

@@ -6,12 +6,12 @@ import io
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
-from bench import audio, augment, catalog, datasets
+from bench import audio, augment, catalog, datasets, display
 from bench.catalog import Registry
 from bench.datasets import recordings, suggestions
 from bench.datasets.tables import SUFFIXES
@@ -21,17 +21,18 @@ from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
 from bench.paths import path_of, path_text
 from bench.request import Request
-from bench.types import AUDIO_COLUMNS, NOISE_PATH, Clip, Dataset, Planned
+from bench.types import AUDIO_COLUMNS, NOISE_PATH, Clip, Dataset, Note, Planned
+from bench.validation import convert
 
 log = logging.getLogger(__name__)
 
-NOTES = "notes"
-"""Attribute of an index: notes of the files that its dataset leaves out."""
+LEFTOVERS = "leftovers"
+"""Attribute of an index: the fields of notes of the files that its dataset leaves out."""
 
 NEAR = "near"
 """Column of the index with the names that near copies share; absent if they were not looked for."""
 
-FORMAT = "sources-v4"
+FORMAT = "sources-v5"
 """Folder of the index files; a new name for a new format."""
 
 NEAR_CLIPS, NEAR_SECONDS = 5000, 18_000.0
@@ -77,6 +78,12 @@ class Source:
     copies: Sequence[Sequence[str]] = ()
     stamps: Mapping[str, str] = field(default_factory=dict)
     n_near: int | None = None
+
+    @property
+    def n_same_audio(self) -> int:
+        """Return the number of clips that hold the audio of one before them; they share its embedding."""
+        readable = [content for content in self.contents if content]
+        return len(readable) - len(set(readable))
 
     def bad(self, reasons: Mapping[str, str]) -> Mapping[str, str]:
         """Return clip -> reason of all bad clips, for the undecodable contents' reasons."""
@@ -205,10 +212,13 @@ def _source(dataset: Dataset, request: Request) -> Source:
     unreadable: Mapping[str, str] = {}
     index = _saved(path) if path and not request.reread else None
     n_columns = 0 if index is None else len(index.columns)
+    is_new = index is None
     if index is None:
         index, unreadable = _index(dataset)
-        for note in (*dataset.notes, *index.attrs[NOTES]):
-            log.warning("%s: %s", dataset.name, note)
+    notes = (*dataset.notes, *(convert(fields, Note, str(path)) for fields in index.attrs[LEFTOVERS]))
+    if is_new:
+        for note in notes:
+            log.warning("%s: %s", dataset.name, display.note(note))
     index = _with_near(index, dataset, request.near_copies)
     if path and not unreadable and len(index.columns) > n_columns:
         _save(index, path)
@@ -220,7 +230,7 @@ def _source(dataset: Dataset, request: Request) -> Source:
         for copy in range(request.copies if request.augment else 0)
     ]
     return Source(
-        dataset=replace(dataset, notes=(*dataset.notes, *index.attrs[NOTES]), leftovers=None),
+        dataset=replace(dataset, notes=notes, leftovers=None),
         contents=contents,
         fingerprints=_fingerprints(index) if is_used else index["fingerprint"].tolist(),
         seconds=index["seconds"].tolist(),
@@ -259,7 +269,7 @@ def _fingerprints(index: pd.DataFrame) -> list[str]:
 def _index(dataset: Dataset) -> tuple[pd.DataFrame, Mapping[str, str]]:
     """Return the content, fingerprint and seconds of every clip, and unreadable clip -> reason.
 
-    The attribute `NOTES` of the table holds what the files beside the clips are.
+    The attribute `LEFTOVERS` of the table holds what the files beside the clips are.
     """
     clips, contents, unreadable = dataset.clips(), [], {}
     # Several clips may be windows of one file.
@@ -276,7 +286,7 @@ def _index(dataset: Dataset) -> tuple[pd.DataFrame, Mapping[str, str]]:
         "seconds": [audio.seconds(clip, header) for clip in clips],
     }
     index = pd.DataFrame(columns)
-    index.attrs[NOTES] = list(dataset.leftovers()) if dataset.leftovers else []
+    index.attrs[LEFTOVERS] = [asdict(note) for note in dataset.leftovers()] if dataset.leftovers else []
     return index, unreadable
 
 

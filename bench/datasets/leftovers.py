@@ -11,15 +11,17 @@ from pathlib import Path, PurePath
 import pandas as pd
 
 from bench import audio
-from bench.errors import shortlist
 from bench.paths import path_of, path_text
-from bench.types import Dataset
+from bench.types import Dataset, Note
 
 SUFFIXES = frozenset({*audio.SUFFIXES, ".ra", ".rm", ".mpc", ".tta", ".dsf", ".dts", ".gsm", ".vox", ".m4p"})
 """Suffixes of audio files, also of those that nothing here reads."""
 
 APPLE_DOUBLE = "._"
 """How macOS begins the name of a file that describes another one, and holds no audio."""
+
+MOST_FOLDERS = 5
+"""Largest number of folders without a clip that are named."""
 
 MOST_FILES = 100_000
 """Largest number of files beside a table that are looked at: its folder may be somebody's home."""
@@ -37,11 +39,11 @@ def watched(dataset: Dataset, path: Path) -> Dataset:
     return dataclasses.replace(dataset, leftovers=partial(_notes, dataset.table["path"], path))
 
 
-def _notes(paths: "pd.Series[str]", path: Path) -> list[str]:
+def _notes(paths: "pd.Series[str]", path: Path) -> list[Note]:
     """Return notes of the audio files beside paths that are none of them, and of those that need PyAV."""
     files = set(map(_place, paths.unique()))
     left_out = [name for name in _audio_beside(path, files) if _place(name) not in files]
-    notes = ("" if audio.has_av() else _needs_av(files), _left_out(left_out, files, path))
+    notes = (None if audio.has_av() else _needs_av(files), _left_out(left_out, files, path))
     return list(filter(None, notes))
 
 
@@ -79,26 +81,25 @@ def _audio(folder: str | Path, *, deep: bool = True) -> Iterator[str]:
                 yield path_text(f"{place}/{name}")
 
 
-def _needs_av(files: Iterable[str]) -> str:
-    """Return how many files need PyAV if it is not installed; '' if none does."""
+def _needs_av(files: Iterable[str]) -> Note | None:
+    """Return how many files need PyAV if it is not installed; None if none does."""
     suffixes = [os.path.splitext(name)[1] for name in files]  # noqa: PTH122
     needed = [suffix for suffix in suffixes if suffix.lower() in audio.AV_SUFFIXES]
-    return f"Files that need PyAV: {_counts(needed)}; run: {audio.AV_INSTALLATION}" if needed else ""
+    return Note("decoder", (audio.AV_INSTALLATION,), _counts(needed)) if needed else None
 
 
-def _left_out(names: Sequence[str], files: Iterable[str], path: Path) -> str:
+def _left_out(names: Sequence[str], files: Iterable[str], path: Path) -> Note | None:
     """Return how many audio files are left out, by suffix and reason, and the folders without any clip."""
     if not names:
-        return ""
+        return None
     base = path if path.is_dir() else path.parent
     kinds = [_kind(PurePath(name), base) for name in names]
     populated = _folders(files)
     populated |= {str(parent) for folder in populated for parent in PurePath(folder).parents}
     places = (PurePath(_place(name)) for name in names if not _is_hidden(name, base))
     empty = {_topmost(place, populated) for place in places if str(place.parent) not in populated}
-    folders = [os.path.relpath(folder, base) for folder in empty]
-    vanished = f"; no clip is in {shortlist(folders)}" if folders else ""
-    return f"Audio files left out: {_counts(kinds)}{vanished}."
+    folders = sorted(os.path.relpath(folder, base) for folder in empty)
+    return Note("left out", tuple(folders[:MOST_FOLDERS]), _counts(kinds), count=len(folders))
 
 
 def _topmost(name: PurePath, populated: set[str]) -> str:
@@ -116,6 +117,6 @@ def _is_hidden(name: str, base: Path) -> bool:
     return any(part.startswith(".") and part != ".." for part in os.path.relpath(name, base).split("/"))
 
 
-def _counts(kinds: Iterable[str]) -> str:
-    """Return how often every kind occurs, as a text."""
-    return ", ".join(f"{n} {kind}" for kind, n in sorted(Counter(kinds).items()))
+def _counts(kinds: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    """Return how often every kind occurs."""
+    return tuple(sorted(Counter(kinds).items()))

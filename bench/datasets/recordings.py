@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from bench.datasets import patterns
 from bench.errors import UsageError, readable, shortlist
-from bench.types import Dataset
+from bench.types import Dataset, Note
 
 PIECE = re.compile(r"(.*[^\d])([_.\- ])\(?(\d+)\)?", re.DOTALL)
 """A name without its suffix that ends in a number: the recording, a separator, and the number."""
@@ -52,8 +52,7 @@ def by_pattern(dataset: Dataset, pattern: str) -> Dataset:
         raise UsageError(f"{where}: no file matches '{pattern}'; its files are {shortlist(names, 3)}")
     recordings = dataset.table["recording"].map({name: parents.get(name) or name for name in names})
     n_others = sum(not parents.get(name) for name in names)
-    note = f"Recordings are what `{pattern}` finds in the names of files"
-    note += f"; {n_others} of {len(names)} files do not match and count as recordings." if n_others else "."
+    note = Note("recordings", (pattern,), count=n_others, total=len(names))
     return dataclasses.replace(
         dataset, table=dataset.table.assign(recording=recordings), notes=(*dataset.notes, note)
     )
@@ -65,8 +64,8 @@ def _parent(groups: patterns.Groups) -> str | None:
     return named.get("recording") or next(iter(named.values()), None) or groups.all[0]
 
 
-def remark(dataset: Dataset) -> str:
-    """Return that every file counts as a recording, and whether their names say otherwise; '' if some do not.
+def remark(dataset: Dataset) -> Note | None:
+    """Return that every file counts as a recording, and whether names say otherwise; None if some do not.
 
     Examples
     --------
@@ -74,17 +73,9 @@ def remark(dataset: Dataset) -> str:
     (2, '_')
     """
     if not is_by_file(dataset):
-        return ""
-    text = "Grouped by file: every file counts as a recording of its own."
+        return None
     pieces = _pieces(dataset.table["recording"].unique().tolist())
-    if pieces:
-        n_names, separator = pieces
-        escaped = re.escape(separator).replace("\\ ", " ")
-        text += (
-            f" Their names look like pieces of {n_names} recordings, which folds may tear apart; "
-            f"`{OPTION} '(.+){escaped}[0-9]+'` keeps these together."
-        )
-    return text
+    return Note("files", (pieces[1],), count=pieces[0]) if pieces else Note("files")
 
 
 def _pieces(names: Sequence[str]) -> tuple[int, str] | None:

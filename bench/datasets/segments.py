@@ -10,7 +10,7 @@ from bench import audio
 from bench.datasets.tables import dataset
 from bench.errors import UsageError
 from bench.paths import path_text
-from bench.types import PADDED, Clip, Dataset
+from bench.types import PADDED, Clip, Dataset, Note
 
 SHORTEST_S, LONGEST_S = 0.001, 86_400
 """Bounds of the length of a segment and of the distance between two, in s."""
@@ -71,7 +71,7 @@ def cut(clips: Dataset, seconds: float, hop: float | None = None, pad: bool = Fa
         ]
     if not rows:
         raise UsageError(f"{clips.source}: no clip is as long as a segment of {seconds:g} s; set pad = true")
-    note = (f"{n_short} clips shorter than a segment of {seconds:g} s are left out.",) if n_short else ()
+    note = (Note("short clips", count=n_short, seconds=seconds),) if n_short else ()
     segments = dataset(pd.DataFrame(rows), name=clips.name, source=clips.source)
     fields = {name: getattr(clips, name) for name in ("version", "synthetic", "leftovers")}
     return dataclasses.replace(segments, **fields, notes=(*clips.notes, *note))

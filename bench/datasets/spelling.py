@@ -3,12 +3,12 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
-from bench.types import Dataset
+from bench.types import Dataset, Note
 
 MOST_GROUPS = 3
-"""Largest number of groups of labels that a remark lists."""
+"""Largest number of labels whose spellings a note holds."""
 
 INVISIBLE = frozenset({"Cc", "Cf"})
 """Unicode categories of control characters, and of formats such as a space without width."""
@@ -19,27 +19,20 @@ LEADING_ZEROS = re.compile(r"(?<![\d.])0+(?=\d)")
 WHOLE = re.compile(r"^(\d+)\.0+$")
 """A whole number as a spreadsheet writes it, such as 1.0."""
 
-FIX = "merge them with `values` in a card, if they are one"
 
-
-def remarks(dataset: Dataset, columns: Iterable[str]) -> list[str]:
-    """Return a line for every column with labels that differ only in how they are spelt.
+def remarks(dataset: Dataset, columns: Iterable[str]) -> list[Note]:
+    """Return a note for every column with labels that differ only in how they are spelt.
 
     These are case, compatible letters, invisible characters, kinds of dashes, leading zeros, and "1.0" for
     "1". Labels are never merged.
     """
-    lines = []
+    notes = []
     for column in dict.fromkeys(columns):
         groups = variants(dataset, column)
         if groups:
-            texts = [
-                ", ".join(f"{text} ({counts[label]})" for label, text in _texts(list(counts)))
-                for counts in groups
-            ]
-            more = f" and {len(texts) - MOST_GROUPS} more" if len(texts) > MOST_GROUPS else ""
-            listing = "; ".join(texts[:MOST_GROUPS]) + more
-            lines.append(f"Labels of {column} that differ only in spelling: {listing}; {FIX}.")
-    return lines
+            first = tuple(tuple(counts.items()) for counts in groups[:MOST_GROUPS])
+            notes.append(Note("spellings", column=column, count=len(groups), spellings=first))
+    return notes
 
 
 def variants(dataset: Dataset, column: str) -> list[Mapping[str, int]]:
@@ -72,10 +65,3 @@ def fold(label: str) -> str:
     dashed = "".join("-" if unicodedata.category(mark) == "Pd" else mark for mark in folded)
     text = " ".join(unicodedata.normalize("NFKC", dashed).replace("\u2212", "-").split())
     return LEADING_ZEROS.sub("", WHOLE.sub(r"\1", text))
-
-
-def _texts(labels: Sequence[str]) -> list[tuple[str, str]]:
-    """Return labels with texts in quotes that differ on a screen: escapes for what is not to be seen."""
-    composed = {unicodedata.normalize("NFC", label) for label in labels}
-    show = repr if len(composed) == len(labels) else ascii
-    return [(label, show(label)) for label in labels]

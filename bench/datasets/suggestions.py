@@ -2,13 +2,12 @@
 
 import dataclasses
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 
 from bench import catalog
 from bench.paths import path_of
-from bench.types import Card, Dataset
+from bench.types import Card, Dataset, Note
 
 SHARE = 0.5
 """Least share of a folder's files that are named as those of a card."""
@@ -26,11 +25,7 @@ def noted(dataset: Dataset, path: Path, cards: Mapping[str, Card]) -> Dataset:
     card = max(shares, key=lambda name: shares[name], default="")
     if not relative or shares.get(card, 0) < SHARE:
         return dataset
-    call = f"--datasets {card} --audio {shlex.quote(str(path))}"
-    note = (
-        f"Files are named as in the data set {card}, whose card reads labels and groups from names: `{call}`"
-    )
-    return dataclasses.replace(dataset, notes=(*dataset.notes, f"{note}."))
+    return dataclasses.replace(dataset, notes=(*dataset.notes, Note("card", (card, str(path)))))
 
 
 def _is_packaged(card: Card) -> bool:

@@ -10,7 +10,7 @@ from bench.datasets.joins import Join
 from bench.datasets.params import call
 from bench.datasets.segments import cut
 from bench.errors import UsageError
-from bench.types import AUDIO_COLUMNS, Card, Dataset
+from bench.types import AUDIO_COLUMNS, Card, Dataset, Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class Transformations:
         rename = {old: new for old, new in self.rename.items() if old in dataset.table}
         others = {*dataset.table.columns} - rename.keys()
         for name in rename.values():
+            if not (name.strip() and name.isprintable()):
+                raise UsageError(f"{where}: rename: {name!r} is no name of a column; choose another name")
             if name in {*others, "clip", "path", *AUDIO_COLUMNS}:
                 raise UsageError(f"{where}: rename: there is a column '{name}'; choose another name")
         dataset = dataclasses.replace(dataset, table=dataset.table.rename(columns=rename))
@@ -79,5 +81,5 @@ def _relabel(dataset: Dataset, column: str, labels: Mapping[str, str]) -> Datase
 def _drop(dataset: Dataset, column: str, labels: Sequence[str]) -> Dataset:
     """Return a dataset without the clips of some labels, with a note of their number."""
     dropped = dataset.table[column].isin(labels)
-    note = f"Clips left out: {dropped.sum()} with the {column} {', '.join(labels)}."
+    note = Note("dropped", tuple(labels), count=int(dropped.sum()), column=column)
     return dataclasses.replace(dataset, table=dataset.table[~dropped], notes=(*dataset.notes, note))

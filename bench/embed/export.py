@@ -101,7 +101,9 @@ def export(
     views: dict[str, set[View]] = {}
     for learner, view in points:
         if learner.obstacle:
-            raise UsageError(learner.obstacle.reason)
+            raise UsageError(display.cell_obstacle(learner.obstacle.why))
+        if view.layer == "best":
+            raise UsageError("@layer=best: needs labels, as `bench run` has them; expected a layer, or all")
         by_name[learner.spec.name] = learner
         views.setdefault(learner.spec.name, set()).add(view)
     embeddings = {}
@@ -142,7 +144,7 @@ def _embed(
     """Return the embeddings of a source's clips in their order; embed those that the cache lacks."""
     bad: dict[str, str] = {}
     todo, _ = shards(source, learner.spec, learner.digest, cache, views=views)
-    progress = progress_of(source.dataset.name, learner.spec.name, sum(len(shard.clips) for shard in todo))
+    progress = progress_of(source, learner.spec.name, sum(len(shard.clips) for shard in todo))
     for shard in todo:
         report = embed_shard(shard, progress)
         bad |= report.bad

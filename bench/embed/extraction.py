@@ -49,18 +49,21 @@ class Extraction:
         if not audios:
             return [], []
         start = time.perf_counter()
+        frames: list[Frames] | None
         try:
             with self._limit_threads():
                 frames = self._call(audios)
         except MemoryError as error:
             if len(audios) == 1:
                 raise PluginError(f"extractor '{self._spec.name}' ran out of memory on one clip") from error
+            frames = None  # the halves follow below: here, the error's traceback refers to the batch's arrays
+        except (Exception, SystemExit) as error:  # a plugin may raise anything; it fails its own cells
+            raise PluginError(f"extractor '{self._spec.name}' raised {describe(error)}") from error
+        if frames is None:
             self.max_samples //= 2
             middle = len(audios) // 2
             halves = [self.run(audios[:middle]), self.run(audios[middle:])]
             return [f for half, _ in halves for f in half], [s for _, half in halves for s in half]
-        except (Exception, SystemExit) as error:  # a plugin may raise anything; it fails its own cells
-            raise PluginError(f"extractor '{self._spec.name}' raised {describe(error)}") from error
         seconds = time.perf_counter() - start
         if len(frames) != len(audios):
             raise PluginError(

@@ -254,7 +254,7 @@ def used(views: Collection[View], n_rows: int) -> npt.NDArray[np.bool_]:
         if view.pool == UNPOOLED:
             continue
         with suppress(UsageError):
-            layers = slice(n_layers) if view.layer == "all" else _row(view, n_layers)
+            layers = slice(n_layers) if view.layer in {"all", "best"} else _row(view, n_layers)
             mask[layers, _columns(view)] = True
     return mask
 

@@ -24,7 +24,7 @@ UNIT_SECONDS = 30.0
 Progress = Callable[[int, float], bool]
 """Takes a number of embedded clips and their length in s; returns whether to go on."""
 
-ProgressFactory = Callable[[str, str, int], Progress]
+ProgressFactory = Callable[[Source, str, int], Progress]
 """Takes a dataset, an extractor and a number of clips; returns the callback for their embedding."""
 
 

@@ -42,6 +42,8 @@ class Hear:
         if absent:
             raise PluginError(f"module '{module}' lacks {', '.join(absent)}; expected the HEAR interface")
         self.model = self.module.load_model(weights) if weights else self.module.load_model()
+        parameters = self.model.parameters() if isinstance(self.model, torch.nn.Module) else ()
+        self.device = next((tensor.device for tensor in parameters), torch.device("cpu"))
         self.timestamps = timestamps
         self.sample_rate = int(self.model.sample_rate)
         size = "timestamp_embedding_size" if timestamps else "scene_embedding_size"
@@ -55,7 +57,7 @@ class Hear:
 
     def _embed_batch(self, clips: Sequence[Audio]) -> Frames:
         """Return the embeddings of clips of one length, shape=(n_clips, dim) or (n_clips, n_frames, dim)."""
-        batch = torch.from_numpy(np.stack(clips))
+        batch = torch.from_numpy(np.stack(clips)).to(self.device)
         with torch.no_grad():
             if self.timestamps:
                 embeddings, _ = self.module.get_timestamp_embeddings(batch, self.model)

@@ -38,6 +38,10 @@ def prepare(
     device : str
         A device of torch, such as ``cpu`` or ``cuda``.
 
+    Notes
+    -----
+    In ``fp32``, convolutions do not round to TF32, as cuDNN does by default.
+
     Raises
     ------
     MemoryError
@@ -52,11 +56,13 @@ def prepare(
 
     def run(values: torch.Tensor, *masks: torch.Tensor) -> Frames:
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
                 states = network(values.to(device, dtype), *(mask.to(device) for mask in masks))
                 return np.asarray(states.float().cpu().numpy())
         except torch.OutOfMemoryError as error:
-            raise MemoryError(str(error)) from error
+            message = str(error)
+        # The traceback of torch's error refers to the tensors of the batch, so that it must not be the cause.
+        raise MemoryError(message)
 
     return run
 
@@ -68,6 +74,11 @@ def _compile(network: torch.nn.Module, example: torch.Tensor, precision: str) ->
     sys.modules.setdefault("openvino_telemetry", cast(ModuleType, None))
     import openvino  # optional
 
+    for module in network.modules():
+        if hasattr(
+            type(module), "loss_function"
+        ):  # tracing reads it, and transformers warns that there is none
+            module.loss_function = None
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # tracing warns of branches on lengths, which the tests cover
         shape = openvino.PartialShape([-1, *example.shape[1:-1], -1])

@@ -126,7 +126,7 @@ def _without_scores(before: Result, after: Result | None) -> Judged | None:
     if after is None:
         return Judged(before, Verdict.VANISHED, reason="is not in the new run")
     if after.status != Status.OK:
-        return Judged(before, Verdict.VANISHED, reason=f"{after.status}: {after.reason}")
+        return Judged(before, Verdict.VANISHED, reason=f"{after.status}: {display.cause(after)}")
     reason = _incomparable(before, after)
     return Judged(after, Verdict.INCOMPARABLE, reason=reason) if reason else None
 

@@ -1,6 +1,7 @@
 """Neural networks as heads, trained by skorch."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Self
 
 import numpy as np
@@ -101,8 +102,9 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         train, held_out = inner_split(codes, groups, self.random_state)
         training = _Clips(X, codes, train, self.crop, self.spec_augment)
         validation = _Clips(X, codes, held_out) if len(held_out) else None
+        device = torch.device(self._device())
         # The order of random draws is part of the scores: first the weights, then order, crops and masks.
-        with torch.random.fork_rng():
+        with torch.random.fork_rng([] if device.type == "cpu" else [device]), _repeatable():
             torch.manual_seed(self.random_state)
             net = self._trainer(codes[train], validation)
             net.fit(training, None)
@@ -156,7 +158,7 @@ class Network(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         clips = _Clips(X, np.zeros(len(X), dtype=np.int64), order)
         device = self._device()
         batches = []
-        with torch.inference_mode():
+        with torch.inference_mode(), _repeatable():
             for start in range(0, len(order), self.batch_size):
                 inputs, _ = clips.__getitems__(range(start, min(start + self.batch_size, len(order))))
                 logits = self.module_(*(tensor.to(device) for tensor in inputs.values()))
@@ -246,6 +248,14 @@ class _Clips(torch.utils.data.Dataset):  # type: ignore[misc]  # torch counts as
             start = int(torch.randint(len(values) - self.crop + 1, ()))
             values = values[start : start + self.crop]
         return _mask(values) if self.spec_augment else values
+
+
+def _repeatable() -> AbstractContextManager[None]:
+    """Return a context in which cuDNN repeats its results to the last bit, and does not round to TF32."""
+    context: AbstractContextManager[None] = torch.backends.cudnn.flags(
+        enabled=True, deterministic=True, allow_tf32=False
+    )
+    return context
 
 
 def _class_weights(codes: npt.NDArray[np.intp], n_classes: int) -> Any:

@@ -43,6 +43,7 @@ TRUSTED: Mapping[str, str] = {
             "bench.heads.svm.CalibratedSVM",
             "bench.heads.svm.SVM",
             "bench.learn.pipeline.FlatTransformer",
+            "bench.learn.pipeline.LayerSelector",
             "bench.learn.scaling.LimitedScaler",
             "bench.reducers.umap.Umap",
             "sklearn._loss.link.Interval",
@@ -147,8 +148,8 @@ class Bundle:
         ----------
         X : Samples
             Embeddings by the card's extractor, preprocessing and view, not scaled, in the shape of the head's
-            unit: ``clip`` (n_clips, dim); ``layers`` (n_clips, n_layers, dim); ``frame`` and ``sequence`` one
-            array per clip, (n_frames, dim).
+            unit: ``clip`` (n_clips, dim); ``layers``, and ``clip`` with the layer ``best``, every layer,
+            (n_clips, n_layers, dim); ``frame`` and ``sequence`` one array per clip, (n_frames, dim).
         group : Labels | None
             With ``cell.normalise`` on the card, the value of that column of every clip, shape=(n_clips,): the
             features are z-scored over the clips of each value, so that these belong in one call.

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from bench import splits
 from bench.errors import PluginError, SplitError
 from bench.learn import shortage
-from bench.learn.pipeline import PipelineSpec, ReducerCache, with_head
+from bench.learn.pipeline import PipelineSpec, ReducerCache, selected_layer, with_head
 from bench.learn.prediction import check_samples_apart, clip_predictions, sample_predictions
 from bench.learn.samples import Examples, Fold, Rows, SampleTable
 from bench.learn.stopwatch import Stopwatch
@@ -54,6 +54,12 @@ class Evaluation:
     models: Mapping[str, Pipeline]
     parameters: Sequence[Mapping[str, Any]]
 
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Return the layer of every fold's model; empty if inner folds choose none."""
+        layers = map(selected_layer, self.models.values())
+        return tuple(layer for layer in layers if layer is not None)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoldModel:
@@ -73,7 +79,12 @@ class FoldModel:
 
 
 def evaluate(
-    examples: Examples, spec: PipelineSpec, clock: Callable[[], float], cache: ReducerCache | None = None
+    examples: Examples,
+    spec: PipelineSpec,
+    clock: Callable[[], float],
+    cache: ReducerCache | None = None,
+    *,
+    checks_apart: bool = True,
 ) -> Evaluation:
     """Return the predictions of a fresh pipeline for the tested clips of every fold.
 
@@ -85,6 +96,8 @@ def evaluate(
         Returns the time in s.
     cache : ReducerCache | None
         Reducers that other heads fitted to the same examples.
+    checks_apart : bool
+        Whether to look if predictions depend on other clips, which once per pipeline shows.
 
     Raises
     ------
@@ -107,7 +120,7 @@ def evaluate(
         with shortage.named(fold, spec, len(train)):
             model = fit_fold(fold, spec, stopwatch, cache)
             table = predict_fold(fold, model, spec.unit, classes, stopwatch)
-            if not tables:
+            if checks_apart and not tables:
                 check_samples_apart(model.pipeline[-1], model.X_test, classes)
         table.insert(0, "row", test)
         table.insert(1, "fold", name)
@@ -146,7 +159,7 @@ def fit_all(examples: Examples, spec: PipelineSpec) -> Pipeline:
     clips = training_part(np.flatnonzero(split.fold != "dev"), y, group, spec.train_size)
     train = _samples(examples, spec.unit).training(clips)
     y_train, group_train = y[train.clip], group[train.clip]
-    if spec.grid:
+    if spec.candidates:
         return tune(spec, train.X, y_train, group_train)[0]
     steps = spec.feature_steps()
     return with_head(steps, _fit_head(spec, steps.fit_transform(train.X), y_train, group_train))
@@ -154,12 +167,12 @@ def fit_all(examples: Examples, spec: PipelineSpec) -> Pipeline:
 
 def fit_fold(fold: Fold, spec: PipelineSpec, stopwatch: Stopwatch, cache: ReducerCache) -> FoldModel:
     """Return a pipeline fitted to the training side of a fold, and the test side as its head sees it."""
-    if spec.grid:
+    if spec.candidates:
         with stopwatch.measure("fit"):
             pipeline, parameters = tune(spec, fold.train.X, fold.y_train, fold.group_train)
         with stopwatch.measure("predict"):
             X_test = pipeline[:-1].transform(fold.test.X)
-        return FoldModel(pipeline, X_test, parameters)
+        return FoldModel(pipeline, X_test, parameters if spec.grid else None)
     fitted = cache.fit(spec, fold, stopwatch.clock)
     stopwatch.add(fitted.seconds)
     with stopwatch.measure("fit"):

@@ -43,7 +43,8 @@ def inner_scores(
     for name, candidates, _ in examples.split.rounds():
         train = training_part(candidates, examples.y, group, spec.train_size)
         inner = replace(examples, split=inner_split(examples, name, train))
-        scores.append(metric.score(Predicted.of(evaluate(inner, whole, clock).predictions)))
+        predictions = evaluate(inner, whole, clock, checks_apart=False).predictions
+        scores.append(metric.score(Predicted.of(predictions)))
     return tuple(scores)
 
 

@@ -77,9 +77,8 @@ def _draws(
     for seed in range(MAX_TRIES * n_draws):
         labels = permute(examples.y, examples.split, seed)
         try:
-            predictions = evaluate(
-                replace(examples, y=labels), spec, lambda: 0.0, cache if spec.train_size == 1 else None
-            ).predictions
+            permuted, shared = replace(examples, y=labels), cache if spec.train_size == 1 else None
+            predictions = evaluate(permuted, spec, lambda: 0.0, shared, checks_apart=False).predictions
         except SplitError as error:
             problem = error
             continue

@@ -35,6 +35,8 @@ class PipelineSpec:
         Values of the head's parameters to choose from in inner folds; empty for a head without tuning.
     train_size : float
         Share of the training groups of every class to fit to, in (0, 1].
+    n_layers : int
+        Number of layers to choose one from in inner folds; 0 for samples of one layer.
     """
 
     head: Callable[[], Head]
@@ -44,18 +46,58 @@ class PipelineSpec:
     limit: float = 0.0
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     train_size: float = 1.0
+    n_layers: int = 0
+
+    @property
+    def candidates(self) -> Mapping[str, Sequence[Any]]:
+        """Return the parameters of the pipeline that inner folds choose, with their values."""
+        layers = {f"{LAYER}__layer": range(self.n_layers)} if self.n_layers else {}
+        return {**layers, **{f"head__{name}": values for name, values in self.grid.items()}}
 
     def feature_steps(self) -> Pipeline:
-        """Return unfitted scaling and reducers."""
+        """Return unfitted scaling and reducers, behind the choice of a layer if there is one."""
+        layer = [(LAYER, LayerSelector())] if self.n_layers else []
         vector_scaler = LimitedScaler(self.limit) if self.limit else StandardScaler()
         has_vectors = self.unit in {"clip", "frame"}
         scaler = vector_scaler if has_vectors else FlatTransformer(vector_scaler)
         reducers = [(name, FlatTransformer(build())) for name, build in self.steps]
-        return Pipeline([("scale", scaler if self.scale else "passthrough"), *reducers])
+        return Pipeline([*layer, ("scale", scaler if self.scale else "passthrough"), *reducers])
 
     def pipeline(self) -> Pipeline:
         """Return the unfitted steps and head; the head is the last step."""
         return with_head(self.feature_steps(), self.head())
+
+
+LAYER = "layer"
+"""Name of the step that selects a layer."""
+
+
+class LayerSelector(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type hints
+    """One layer of the pooled vectors of all layers.
+
+    Parameters
+    ----------
+    layer : int
+        Number of the layer.
+    """
+
+    def __init__(self, layer: int = 0) -> None:
+        self.layer = layer
+
+    def fit(self, X: Embeddings, y: object = None) -> Self:
+        """Keep the number of layers of X, shape=(n_clips, n_layers, dim)."""
+        self.n_layers_ = X.shape[1]
+        return self
+
+    def transform(self, X: Embeddings) -> Embeddings:
+        """Return the vectors of the layer, shape=(n_clips, dim)."""
+        return X[:, self.layer]
+
+
+def selected_layer(pipeline: Pipeline) -> int | None:
+    """Return the layer that inner folds chose; None for a pipeline of one layer."""
+    selector = pipeline.named_steps.get(LAYER)
+    return None if selector is None else int(selector.layer)
 
 
 def with_head(steps: Pipeline, head: Head) -> Pipeline:

@@ -48,7 +48,7 @@ def _least(fold: Fold, spec: PipelineSpec) -> int:
     """Return the least number of samples that all learners of a pipeline need, as far as it is known."""
     if spec.unit not in {"clip", "frame"}:  # a sample is one vector, for reducers and heads alike
         return 0
-    n_features, n_classes = np.shape(fold.train.X)[1], len(set(fold.y_train.tolist()))
+    n_features, n_classes = np.shape(fold.train.X)[-1], len(set(fold.y_train.tolist()))
     needs = [0]
     for _, step in spec.pipeline().steps:
         learner = step.transformer if isinstance(step, FlatTransformer) else step

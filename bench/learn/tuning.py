@@ -1,4 +1,4 @@
-"""Choice of a head's parameters in inner folds of the training side."""
+"""Choice of a layer and of a head's parameters in inner folds of the training side."""
 
 import inspect
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ INNER_FOLDS = 3
 
 
 def tune(spec: PipelineSpec, X: Samples, y: Labels, group: Labels) -> tuple[Pipeline, Mapping[str, Any]]:
-    """Return the pipeline with the best parameters of the grid, fitted to all samples, and the parameters.
+    """Return the pipeline with the best layer and parameters, fitted, and the head's parameters.
 
-    The best parameters have the highest balanced accuracy over inner folds, which are stratified and share no
-    group.
+    The best of `PipelineSpec.candidates` have the highest balanced accuracy over inner folds, which are
+    stratified and share no group. Of equally good ones the first counts: the lowest layer.
 
     Parameters
     ----------
@@ -34,18 +34,21 @@ def tune(spec: PipelineSpec, X: Samples, y: Labels, group: Labels) -> tuple[Pipe
     """
     n_groups = pd.Series(group).groupby(y).nunique()
     if n_groups.min() < 2:
+        problem, fix = "the head cannot be tuned", "run without --tune"
+        if spec.n_layers:
+            problem, fix = "@layer=best cannot choose", "name a layer"
         raise PluginError(
-            f"the head cannot be tuned: class '{n_groups.idxmin()}' has 1 training group, expected 2; "
-            "add recordings, or run without --tune"
+            f"{problem}: class '{n_groups.idxmin()}' has 1 training group, expected 2; "
+            f"add recordings, or {fix}"
         )
     n_folds = min(INNER_FOLDS, int(n_groups.min()))
     inner = StratifiedGroupKFold(n_folds, shuffle=True, random_state=0)
     pipeline = spec.pipeline()
-    grid = {f"head__{name}": list(values) for name, values in spec.grid.items()}
+    grid = {name: list(values) for name, values in spec.candidates.items()}
     search = GridSearchCV(pipeline, grid, scoring="balanced_accuracy", cv=inner, error_score="raise")
     options = {f"head__{name}": value for name, value in fit_options(pipeline[-1], group).items()}
     search.fit(X, y, groups=group, **options)
-    parameters = {name.removeprefix("head__"): value for name, value in search.best_params_.items()}
+    parameters = {name: search.best_params_[f"head__{name}"] for name in spec.grid}
     return search.best_estimator_, parameters
 
 

@@ -147,6 +147,7 @@ def _table(pool: _Pool, metrics: Sequence[str], variant: str) -> Table:
     """Return the table of a pool: the largest training share apart from the smaller ones."""
     pool.read()
     pool.drop_replaced()
+    _refuse_two_choices(pool)
     computed = [
         _with_metrics(pool, result, metrics) for result in pool.results.values() if result.status == Status.OK
     ]
@@ -174,6 +175,20 @@ def _table(pool: _Pool, metrics: Sequence[str], variant: str) -> Table:
     )
     pool.tables.clear()
     return table
+
+
+def _refuse_two_choices(pool: _Pool) -> None:
+    """Raise UsageError if two runs hold a row that is chosen in inner folds, each among its own rows."""
+    first: dict[object, str] = {}
+    for key, result in pool.results.items():
+        if result.chosen:
+            other = first.setdefault((result.system, result.seed, result.repeat), key)
+            if other != key:
+                folders = f"{pool.stores[other].out} and {pool.stores[key].out}"
+                raise UsageError(
+                    f"{folders}: '{result.head}' of {pool.task.name} on {pool.dataset} is chosen among other "
+                    "rows in each; report them apart"
+                )
 
 
 def _with_metrics(pool: _Pool, result: Result, metrics: Sequence[str]) -> Result:
@@ -240,7 +255,7 @@ def _order(system: System) -> tuple[object, ...]:
     """Return a sort key: numbered layers in their order, then named ones; frames before pools."""
     layer, pool = system.view.layer, system.view.pool
     number, name = (layer, "") if isinstance(layer, int) else (np.inf, layer)
-    return system.extractor, number, name, pool != UNPOOLED, pool, system.head
+    return system.extractor, number, name, pool != UNPOOLED, pool, system.head, system.is_tuned
 
 
 def _without_equal_baselines(groups: Iterable[Seeds]) -> list[Seeds]:

@@ -8,17 +8,15 @@ from bench import display
 from bench.report.document import EMPTY, Cell, cell, text
 from bench.report.rows import Row, Table
 from bench.stats import Standing
+from bench.stats.confidence import MIN_EFFECTIVE, MIN_FAILING, UNSEEN_SHARE
 from bench.types import Cost, Score, System, Unbounded
 
-TOO_FEW = " (too few groups to bound)"
-
 UNBOUNDED: Mapping[Unbounded, str] = {
-    "": "",
-    "few_groups": TOO_FEW,
-    "rare_failures": TOO_FEW,
-    "too_large": "",
+    "few_groups": f"their groups are worth fewer than {MIN_EFFECTIVE:g} groups of equal size",
+    "rare_failures": f"fewer than {MIN_FAILING} groups have an error, so that one group in "
+    f"{1 / UNSEEN_SHARE:.0f} may fail altogether unseen",
 }
-"""Text in place of an interval."""
+"""Why groups are too few to bound a score, in the words of a note; its cell says that they are."""
 
 
 def title(table: Table) -> str:
@@ -104,7 +102,9 @@ def interval(score: Score) -> str:
     (' [0.85, 0.94]', ' (too few groups to bound)')
     """
     n = decimals(score)
-    return UNBOUNDED[score.unbounded] if score.low is None else f" [{score.low:.{n}f}, {score.high:.{n}f}]"
+    if score.low is None:
+        return " (too few groups to bound)" if score.unbounded in UNBOUNDED else ""
+    return f" [{score.low:.{n}f}, {score.high:.{n}f}]"
 
 
 def decimals(score: Score) -> int:

@@ -144,7 +144,8 @@ class Request:
     extractors: tuple[str, ...] = option(
         (),
         "list",
-        "NAME, hf:ID_OR_FOLDER, fairseq:FILE, hear:MODULE; with @layer=N|last|mean|all@pool={poolings}."
+        "NAME, hf:ID_OR_FOLDER, whisper-short:ID_OR_FOLDER, fairseq:FILE, hear:MODULE; "
+        "with @layer=N|last|mean|all|best@pool={poolings}."
         "  [default: those that can run here]",
         "--extractors",
         suite="extractors.names",

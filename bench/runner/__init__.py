@@ -5,7 +5,7 @@ from bench.embed.export import export
 from bench.request import Request
 from bench.runner.audit import Audit, audit
 from bench.runner.estimate import estimate
-from bench.runner.events import EmbeddingProgress
+from bench.runner.events import ClipCounts, EmbeddingProgress
 from bench.runner.execution import run
 from bench.runner.listing import split_table
 from bench.runner.machine import folders
@@ -14,6 +14,7 @@ from bench.runner.rerun import differences
 
 __all__ = [
     "Audit",
+    "ClipCounts",
     "EmbeddingProgress",
     "Plan",
     "Request",

@@ -88,7 +88,8 @@ def _evaluation(work: Work, extraction: Extraction) -> Evaluation:
     cell = work.cell
     key = (cell.task.name, cell.split.repeat, cell.view, cell.head.unit, cell.seed, cell.train_size)
     cache = extraction.reducers.setdefault(key, ReducerCache())
-    return evaluate(_examples(work, extraction), _pipeline(work), time.perf_counter, cache)
+    examples = _examples(work, extraction)
+    return evaluate(examples, _pipeline(work, examples), time.perf_counter, cache)
 
 
 def _permutations(work: Work, extraction: Extraction) -> Permutations | None:
@@ -97,7 +98,8 @@ def _permutations(work: Work, extraction: Extraction) -> Permutations | None:
     if not cell.n_permutations:
         return None
     metric = METRICS[cell.task.metrics[0]]
-    return permutations(_examples(work, extraction), _pipeline(work), metric, cell.n_permutations)
+    examples = _examples(work, extraction)
+    return permutations(examples, _pipeline(work, examples), metric, cell.n_permutations)
 
 
 def _examples(work: Work, extraction: Extraction) -> Examples:
@@ -112,8 +114,8 @@ def _examples(work: Work, extraction: Extraction) -> Examples:
     return Examples(X=X, y=work.problem.y[rows], split=work.problem.split.take(rows), copies=copies)
 
 
-def _pipeline(work: Work) -> PipelineSpec:
-    """Return the description of the cell's pipeline."""
+def _pipeline(work: Work, examples: Examples) -> PipelineSpec:
+    """Return the description of the cell's pipeline for some examples."""
     cell = work.cell
     return PipelineSpec(
         head=partial(catalog.build, cell.head, cell.seed, work.device),
@@ -123,6 +125,7 @@ def _pipeline(work: Work) -> PipelineSpec:
         limit=cell.head.limit,
         grid=cell.head.grid,
         train_size=cell.train_size,
+        n_layers=np.shape(examples.X)[1] if cell.view.layer == "best" else 0,
     )
 
 
@@ -148,6 +151,7 @@ def _outcome(
         cost=_cost(work, extraction, evaluation, usage),
         env=versions(["scikit-learn", *cell.extractor.requires, *cell.head.requires]),
         tuned=tuple(evaluation.parameters),
+        layers=evaluation.layers,
         split_digest=problem.fingerprint,
     )
     return result, predictions
@@ -172,7 +176,8 @@ def _with_inner_scores(work: Work, extraction: Extraction, result: Result) -> Re
     metric = METRICS[work.cell.task.metrics[0]]
     try:
         with _reproducibly(work):
-            inner = inner_scores(_examples(work, extraction), _pipeline(work), metric, time.perf_counter)
+            examples = _examples(work, extraction)
+            inner = inner_scores(examples, _pipeline(work, examples), metric, time.perf_counter)
     except Exception as error:  # whatever a head raises, the scores of its folds are valid
         return replace(result, reason=describe(error))
     return replace(result, inner=inner)
@@ -185,7 +190,7 @@ def _with_models(
     try:
         examples = _examples(work, extraction)
         with _reproducibly(work):
-            models = {**evaluation.models, ALL: fit_all(examples, _pipeline(work))}
+            models = {**evaluation.models, ALL: fit_all(examples, _pipeline(work, examples))}
         card = BundleCard(
             cell=work.cell,
             extractor_identity=work.identity,

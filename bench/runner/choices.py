@@ -107,7 +107,8 @@ def choose(
     choices, parts = [], []
     for number, fold in enumerate(folds):
         best = max(candidates, key=lambda result: sign * result.inner[number])
-        choices.append(Choice(fold, best.key, best.extractor, best.view, best.head, best.inner[number]))
+        choice = Choice(fold, best.key, best.extractor, best.view, best.head, best.inner[number])
+        choices.append(replace(choice, is_tuned=best.is_tuned))
         table = tables[best.key]
         parts.append(table.loc[table["fold"] == fold, COLUMNS])
     return tuple(choices), pd.concat(parts, ignore_index=True)
@@ -137,4 +138,5 @@ def _pool(item: Cell | Result) -> tuple[object, ...]:
 def _empty(selection: Selection) -> Result:
     """Return the result of a selection without a choice."""
     first = Result.unfinished(selection.candidates[0], Status.FAILED)
-    return replace(first, key=selection.key, extractor="", view=View(), head=SELECTED, preprocess=())
+    row = replace(first, extractor="", view=View(), head=SELECTED, preprocess=(), is_tuned=False)
+    return replace(row, key=selection.key)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from bench.embed.cache import Cache
+from bench.learn.tuning import INNER_FOLDS
 from bench.request import Request
 from bench.runner.choices import Selection
 from bench.runner.events import ClipCounts, Planned
@@ -16,6 +17,12 @@ from bench.types import BASELINE, Cell, Kind, Layer, Result, Status
 
 Plugin = tuple[Kind, str]
 """Kind and name of a plugin, such as ``("extractor", "mfcc")``."""
+
+
+def head_of(item: Cell | Result) -> Plugin:
+    """Return the head of a cell; one that chooses among layers takes longer, and counts as another."""
+    name = item.identity_names[1] if isinstance(item, Result) else item.head.identity_name
+    return "head", f"{name}@layer=best" if item.view.layer == "best" else name
 
 
 class Forecast:
@@ -38,15 +45,15 @@ class Forecast:
             if result.status == Status.OK and not result.chosen:
                 cost = result.cost
                 self._measure(("extractor", result.extractor), cost.audio_s, cost.extract_s)
-                self._measure(("head", result.head), result.n_test, cost.fit_s + cost.predict_s)
+                self._measure(head_of(result), result.n_test, cost.fit_s + cost.predict_s)
 
     def plan(self, plugin: Plugin, amount: float) -> None:
         """Add work to do; a negative amount cancels work."""
         self._planned[plugin] += amount
 
-    def finish(self, plugin: Plugin, amount: float, seconds: float) -> None:
-        """Move work from planned to finished, with the time that it took in s."""
-        self._planned[plugin] -= amount
+    def finish(self, plugin: Plugin, amount: float, seconds: float, n_passes: float = 1) -> None:
+        """Move work from planned to finished, with the time that one of its passes took in s."""
+        self._planned[plugin] -= amount * n_passes
         self._measure(plugin, amount, seconds)
 
     def seconds_left(self) -> float | None:
@@ -106,18 +113,14 @@ def estimate(plan: Plan, request: Request, store: Store, cache: Cache) -> Estima
         if cell.key not in reusable:
             to_embed.add(pair)
             framed[pair] |= layers(cell)
-            forecast.plan(("head", cell.head.name), len(plan.sources[cell.dataset].contents))
+            n_clips = len(plan.sources[cell.dataset].contents)
+            forecast.plan(head_of(cell), n_clips * passes(cell, request))
     embeddings = []
     for (dataset, extractor), frame_layers in framed.items():
         source = plan.sources[dataset]
         seconds = {c: s for c, s in zip(source.contents, source.seconds, strict=True) if c}
         cached = seconds.keys() & cache.contents(plan.digests[extractor], frame_layers)
-        hours = sum(seconds.values()) / 3600
-        embeddings.append(
-            ClipCounts(
-                dataset=dataset, extractor=extractor, clips=len(seconds), hours=hours, cached=len(cached)
-            )
-        )
+        embeddings.append(ClipCounts.of(source, extractor, len(cached)))
         if (dataset, extractor) in to_embed:
             audio_s = sum(s for content, s in seconds.items() if content not in cached)
             forecast.plan(("extractor", extractor), audio_s)
@@ -129,6 +132,15 @@ def estimate(plan: Plan, request: Request, store: Store, cache: Cache) -> Estima
         seconds=forecast.seconds_left(),
     )
     return Estimate(planned, results, reusable, forecast)
+
+
+def passes(cell: Cell, request: Request) -> float:
+    """Return the work of a cell as a multiple of its evaluation: with inner folds and permuted labels.
+
+    Every outer fold has `INNER_FOLDS` inner ones, each fitted to all but one of these parts.
+    """
+    inner = INNER_FOLDS - 1 if request.select and cell.head.name != BASELINE else 0
+    return 1 + inner + 2 * cell.n_permutations
 
 
 def _is_reusable(

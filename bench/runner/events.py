@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
+from bench.datasets.index import Source
 from bench.types import Result
 
 
@@ -15,10 +16,16 @@ class ClipCounts:
 
     Parameters
     ----------
+    clips : int
+        Number of clips with audio of their own, each of which gets an embedding.
     hours : float
-        Length of the clips, in h.
+        Their length, in h.
     cached : int
         Number of clips whose embeddings are in the cache.
+    same_audio : int
+        Number of further clips, which hold the audio of one of these and share its embedding.
+    unreadable : int
+        Number of further clips whose files cannot be read.
     """
 
     dataset: str
@@ -26,6 +33,28 @@ class ClipCounts:
     clips: int
     hours: float
     cached: int
+    same_audio: int = 0
+    unreadable: int = 0
+
+    @classmethod
+    def of(cls, source: Source, extractor: str, cached: int) -> Self:
+        """Return the counts of a dataset whose index is known."""
+        seconds = dict(zip(source.contents, source.seconds, strict=True))
+        seconds.pop("", None)  # unreadable clips
+        return cls(
+            dataset=source.dataset.name,
+            extractor=extractor,
+            clips=len(seconds),
+            hours=sum(seconds.values()) / 3600,
+            cached=cached,
+            same_audio=source.n_same_audio,
+            unreadable=len(source.unreadable),
+        )
+
+    @property
+    def total(self) -> int:
+        """Return the number of all clips of the dataset."""
+        return self.clips + self.same_audio + self.unreadable
 
 
 @dataclass(frozen=True, slots=True)

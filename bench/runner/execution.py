@@ -22,7 +22,7 @@ from bench.request import Request
 from bench.runner import executors
 from bench.runner.cells import evaluate_cell
 from bench.runner.choices import select
-from bench.runner.estimate import Forecast, estimate
+from bench.runner.estimate import Forecast, estimate, head_of, passes
 from bench.runner.events import EmbeddingProgress, RunEvents
 from bench.runner.executors import Workers
 from bench.runner.extraction import Work
@@ -279,7 +279,8 @@ class _Execution:
         else:
             result, predictions = future.result()
         seconds = result.cost.fit_s + result.cost.predict_s
-        self.forecast.finish(("head", result.head), len(work.contents), seconds)
+        passed = passes(work.cell, self.request)
+        self.forecast.finish(head_of(work.cell), len(work.contents), seconds, passed)
         self.results.add(result, predictions)
 
     def _settle_shard(self, group: _Group, shard: Shard, future: Future[Any]) -> list[_WorkUnit]:
@@ -347,6 +348,7 @@ class _Execution:
     def _reject(self, group: _Group, status: Status, reason: str) -> None:
         """Store that the cells of a group cannot be computed."""
         for cell in group.cells:
-            self.forecast.plan(("head", cell.head.name), -len(group.source.contents))
+            amount = len(group.source.contents) * passes(cell, self.request)
+            self.forecast.plan(head_of(cell), -amount)
             self.results.add(Result.unfinished(cell, status, reason))
         group.cells = ()

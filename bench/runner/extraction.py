@@ -155,6 +155,6 @@ def _samples_of(cell: Cell, rows: Sequence[ClipEmbedding]) -> Embeddings | Seque
     if cell.head.unit in FRAMED:
         return [row.frames[cell.view.layer] for row in rows]
     statistics = [row.statistics for row in rows]
-    if cell.head.unit == "layers":
+    if cell.head.unit == "layers" or cell.view.layer == "best":
         return pooling.every_layer(statistics, cell.view)
     return pooling.select(statistics, cell.view)

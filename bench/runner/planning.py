@@ -9,14 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from bench import augment, preprocess, splits
+from bench import augment, display, preprocess, splits
 from bench.catalog import Registry, learners
 from bench.catalog.learners import Learner, Obstacle
 from bench.datasets import spelling
 from bench.datasets.columns import suggest_groups
 from bench.datasets.index import FOLDER_LABEL, Source, sources_of
 from bench.embed import pooling
-from bench.errors import LabelError, LeakError, SplitError
+from bench.errors import BenchError, LabelError, LeakError, SplitError
 from bench.keys import digest
 from bench.keys.fingerprints import fingerprint
 from bench.metrics import METRICS
@@ -25,9 +25,11 @@ from bench.runner.choices import Selection, selections
 from bench.runner.normalisation import is_label, normalise_group
 from bench.runner.tasks import check_tasks, offered_tasks, requested_tasks
 from bench.types import (
+    BASELINE,
     UNPOOLED,
     Augmentation,
     Cell,
+    CellObstacle,
     Change,
     Dataset,
     Labels,
@@ -92,10 +94,11 @@ class Point:
         """Return why the point cannot be computed on any data; None if it can."""
         head = self.head.spec.name
         if self.normalise and self.head.spec.unit in FRAMED:
-            reason = f"head '{head}' sees frames, and --normalise changes pooled vectors; run it without"
-            return Obstacle(Status.SKIPPED, reason)
+            return Obstacle(Status.SKIPPED, CellObstacle("sees frames", (head, "--normalise")))
+        if self.view.layer == "best" and self.head.spec.unit in FRAMED:
+            return Obstacle(Status.SKIPPED, CellObstacle("sees frames", (head, "@layer=best")))
         if self.view.pool == UNPOOLED and self.head.spec.unit in {"clip", "layers"}:
-            return Obstacle(Status.SKIPPED, f"head '{head}' needs pooled vectors; remove @pool={UNPOOLED}")
+            return Obstacle(Status.SKIPPED, CellObstacle("sees vectors", (head, UNPOOLED)))
         return self.extractor.obstacle or self.head.obstacle
 
 
@@ -171,7 +174,7 @@ def plan(request: Request, declared: Registry) -> Plan:
         sources=sources,
         problems=problems,
         digests={extractor.spec.name: extractor.digest for extractor, _ in extractors},
-        identities={learner.spec.name: learner.identity for learner in everything},
+        identities={learner.spec.identity_name: learner.identity for learner in everything},
         cells=cells,
         rejected=rejected,
         selections=selections(cells) if request.select else (),
@@ -225,28 +228,30 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
     """
     dataset = source.dataset
     if task.target not in dataset.labels:
-        return Obstacle(Status.SKIPPED, f"{dataset.source} has no column '{task.target}'")
+        return Obstacle(Status.SKIPPED, CellObstacle("no target", (dataset.source, task.target)))
     group = normalise_group(dataset, request)
-    has_choice, fix = task.name == request.task_target and not request.task_groups, ""
+    has_choice = task.name == request.task_target and not request.task_groups
+    commands: tuple[str, ...] = ()
     try:
         y = splits.target(dataset, task)
-        fix = suggest_groups(dataset, task.target, leaks=False) if has_choice else ""
+        commands = suggest_groups(dataset, task.target, leaks=False) if has_choice else ()
         split = splits.make(dataset, task, request.split, source.fingerprints)
         parts = splits.repeats(dataset, task, split, request.repeats)
     except LabelError as error:
+        why = replace(_cause(error), commands=commands)
         if is_requested:
-            raise LabelError(f"{error}{fix}") from error
-        return Obstacle(Status.SKIPPED, str(error))
+            raise LabelError(display.cell_obstacle(why)) from error
+        return Obstacle(Status.SKIPPED, why)
     except SplitError as error:
         columns = {task.target, *task.groups} & {*dataset.labels}
         can_choose = has_choice and isinstance(error, LeakError)
-        fix = suggest_groups(dataset, task.target, leaks=True) if can_choose else ""
-        reason = "; ".join([f"{error}{fix}", *spelling.remarks(dataset, sorted(columns))])
-        return Obstacle(Status.FAILED if is_requested else Status.SKIPPED, reason)
+        commands = suggest_groups(dataset, task.target, leaks=True) if can_choose else ()
+        spellings = tuple(spelling.remarks(dataset, sorted(columns)))
+        why = replace(_with_near_copies(_cause(error), source), commands=commands, spellings=spellings)
+        return Obstacle(Status.FAILED if is_requested else Status.SKIPPED, why)
     if group is not None and is_label(group, y):
-        option = f"--normalise {request.normalise}"
-        reason = f"{option}: its groups are the classes of '{task.target}'; expected another column"
-        return Obstacle(Status.FAILED if is_requested else Status.SKIPPED, reason)
+        why = CellObstacle("class as group", (request.normalise, task.target))
+        return Obstacle(Status.FAILED if is_requested else Status.SKIPPED, why)
     first, *repeats = (
         Problem(
             task=task,
@@ -260,6 +265,18 @@ def _problem(source: Source, task: Task, request: Request, *, is_requested: bool
         for number, part in enumerate(parts)
     )
     return replace(first, repeats=repeats)
+
+
+def _cause(error: BenchError) -> CellObstacle:
+    """Return what an error says as a value."""
+    obstacle = error.obstacle
+    return obstacle if isinstance(obstacle, CellObstacle) else CellObstacle("error", message=str(error))
+
+
+def _with_near_copies(cause: CellObstacle, source: Source) -> CellObstacle:
+    """Return why a listed split is refused, with the number of near copies if copies are on both sides."""
+    is_of_copies = any(group.kind == "leak" and splits.COPIES in group.columns for group in cause.groups)
+    return replace(cause, counts=(source.n_near,)) if is_of_copies and source.n_near else cause
 
 
 def _cells(source: Source, problem: Problem, points: Sequence[Point], request: Request) -> Iterator[Cell]:
@@ -301,7 +318,9 @@ def _cells(source: Source, problem: Problem, points: Sequence[Point], request: R
 
 
 def _view_of_unit(view: View, head: Spec) -> View:
-    """Return the part of a view that a head's unit depends on."""
+    """Return the part of a view that a head depends on; the baseline chooses no layer."""
+    if head.name == BASELINE and view.layer == "best":
+        return replace(view, layer="last")
     if head.unit in FRAMED:
         return replace(view, pool=UNPOOLED)
     return replace(view, layer="all") if head.unit == "layers" else view
@@ -311,9 +330,9 @@ def _rejected(dataset: Dataset, task: Task, point: Point, obstacle: Obstacle) ->
     """Return the result of a point that cannot be computed; no cell shares its key."""
     extractor, head, view = point.extractor.spec, point.head.spec, point.view
     names = [dataset.name, task.name, extractor.name, [view.layer, view.pool], head.name]
-    normalise = [point.normalise] if point.normalise else []
+    options = [*([point.normalise] if point.normalise else []), *(["tuned"] if head.is_tuned else [])]
     return Result(
-        key=digest(["not computed", names, point.seed, point.train_size, *normalise]),
+        key=digest(["not computed", names, point.seed, point.train_size, *options]),
         dataset=dataset.name,
         task=TaskId(task.name),
         extractor=extractor.name,
@@ -323,7 +342,8 @@ def _rejected(dataset: Dataset, task: Task, point: Point, obstacle: Obstacle) ->
         split=None,
         status=obstacle.status,
         synthetic=dataset.synthetic,
-        reason=obstacle.reason,
+        obstacle=obstacle.why,
         train_size=point.train_size,
         normalise=point.normalise,
+        is_tuned=head.is_tuned,
     )

@@ -34,9 +34,12 @@ class Rendering(ABC):
     def __init__(self, trackers: Trackers) -> None:
         self.stopping = False
         self._trackers = trackers
+        self._counts: dict[tuple[str, str], ClipCounts] = {}
 
     def planned(self, plan: Planned) -> None:
         """Show the plan."""
+        for counts in plan.embeddings:
+            self.count(counts)
         for line in summary(plan):
             self.message(line)
 
@@ -45,6 +48,18 @@ class Rendering(ABC):
         for failure in self._trackers.finished(result):
             self.message(failure)
         self.show(result, done, total)
+
+    def count(self, counts: ClipCounts) -> None:
+        """Remember why an extractor may embed fewer clips than a dataset has."""
+        self._counts[counts.dataset, counts.extractor] = counts
+
+    def fewer(self, dataset: str, extractor: str, total: int) -> str:
+        """Return why fewer clips are embedded than the dataset has, behind a comma; empty for all."""
+        counts = self._counts.get((dataset, extractor))
+        if counts is None or total != counts.clips - counts.cached:  # with changed copies
+            return ""
+        reasons = display.fewer_clips(counts.same_audio, counts.unreadable, counts.cached)
+        return f", of {counts.total}: {reasons}" if reasons else ""
 
     @abstractmethod
     def embedded(self, dataset: str, extractor: str, done: int, total: int, speed: float) -> None:
@@ -80,7 +95,8 @@ class Bars(Rendering):
 
     def embedded(self, dataset: str, extractor: str, done: int, total: int, speed: float) -> None:
         """Move the bar of an extractor."""
-        self._move(f"{extractor} on {dataset}: clips", done, total, f", {speed:.0f} x real time")
+        suffix = f", {speed:.0f} x real time{self.fewer(dataset, extractor, total)}"
+        self._move(f"{extractor} on {dataset}: clips", done, total, suffix)
 
     def downloaded(self, name: str, done: int, total: int) -> None:
         """Move the bar of a download, in MB."""
@@ -91,9 +107,10 @@ class Bars(Rendering):
         self._n_failed += result.status == Status.FAILED
         failures = f", {self._n_failed} failed" if self._n_failed else ""
         self._move("cells", done, total, f"{failures}{self._time_left}")
-        if result.reason and result.reason not in self._reasons:
-            self._reasons.add(result.reason)
-            self.message(f"{result.status}: {display.cell(result)}: {result.reason}")
+        cause = display.cause(result)
+        if cause and cause not in self._reasons:
+            self._reasons.add(cause)
+            self.message(f"{result.status}: {display.cell(result)}: {cause}")
 
     def expected(self, seconds: float | None) -> None:
         """Set the time beside the bar of the cells."""
@@ -119,7 +136,8 @@ class Lines(Rendering):
 
     def embedded(self, dataset: str, extractor: str, done: int, total: int, speed: float) -> None:
         """Print the progress of an extractor."""
-        self._progress_line(f"{extractor} on {dataset}", done, total, f"clips, {speed:.0f} x real time")
+        unit = f"clips, {speed:.0f} x real time{self.fewer(dataset, extractor, total)}"
+        self._progress_line(f"{extractor} on {dataset}", done, total, unit)
 
     def downloaded(self, name: str, done: int, total: int) -> None:
         """Print the progress of a download."""
@@ -128,7 +146,7 @@ class Lines(Rendering):
     def show(self, result: Result, done: int, total: int) -> None:
         """Print the first score of a cell, or why it has none."""
         first = next(iter(result.scores), None)
-        outcome = f"{display.metric(first)} {first.value:.3f}" if first else result.reason
+        outcome = f"{display.metric(first)} {first.value:.3f}" if first else display.cause(result)
         self.message(f"[{done}/{total}] {result.status}: {display.cell(result)}: {outcome}{self._time_left}")
 
     def expected(self, seconds: float | None) -> None:
@@ -171,10 +189,11 @@ class JsonLines(Rendering):
             extractor=result.extractor,
             view=asdict(result.view),
             head=result.head,
+            is_tuned=result.is_tuned,
             seed=result.seed,
             split=asdict(result.split) if result.split else None,
             status=result.status,
-            reason=result.reason,
+            reason=display.cause(result),
             scores=[_score(score) for score in result.scores],
             done=done,
             total=total,
@@ -219,7 +238,9 @@ def _dataset_summary(embeddings: Sequence[ClipCounts]) -> str:
     """Return the clips of one dataset as text, with those that are cached per extractor."""
     first = embeddings[0]
     cached = ", ".join(f"{counts.extractor} {counts.cached}" for counts in embeddings)
-    return f"{first.dataset}: {first.clips} clips, {first.hours:.2f} h of audio; cached clips: {cached}"
+    fewer = display.fewer_clips(first.same_audio, first.unreadable)
+    clips = f"{first.total} clips" + (f", {first.clips} to embed ({fewer})" if fewer else "")
+    return f"{first.dataset}: {clips}, {first.hours:.2f} h of audio; cached clips: {cached}"
 
 
 def duration(seconds: float) -> str:
@@ -278,13 +299,19 @@ def stoppable(events: Rendering) -> Iterator[None]:
         yield
         return
 
-    def stop(*_: object) -> None:
+    process = os.getpid()
+
+    def stop(number: int, _: object) -> None:
+        if os.getpid() != process:  # a library forked: its child ends as if nobody had changed the handlers
+            signal.signal(number, before[number])
+            os.kill(os.getpid(), number)
+            return
         events.stopping = True
         for number in before:
             signal.signal(number, signal.default_int_handler)
         events.message("stopping after the current units; Ctrl-C again stops at once")
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
         signal.signal(number, stop)
     try:

@@ -20,7 +20,7 @@ from bench.request import Request
 from bench.runner.machine import folders
 from bench.runner.planning import Plan, Problem, augmentation_of
 from bench.store import Counters, DatasetRecord, RunRecord, TableProtocol
-from bench.types import Dataset, Result, Split, Status, TaskId
+from bench.types import Dataset, Note, Result, Split, Status, TaskId
 
 VERSIONED = ("numpy", "scikit-learn")
 """Distributions of every run whose versions the record holds."""
@@ -90,7 +90,7 @@ def with_earlier(now: RunRecord, last: RunRecord, results: Mapping[str, Result])
 
 def _of(result: Result, identities: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return the names of the extractor and the head of a cell, with their identities."""
-    return [(name, identities.get(name, {})) for name in (result.extractor, result.head)]
+    return [(name, identities.get(name, {})) for name in result.identity_names]
 
 
 def _table_key(table: TableProtocol) -> str:
@@ -113,6 +113,7 @@ def _dataset(source: Source) -> DatasetRecord:
         notes=dataset.notes,
         n_clips=len(source.contents),
         content=digest(list(source.contents)),
+        n_same_audio=source.n_same_audio,
     )
 
 
@@ -161,9 +162,9 @@ def _sampling_units(dataset: Dataset, split: Split) -> tuple[tuple[str, int], ..
     return ((split.group, int(group.nunique())), *coarser)
 
 
-def _remarks(dataset: Dataset, problem: Problem) -> tuple[str, ...]:
+def _remarks(dataset: Dataset, problem: Problem) -> tuple[Note, ...]:
     """Return what a reader of the scores should know about the task's labels and groups."""
     split = problem.split
     columns = [name for name in (problem.task.target, *split.groups) if name in dataset.labels]
-    by_file = recordings.remark(dataset) if split.group == "recording" else ""
+    by_file = recordings.remark(dataset) if split.group == "recording" else None
     return (*filter(None, [by_file]), *spelling.remarks(dataset, columns))

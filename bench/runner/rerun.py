@@ -45,5 +45,7 @@ def _changes(old: Result, new: Result) -> Iterator[str]:
         a, b = getattr(old, name), getattr(new, name)
         if a and b and a != b:  # a run that did not ask for scores in inner folds may have those of another
             yield f"{name}: other scores"
+    if old.status == new.status == Status.OK and old.layers != new.layers:
+        yield f"layers {list(old.layers)} -> {list(new.layers)}"
     for name in changes(old.env, new.env):
         yield f"{name} {old.env.get(name)} -> {new.env.get(name)}"

@@ -24,7 +24,7 @@ from bench.runner.provenance import VERSIONED, versions
 from bench.store import RunRecord, Store
 from bench.types import BASELINE, Result, Spec
 
-WEIGHTS = ("hf:", "fairseq:")
+WEIGHTS = ("hf:", "whisper-short:", "fairseq:")
 """Prefixes of names that say where weights are; the code that loads them is installed."""
 
 TRUST = "--trust FOLDER, the run's working folder, runs its code"
@@ -90,7 +90,7 @@ def compare(store: Store, record: RunRecord, home: Path, trust: Collection[Path]
 
 
 def _with_layers(texts: Sequence[str], results: Collection[Result]) -> tuple[str, ...]:
-    """Return extractors with the layers of their results in place of ``layer=all``, which builds them."""
+    """Return extractors with the layers of their results in place of ``layer=all``, which may build them."""
     expanded: list[str] = []
     for text in texts:
         name, _, view = text.partition("@")
@@ -147,7 +147,7 @@ def _changes(store: Store, record: RunRecord, now: Plan) -> Iterator[str]:
     for name, identity in now.identities.items():
         before = record.identities.get(name)
         if before and before != identity:
-            yield f"{name}: changed {', '.join(changes(before, identity))}"
+            yield f"{display.component(name)}: changed {', '.join(changes(before, identity))}"
 
 
 def _changed_splits(store: Store, record: RunRecord, now: Plan) -> Iterator[str]:

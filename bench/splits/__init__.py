@@ -5,7 +5,7 @@
 
 from bench.datasets.grouping import join_groups
 from bench.splits.checks import check
-from bench.splits.groups import permute_labels, shuffle_labels
+from bench.splits.groups import COPIES, permute_labels, shuffle_labels
 from bench.splits.labels import target
 from bench.splits.listings import listing
 from bench.splits.protocols import (
@@ -20,6 +20,7 @@ from bench.splits.repeats import is_repeatable, repeats
 from bench.splits.selection import make, parse
 
 __all__ = [
+    "COPIES",
     "CrossValidation",
     "HoldOut",
     "LeaveOneGroupOut",

@@ -5,10 +5,10 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
-from bench import display
 from bench.errors import SplitError
 from bench.splits.protocols import SplitProtocol
-from bench.types import GroupObstacle, Labels, Split
+from bench.splits.refusals import refusal
+from bench.types import CellObstacle, GroupObstacle, Labels, Split
 
 MOST_EXAMPLES = 5
 """Largest number of names that an obstacle holds."""
@@ -29,7 +29,7 @@ def check(split: Split, y: Labels) -> None:
     """
     obstacle = fault(split, y)
     if obstacle:
-        raise SplitError(display.reason(obstacle))
+        raise refusal(SplitError, CellObstacle("listed split", groups=(obstacle,)))
 
 
 def fault(split: Split, y: Labels) -> GroupObstacle | None:

@@ -12,6 +12,9 @@ from bench.types import Dataset, Labels, Split
 SOURCES = ("parent", "noise_recording")
 """Columns that every split keeps apart: the clip of a segment, and the noise under a clip."""
 
+COPIES = "audio"
+"""Column of the groups of clips that share audio."""
+
 SEED = 0
 """Seed of the first permutation of labels."""
 
@@ -39,7 +42,7 @@ def task_groups(dataset: Dataset, columns: Sequence[str], fingerprints: Sequence
         first = dict(zip(reversed(fingerprints), reversed(clips), strict=True))
         pairs = zip(clips, fingerprints, strict=True)
         audio = [first[fingerprint] if fingerprint else clip for clip, fingerprint in pairs]
-        groups["audio"] = np.array(audio, dtype=object)
+        groups[COPIES] = np.array(audio, dtype=object)
     windows = overlapping_windows(dataset.table)
     if len(set(zip(windows, join_groups(groups), strict=True))) > len(set(windows)):
         groups["window"] = windows

@@ -3,8 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from bench.errors import LabelError, shortlist
-from bench.types import Dataset, Labels, Task
+from bench.errors import LabelError
+from bench.splits.refusals import refusal
+from bench.types import CellObstacle, Dataset, Labels, Task
+
+MOST_LABELS = 5
+"""Largest number of labels that an obstacle holds."""
 
 
 def target(dataset: Dataset, task: Task) -> Labels:
@@ -24,11 +28,8 @@ def target(dataset: Dataset, task: Task) -> Labels:
     classes = np.unique(y[y != ""])
     if len(classes) < 2:
         n_unlabelled = int((y == "").sum())
-        every = (
-            f"every clip{f' but {n_unlabelled} without one' if n_unlabelled else ''} has the {task.target}"
-        )
-        problem = f"{every} '{classes[0]}'" if len(classes) else f"no clip has a {task.target}"
-        raise LabelError(f"{dataset.source}: {problem}; expected two classes or more")
+        names = (dataset.source, task.target, *map(str, classes))
+        raise refusal(LabelError, CellObstacle("one class", names, (n_unlabelled,)))
     return y
 
 
@@ -61,7 +62,7 @@ def complete(dataset: Dataset, column: str) -> "pd.Series[str]":
     values = dataset.table[column]
     empty = (values == "").to_numpy()
     if empty.any():
-        others = shortlist(set(values[~empty].tolist()))
-        expected = f"; expected one of {others}" if others else ""
-        raise LabelError(f"{dataset.location(int(empty.argmax()))}: column '{column}' is empty{expected}")
+        others = sorted(set(values[~empty].tolist()))
+        names = (dataset.location(int(empty.argmax())), column, *others[:MOST_LABELS])
+        raise refusal(LabelError, CellObstacle("no group", names, (len(others),)))
     return values

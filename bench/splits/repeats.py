@@ -10,8 +10,9 @@ from bench.errors import SplitError
 from bench.splits.checks import check
 from bench.splits.labels import target
 from bench.splits.protocols import SEED, CrossValidation, HoldOut, RandomFolds
+from bench.splits.refusals import refusal
 from bench.splits.selection import parse
-from bench.types import Dataset, Labels, Split, Task
+from bench.types import CellObstacle, Dataset, Labels, Split, Task
 
 MAX_TRIES = 20
 """Largest number of seeds to try per repeat: with few groups, many seeds give the same folds."""
@@ -36,10 +37,7 @@ def repeats(dataset: Dataset, task: Task, split: Split, n_repeats: int) -> list[
         return [split]
     protocol = parse(split.name, dataset, task) if is_repeatable(split.name) else None
     if not isinstance(protocol, CrossValidation | HoldOut | RandomFolds):
-        raise SplitError(
-            f"--repeats {n_repeats}: split '{split.name}' has a single assignment of groups to folds; "
-            "expected --split cv:K, holdout:F or random"
-        )
+        raise refusal(SplitError, CellObstacle("single assignment", (split.name,), (n_repeats,)))
     labels = target(dataset, task)
     has_label = labels != ""
     first, y = split.take(has_label), labels[has_label]
@@ -52,11 +50,8 @@ def repeats(dataset: Dataset, task: Task, split: Split, n_repeats: int) -> list[
         if _is_possible(other, y):
             splits.setdefault(_partition(other), other)
     if len(splits) < n_repeats:
-        n_groups = len(np.unique(group))
-        raise SplitError(
-            f"--repeats {n_repeats}: {n_groups} groups have {len(splits)} assignments to the folds of "
-            f"{split.name}; ask for fewer repeats or other folds"
-        )
+        counts = (n_repeats, len(np.unique(group)), len(splits))
+        raise refusal(SplitError, CellObstacle("few assignments", (split.name,), counts))
     return [split, *(other.spread(has_label) for other in list(splits.values())[1:])]
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import display
 from bench.datasets.grouping import join_groups
 from bench.errors import LeakError, SplitError, UsageError
 from bench.splits.checks import fault, obstacle
@@ -24,7 +23,8 @@ from bench.splits.protocols import (
     RandomFolds,
     SplitProtocol,
 )
-from bench.types import Dataset, GroupObstacle, Labels, Split, Task
+from bench.splits.refusals import refusal
+from bench.types import CellObstacle, Dataset, GroupObstacle, Labels, Split, Task
 
 
 def make(dataset: Dataset, task: Task, how: str, fingerprints: Sequence[str] = ()) -> Split:
@@ -62,8 +62,11 @@ def make(dataset: Dataset, task: Task, how: str, fingerprints: Sequence[str] = (
     try:
         return _strictest(part, task, protocols, prints).spread(has_label)
     except SplitError as error:
-        absent = f"{(~has_label).sum()} of {len(y)} clips have no {task.target}"
-        raise SplitError(f"{error} ({absent})") from error
+        obstacle = error.obstacle
+        if not isinstance(obstacle, CellObstacle):
+            raise
+        counts = (int((~has_label).sum()), len(y))
+        raise refusal(type(error), dataclasses.replace(obstacle, unlabelled=counts)) from error
 
 
 def _strictest(
@@ -89,12 +92,8 @@ def _strictest(
         if isinstance(split, Split):
             return dataclasses.replace(split, obstacles=() if split.leaky else tuple(obstacles))
         obstacles.append(split)
-    reasons = "; ".join(map(display.obstacle, obstacles))
-    problem = f"cannot be split on {dataset.source} by {next(iter(protocols))}: {reasons}"
-    raise SplitError(
-        f"task '{task.name}' {problem}; "
-        "add clips or a group column, drop these classes, or ask for fewer folds"
-    )
+    names = (task.name, dataset.source, next(iter(protocols)), task.target)
+    raise refusal(SplitError, CellObstacle("split", names, groups=tuple(obstacles)))
 
 
 def _columns(dataset: Dataset, task: Task) -> Iterator[tuple[str, ...] | GroupObstacle]:
@@ -136,7 +135,8 @@ def _first(  # what a split is made of
         if isinstance(split, Split):
             return dataclasses.replace(split, fewer_folds=failures[0] if failures else None)
         if protocol.user_defined and split.protocol and columns[0] not in task.stricter:
-            raise (LeakError if split.kind == "leak" else SplitError)(display.reason(split))
+            listed = CellObstacle("listed split", (task.target,), groups=(split,))
+            raise refusal(LeakError if split.kind == "leak" else SplitError, listed)
         failures.append(dataclasses.replace(split, columns=split.columns or columns[:1]))
     return failures[-1]
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from bench.request import Request
-from bench.types import Augmentation, GroupObstacle, SplitId, TaskId
+from bench.types import Augmentation, GroupObstacle, Note, SplitId, TaskId
 
-RUN_SCHEMA = 3
+RUN_SCHEMA = 4
 """Version of run.json."""
 
 
@@ -36,18 +36,22 @@ class DatasetRecord:
     ----------
     source : str
         Where its clips are described.
-    notes : tuple[str, ...]
+    notes : tuple[Note, ...]
         What every table of it has to say.
     content : str
         Digest of the contents of its clips.
+    n_same_audio : int | None
+        Number of clips that hold the audio of one before them, and share its embedding; None in records of
+        earlier releases.
     """
 
     source: str
     version: str
     synthetic: bool
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     n_clips: int
     content: str
+    n_same_audio: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ class TableProtocol:
         Why more folds could not keep these groups apart; None for the usual number of folds.
     n_near_copies : int | None
         Number of clips that are near copies of others; None if they were not looked for.
-    remarks : tuple[str, ...]
+    remarks : tuple[Note, ...]
         What a reader should know about labels and groups.
     sampling_units : tuple[tuple[str, int], ...]
         Columns with the number of their values in the tested clips: the one whose groups intervals are drawn
@@ -96,7 +100,7 @@ class TableProtocol:
     augmentation: Augmentation | None = None
     n_unlabelled: int = 0
     fewer_folds: GroupObstacle | None = None
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Note, ...] = ()
     sampling_units: tuple[tuple[str, int], ...] = ()
     repeats: tuple[str, ...] = ()
     n_near_copies: int | None = None

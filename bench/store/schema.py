@@ -1,13 +1,14 @@
 """Lines of results.jsonl and the content of run.json, of this schema and of earlier ones.
 
-Schema 4 of a line holds values; schemas 1 to 3 hold texts, which are parsed here and nowhere else. Schema 3
-of run.json is a `RunRecord`; schema 2 holds sentences on groups and folds, schema 1 the texts of lines too.
+Schema 5 of a line is a `Result`; schema 4 has tuned heads as texts, schemas 1 to 3 hold texts, which are
+parsed here and nowhere else. Schema 4 of run.json is a `RunRecord`; schema 3 holds sentences on data and
+labels, schema 2 on groups and folds too, schema 1 the texts of lines too.
 """
 
 import codecs
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from bench.keys import digest
 from bench.store import signature
 from bench.store.record import RUN_SCHEMA, RunRecord
 from bench.types import SCHEMA, UNPOOLED, Result
+from bench.types.components import identity_name
 
 LEVELS = {"frame": "frame", "mean": "frame-mean", "clip vote": "parent-vote", "clip mean": "parent-mean"}
 """Level in a text of schema 3 -> level."""
@@ -29,6 +31,12 @@ RANGES = {"stretch": (0.8, 1.25), "pitch": (-2.0, 2.0), "noise": (5.0, 30.0)}
 
 FIX = "remove the line, and run the same command again"
 """What to do about a damaged line."""
+
+TUNED_HEAD = " (tuned)"
+"""Behind the name of a tuned head in a text of schema 4."""
+
+UNSEALED = (1, 2, 3)
+"""Schemas whose lines may have no seal."""
 
 PERMUTED = ", labels permuted"
 LEAKY, GROUPED = ", LEAKY, ignores ", ", grouped by "
@@ -77,7 +85,7 @@ def unseal(line: str | bytes) -> tuple[dict[str, Any], bool]:
         raise ValueError("cost is no JSON object")
     seals = fields.pop("seal", None), cost.pop("seal", None)
     signed = fields.pop("signature", None)
-    if seals == (None, None) and fields.get("schema") != SCHEMA:
+    if seals == (None, None) and fields.get("schema") in UNSEALED:
         return fields, not signature.is_required()
     rest = {name: value for name, value in fields.items() if name != "cost"}
     expected = digest(rest), digest(cost)
@@ -92,7 +100,7 @@ def broken_seal() -> str:
 
 
 def result(line: str | bytes, source: str, *, sealed: bool = False) -> Result:
-    """Return the result of a line of schema 1 to 4.
+    """Return the result of a line of schema 1 to 5.
 
     Parameters
     ----------
@@ -111,13 +119,27 @@ def result(line: str | bytes, source: str, *, sealed: bool = False) -> Result:
             raise UsageError(f"{source}: schema {schema}, newer than {SCHEMA}; upgrade this package")
         if sealed and not is_original:
             raise UsageError(f"{source}: was changed after it was written: {broken_seal()}; {FIX}")
-        fields = {**(fields if schema == SCHEMA else _migrated(fields)), "schema": SCHEMA}
-        return msgspec.convert(fields, Result)
+        return msgspec.convert(_migrated(fields, schema), Result)
     except (ValueError, KeyError, TypeError, AttributeError, msgspec.ValidationError) as error:
         raise UsageError(f"{source}: not a result ({error}); {FIX}") from error
 
 
-def _migrated(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _migrated(fields: Mapping[str, Any], schema: int) -> dict[str, Any]:
+    """Return the fields of a line in this schema."""
+    if schema < 4:
+        fields = _parsed(fields)
+    if schema < 5:
+        fields = {**_untuned(fields), "chosen": list(map(_untuned, fields.get("chosen", ())))}
+    return {**fields, "schema": SCHEMA}
+
+
+def _untuned(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a line or of a choice, with the name of its head and whether that is tuned."""
+    head = fields["head"]
+    return {**fields, "head": head.removesuffix(TUNED_HEAD), "is_tuned": head.endswith(TUNED_HEAD)}
+
+
+def _parsed(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of schema 4, of a line of an earlier one."""
     rest = {name: value for name, value in fields.items() if name != "augment"}
     return {
@@ -196,7 +218,7 @@ def _score(name: str, score: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def run_record(fields: Any, source: str) -> RunRecord:
-    """Return the record in a run.json of schema 1 to 3.
+    """Return the record in a run.json of schema 1 to 4.
 
     Raises
     ------
@@ -207,12 +229,39 @@ def run_record(fields: Any, source: str) -> RunRecord:
         schema = fields["schema"]
         if schema > RUN_SCHEMA:
             raise UsageError(f"{source}: schema {schema}, newer than {RUN_SCHEMA}; upgrade this package")
-        if schema < RUN_SCHEMA:
-            tables = [_table(_values(table) if schema == 1 else table) for table in fields["tables"]]
-            fields = {**fields, "schema": RUN_SCHEMA, "tables": tables}
-        return msgspec.convert(fields, RunRecord)
+        return msgspec.convert(_current(fields, schema), RunRecord)
     except (ValueError, KeyError, TypeError, AttributeError, msgspec.ValidationError) as error:
         raise UsageError(f"{source}: no run record ({error}); run the same command again") from error
+
+
+def _current(fields: Mapping[str, Any], schema: int) -> dict[str, Any]:
+    """Return the fields of a record in this schema."""
+    tables = fields["tables"]
+    if schema < 2:
+        tables = list(map(_values, tables))
+    if schema < 3:
+        tables = list(map(_table, tables))
+    if schema < 4:
+        tables = [{**table, "remarks": _notes(table.get("remarks", ()))} for table in tables]
+        fields = {**fields, "datasets": {name: _dataset(data) for name, data in fields["datasets"].items()}}
+        named = {name: fields[name] for name in ("identities", "earlier_identities") if name in fields}
+        fields |= {field: {_name(key): value for key, value in part.items()} for field, part in named.items()}
+    return {**fields, "schema": RUN_SCHEMA, "tables": tables}
+
+
+def _dataset(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a data set of schema 4, of one of an earlier schema."""
+    return {**data, "notes": _notes(data.get("notes", ()))}
+
+
+def _notes(texts: Sequence[str]) -> list[dict[str, Any]]:
+    """Return a `Note` of each sentence."""
+    return [{"kind": "text", "names": [text]} for text in texts]
+
+
+def _name(text: str) -> str:
+    """Return the name of an identity, of its text in an earlier schema."""
+    return identity_name(text.removesuffix(TUNED_HEAD), is_tuned=text.endswith(TUNED_HEAD))
 
 
 def _table(table: Mapping[str, Any]) -> dict[str, Any]:

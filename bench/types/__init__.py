@@ -9,8 +9,10 @@ from bench.types.arrays import Audio, Embeddings, Frames, Labels, Samples, Stati
 from bench.types.components import (
     BASELINE,
     LAYERS,
+    TUNED,
     UNPOOLED,
     Checkpoint,
+    Family,
     Kind,
     Layer,
     Spec,
@@ -31,7 +33,8 @@ from bench.types.data import (
     Split,
     Task,
 )
-from bench.types.obstacles import GroupObstacle
+from bench.types.notes import Note
+from bench.types.obstacles import CellObstacle, GroupObstacle
 from bench.types.protocols import Extractor, Head, Traits
 from bench.types.results import (
     SCHEMA,
@@ -66,12 +69,14 @@ __all__ = [
     "SCHEMA",
     "SCORE_PREFIX",
     "SELECTED",
+    "TUNED",
     "UNPOOLED",
     "VOTES_PREFIX",
     "Audio",
     "Augmentation",
     "Card",
     "Cell",
+    "CellObstacle",
     "Change",
     "Checkpoint",
     "Choice",
@@ -81,6 +86,7 @@ __all__ = [
     "Dataset",
     "Embeddings",
     "Extractor",
+    "Family",
     "Frames",
     "GroupObstacle",
     "Head",
@@ -89,6 +95,7 @@ __all__ = [
     "Layer",
     "Level",
     "Noise",
+    "Note",
     "Permutations",
     "Planned",
     "Result",

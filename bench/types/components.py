@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-LAYERS = ("last", "mean", "all")
+LAYERS = ("last", "mean", "all", "best")
 
 
 UNPOOLED = "none"
 """The name of no pooling, for a head that sees frames."""
 
 
-Layer = int | Literal["last", "mean", "all"]
-"""A layer by its number, the last hidden state, the mean over the layers, or every layer by itself."""
+Layer = int | Literal["last", "mean", "all", "best"]
+"""A layer by its number, the last hidden state, the mean over the layers, every layer by itself, or the layer
+that inner folds of the training side choose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,10 @@ class View:
 
     layer: Layer = "last"
     pool: str = "mean+std"
+
+
+TUNED = "@tuned"
+"""Behind the name of a tuned head, where identities have names."""
 
 
 BASELINE = "dummy"
@@ -55,6 +60,12 @@ class Checkpoint:
         Training data.
     citation : str
         Authors, title, venue and year of the paper.
+    model_type : str
+        Type of the model in config.json; empty if unknown.
+    layers : int
+        Number of layers, without the input of the first one; 0 for a network that returns its output alone.
+    dim : int
+        Number of values of a frame; 0 if unknown.
     source : str
         File that declares it.
     """
@@ -65,6 +76,31 @@ class Checkpoint:
     rate: int
     data: str
     citation: str
+    model_type: str = ""
+    layers: int = 0
+    dim: int = 0
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Layers that a kind of transformer runs by default, when the user names none.
+
+    Parameters
+    ----------
+    name : str
+        Model type in config.json.
+    layers : tuple[float | Literal["last", "mean"], ...]
+        Names, or depths in [0, 1]: 0 is the input of the first layer, 1 the output of the last one.
+    evidence : str
+        Where the choice comes from.
+    source : str
+        File that declares it.
+    """
+
+    name: str
+    layers: tuple[float | Literal["last", "mean"], ...]
+    evidence: str
     source: str = ""
 
 
@@ -119,3 +155,24 @@ class Spec:
     weights: str = ""
     pool: str = ""
     offered: bool = True
+
+    @property
+    def is_tuned(self) -> bool:
+        """Return whether a planned head searches its grid; plans leave the grid of any other head empty."""
+        return bool(self.grid)
+
+    @property
+    def identity_name(self) -> str:
+        """Return the name of its identity in the record of a run."""
+        return identity_name(self.name, is_tuned=self.is_tuned)
+
+
+def identity_name(name: str, *, is_tuned: bool) -> str:
+    """Return the name of an extractor's or a head's identity in the record of a run.
+
+    Examples
+    --------
+    >>> identity_name("svm", is_tuned=True)
+    'svm@tuned'
+    """
+    return f"{name}{TUNED}" if is_tuned else name

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from bench.keys import digest
 from bench.paths import path_of
 from bench.types.arrays import Labels
+from bench.types.notes import Note
 from bench.types.obstacles import GroupObstacle
 from bench.validation import file_name
 
@@ -103,11 +104,11 @@ class Dataset:
         File or folder that describes the clips, for messages.
     synthetic : bool
         Whether the audio is synthetic.
-    notes : tuple[str, ...]
-        Remarks for every table of results.
+    notes : tuple[Note, ...]
+        What a reader of every table of results should know.
     fold_lists : Mapping[str, Path]
         Task -> table of its fixed split.
-    leftovers : Callable[[], Sequence[str]] | None
+    leftovers : Callable[[], Sequence[Note]] | None
         Returns notes of the audio files that the dataset leaves out. It looks at every file of folders, so
         that a run calls it once for its index of the audio; None if no file is left out.
     """
@@ -117,9 +118,9 @@ class Dataset:
     source: str
     version: str = "1"
     synthetic: bool = False
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     fold_lists: Mapping[str, Path] = field(default_factory=dict)
-    leftovers: Callable[[], Sequence[str]] | None = None
+    leftovers: Callable[[], Sequence[Note]] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a name that cannot be part of a file's name."""

@@ -8,10 +8,11 @@ from enum import StrEnum
 from typing import Any, Literal, Self
 
 from bench.costs import Cost
-from bench.types.components import Spec, View
+from bench.types.components import Spec, View, identity_name
 from bench.types.data import Task
+from bench.types.obstacles import CellObstacle
 
-SCHEMA = 4
+SCHEMA = 5
 """Version of a line in results.jsonl."""
 
 
@@ -188,6 +189,8 @@ class System:
         Share of the training groups, in (0, 1].
     normalise : str
         Label column per whose values the features are z-scored; empty for none.
+    is_tuned : bool
+        Whether parameters of the head are chosen in inner folds.
     """
 
     extractor: str
@@ -197,6 +200,7 @@ class System:
     augmentation: Augmentation | None = None
     train_size: float = 1.0
     normalise: str = ""
+    is_tuned: bool = False
 
 
 def score_of(scores: Iterable[Score], metric: str, level: Level) -> Score | None:
@@ -222,6 +226,7 @@ class Choice:
     view: View
     head: str
     inner: float
+    is_tuned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +274,9 @@ class Result:
     split : SplitId | None
         None for a cell whose split is impossible.
     reason : str
-        Why the cell failed or was skipped.
+        Error of a cell that failed, in one line, or of what failed beside its scores.
+    obstacle : CellObstacle | None
+        Why the cell cannot be computed; None if the plan holds it, or in a result of an earlier release.
     scores : tuple[Score, ...]
         The first one ranks.
     n_groups : int
@@ -278,6 +285,8 @@ class Result:
         Number of clips that cannot be decoded.
     tuned : tuple[Mapping[str, Any], ...]
         Chosen parameters of every fold.
+    is_tuned : bool
+        Whether parameters of the head are chosen in inner folds.
     predictions : str
         Digest of the predictions that the scores come from.
     split_digest : str
@@ -288,6 +297,8 @@ class Result:
         The row that was chosen for every fold; empty for a row that is not the choice among others.
     permutations : Permutations | None
         Scores on permuted labels; None if they were not asked for.
+    layers : tuple[int, ...]
+        Layer that inner folds of the training side chose for every fold, with the layer ``best``.
     """
 
     key: str
@@ -319,6 +330,9 @@ class Result:
     chosen: tuple[Choice, ...] = ()
     permutations: Permutations | None = None
     normalise: str = ""
+    layers: tuple[int, ...] = ()
+    obstacle: CellObstacle | None = None
+    is_tuned: bool = False
     schema: int = SCHEMA
 
     @classmethod
@@ -339,6 +353,7 @@ class Result:
             augmentation=cell.augmentation,
             train_size=cell.train_size,
             normalise=cell.normalise,
+            is_tuned=cell.head.is_tuned,
             reason=reason,
         )
 
@@ -362,4 +377,10 @@ class Result:
             augmentation=self.augmentation,
             train_size=self.train_size,
             normalise=self.normalise,
+            is_tuned=self.is_tuned,
         )
+
+    @property
+    def identity_names(self) -> tuple[str, str]:
+        """Return the names of the identities of the extractor and the head in the record of a run."""
+        return self.extractor, identity_name(self.head, is_tuned=self.is_tuned)

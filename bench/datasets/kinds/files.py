@@ -13,7 +13,7 @@ from bench.datasets.tables import dataset
 from bench.datasets.transformations import Transformations
 from bench.errors import UsageError, reason
 from bench.paths import path_text
-from bench.types import Card, Dataset
+from bench.types import AUDIO_COLUMNS, Card, Dataset
 
 
 def from_card(
@@ -55,13 +55,19 @@ def load(path: Path, pattern: str, lists: Mapping[str, str] | None = None) -> Da
     Raises
     ------
     UsageError
-        If the pattern is malformed or takes too long, no file matches it, or a list is missing.
+        If the pattern is malformed, takes too long or names a group as a column of the audio, no file matches
+        it, or a list is missing.
     """
     names = [path_text(file.relative_to(path).as_posix()) for file in sorted(path.rglob("*"))]
     groups = patterns.match(str(path), pattern, names, whole=True)
     matches = [(name, match.named) for name, match in zip(names, groups, strict=True) if match]
     if not matches:
         raise UsageError(f"{path}: no file matches the pattern '{pattern}'")
+    taken = sorted({"clip", "path", *AUDIO_COLUMNS} & matches[0][1].keys())
+    if taken:
+        raise UsageError(
+            f"{path}: pattern '{pattern}' has a group '{taken[0]}', which is no label; rename it"
+        )
     table = pd.DataFrame(
         [{"clip": name, "path": path_text(path / name), **labels} for name, labels in matches]
     )

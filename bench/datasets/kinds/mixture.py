@@ -19,7 +19,7 @@ from bench.datasets.segments import cut
 from bench.datasets.tables import dataset
 from bench.errors import UsageError
 from bench.paths import path_of
-from bench.types import NOISE_PATH, NOISE_SNR, NOISE_START, Card, Dataset, Labels
+from bench.types import NOISE_PATH, NOISE_SNR, NOISE_START, Card, Dataset, Labels, Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def mix(speech: Dataset, noise: Dataset, mixing: Mixing) -> Dataset:
         noise_recording=np.where(is_noisy, recording, table["clip"].to_numpy(str)),
         fold=speech_fold.astype(str),
     )
-    note = f"Mixtures of {speech.source} and {noise.source}; SNR over active speech (ITU-T P.56)."
+    note = Note("mixture", (speech.source, noise.source))
     notes = (*speech.notes, note)
     return dataset(table, speech.name, speech.source, notes=notes, leftovers=speech.leftovers)
 

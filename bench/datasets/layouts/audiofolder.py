@@ -4,6 +4,7 @@ The audio folder of Hugging Face `datasets` is one.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -55,7 +56,7 @@ def load(path: Path, label: str) -> Dataset:
     if all(sides) and len(set(sides)) > 1:
         has_test = "test" in sides or "dev" not in sides
         table["fold"] = sides if has_test else ["test" if side == "dev" else side for side in sides]
-    notes = tuple(f"{part.name}: {note}" for part in parts for note in part.notes)
+    notes = tuple(replace(note, part=part.name) for part in parts for note in part.notes)
     clips = dataset(table, name=path.resolve().name, source=str(path), notes=notes)
     return recognise(clips) if tables else clips
 

@@ -10,7 +10,7 @@ from bench.datasets.leftovers import SUFFIXES as AUDIO
 from bench.datasets.tables import dataset
 from bench.errors import UsageError
 from bench.paths import path_text
-from bench.types import Dataset
+from bench.types import Dataset, Note
 
 SUFFIXES = audio.SUFFIXES
 
@@ -65,8 +65,7 @@ def load(path: Path, label: str) -> Dataset:
     if label:
         table[label] = [path_text(name.parts[0]) for name in clips]
     others = Counter(name.suffix or name.name for name in visible if name.suffix.lower() not in AUDIO)
-    counts = ", ".join(f"{n} {suffix}" for suffix, n in sorted(others.items()))
-    notes = (f"Files left out that are not audio: {counts}.",) if others else ()
+    notes = (Note("other files", counts=tuple(sorted(others.items()))),) if others else ()
     return dataset(table, name=path.resolve().name, source=str(path), notes=notes)
 
 

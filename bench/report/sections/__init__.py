@@ -72,6 +72,7 @@ def _of_table(table: Table, by: Sequence[str], cache: Cache | None) -> list[Sect
         repeats.section(table),
         winner.section(table),
         winner.chosen(table),
+        layers.chosen(table),
         leaderboard.by_head(table),
         leaks.section(table),
         costs.section(table),

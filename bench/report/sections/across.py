@@ -13,7 +13,7 @@ from scipy import stats
 
 from bench import display
 from bench.metrics import METRICS, Floats
-from bench.report.document import Block, Grid, Paragraph, Picture, Section, Text, cell, text
+from bench.report.document import EMPTY, Block, Cell, Grid, Paragraph, Picture, Section, Text, cell, text
 from bench.report.figures import RankDiagram
 from bench.report.rows import Table
 from bench.stats import N_DRAWS, critical_difference
@@ -37,8 +37,8 @@ class SystemRank:
         Mean rank, from 1, with its 95 % interval by a bootstrap over the tables.
     wins : int
         Number of tables in which it is first.
-    among_best : int
-        Number of tables in which it cannot be told from the first.
+    among_best, n_ranked : int
+        Number of tables in which it cannot be told from the first, and of those that tell rows apart.
     """
 
     system: System
@@ -47,6 +47,7 @@ class SystemRank:
     high: float
     wins: int
     among_best: int
+    n_ranked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ def ranking(tables: Sequence[Table]) -> Ranking | None:
             high=float(high[column]),
             wins=int(wins[column]),
             among_best=sum(part[system].may_be_best for part in rows),
+            n_ranked=sum(part[system].standing is not None for part in rows),
         )
         for column, system in enumerate(systems)
     ]
@@ -139,7 +141,7 @@ def section(tables: Sequence[Table]) -> Section | None:
             cell(names[item.system]),
             cell(item.rank, f"{item.rank:.2f} [{item.low:.1f}, {item.high:.1f}]"),
             cell(item.wins),
-            cell(item.among_best),
+            _among_best(item, result.n_tables),
         )
         for item in result.systems
     )
@@ -149,6 +151,14 @@ def section(tables: Sequence[Table]) -> Section | None:
         figure = RankDiagram({names[item.system]: item.rank for item in result.systems}, result.critical)
         blocks.append(Picture("mean ranks", figure, "figures/mean-ranks.png"))
     return Section("Across tables", 2, tuple(blocks), media=frozenset({"terminal", "markdown"}))
+
+
+def _among_best(item: SystemRank, n_tables: int) -> Cell:
+    """Return in how many tables a row may be the best, of those with ranks; an empty cell without any."""
+    if not item.n_ranked:
+        return EMPTY
+    tables = f" of {item.n_ranked}" if item.n_ranked < n_tables else ""
+    return cell(item.among_best, f"{item.among_best}{tables}")
 
 
 def _note(result: Ranking) -> Text:

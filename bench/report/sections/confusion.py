@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from bench import display
 from bench.metrics import Predicted, per_class
 from bench.report import words
 from bench.report.document import Cell, Grid, Picture, Section, cell
@@ -22,7 +23,7 @@ def section(table: Table) -> Section | None:
         return None
     best = table.best.first
     predictions = table.predictions(best)
-    title = f"{words.title(table)}: {best.extractor}, {best.head}"
+    title = f"{words.title(table)}: {best.extractor}, {display.head(best.system)}"
     counts = matrix(predictions)
     path = f"confusion/{table.stem}-{best.key[:8]}.png"
     picture = Picture(title, Matrix(title, counts), path, keyed=True)

@@ -1,5 +1,6 @@
 """Scores over the time that an hour of audio takes."""
 
+from bench import display
 from bench.report import words
 from bench.report.document import Picture, Section
 from bench.report.figures import Axis, Point, Points
@@ -27,7 +28,7 @@ def section(table: Table) -> Section | None:
                 x=float(f"{3600 * seconds / cost.audio_s:.3g}"),
                 y=score.value,
                 colour=row.system.extractor,
-                shape=row.system.head,
+                shape=display.head(row.system),
                 low=low,
                 high=high,
             )

@@ -6,7 +6,7 @@ from bench.report.document import EMPTY, Block, Cell, Grid, Notes, Section, Text
 from bench.report.rows import Row, Table
 from bench.report.sections import ranking, unbounded
 from bench.store import TableProtocol
-from bench.types import Cost, Result, Score
+from bench.types import Cost, Note, Result, Score
 
 FEW_GROUPS = 20
 """Number of groups below which intervals are wide."""
@@ -36,6 +36,9 @@ def notes(table: Table) -> tuple[Text, ...]:
         texts.append(text(strong("Synthetic audio"), warning))
     data = f"Data: {source.n_clips} clips, version {source.version}, content "
     texts.append(text(data, code(source.content[:12]), "."))
+    if source.n_same_audio:
+        counts = f"{source.n_clips - source.n_same_audio} of {source.n_clips} clips are embedded"
+        texts.append(text(f"{counts}: {display.fewer_clips(source.n_same_audio)}. All are scored."))
     if table.protocol:
         texts += _split(table.protocol)
         share = max((row.system.train_size for row in table.rows), default=1.0)
@@ -56,12 +59,12 @@ def notes(table: Table) -> tuple[Text, ...]:
     n_earlier = sum(row.first.key in table.earlier for row in table.rows)
     if n_earlier:
         texts.append(text(f"{n_earlier} of {len(table.rows)} rows are of earlier runs in the same folder."))
-    return (*texts, *map(_with_code, source.notes))
+    return (*texts, *map(_note, source.notes))
 
 
-def _with_code(note: str) -> Text:
+def _note(note: Note) -> Text:
     """Return a note with what stands between backticks as code."""
-    parts = note.split("`")
+    parts = display.note(note).split("`")
     return text(*(code(part) if number % 2 else part for number, part in enumerate(parts) if part))
 
 
@@ -89,7 +92,7 @@ def _split(protocol: TableProtocol) -> list[Text]:
         group = protocol.split.group
         reason = display.reason(protocol.fewer_folds)
         texts.append(text(f"Fewer folds, to keep every {group} apart: {reason}."))
-    texts += map(_with_code, protocol.remarks)
+    texts += map(_note, protocol.remarks)
     if protocol.augmentation:
         copies = display.augmentation(protocol.augmentation)
         texts.append(text(f"Changed copies of the training clips, never tested: {copies}."))
@@ -148,7 +151,7 @@ def _names(row: Row) -> tuple[Cell, Cell, Cell]:
         return cell("any"), EMPTY, cell(row.system.head, f"{row.system.head} (majority class)")
     if row.is_selected:
         return cell("chosen"), EMPTY, cell(row.system.head, f"{row.system.head} (in inner folds)")
-    return cell(row.system.extractor), cell(display.features(row.system)), cell(row.system.head)
+    return cell(row.system.extractor), cell(display.features(row.system)), cell(display.head(row.system))
 
 
 def ranking_cell(row: Row, score: Score) -> Cell:
@@ -177,7 +180,7 @@ def _missing(table: Table) -> list[Text]:
     """Return a text per reason for which cells have no result."""
     reasons: dict[tuple[str, str], list[Result]] = {}
     for result in table.others:
-        reasons.setdefault((str(result.status), result.reason), []).append(result)
+        reasons.setdefault((str(result.status), display.cause(result)), []).append(result)
     systems = [row.system for row in table.rows] + [result.system for result in table.others]
     names = display.names(systems)
     texts = []
@@ -192,14 +195,14 @@ def _missing(table: Table) -> list[Text]:
 def by_head(table: Table) -> Section | None:
     """Return a table's ranking scores by extractor and head; None for one extractor or one head."""
     rows = table.learners
-    heads = list(dict.fromkeys(row.system.head for row in rows))
+    heads = list(dict.fromkeys(display.head(row.system) for row in rows))
     scores: dict[object, dict[str, Cell]] = {}
     titles: dict[object, str] = {}
     for row in rows:
         system = row.system
         source = (system.extractor, system.view, system.preprocess, system.normalise)
         titles[source] = display.source(row.system)
-        scores.setdefault(source, {})[row.system.head] = ranking_cell(row, table.ranking(row))
+        scores.setdefault(source, {})[display.head(row.system)] = ranking_cell(row, table.ranking(row))
     if len(heads) < 2 or len(scores) < 2:
         return None
     lines = [

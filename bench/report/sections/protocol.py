@@ -29,7 +29,7 @@ def section(stores: Sequence[Store]) -> Section:
         for table in run.tables
     ]
     learners = [
-        (name, _description(identity))
+        (display.component(name), _description(identity))
         for run in runs
         for name, identity in {**run.identities, **run.earlier_identities}.items()
         if identity

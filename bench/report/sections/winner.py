@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from bench import display
 from bench.metrics import METRICS
 from bench.report import words
 from bench.report.document import Notes, Section, code, text
@@ -14,7 +15,8 @@ def chosen(table: Table) -> Section | None:
         return None
     [row] = table.selected
     names = {item.key: words.name(table, line) for line in table.rows for item in line.results}
-    counts = Counter(names.get(choice.key, choice.head) for item in row.results for choice in item.chosen)
+    choices = [choice for item in row.results for choice in item.chosen]
+    counts = Counter(names.get(choice.key, display.head(choice)) for choice in choices)
     folds = ", ".join(f"{name} in {n}" for name, n in counts.most_common())
     sentence = (
         " is the score of taking the best row: in every fold the row that is best in inner folds of the "

@@ -70,6 +70,8 @@ def _row(table: Table, row: Row) -> dict[str, Any]:
         **_system(row.system, with_view=not (row.is_baseline or row.is_selected)),
         "seeds": " ".join(map(str, row.seeds)),
         "repeats": row.n_repeats,
+        "expected_low": row.expected[0] if row.expected else None,
+        "expected_high": row.expected[1] if row.expected else None,
         "clips": row.first.n_test,
         "groups": row.first.n_groups,
         "metric": table.metric,
@@ -80,7 +82,8 @@ def _row(table: Table, row: Row) -> dict[str, Any]:
 
 def _other(result: Result) -> dict[str, Any]:
     system = _system(result.system, with_view=True)
-    return {"status": str(result.status), **system, "seeds": str(result.seed), "reason": result.reason}
+    cause = display.cause(result)
+    return {"status": str(result.status), **system, "seeds": str(result.seed), "reason": cause}
 
 
 def _system(system: System, *, with_view: bool) -> dict[str, Any]:
@@ -93,7 +96,7 @@ def _system(system: System, *, with_view: bool) -> dict[str, Any]:
         "pool": view.pool if with_view else "",
         "preprocess": display.steps(system.preprocess),
         "augmentation": display.augmentation(system.augmentation),
-        "head": system.head,
+        "head": display.head(system),
         "train_size": system.train_size,
         "normalise": system.normalise,
     }

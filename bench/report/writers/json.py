@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+from bench import display
 from bench._version import __version__
 from bench.report import words
 from bench.report.rows import Row, Table
@@ -92,5 +93,5 @@ def _other(result: Result) -> dict[str, Any]:
         **asdict(result.system),
         "seed": result.seed,
         "status": str(result.status),
-        "reason": result.reason,
+        "reason": display.cause(result),
     }

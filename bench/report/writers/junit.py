@@ -46,7 +46,8 @@ def write(content: Content) -> str:
 
 def _cases(table: Table) -> list[Case]:
     computed = [result for row in (*table.lines, *table.smaller) for result in row.results]
-    return [Case.of(result, OUTCOMES[result.status], result.reason) for result in (*computed, *table.others)]
+    results = (*computed, *table.others)
+    return [Case.of(result, OUTCOMES[result.status], display.cause(result)) for result in results]
 
 
 def xml(suites: Iterable[tuple[str, Sequence[Case]]]) -> str:

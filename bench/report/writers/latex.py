@@ -21,8 +21,8 @@ def write(content: Content) -> str:
 
 def _table(table: Table) -> str:
     """Return a table, with the rows that may be the best in bold."""
-    frame = pd.DataFrame([_row(table, row) for row in table.rows])
-    bold = ["font-weight: bold" if row.may_be_best else "" for row in table.rows]
+    frame = pd.DataFrame([_row(table, row) for row in table.lines])
+    bold = ["font-weight: bold" if row.may_be_best else "" for row in table.lines]
     style = frame.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis="columns")
     style = style.apply(lambda column: bold, subset=[table.metric])
     caption = words.title(table).translate(SPECIAL)
@@ -37,9 +37,9 @@ def _row(table: Table, row: Row) -> dict[str, str]:
         for column in table.further_scores
     }
     return {
-        "extractor": "any" if row.is_baseline else system.extractor,
-        "view": "" if row.is_baseline else display.features(system),
-        "head": system.head,
+        "extractor": "any" if row.is_baseline else "chosen" if row.is_selected else system.extractor,
+        "view": "" if row.is_baseline or row.is_selected else display.features(system),
+        "head": display.head(system),
         table.metric: words.number(table.ranking(row)),
         **further,
     }

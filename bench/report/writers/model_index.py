@@ -15,7 +15,7 @@ def write(content: Content) -> str:
     """Return the model index as YAML."""
     models: dict[System, list[dict[str, Any]]] = {}
     for table in content.tables:
-        for row in table.rows:
+        for row in table.lines:
             models.setdefault(row.system, []).append(_result(table, row))
     index = [{"name": display.model(system), "results": results} for system, results in models.items()]
     return str(yaml.safe_dump({"model-index": index}, sort_keys=False, allow_unicode=True))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -96,8 +96,16 @@ class StoredSplit:
         return len(set(np.concatenate(parts).tolist()))
 
 
-def check_cell(store: Store, result: Result, stored: StoredSplit | None) -> Iterator[str]:
-    """Yield the faults of a computed cell; its table is None if the record has none."""
+def check_cell(store: Store, result: Result, stored: StoredSplit | None, fields: Set[str]) -> Iterator[str]:
+    """Yield the faults of a computed cell.
+
+    Parameters
+    ----------
+    stored : StoredSplit | None
+        Its table; None if the record has none.
+    fields : Set[str]
+        Fields that its line holds, see `bench.store.earlier.line_fields`.
+    """
     if stored is None:
         yield "run.json has no such table"
         return
@@ -105,20 +113,23 @@ def check_cell(store: Store, result: Result, stored: StoredSplit | None) -> Iter
         yield "predictions are missing"
         return
     predictions = store.predictions(result.key)
-    if fingerprint(predictions) != result.predictions:
+    if "predictions" in fields and fingerprint(predictions) != result.predictions:
         yield "predictions differ from the scored ones"
     protocol = stored.protocol
     for name, of_record in (("split", protocol.split), ("split_digest", protocol.split_digest)):
-        if getattr(result, name) != of_record:
+        if name in fields and getattr(result, name) != of_record:
             yield f"{name} is another one than in run.json"
     yield from _check_clips(predictions, stored)
-    yield from _check_counts(result, predictions, stored)
+    yield from (line for name, line in _counts(result, predictions, stored) if name in fields)
     uninstalled = [name for name in protocol.metrics if name not in METRICS]
     if uninstalled:
         yield f"metrics {', '.join(uninstalled)} are not installed; install their distribution"
         return
     parent = None if stored.parent is None else stored.parent.reindex(predictions["clip"]).to_numpy(str)
-    yield from _check_scores(result.scores, scores(predictions, protocol.metrics, parent))
+    computed = scores(predictions, protocol.metrics, parent)
+    if "unbounded" not in fields:
+        computed = tuple(replace(score, unbounded="") for score in computed)
+    yield from _check_scores(result.scores, computed)
 
 
 def _check_clips(predictions: pd.DataFrame, stored: StoredSplit) -> Iterator[str]:
@@ -147,8 +158,8 @@ def _check_clips(predictions: pd.DataFrame, stored: StoredSplit) -> Iterator[str
                 yield f"{name} of the predictions differs from the split"
 
 
-def _check_counts(result: Result, predictions: pd.DataFrame, stored: StoredSplit) -> Iterator[str]:
-    """Yield the counts of a result that its predictions, the split or the bad clips do not give."""
+def _counts(result: Result, predictions: pd.DataFrame, stored: StoredSplit) -> Iterator[tuple[str, str]]:
+    """Yield (name, fault) of the counts that predictions, the split or the bad clips do not give."""
     computed = {
         "n_train": stored.n_train(result.train_size),
         "n_test": len(predictions),
@@ -158,7 +169,7 @@ def _check_counts(result: Result, predictions: pd.DataFrame, stored: StoredSplit
     }
     for name, count in computed.items():
         if getattr(result, name) != count:
-            yield f"{name} is {getattr(result, name)}, and {count} when it is counted"
+            yield name, f"{name} is {getattr(result, name)}, and {count} when it is counted"
 
 
 def _check_scores(stored: Sequence[Score], computed: Sequence[Score]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from bench.runner.audit.cells import StoredSplit, check_cell
 from bench.runner.audit.models import check_models, unlisted_models
 from bench.runner.audit.plans import check_plan
 from bench.runner.reembedding import EmbeddingCheck
-from bench.store import RunRecord, Store
+from bench.store import RunRecord, Store, earlier
 from bench.store.schema import broken_seal
 from bench.types import Result, Status
 
@@ -65,7 +65,7 @@ def audit(  # a folder, where its parts are now, and two options
     lines = [f"{store.results_path}:{number}: {broken_seal()}" for number in store.broken_seals()]
     lines += _check_folder(store, record, results)
     present = world.compare(store, record, home, trust)
-    unchecked = [*present.unchecked, *unlisted_models(store, record)]
+    unchecked = [*present.unchecked, *unlisted_models(store, record), *_sentences(store)]
     if present.plan is None:
         return Audit((*lines, *present.differences), tuple(unchecked), ())
     lines += present.differences
@@ -82,6 +82,9 @@ def _check_folder(store: Store, record: RunRecord, results: Mapping[str, Result]
     """Yield how the parts of a folder differ from each other."""
     splits = {}
     planned = [results[key] for key in record.cells if key in results]
+    fields = earlier.line_fields(store)
+    if earlier.is_contradictory(store):
+        yield f"{store.run_path}: is of an earlier release than the results of its cells"
     for protocol in record.tables:
         table = protocol.dataset, protocol.task.name
         for repeat in range(1 + len(protocol.repeats)):
@@ -96,9 +99,19 @@ def _check_folder(store: Store, record: RunRecord, results: Mapping[str, Result]
             yield f"{store.results_path}: cell {key} of run.json is missing"
         elif result.status == Status.OK:
             stored_split = splits.get((result.dataset, result.task.name, result.repeat))
-            differences = [*check_cell(store, result, stored_split), *_check_choice(store, result, planned)]
+            differences = [
+                *check_cell(store, result, stored_split, fields[key]),
+                *_check_choice(store, result, planned),
+            ]
             yield from (f"{display.cell(result)}: {line}" for line in differences)
     yield from check_models(store, record)
+
+
+def _sentences(store: Store) -> list[str]:
+    """Return a line if the record holds sentences, which only the release that wrote them can compare."""
+    names = ", ".join(earlier.sentences(store))
+    reason = "they are sentences of an earlier release"
+    return [f"{store.run_path}: {names}: not checked, since {reason}"] if names else []
 
 
 def _check_choice(store: Store, result: Result, planned: Sequence[Result]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import asdict
 
 from bench import audio, display
@@ -11,14 +11,17 @@ from bench.keys import changes
 from bench.runner import provenance, world
 from bench.runner.planning import Plan
 from bench.runner.provenance import versions
-from bench.store import RunRecord, Store
+from bench.store import RunRecord, Store, earlier
 from bench.types import Cell, Clip, Result, Status
 
 PLANNED = (
     *("dataset", "task", "extractor", "view", "head", "seed", "split"),
-    *("synthetic", "preprocess", "augmentation", "train_size", "normalise"),
+    *("synthetic", "preprocess", "augmentation", "train_size", "normalise", "is_tuned"),
 )
 """Fields of a result that follow from the plan."""
+
+REJECTED = (*PLANNED, "status", "obstacle")
+"""Fields of the result of a cell that cannot be computed."""
 
 RATE = 16_000
 """Sample rate at which clips of bad_clips.csv are read again, in Hz."""
@@ -40,26 +43,28 @@ def check_plan(store: Store, record: RunRecord, plan: Plan) -> Iterator[str]:
 
 
 def _check_tables(store: Store, record: RunRecord, now: RunRecord) -> Iterator[str]:
-    """Yield how the record's data sets and tables differ."""
+    """Yield how the record's data sets and tables differ, in the fields that the folder's schema has."""
+    fields = earlier.record_fields(store)
     for name, source in now.datasets.items():
         before = record.datasets.get(name)
         if before is None:
             yield f"{store.run_path}: data set {name} is missing"
         elif before.content == source.content:
-            for field in changes(_values(before), _values(source)):
+            for field in changes(_values(before, fields), _values(source, fields)):
                 yield f"{store.run_path}: {field} of data set {name} is not that of the data"
     tables = {(table.dataset, table.task): table for table in record.tables}
     for table in now.tables:
         before_table = tables.get((table.dataset, table.task))
         if before_table is not None and before_table.split_digest == table.split_digest:
             name = display.table(table.dataset, table.task.name)
-            for field in changes(_values(before_table), _values(table)):
+            for field in changes(_values(before_table, fields), _values(table, fields)):
                 yield f"{store.run_path}: {field} of {name} is not that of the data and the task"
 
 
-def _values(record: object) -> Mapping[str, object]:
-    """Return the fields of a frozen dataclass."""
-    return asdict(record)  # type: ignore[call-overload, no-any-return]
+def _values(record: object, fields: Set[str]) -> Mapping[str, object]:
+    """Return some fields of a frozen dataclass."""
+    values: Mapping[str, object] = asdict(record)  # type: ignore[call-overload]
+    return {name: value for name, value in values.items() if name in fields}
 
 
 def _check_labels(store: Store, record: RunRecord, plan: Plan) -> Iterator[str]:
@@ -103,7 +108,7 @@ def _is_decodable(clip: Clip) -> bool:
 
 def _check_cells(store: Store, record: RunRecord, plan: Plan) -> Iterator[str]:
     """Yield how the cells of the record differ from those of the plan."""
-    results = store.results(sealed=False)
+    results, fields = store.results(sealed=False), earlier.line_fields(store)
     cells = {cell.key: cell for cell in plan.cells}
     expected = {result.key: result for result in plan.rejected}
     expected |= {key: Result.unfinished(cell, Status.OK) for key, cell in cells.items()}
@@ -112,7 +117,11 @@ def _check_cells(store: Store, record: RunRecord, plan: Plan) -> Iterator[str]:
         if key not in record.cells:
             yield f"{store.run_path}: lacks the cell {display.cell(result)}"
         elif key in results:
-            lines = _changes(results[key], result, cells.get(key), record)
+            names = [name for name in (PLANNED if key in cells else REJECTED) if name in fields[key]]
+            changed = [name for name in names if getattr(results[key], name) != getattr(result, name)]
+            lines = [f"{name} is not that of the plan" for name in changed]
+            if key in cells:
+                lines += _changed_versions(results[key], cells[key], record)
             yield from (f"{display.cell(result)}: {line}" for line in lines)
     for key in record.cells:
         stored = results.get(key)
@@ -127,7 +136,7 @@ def _shared(result: Result, record: RunRecord) -> Mapping[str, str]:
 
 def _is_unchanged(result: Result, record: RunRecord, plan: Plan) -> bool:
     """Return whether neither the data nor the code of a result changed since the run."""
-    names = (result.extractor, result.head)
+    names = result.identity_names
     if any(name not in record.identities or name not in plan.identities for name in names):
         return False
     if any(record.identities[name] != plan.identities[name] for name in names):
@@ -138,15 +147,10 @@ def _is_unchanged(result: Result, record: RunRecord, plan: Plan) -> bool:
     return digests.get(table) == (problem.fingerprint if problem else None)
 
 
-def _changes(before: Result, now: Result, cell: Cell | None, record: RunRecord) -> Iterator[str]:
-    """Yield the fields of a result that do not follow from the plan; a rejected result has no cell.
-
-    A version that the whole run had is not repeated for every cell.
-    """
-    for name in PLANNED if cell else (*PLANNED, "status", "reason"):
-        if getattr(before, name) != getattr(now, name):
-            yield f"{name} is not that of the plan"
-    if cell and before.status == Status.OK:
+def _changed_versions(before: Result, cell: Cell, record: RunRecord) -> Iterator[str]:
+    """Yield the versions of a computed cell that are other ones now, without those that its whole run had."""
+    if before.status == Status.OK:
+        shared = _shared(before, record)
         env = versions(["scikit-learn", *cell.extractor.requires, *cell.head.requires])
-        for name in changes({**before.env, **_shared(before, record)}, {**env, **_shared(before, record)}):
+        for name in changes({**before.env, **shared}, {**env, **shared}):
             yield f"{name} {before.env.get(name)} -> {env.get(name)}"

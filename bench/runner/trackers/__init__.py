@@ -89,7 +89,7 @@ def params(result: Result) -> dict[str, Any]:
         "task": result.task.name,
         "extractor": result.extractor,
         "view": display.view(result.view),
-        "head": result.head,
+        "head": display.head(result.system),
         "seed": result.seed,
         "repeat": result.repeat,
         "split": display.split(result.split),

@@ -38,8 +38,8 @@ class Tracker:
         run = self._client.create_run(self._experiment, run_name=display.cell(result)).info.run_id
         for name, value in params(result).items():
             self._client.log_param(run, name, value)
-        if result.reason:
-            self._client.set_tag(run, "reason", result.reason)
+        if cause := display.cause(result):
+            self._client.set_tag(run, "reason", cause)
         for name, number in metrics(result).items():
             self._client.log_metric(run, UNSAFE.sub(" ", name), number)
         self._client.set_terminated(run, "FAILED" if result.status == Status.FAILED else "FINISHED")

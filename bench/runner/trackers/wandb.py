@@ -29,4 +29,5 @@ class Tracker:
         """Send the result of a cell."""
         name = display.cell(result)[:LONGEST_NAME]
         with self._init(project=self._project, name=name, config=params(result)) as run:
-            run.summary.update({"status": str(result.status), "reason": result.reason, **metrics(result)})
+            outcome = {"status": str(result.status), "reason": display.cause(result)}
+            run.summary.update({**outcome, **metrics(result)})

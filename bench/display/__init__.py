@@ -2,10 +2,17 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
+from bench.display.notes import note as note
+from bench.display.obstacles import cause as cause
+from bench.display.obstacles import cell_obstacle as cell_obstacle
+from bench.display.obstacles import obstacle as obstacle
+from bench.display.obstacles import reason as reason
 from bench.types import (
     BASELINE,
+    TUNED,
     UNPOOLED,
     Augmentation,
+    Choice,
     GroupObstacle,
     Result,
     Score,
@@ -47,47 +54,20 @@ def split(split: SplitId | None) -> str:
     return f"{split.protocol}, {grouping} {split.group}" + (", labels permuted" if split.permuted else "")
 
 
-def obstacle(obstacle: GroupObstacle) -> str:
-    """Return why groups are not kept apart, behind the names of their columns.
+def fewer_clips(same_audio: int, unreadable: int = 0, cached: int = 0) -> str:
+    """Return why fewer clips are embedded than a dataset has; empty if none is left out.
 
     Examples
     --------
-    >>> obstacle(GroupObstacle(("session",), "absent"))
-    'session: there is no such column'
-    >>> obstacle(GroupObstacle(("speaker", "session"), "few groups", 1, 2))
-    'speaker with session: all clips are in one group'
+    >>> fewer_clips(2), fewer_clips(1, 3), fewer_clips(0)
+    ('2 hold the audio of another clip', '1 holds the audio of another clip, 3 cannot be read', '')
     """
-    columns = " with ".join(obstacle.columns)
-    text = reason(obstacle)
-    if obstacle.kind == "leak":
-        text = f"{_examples(obstacle)} on both sides of fold '{obstacle.fold}' of split '{obstacle.protocol}'"
-    return ": ".join(filter(None, [columns, text]))
-
-
-def reason(obstacle: GroupObstacle) -> str:
-    """Return why groups are not kept apart, without the names of their columns.
-
-    Examples
-    --------
-    >>> reason(GroupObstacle(("speaker",), "single group", 7, 9, ("a", "b")))
-    '7 of 9 classes have a single speaker (a, b and 5 more)'
-    """
-    column = obstacle.columns[0] if obstacle.columns else ""
-    names = _examples(obstacle)
-    count, total, place = obstacle.count, obstacle.total, f"split '{obstacle.protocol}'"
-    fold = f"fold '{obstacle.fold}'"
-    texts: Mapping[str, str] = {
-        "absent": "there is no such column",
-        "incomplete": f"{count} of {total} clips have none",
-        "few groups": f"{count} groups are fewer than {total} folds" if count > 1 else ONE_GROUP,
-        "single group": f"{count} of {total} classes have a single {column} ({names})",
-        "few clips": f"no class has more than {count} clips, fewer than {total} folds",
-        "no test": f"{place} tests no clip; expected the folds train and test, or two or more folds",
-        "untrained class": f"{place} tests classes in {fold} that it never trains on: {names}",
-        "leak": f"{place} leaks: {column} {names} on both sides of {fold}; put every {column} into one fold",
-        "text": names,
+    parts = {
+        f"{same_audio} {'holds' if same_audio == 1 else 'hold'} the audio of another clip": same_audio,
+        f"{unreadable} cannot be read": unreadable,
+        f"{cached} in the cache": cached,
     }
-    return texts[obstacle.kind]
+    return ", ".join(part for part, number in parts.items() if number)
 
 
 def sampling(numbers: Sequence[tuple[str, int]]) -> str:
@@ -126,8 +106,6 @@ def fallback(name: str, group: str, obstacles: Sequence[GroupObstacle]) -> str:
     return f"{name}: grouped by {group}, since {reasons}"
 
 
-ONE_GROUP = "all clips are in one group"
-
 PREPOSITIONS = {"session": "in"}
 """Column -> the word before its groups in a sentence; of any other column it is "of"."""
 
@@ -142,10 +120,26 @@ def _groups(column: str, number: int = 2) -> str:
     return column if number == 1 else GROUPS[column]
 
 
-def _examples(obstacle: GroupObstacle) -> str:
-    """Return the names that an obstacle holds, and the number of the others."""
-    n_more = obstacle.count - len(obstacle.examples)
-    return ", ".join(obstacle.examples) + (f" and {n_more} more" if n_more > 0 else "")
+def head(system: System | Choice) -> str:
+    """Return a head's name, and whether it is tuned.
+
+    Examples
+    --------
+    >>> head(System("mfcc", View(), "svm", is_tuned=True))
+    'svm (tuned)'
+    """
+    return f"{system.head} (tuned)" if system.is_tuned else system.head
+
+
+def component(name: str) -> str:
+    """Return the extractor or head of an identity's name in the record of a run.
+
+    Examples
+    --------
+    >>> component("svm@tuned"), component("mfcc")
+    ('svm (tuned)', 'mfcc')
+    """
+    return f"{name.removesuffix(TUNED)} (tuned)" if name.endswith(TUNED) else name
 
 
 def steps(steps: Sequence[Step]) -> str:
@@ -242,7 +236,7 @@ def system(system: System, seed: int = 0, repeat: int = 0) -> str:
     """
     parts = [
         f"{system.extractor} ({view(system.view)})" if system.extractor else "",
-        system.head,
+        head(system),
         *(text(system) for text in SETTINGS.values()),
     ]
     if seed:
@@ -294,7 +288,7 @@ def _name(system: System, parts: Set[str]) -> str:
     """Return a system's extractor and head, and some of the other parts."""
     if system.head == BASELINE or not system.extractor:
         return system.head
-    name = [system.extractor, view(system.view) if "view" in parts else "", system.head]
+    name = [system.extractor, view(system.view) if "view" in parts else "", head(system)]
     settings = [text(system) for part, text in SETTINGS.items() if part in parts]
     return ", ".join(filter(None, [" ".join(filter(None, name)), *settings]))
 
