@@ -183,6 +183,7 @@ def test_a_line_has_the_fields_of_the_schema(store: Store):
     )
     more = {"synthetic", "preprocess", "augmentation", "n_bad", "tuned", "inner", "chosen", "cost", "env"}
     more |= {
+        "layers",
         "obstacle",
         "is_tuned",
         "n_groups",

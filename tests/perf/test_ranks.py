@@ -1,6 +1,6 @@
 """Speed as ratios in one run: ranks and the test against chance, against bare numpy for the same table.
 
-A quarter of the speed of bare numpy is the limit: ranks step down, and compare every row with the best one too.
+A quarter of the speed of bare numpy is the limit: ranks step down, and compare every row with the best one.
 """
 
 import numpy as np
