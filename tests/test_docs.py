@@ -73,7 +73,7 @@ def test_every_block_of_a_page_runs(
     rows = ["path,speaker,session"]
     for speaker, session, number in itertools.product(("george", "jackson"), range(4), (0, 1)):
         path = tmp_path / "recordings" / f"{session}_{speaker}_{number}.wav"
-        shutil.copy(take(speaker, number, session), path)
+        shutil.copy(take(speaker, session, number), path)
         rows.append(f"{path},{speaker},{session}")
     if page == "plugins":  # they are the reader's own
         (tmp_path / "clips.csv").write_text("\n".join(rows))

@@ -74,11 +74,15 @@ def models() -> list[tuple[Spec, Pipeline]]:
                 unit=spec.unit,
                 steps=[(name, partial(catalog.build, REGISTRY.reducers[name], 0)) for name in reducers],
                 scale=spec.scale,
+                limit=spec.limit,
             ).pipeline()
             samples = list(X) if spec.unit == "sequence" else X
             steps = pipeline.fit(samples, y).steps if has_file else pipeline[:-1].fit(samples).steps
             model = Pipeline(steps if has_file else [*steps, ("head", SVC())])
             fitted.append((spec, model))
+    spec = REGISTRY.heads["lda"]
+    pipeline = PipelineSpec(partial(catalog.build, spec, 0), n_layers=2).pipeline()
+    fitted.append((spec, pipeline.fit(RNG.normal(size=(60, 2, 4)), ["a", "b"] * 30)))
     return fitted
 
 
