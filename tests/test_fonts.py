@@ -40,7 +40,7 @@ def test_no_figure_warns_of_a_glyph(tmp_path: Path):
         Lines("猫", Axis("猫"), Axis("🎉"), {name: {1.0: score} for name in NAMES}),
     ]
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.filterwarnings("error", message="Glyph")
         for number, figure in enumerate(figures):
             png.write(figure, tmp_path / f"{number}.png")
             assert png.is_whole(tmp_path / f"{number}.png")
