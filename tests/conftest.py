@@ -40,8 +40,8 @@ collect_ignore = [
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return a worker per core; each spends 20 s on imports, and few tests wait for processes."""
-    return os.cpu_count() or 1
+    """Return one worker more than cores: many a test waits for processes."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_configure() -> None:
