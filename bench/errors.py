@@ -15,7 +15,7 @@ Every other exception is a bug.
 import os
 import re
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 RAW_BYTE = re.compile("[\udc80-\udcff\U0010ff80-\U0010ffff]")
@@ -85,8 +85,19 @@ def shortlist(names: Collection[str], most: int = 5) -> str:
     >>> shortlist(["b", "a", "c"], most=2)
     'a, b and 1 more'
     """
-    first = ", ".join(sorted(names)[:most])
-    return first if len(names) <= most else f"{first} and {len(names) - most} more"
+    return listing(sorted(names)[:most], len(names))
+
+
+def listing(names: Sequence[str], total: int, separator: str = ", ") -> str:
+    """Return names, and the number of the others, of which there are `total` with them.
+
+    Examples
+    --------
+    >>> listing(["a", "b"], 3), listing(["a"], 1)
+    ('a, b and 1 more', 'a')
+    """
+    n_more = total - len(names)
+    return separator.join(names) + (f" and {n_more} more" if n_more > 0 else "")
 
 
 def message(error: BaseException) -> str:

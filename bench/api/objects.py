@@ -190,8 +190,9 @@ class Object:
         thing: Any = _objects.get(digest({"source": source, "state": state}))
         if thing is None:
             raise UsageError("an object of another process; put it into a file")
-        self._thing: Any = thing() if inspect.isclass(thing) else thing
-        thing = self._thing
+        if inspect.isclass(thing):
+            thing = thing()
+        self._thing = thing
         if inspect.isfunction(thing):
             self._embed: Any = self._call
             self.sample_rate = SAMPLE_RATE

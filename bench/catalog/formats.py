@@ -3,13 +3,10 @@
 from pathlib import Path
 
 from bench.catalog import checkpoints, layer_counts
+from bench.catalog.layer_counts import BUILT_IN
+from bench.catalog.names import PREFIXES
 from bench.errors import UsageError
 from bench.types import Spec
-
-FAIRSEQ = "bench.extractors.fairseq:Fairseq"
-
-BUILT_IN = "bench.extractors."
-"""Start of the factories of loaders here; a plugin may load any format."""
 
 FILES = {
     ".onnx": "an ONNX network",
@@ -44,9 +41,9 @@ def check(path: Path, spec: Spec) -> None:
     UsageError
         If the weights are in another format.
     """
-    if not spec.factory.startswith(BUILT_IN):
+    if not spec.factory.startswith(BUILT_IN):  # a plugin may load any format
         return
-    kind = _kind_of_fairseq(path) if spec.factory == FAIRSEQ else _kind(path)
+    kind = _kind_of_fairseq(path) if spec.factory == PREFIXES["fairseq"] else _kind(path)
     if kind:
         raise UsageError(f"{path}: is {kind}; {TAKEN}")
 

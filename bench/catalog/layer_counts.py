@@ -16,7 +16,7 @@ from bench.errors import BenchError, PluginError, UnavailableError
 from bench.types import Spec
 
 BUILT_IN = "bench.extractors."
-"""Start of the factories whose number of layers follows from their checkpoint."""
+"""Start of the factories of loaders here: the number of layers follows from the checkpoint."""
 
 ONE_LAYER = ("bench.extractors.spectrogram:Clap", "bench.extractors.classifier:Classifier")
 """Factories of networks that return their output alone."""

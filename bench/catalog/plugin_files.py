@@ -97,8 +97,8 @@ def identity(spec: Spec) -> Mapping[str, Any]:
     roots = {**_parameters(spec), **folders} if folders else {}
     if COMPUTED not in values.values() and not any(map(_holds_files, roots.values())):
         return {}
-    answer = _saved(spec, roots) or _ask(spec)
-    if answer:
+    answer = _saved(spec, roots)
+    if answer is None and (answer := _ask(spec)):
         _save(spec, roots, answer)
     weights = Path(str(spec.params.get("weights") or os.devnull)).expanduser().resolve()
     opened = _all_files(spec, roots) if answer is None else map(Path, answer["read"])
@@ -196,10 +196,7 @@ def _saved(spec: Spec, roots: Mapping[str, Path]) -> Mapping[str, Any] | None:
 def _save(spec: Spec, roots: Mapping[str, Path], answer: Mapping[str, Any]) -> None:
     """Keep an answer about a spec; one that cannot be kept is asked for again."""
     with suppress(OSError, UsageError):
-        text = json.dumps({"answer": answer, "state": _state(roots, answer)})
-        path = _answer_path(spec)
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            replace_text(path, text)
+        replace_text(_answer_path(spec), json.dumps({"answer": answer, "state": _state(roots, answer)}))
 
 
 def _answer_path(spec: Spec) -> Path:

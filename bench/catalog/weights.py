@@ -40,9 +40,10 @@ def locate(weights: str) -> Path:
         return path.absolute()
     if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(@[\w.-]+)?", weights) or path.suffix == ".pt":
         raise UsageError(f"weights {weights}: no such folder or file; expected a path, or an id of the hub")
-    if standins.path(weights).exists():
-        checkpoints.check(standins.path(weights))
-        return standins.path(weights)
+    stand_in = standins.path(weights)
+    if stand_in.exists():
+        checkpoints.check(stand_in)
+        return stand_in
     from huggingface_hub.errors import LocalEntryNotFoundError  # optional: it comes with transformers
 
     try:

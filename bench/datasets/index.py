@@ -80,10 +80,15 @@ class Source:
     n_near: int | None = None
 
     @property
+    def durations(self) -> Mapping[str, float]:
+        """Return content -> length in s of the readable clips; those that hold the same audio are one."""
+        pairs = zip(self.contents, self.seconds, strict=True)
+        return {content: seconds for content, seconds in pairs if content}
+
+    @property
     def n_same_audio(self) -> int:
         """Return the number of clips that hold the audio of one before them; they share its embedding."""
-        readable = [content for content in self.contents if content]
-        return len(readable) - len(set(readable))
+        return sum(map(bool, self.contents)) - len(set(filter(None, self.contents)))
 
     def bad(self, reasons: Mapping[str, str]) -> Mapping[str, str]:
         """Return clip -> reason of all bad clips, for the undecodable contents' reasons."""

@@ -5,6 +5,7 @@ import shlex
 import unicodedata
 from collections.abc import Callable, Mapping
 
+from bench.errors import listing
 from bench.types import Note
 
 
@@ -23,14 +24,8 @@ def note(note: Note) -> str:
 
 
 def _left_out(note: Note) -> str:
-    empty = f"; no clip is in {_first(note)}" if note.names else ""
+    empty = f"; no clip is in {listing(note.names, note.count)}" if note.names else ""
     return f"Audio files left out: {_counts(note)}{empty}."
-
-
-def _first(note: Note) -> str:
-    """Return the names of a note, and the number of the others."""
-    others = note.count - len(note.names)
-    return ", ".join(note.names) + (f" and {others} more" if others > 0 else "")
 
 
 def _recordings(note: Note) -> str:
@@ -60,15 +55,14 @@ def _card(note: Note) -> str:
 
 def _columns(note: Note) -> str:
     pairs = zip(note.names[::2], note.names[1::2], strict=True)
-    listing = ", ".join(f"{source} as {name}" for source, name in pairs)
-    return f"Columns also read under another name: {listing}."
+    columns = ", ".join(f"{source} as {name}" for source, name in pairs)
+    return f"Columns also read under another name: {columns}."
 
 
 def _spellings(note: Note) -> str:
-    others = note.count - len(note.spellings)
-    listing = "; ".join(map(_variants, note.spellings)) + (f" and {others} more" if others > 0 else "")
+    groups = listing([_variants(labels) for labels in note.spellings], note.count, "; ")
     fix = "merge them with `values` in a card, if they are one"
-    return f"Labels of {note.column} that differ only in spelling: {listing}; {fix}."
+    return f"Labels of {note.column} that differ only in spelling: {groups}; {fix}."
 
 
 def _variants(labels: tuple[tuple[str, int], ...]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from bench.display.notes import note
+from bench.errors import listing
 from bench.types import CellObstacle, GroupObstacle, Result
 
 ONE_GROUP = "all clips are in one group"
@@ -53,8 +54,7 @@ def reason(obstacle: GroupObstacle) -> str:
 
 def _examples(obstacle: GroupObstacle) -> str:
     """Return the names that an obstacle holds, and the number of the others."""
-    n_more = obstacle.count - len(obstacle.examples)
-    return ", ".join(obstacle.examples) + (f" and {n_more} more" if n_more > 0 else "")
+    return listing(obstacle.examples, obstacle.count)
 
 
 def cause(result: Result) -> str:
@@ -106,9 +106,7 @@ def _one_class(cell: CellObstacle) -> str:
 
 def _no_group(cell: CellObstacle) -> str:
     place, column, *others = cell.names
-    n_more = cell.counts[0] - len(others)
-    more = f" and {n_more} more" if n_more > 0 else ""
-    expected = f"; expected one of {', '.join(others)}{more}" if others else ""
+    expected = f"; expected one of {listing(others, cell.counts[0])}" if others else ""
     return f"{place}: column '{column}' is empty{expected}"
 
 

@@ -1,5 +1,6 @@
 """Rows and tables of a leaderboard: one table per dataset, task and split, the best row first."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ import pandas as pd
 
 from bench.stats import LEVEL, BestScore, Chance, Standing
 from bench.store import DatasetRecord, Store, TableProtocol
-from bench.types import BASELINE, Level, Result, Score, System, TaskId
+from bench.types import BASELINE, Layer, Level, Result, Score, System, TaskId
 from bench.types.results import score_of
 from bench.validation import file_name
 
@@ -194,3 +195,8 @@ class Table:
     def labels(self) -> pd.DataFrame:
         """Return `clip` and the label columns of the dataset."""
         return next(iter(self.stores.values())).labels(self.dataset)
+
+
+def layer_position(layer: Layer) -> tuple[float, str]:
+    """Return a sort key: numbered layers in their order, then named ones."""
+    return (layer, "") if isinstance(layer, int) else (math.inf, layer)

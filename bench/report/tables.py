@@ -16,7 +16,7 @@ from bench.metrics import METRICS, Metric
 from bench.report import repetition
 from bench.report.choice import corrected
 from bench.report.ranking import Aligned
-from bench.report.rows import Row, Table
+from bench.report.rows import Row, Table, layer_position
 from bench.stats import Chance
 from bench.store import DatasetRecord, RunRecord, Store, TableProtocol
 from bench.types import BASELINE, UNPOOLED, Result, Score, Status, System, TaskId, View
@@ -252,10 +252,9 @@ def _identity(system: System) -> System:
 
 
 def _order(system: System) -> tuple[object, ...]:
-    """Return a sort key: numbered layers in their order, then named ones; frames before pools."""
-    layer, pool = system.view.layer, system.view.pool
-    number, name = (layer, "") if isinstance(layer, int) else (np.inf, layer)
-    return system.extractor, number, name, pool != UNPOOLED, pool, system.head, system.is_tuned
+    """Return a sort key: layers as in `layer_position`; frames before pools."""
+    position, pool = layer_position(system.view.layer), system.view.pool
+    return system.extractor, position, pool != UNPOOLED, pool, system.head, system.is_tuned
 
 
 def _without_equal_baselines(groups: Iterable[Seeds]) -> list[Seeds]:

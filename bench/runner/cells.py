@@ -88,8 +88,7 @@ def _evaluation(work: Work, extraction: Extraction) -> Evaluation:
     cell = work.cell
     key = (cell.task.name, cell.split.repeat, cell.view, cell.head.unit, cell.seed, cell.train_size)
     cache = extraction.reducers.setdefault(key, ReducerCache())
-    examples = _examples(work, extraction)
-    return evaluate(examples, _pipeline(work, examples), time.perf_counter, cache)
+    return evaluate(*_inputs(work, extraction), time.perf_counter, cache)
 
 
 def _permutations(work: Work, extraction: Extraction) -> Permutations | None:
@@ -98,8 +97,13 @@ def _permutations(work: Work, extraction: Extraction) -> Permutations | None:
     if not cell.n_permutations:
         return None
     metric = METRICS[cell.task.metrics[0]]
+    return permutations(*_inputs(work, extraction), metric, cell.n_permutations)
+
+
+def _inputs(work: Work, extraction: Extraction) -> tuple[Examples, PipelineSpec]:
+    """Return the cell's examples, and the description of its pipeline for them."""
     examples = _examples(work, extraction)
-    return permutations(examples, _pipeline(work, examples), metric, cell.n_permutations)
+    return examples, _pipeline(work, examples)
 
 
 def _examples(work: Work, extraction: Extraction) -> Examples:
@@ -176,8 +180,7 @@ def _with_inner_scores(work: Work, extraction: Extraction, result: Result) -> Re
     metric = METRICS[work.cell.task.metrics[0]]
     try:
         with _reproducibly(work):
-            examples = _examples(work, extraction)
-            inner = inner_scores(examples, _pipeline(work, examples), metric, time.perf_counter)
+            inner = inner_scores(*_inputs(work, extraction), metric, time.perf_counter)
     except Exception as error:  # whatever a head raises, the scores of its folds are valid
         return replace(result, reason=describe(error))
     return replace(result, inner=inner)
@@ -188,9 +191,9 @@ def _with_models(
 ) -> Result:
     """Save the models of the folds and one of all clips; return the result, with the reason if that fails."""
     try:
-        examples = _examples(work, extraction)
+        examples, pipeline = _inputs(work, extraction)
         with _reproducibly(work):
-            models = {**evaluation.models, ALL: fit_all(examples, _pipeline(work, examples))}
+            models = {**evaluation.models, ALL: fit_all(examples, pipeline)}
         card = BundleCard(
             cell=work.cell,
             extractor_identity=work.identity,

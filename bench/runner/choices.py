@@ -107,8 +107,17 @@ def choose(
     choices, parts = [], []
     for number, fold in enumerate(folds):
         best = max(candidates, key=lambda result: sign * result.inner[number])
-        choice = Choice(fold, best.key, best.extractor, best.view, best.head, best.inner[number])
-        choices.append(replace(choice, is_tuned=best.is_tuned))
+        choices.append(
+            Choice(
+                fold=fold,
+                key=best.key,
+                extractor=best.extractor,
+                view=best.view,
+                head=best.head,
+                inner=best.inner[number],
+                is_tuned=best.is_tuned,
+            )
+        )
         table = tables[best.key]
         parts.append(table.loc[table["fold"] == fold, COLUMNS])
     return tuple(choices), pd.concat(parts, ignore_index=True)

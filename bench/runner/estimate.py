@@ -118,7 +118,7 @@ def estimate(plan: Plan, request: Request, store: Store, cache: Cache) -> Estima
     embeddings = []
     for (dataset, extractor), frame_layers in framed.items():
         source = plan.sources[dataset]
-        seconds = {c: s for c, s in zip(source.contents, source.seconds, strict=True) if c}
+        seconds = source.durations
         cached = seconds.keys() & cache.contents(plan.digests[extractor], frame_layers)
         embeddings.append(ClipCounts.of(source, extractor, len(cached)))
         if (dataset, extractor) in to_embed:

@@ -39,13 +39,12 @@ class ClipCounts:
     @classmethod
     def of(cls, source: Source, extractor: str, cached: int) -> Self:
         """Return the counts of a dataset whose index is known."""
-        seconds = dict(zip(source.contents, source.seconds, strict=True))
-        seconds.pop("", None)  # unreadable clips
+        durations = source.durations
         return cls(
             dataset=source.dataset.name,
             extractor=extractor,
-            clips=len(seconds),
-            hours=sum(seconds.values()) / 3600,
+            clips=len(durations),
+            hours=sum(durations.values()) / 3600,
             cached=cached,
             same_audio=source.n_same_audio,
             unreadable=len(source.unreadable),

@@ -1,7 +1,8 @@
 """What folders of earlier releases hold: an audit compares nothing that they never said."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from typing import Self
 
 from bench.files import parse_json
 from bench.store import schema
@@ -23,10 +24,43 @@ RENAMED = {"augment": "augmentation"}
 """Field of a line of schema 1 to 3 -> its name today."""
 
 
-def line_fields(store: Store) -> Mapping[str, frozenset[str]]:
-    """Return key -> fields that its line in results.jsonl holds, and those of its scores."""
-    rows = [schema.unseal(line)[0] for line in lines(store.results_path)[:-1]]
-    return {str(row["key"]): OF_LINES if row["schema"] == SCHEMA else _names(row) for row in rows}
+@dataclass(frozen=True, slots=True)
+class StoredFields:
+    """What a folder's results.jsonl and run.json hold.
+
+    Parameters
+    ----------
+    lines : Mapping[str, frozenset[str]]
+        Key -> fields that its line in results.jsonl holds, and those of its scores.
+    record : frozenset[str]
+        Fields of data sets and tables that run.json holds as values.
+    sentences : tuple[str, ...]
+        Fields of run.json that hold sentences of an earlier release.
+    is_contradictory : bool
+        Whether a record of an earlier schema names cells of this one, which no release writes.
+    """
+
+    lines: Mapping[str, frozenset[str]]
+    record: frozenset[str]
+    sentences: tuple[str, ...]
+    is_contradictory: bool
+
+    @classmethod
+    def of(cls, store: Store) -> Self:
+        """Return the fields of a folder."""
+        rows = [schema.unseal(line)[0] for line in lines(store.results_path)[:-1]]
+        record = parse_json(store.run_path.read_bytes())
+        parts, number = (*record["datasets"].values(), *record["tables"]), record["schema"]
+        names = {RENAMED.get(name, name) for part in parts for name in part}
+        values = {name for name in names if VALUES_SINCE.get(name, 0) <= number}
+        texts = [name for name, first in VALUES_SINCE.items() if number < first]
+        current = {str(row["key"]) for row in rows if row["schema"] == SCHEMA}
+        return cls(
+            lines={str(row["key"]): OF_LINES if row["schema"] == SCHEMA else _names(row) for row in rows},
+            record=OF_RECORDS if number == RUN_SCHEMA else frozenset(values),
+            sentences=tuple(name for name in texts if any(part.get(name) for part in parts)),
+            is_contradictory=number < RUN_SCHEMA and bool(current & set(record.get("cells", ()))),
+        )
 
 
 def _names(row: Mapping[str, object]) -> frozenset[str]:
@@ -34,30 +68,3 @@ def _names(row: Mapping[str, object]) -> frozenset[str]:
     scores = row["scores"]
     parts = scores.values() if isinstance(scores, Mapping) else scores
     return frozenset(RENAMED.get(name, name) for part in (row, *parts) for name in part)  # type: ignore[misc]
-
-
-def record_fields(store: Store) -> frozenset[str]:
-    """Return the fields of data sets and tables that the folder's run.json holds as values."""
-    record = parse_json(store.run_path.read_bytes())
-    number = record["schema"]
-    if number == RUN_SCHEMA:
-        return OF_RECORDS
-    parts = (*record["datasets"].values(), *record["tables"])
-    names = {RENAMED.get(name, name) for part in parts for name in part}
-    return frozenset(name for name in names if VALUES_SINCE.get(name, 0) <= number)
-
-
-def sentences(store: Store) -> list[str]:
-    """Return the fields of the folder's run.json that hold sentences of an earlier release."""
-    record = parse_json(store.run_path.read_bytes())
-    parts = (*record["datasets"].values(), *record["tables"])
-    names = [name for name, first in VALUES_SINCE.items() if record["schema"] < first]
-    return [name for name in names if any(part.get(name) for part in parts)]
-
-
-def is_contradictory(store: Store) -> bool:
-    """Return whether a record of an earlier schema names cells of this one, which no release writes."""
-    record = parse_json(store.run_path.read_bytes())
-    rows = [schema.unseal(line)[0] for line in lines(store.results_path)[:-1]]
-    keys = {str(row["key"]) for row in rows if row["schema"] == SCHEMA}
-    return record["schema"] < RUN_SCHEMA and bool(keys & set(record.get("cells", ())))

@@ -1,6 +1,5 @@
 """Scores by the layer of an extractor."""
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +8,7 @@ from bench import display
 from bench.report import words
 from bench.report.document import Grid, Notes, Picture, Section, cell, code, text
 from bench.report.figures import Axis, Lines
-from bench.report.rows import Table
+from bench.report.rows import Table, layer_position
 from bench.types import Layer, Score, System
 
 
@@ -33,7 +32,7 @@ def section(table: Table) -> Section | None:
     layers = dict.fromkeys(layer for line in lines.values() for layer in line)
     rows = tuple(
         (cell(layer), *(words.score_cell(line.get(layer)) for line in lines.values()))
-        for layer in sorted(layers, key=_position)
+        for layer in sorted(layers, key=layer_position)
     )
     curves = {names[system]: _curve(line) for system, line in lines.items()}
     figure = Lines(words.title(table), Axis("layer", integer=True), Axis(table.metric), curves)
@@ -49,11 +48,6 @@ def section(table: Table) -> Section | None:
 def _curve(line: Mapping[Layer, Score]) -> dict[float, Score]:
     """Return the scores of the numbered layers."""
     return {float(layer): score for layer, score in line.items() if isinstance(layer, int)}
-
-
-def _position(layer: Layer) -> tuple[float, str]:
-    """Return a sort key: numbered layers in their order, then named ones."""
-    return (layer, "") if isinstance(layer, int) else (math.inf, layer)
 
 
 def chosen(table: Table) -> Section | None:

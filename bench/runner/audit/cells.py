@@ -104,7 +104,7 @@ def check_cell(store: Store, result: Result, stored: StoredSplit | None, fields:
     stored : StoredSplit | None
         Its table; None if the record has none.
     fields : Set[str]
-        Fields that its line holds, see `bench.store.earlier.line_fields`.
+        Fields that its line holds, see `bench.store.earlier.StoredFields`.
     """
     if stored is None:
         yield "run.json has no such table"

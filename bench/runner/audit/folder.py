@@ -11,7 +11,8 @@ from bench.runner.audit.cells import StoredSplit, check_cell
 from bench.runner.audit.models import check_models, unlisted_models
 from bench.runner.audit.plans import check_plan
 from bench.runner.reembedding import EmbeddingCheck
-from bench.store import RunRecord, Store, earlier
+from bench.store import RunRecord, Store
+from bench.store.earlier import StoredFields
 from bench.store.schema import broken_seal
 from bench.types import Result, Status
 
@@ -63,13 +64,14 @@ def audit(  # a folder, where its parts are now, and two options
     """
     record, results = store.run(), store.results(sealed=False)
     lines = [f"{store.results_path}:{number}: {broken_seal()}" for number in store.broken_seals()]
-    lines += _check_folder(store, record, results)
+    fields = StoredFields.of(store)
+    lines += _check_folder(store, record, results, fields)
     present = world.compare(store, record, home, trust)
-    unchecked = [*present.unchecked, *unlisted_models(store, record), *_sentences(store)]
+    unchecked = [*present.unchecked, *unlisted_models(store, record), *_sentences(store, fields)]
     if present.plan is None:
         return Audit((*lines, *present.differences), tuple(unchecked), ())
     lines += present.differences
-    lines += check_plan(store, record, present.plan)
+    lines += check_plan(store, record, present.plan, fields)
     checks = tuple(reembedding.check(present, record, cache, deep=deep))
     return Audit(
         differences=(*lines, *(line for check in checks for line in check.differences)),
@@ -78,12 +80,13 @@ def audit(  # a folder, where its parts are now, and two options
     )
 
 
-def _check_folder(store: Store, record: RunRecord, results: Mapping[str, Result]) -> Iterator[str]:
+def _check_folder(
+    store: Store, record: RunRecord, results: Mapping[str, Result], fields: StoredFields
+) -> Iterator[str]:
     """Yield how the parts of a folder differ from each other."""
     splits = {}
     planned = [results[key] for key in record.cells if key in results]
-    fields = earlier.line_fields(store)
-    if earlier.is_contradictory(store):
+    if fields.is_contradictory:
         yield f"{store.run_path}: is of an earlier release than the results of its cells"
     for protocol in record.tables:
         table = protocol.dataset, protocol.task.name
@@ -100,16 +103,16 @@ def _check_folder(store: Store, record: RunRecord, results: Mapping[str, Result]
         elif result.status == Status.OK:
             stored_split = splits.get((result.dataset, result.task.name, result.repeat))
             differences = [
-                *check_cell(store, result, stored_split, fields[key]),
+                *check_cell(store, result, stored_split, fields.lines[key]),
                 *_check_choice(store, result, planned),
             ]
             yield from (f"{display.cell(result)}: {line}" for line in differences)
     yield from check_models(store, record)
 
 
-def _sentences(store: Store) -> list[str]:
+def _sentences(store: Store, fields: StoredFields) -> list[str]:
     """Return a line if the record holds sentences, which only the release that wrote them can compare."""
-    names = ", ".join(earlier.sentences(store))
+    names = ", ".join(fields.sentences)
     reason = "they are sentences of an earlier release"
     return [f"{store.run_path}: {names}: not checked, since {reason}"] if names else []
 

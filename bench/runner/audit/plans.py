@@ -11,7 +11,8 @@ from bench.keys import changes
 from bench.runner import provenance, world
 from bench.runner.planning import Plan
 from bench.runner.provenance import versions
-from bench.store import RunRecord, Store, earlier
+from bench.store import RunRecord, Store
+from bench.store.earlier import StoredFields
 from bench.types import Cell, Clip, Result, Status
 
 PLANNED = (
@@ -30,21 +31,20 @@ MAX_READ = 20
 """Largest number of clips of bad_clips.csv that are read again, of every data set."""
 
 
-def check_plan(store: Store, record: RunRecord, plan: Plan) -> Iterator[str]:
+def check_plan(store: Store, record: RunRecord, plan: Plan, fields: StoredFields) -> Iterator[str]:
     """Yield how a folder differs from a plan that was made now, in what has not changed since the run.
 
     What changed is left out: data whose splits differ, and extractors and heads with another identity.
     """
     now = provenance.record(plan, record.request, record.counters, finished=record.finished)
-    yield from _check_tables(store, record, now)
+    yield from _check_tables(store, record, now, fields.record)
     yield from _check_labels(store, record, plan)
     yield from _check_bad_clips(store, record, plan)
-    yield from _check_cells(store, record, plan)
+    yield from _check_cells(store, record, plan, fields.lines)
 
 
-def _check_tables(store: Store, record: RunRecord, now: RunRecord) -> Iterator[str]:
+def _check_tables(store: Store, record: RunRecord, now: RunRecord, fields: Set[str]) -> Iterator[str]:
     """Yield how the record's data sets and tables differ, in the fields that the folder's schema has."""
-    fields = earlier.record_fields(store)
     for name, source in now.datasets.items():
         before = record.datasets.get(name)
         if before is None:
@@ -106,9 +106,11 @@ def _is_decodable(clip: Clip) -> bool:
     return True
 
 
-def _check_cells(store: Store, record: RunRecord, plan: Plan) -> Iterator[str]:
+def _check_cells(
+    store: Store, record: RunRecord, plan: Plan, fields: Mapping[str, Set[str]]
+) -> Iterator[str]:
     """Yield how the cells of the record differ from those of the plan."""
-    results, fields = store.results(sealed=False), earlier.line_fields(store)
+    results = store.results(sealed=False)
     cells = {cell.key: cell for cell in plan.cells}
     expected = {result.key: result for result in plan.rejected}
     expected |= {key: Result.unfinished(cell, Status.OK) for key, cell in cells.items()}
