@@ -4,6 +4,7 @@ import base64
 import functools
 import itertools
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from bench import audio, cli
 from bench.catalog.imports import FolderFinder
 from bench.datasets.kinds import demo
 from bench.datasets.tables import dataset
+from bench.store import Store
 from bench.types import Clip, Dataset
 
 # A busy machine is no reason to fail.
@@ -89,6 +91,18 @@ def weights() -> Path:
     if not (WEIGHTS / "whisper-tiny.en").is_dir():
         pytest.skip(f"needs trained weights in {WEIGHTS}; set BENCH_TEST_WEIGHTS to where they are")
     return WEIGHTS
+
+
+@pytest.fixture
+def networks(weights: Path, tmp_path: Path) -> Path:
+    """Return the test's folder with the trained networks of docs/add-extractor.md and their weights."""
+    text = (Path(__file__).parent.parent / "docs" / "add-extractor.md").read_text(encoding="utf-8")
+    blocks = dict(re.findall(r'^```python title="([^"]+)"\n(.*?)^```', text, re.MULTILINE | re.DOTALL))
+    for name in ("ge2e.py", "speech_embedding.py"):
+        (tmp_path / name).write_text(blocks[name])
+    shutil.copy(weights / "ge2e" / "model.safetensors", tmp_path / "ge2e.safetensors")
+    shutil.copytree(weights / "speech-embedding", tmp_path / "speech-embedding")
+    return tmp_path
 
 
 @pytest.fixture(scope="session")
@@ -247,6 +261,14 @@ def digits(take: Callable[[str, int, int], Path], tmp_path: Path) -> Path:
     path = tmp_path / "digits.csv"
     pd.DataFrame(rows).to_csv(path, index=False)
     return path
+
+
+@pytest.fixture
+def copy(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Return a copy of the results of a module's `original`, whose data and cache it shares."""
+    monkeypatch.setenv("BENCH_CACHE", str(original / "cache"))
+    shutil.copytree(original / "out", tmp_path / "out")
+    return Store(tmp_path / "out")
 
 
 @pytest.fixture

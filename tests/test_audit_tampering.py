@@ -48,14 +48,6 @@ def original(take: Callable[[str, int, int], Path], tmp_path_factory: pytest.Tem
     return folder
 
 
-@pytest.fixture
-def copy(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """Return a copy of the results; data and cache are those of the original."""
-    monkeypatch.setenv("BENCH_CACHE", str(original / "cache"))
-    shutil.copytree(original / "out", tmp_path / "out")
-    return Store(tmp_path / "out")
-
-
 def audit(store: Store) -> list[str]:
     """Return the differences that an audit finds."""
     return list(compute.audit(store.out).differences)

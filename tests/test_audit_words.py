@@ -48,13 +48,6 @@ def original(take: Callable[[str, int, int], Path], tmp_path_factory: pytest.Tem
     return folder
 
 
-@pytest.fixture
-def copy(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setenv("BENCH_CACHE", str(original / "cache"))
-    shutil.copytree(original / "out", tmp_path / "out")
-    return Store(tmp_path / "out")
-
-
 def audit(store: Store) -> Audit:
     """Return the audit of results, record and data, without the words of the report."""
     return runner.audit(store, paths.home(), Cache(paths.cache_root()))

@@ -99,9 +99,9 @@ def test_inner_folds_and_permuted_labels_are_part_of_the_estimate(digits: Path, 
     )
     seconds = []
     for fields in ({}, {"select": True, "permute_labels": 2}):
-        asked = replace(request, **fields)
-        plan, store = runner.plan(asked, load()), Store(tmp_path / "out")
-        expectation = runner.estimate(plan, asked, store, Cache(str(tmp_path / "cache")))
+        other = replace(request, **fields)
+        plan, store = runner.plan(other, load()), Store(tmp_path / "out")
+        expectation = runner.estimate(plan, other, store, Cache(str(tmp_path / "cache")))
         for plugin, amount, took in ((("extractor", "mfcc-13"), 0.0, 0.0), (("head", "lda"), 1.0, 1.0)):
             expectation.forecast.finish(plugin, amount, took, 0)
         expectation.forecast.plan(("extractor", "mfcc-13"), -1e9)

@@ -24,11 +24,11 @@ import json, sys, time
 from bench import catalog, paths, runner
 from bench.request import Request
 
-asked = {"datasets": ("digits.csv",), "tasks": ("speaker",), "heads": ("lda",), "home": paths.home()}
+options = {"datasets": ("digits.csv",), "tasks": ("speaker",), "heads": ("lda",), "home": paths.home()}
 declared = catalog.load()
-runner.plan(Request(extractors=("mfcc",), **asked), declared)  # reads the audio
+runner.plan(Request(extractors=("mfcc",), **options), declared)  # reads the audio
 start = time.process_time()
-plan = runner.plan(Request(extractors=tuple(sys.argv[1:]), **asked), declared)
+plan = runner.plan(Request(extractors=tuple(sys.argv[1:]), **options), declared)
 seconds = time.process_time() - start
 counts = {}
 for cell in plan.cells:

@@ -1,6 +1,5 @@
 """Trained networks on real speech: Whisper tiny.en beside plain calls of transformers, and two plugins."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -41,7 +40,6 @@ TRANSCRIPTS = {
 
 N_LAYERS = 5
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
-PLUGINS = Path(__file__).parent / "trained"
 
 
 @pytest.fixture(scope="module")
@@ -217,44 +215,32 @@ def test_half_precision_recognises_digits_of_unheard_speakers_as_full_precision_
     assert scores["bf16"][3].value > 0.7
 
 
-def test_a_speaker_encoder_in_a_file_knows_speakers(bench, real: Path, weights: Path, tmp_path: Path):
-    shutil.copy(PLUGINS / "ge2e.py", tmp_path)
-    shutil.copy(weights / "ge2e" / "model.safetensors", tmp_path / "ge2e.safetensors")
+def test_a_speaker_encoder_in_a_file_knows_speakers(bench, real: Path, networks: Path):
     paths = sorted((real / "LibriSpeech" / "test-other").glob("*/*/*-000[0-3].flac"))
     table = pd.DataFrame({"path": paths, "speaker": [path.parts[-3] for path in paths]})
-    table.to_csv(tmp_path / "speakers.csv", index=False)
+    table.to_csv(networks / "speakers.csv", index=False)
     words = ["--datasets", "speakers.csv", "--tasks", "speaker", "--heads", "knn"]
-    done = bench("run", *words, "--split", "cv:4", "--extractors", "./ge2e.py:GE2E")
+    done = bench("run", *words, "--split", "cv:4", "--extractors", "./ge2e.py:Ge2e")
     assert done.exit_code == 0, done.stderr
     scores = {
-        result.head: result.scores[0].value for result in Store(tmp_path / "bench-out").results().values()
+        result.head: result.scores[0].value for result in Store(networks / "bench-out").results().values()
     }
     assert scores["knn"] >= 0.95 > 0.2 > scores["dummy"]
 
 
-def test_an_onnx_network_in_a_file_tells_speech_from_noise(bench, real: Path, weights: Path, tmp_path: Path):
+def test_an_onnx_network_in_a_file_tells_speech_from_noise(bench, real: Path, networks: Path):
     pytest.importorskip("openvino", reason="needs the extra 'openvino'")
-    for file in (PLUGINS / "speech_embedding.py", *(weights / "speech-embedding").iterdir()):
-        shutil.copy(file, tmp_path)
     speech = sorted((real / "LibriSpeech" / "test-other").glob("*/*/*-0002.flac"))
     noise = sorted((real / "noise").glob("*.wav"))[:20]
     rows = [
         {"path": path, "kind": path.parts[-2] == "noise", "session": path.stem} for path in (*speech, *noise)
     ]
-    pd.DataFrame(rows).to_csv(tmp_path / "sounds.csv", index=False)
-    words = [
-        "--datasets",
-        "sounds.csv",
-        "--task-target",
-        "kind",
-        "--task-group",
-        "session",
-        "--heads",
-        "logreg",
-    ]
+    pd.DataFrame(rows).to_csv(networks / "sounds.csv", index=False)
+    words = ["--datasets", "sounds.csv", "--task-target", "kind", "--task-group", "session"]
+    words += ["--heads", "logreg"]
     done = bench("run", *words, "--extractors", "./speech_embedding.py:SpeechEmbedding")
     assert done.exit_code == 0, done.stderr
     scores = {
-        result.head: result.scores[0].value for result in Store(tmp_path / "bench-out").results().values()
+        result.head: result.scores[0].value for result in Store(networks / "bench-out").results().values()
     }
     assert scores["logreg"] >= 0.95 > 0.7 > scores["dummy"]

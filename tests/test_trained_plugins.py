@@ -1,7 +1,5 @@
 """Networks of one's own: weights that a class names are part of the key, wherever the class comes from."""
 
-import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,8 +13,6 @@ from bench.embed import pooling
 from bench.errors import PluginError, UsageError
 from bench.request import Request
 from bench.types import Audio, Clip, Spec
-
-PAGE = Path(__file__).parent.parent / "docs" / "add-extractor.md"
 
 CODE = """
 from pathlib import Path
@@ -80,7 +76,7 @@ def test_weights_are_relative_to_the_file_of_the_class_that_names_them(folder: P
     assert names(plugin_files.identity(spec(folder, "again"))["files"]) == ["parts/a.npy"]
 
 
-def test_weights_that_are_computed_are_asked_of_the_class(folder: Path):
+def test_weights_that_are_computed_are_options_of_the_class(folder: Path):
     computed = CODE.replace('"weights.npy"', '"weights" + ".npy"')
     (folder / "mine.py").write_text(computed)
     assert names(plugin_files.identity(spec(folder))["files"]) == ["weights.npy"]
@@ -149,20 +145,20 @@ def test_classes_and_objects_of_a_program_have_their_weights_in_the_key(digits: 
     np.save(tmp_path / "weights.npy", np.ones(2, np.float32))
     from program import Mine  # type: ignore[import-not-found]
 
-    asked = {"datasets": [digits], "tasks": ["speaker"], "heads": ["lda"]}
+    options = {"datasets": [digits], "tasks": ["speaker"], "heads": ["lda"]}
     counts = []
     network = Mine()
     network.net, network.session = Network(1.0), Session()
     for thing in (Mine, Mine, network):
-        counts.append(package.run(extractors=[thing], **asked).store.run().counters.clips_embedded)
+        counts.append(package.run(extractors=[thing], **options).store.run().counters.clips_embedded)
     network.net = [{"first": Network(2.0)}]  # trained further
-    counts.append(package.run(extractors=[network], **asked).store.run().counters.clips_embedded)
+    counts.append(package.run(extractors=[network], **options).store.run().counters.clips_embedded)
     np.save(tmp_path / "weights.npy", np.zeros(2, np.float32))
-    counts.append(package.run(extractors=[Mine], **asked).store.run().counters.clips_embedded)
+    counts.append(package.run(extractors=[Mine], **options).store.run().counters.clips_embedded)
     assert counts == [48, 0, 48, 48, 48]
     (tmp_path / "weights.npy").unlink()
     with pytest.raises(UsageError, match=r"extractors: Mine: weights .*: no such file or folder"):
-        package.run(extractors=[Mine], **asked)
+        package.run(extractors=[Mine], **options)
 
 
 def plain_ge2e(weights: Path, y: Audio) -> np.ndarray:
@@ -207,23 +203,17 @@ PLAIN = {"ge2e.py": plain_ge2e, "speech_embedding.py": plain_speech_embedding}
 
 
 def test_the_networks_of_the_page_give_the_vectors_of_a_plain_script(
-    bench, real: Path, weights: Path, tmp_path
+    bench, real: Path, weights: Path, networks: Path
 ):
     for module in ("torch", "openvino", "safetensors"):
         pytest.importorskip(module, reason="needs the extras 'neural' and 'openvino'")
-    text = PAGE.read_text(encoding="utf-8")
-    blocks = dict(re.findall(r'^```python title="([^"]+)"\n(.*?)^```', text, re.MULTILINE | re.DOTALL))
-    for name in PLAIN:
-        (tmp_path / name).write_text(blocks[name])
-    shutil.copy(weights / "ge2e" / "model.safetensors", tmp_path / "ge2e.safetensors")
-    shutil.copytree(weights / "speech-embedding", tmp_path / "speech-embedding")
     paths = sorted((real / "LibriSpeech" / "test-other").glob("*/*/*-0000.flac"))[:3]
-    (tmp_path / "clips.csv").write_text("\n".join(["path", *map(str, paths)]))
+    (networks / "clips.csv").write_text("\n".join(["path", *map(str, paths)]))
     classes = ["./ge2e.py:Ge2e", "./speech_embedding.py:SpeechEmbedding"]
     extractors = ",".join(f"{name}@pool=mean" for name in classes)
     done = bench("embed", "clips.csv", "--extractors", extractors, "--out", "embeddings.npz")
     assert done.exit_code == 0, done.output
-    embeddings = np.load(tmp_path / "embeddings.npz")
+    embeddings = np.load(networks / "embeddings.npz")
     for name, plain in zip(classes, PLAIN.values(), strict=True):
         for path, vector in zip(paths, embeddings[f"{name} mean"], strict=True):
             expected = plain(weights, audio.read(Clip("a", path), 16000)).mean(axis=0)
