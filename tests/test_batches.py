@@ -56,9 +56,9 @@ def test_other_frames_or_changed_audio_are_refused(after: float, alone: np.ndarr
 
 def test_an_accumulator_joins_windows_and_adds_their_time():
     clip = ClipAccumulator(audio_s=3.0, n_windows=2, frame_layers=["last"])
-    clip.add(FRAMES[:, :4], 0.5)
+    clip.add(FRAMES[:, :4], pooling.summarise(FRAMES[:, :4]), 0.5)
     assert not clip.complete
-    clip.add(FRAMES[:, 4:], 0.25)
+    clip.add(FRAMES[:, 4:], pooling.summarise(FRAMES[:, 4:]), 0.25)
     assert clip.complete
     embedding = clip.embedding(n_params=7)
     np.testing.assert_array_equal(embedding.frames["last"], FRAMES[0])

@@ -33,24 +33,24 @@ class ClipAccumulator:
         self._windows: list[Frames] = []
         self._frames: list[Mapping[Layer, Frames]] = []
 
-    def add(self, layers: Frames, seconds: float) -> None:
+    def add(self, layers: Frames, statistics: Statistics, seconds: float) -> None:
         """Add the next window.
 
         Parameters
         ----------
         layers : Frames
             As `layers.as_layers` returns them.
+        statistics : Statistics
+            Their statistics, from `pooling.summarise`.
         seconds : float
             Time that the extractor took for the window, in s.
 
         Raises
         ------
-        PluginError
-            If a frame is not finite.
         UsageError
             If the extractor does not return one of the layers.
         """
-        self._parts.append((layers.shape[1], pooling.summarise(layers)))
+        self._parts.append((layers.shape[1], statistics))
         self._frames.append({name: select_layer(layers, name) for name in self._frame_layers})
         if self._n_windows > 1 and pooling.needs_frames():
             self._windows.append(layers.copy())  # an extractor may write into one array again and again

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from bench.augment import Changes
 from bench.catalog import devices
 from bench.costs import Meter, Usage
-from bench.embed import invariance
+from bench.embed import invariance, pooling
 from bench.embed.accumulator import ClipAccumulator
 from bench.embed.batches import BatchBuilder, Window, cut
 from bench.embed.cache import ClipEmbedding
@@ -110,6 +111,7 @@ class _Engine:
         self._frame_layers = frame_layers
         self._unchecked = check_invariance
         self._clips: dict[str, ClipAccumulator] = {}
+        self._threads = ThreadPoolExecutor(devices.threads())  # a GPU is faster than one thread of statistics
 
     def run(
         self, decoded: Iterator[tuple[str, Audio | str]]
@@ -138,11 +140,15 @@ class _Engine:
             self._unchecked = False
             layers = self._as_layers(arrays[-1])
             invariance.check(self._spec.name, last, audios[-1], layers, self._embed_alone)
-        for window, frames, window_s in zip(batch, arrays, seconds, strict=True):
+        layers_of_windows = [self._as_layers(frames) for frames in arrays]
+        with self._blame():
+            statistics = list(self._threads.map(pooling.summarise, layers_of_windows))
+        for window, layers, summary, window_s in zip(
+            batch, layers_of_windows, statistics, seconds, strict=True
+        ):
             clip = self._clips[window.content]
-            layers = self._as_layers(frames)
             with self._blame():
-                clip.add(layers, window_s)
+                clip.add(layers, summary, window_s)
             if clip.complete:
                 yield window.content, clip.embedding(self.extraction.traits.n_params)
                 del self._clips[window.content]
