@@ -1,12 +1,13 @@
 """Sources: all clips of a data set -> the cache, by one extractor."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import overload
 
 from bench.catalog.learners import Learner
 from bench.datasets.index import Source
 from bench.embed.cache import Cache
 from bench.embed.shards import ProgressFactory, embed_shard, read_embeddings, shards
-from bench.types import Frames, Layer, View
+from bench.types import UNPOOLED, Frames, Layer, View
 
 FRAME_CLIPS = 256
 """Number of clips whose frames are read at once."""
@@ -39,12 +40,42 @@ def embed_source(
     return source.bad(bad)
 
 
-def read_frames(cache: Cache, learner: Learner, contents: Collection[str], layer: Layer) -> Iterator[Frames]:
-    """Yield the cached frames of clips in their order, each of shape (n_frames, dim), few in memory."""
-    order = list(contents)
-    view = View(layer=layer, pool="none")
-    for start in range(0, len(order), FRAME_CLIPS):
-        part = order[start : start + FRAME_CLIPS]
-        embeddings = read_embeddings(cache, learner.digest, part, [view])
-        for content in part:
-            yield embeddings[content].frames[layer]
+class CachedFrames(Sequence[Frames]):
+    """The frames of clips in the cache, shape=(n_frames, dim) each, of which few are in memory.
+
+    Parameters
+    ----------
+    contents : Sequence[str]
+        Digest of every clip's content.
+    layer : Layer
+        A layer whose frames are cached.
+    """
+
+    def __init__(self, cache: Cache, learner: Learner, contents: Sequence[str], layer: Layer) -> None:
+        self._cache = cache
+        self._learner = learner
+        self._contents = contents
+        self._layer = layer
+        self._part: tuple[int, Sequence[Frames]] = (-1, ())
+
+    def __len__(self) -> int:
+        return len(self._contents)
+
+    @overload
+    def __getitem__(self, row: int) -> Frames: ...
+
+    @overload
+    def __getitem__(self, row: slice) -> Sequence[Frames]: ...
+
+    def __getitem__(self, row: int | slice) -> Frames | Sequence[Frames]:
+        if isinstance(row, slice):
+            return [self[number] for number in range(*row.indices(len(self)))]
+        if not -len(self) <= row < len(self):
+            raise IndexError(row)  # ends a loop
+        part, place = divmod(row % len(self), FRAME_CLIPS)
+        if part != self._part[0]:
+            contents = self._contents[part * FRAME_CLIPS :][:FRAME_CLIPS]
+            view = View(layer=self._layer, pool=UNPOOLED)
+            embeddings = read_embeddings(self._cache, self._learner.digest, contents, [view])
+            self._part = (part, [embeddings[content].frames[self._layer] for content in contents])
+        return self._part[1][place]

@@ -17,11 +17,11 @@ from bench.datasets.index import Source, sources_of
 from bench.embed import pooling
 from bench.embed.cache import Cache
 from bench.embed.shards import ProgressFactory, read_embeddings
-from bench.embed.sources import embed_source
+from bench.embed.sources import CachedFrames, embed_source
 from bench.errors import UsageError
 from bench.keys import digest
 from bench.request import Request
-from bench.types import AUDIO_COLUMNS, UNPOOLED, Embeddings, View
+from bench.types import AUDIO_COLUMNS, UNPOOLED, Embeddings, Frames, View
 
 DEFAULT_EXTRACTORS = ("mfcc",)
 
@@ -44,9 +44,17 @@ class Space:
     key: str
 
     @property
-    def extractor(self) -> str:
-        """Return the name of the extractor."""
-        return self.learner.spec.name
+    def name(self) -> str:
+        """Return the extractor with its view."""
+        return display.extractor(self.learner.spec.name, self.view)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameSpace:
+    """The frames of a collection by one extractor and layer, and the digest of what changes them."""
+
+    key: str
+    frames: Sequence[Frames]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +69,8 @@ class Collection:
         Row of every clip in the source.
     spaces : tuple[Space, ...]
         In the order of the request.
+    frames : Mapping[str, FrameSpace]
+        Extractor and layer -> the frames of every clip.
     unreadable : Mapping[str, str]
         Clip -> reason.
     """
@@ -69,6 +79,7 @@ class Collection:
     table: pd.DataFrame
     rows: npt.NDArray[np.intp]
     spaces: tuple[Space, ...]
+    frames: Mapping[str, FrameSpace]
     unreadable: Mapping[str, str]
 
     @property
@@ -79,9 +90,10 @@ class Collection:
     @property
     def labels(self) -> Mapping[str, Sequence[str]]:
         """Return the value of every clip by label column; a column that names every clip apart is none."""
+        columns = {str(name): values for name, values in self.table.items() if name not in {"clip", "path"}}
         return {
             name: values.tolist()
-            for name, values in self.table.drop(columns=["clip", "path"]).items()
+            for name, values in columns.items()
             if 0 < values[values != ""].nunique() < len(values)
         }
 
@@ -93,9 +105,18 @@ class Collection:
 
 
 def collection_of(
-    request: Request, declared: Registry, cache: Cache, progress_of: ProgressFactory
+    request: Request,
+    declared: Registry,
+    cache: Cache,
+    progress_of: ProgressFactory,
+    frame_extractors: Sequence[str] = (),
 ) -> Collection:
     """Return the collection of a request with one data set; embed the clips that the cache lacks.
+
+    Parameters
+    ----------
+    frame_extractors : Sequence[str]
+        Extractors whose frames are needed too, as `EXTRACTOR@layer=N`.
 
     Raises
     ------
@@ -103,17 +124,17 @@ def collection_of(
         If an extractor cannot run here, a view has no vectors or no clip can be read.
     """
     [source] = sources_of(request, declared).values()
-    points = learners.extractors(
-        replace(request, extractors=request.extractors or DEFAULT_EXTRACTORS), declared, pooling.parse
-    )
-    views: dict[str, set[View]] = {}
+    points = _points(request, declared, request.extractors or DEFAULT_EXTRACTORS)
     for learner, view in points:
-        _check(learner, view)
+        _check_view(learner, view)
+    frames = [f"{name}@pool={UNPOOLED}" for name in frame_extractors]
+    frame_points = _points(request, declared, frames) if frames else []
+    views: dict[str, set[View]] = {}
+    for learner, view in (*points, *frame_points):
         views.setdefault(learner.spec.name, set()).add(view)
     unreadable: dict[str, str] = {}
-    for learner in {learner.spec.name: learner for learner, _ in points}.values():
-        bad = embed_source(source, learner, views[learner.spec.name], cache, progress_of)
-        unreadable |= bad
+    for name, learner in {learner.spec.name: learner for learner, _ in (*points, *frame_points)}.items():
+        unreadable |= embed_source(source, learner, views[name], cache, progress_of)
     table = source.dataset.table.reset_index(names="line")
     is_readable = ~table["clip"].isin(unreadable.keys()).to_numpy()
     order = np.argsort(table["line"].to_numpy(), kind="stable")
@@ -128,27 +149,44 @@ def collection_of(
         table=table.loc[rows, columns].fillna("").reset_index(drop=True),
         rows=rows,
         spaces=(),
+        frames={},
         unreadable=unreadable,
     )
-    return replace(collection, spaces=tuple(_space(collection, *point, cache) for point in points))
+    contents = collection.contents
+    return replace(
+        collection,
+        spaces=tuple(_space(contents, *point, cache) for point in points),
+        frames={
+            display.extractor(learner.spec.name, view): FrameSpace(
+                key=digest([learner.digest, view.layer, contents]),
+                frames=CachedFrames(cache, learner, contents, view.layer),
+            )
+            for learner, view in frame_points
+        },
+    )
 
 
-def _check(learner: Learner, view: View) -> None:
-    """Refuse what has no vectors."""
-    if learner.obstacle:
-        raise UsageError(display.cell_obstacle(learner.obstacle.why))
+def _points(request: Request, declared: Registry, names: Sequence[str]) -> list[tuple[Learner, View]]:
+    """Return extractors that can run here, with their views."""
+    points = learners.extractors(replace(request, extractors=tuple(names)), declared, pooling.parse)
+    for learner, _ in points:
+        if learner.obstacle:
+            raise UsageError(display.cell_obstacle(learner.obstacle.why))
+    return points
+
+
+def _check_view(learner: Learner, view: View) -> None:
+    """Refuse a view that has no vector per clip."""
     name = display.extractor(learner.spec.name, view)
     if view.layer == "best":
         raise UsageError(f"{name}: needs labels, as `bench run` has them; expected a layer, or all")
     if view.pool == UNPOOLED:
-        raise UsageError(
-            f"{name}: frames have no place on a map of clips; expected @pool={'|'.join(pooling.POOLINGS)}"
-        )
+        pools = "|".join(pooling.POOLINGS)
+        raise UsageError(f"{name}: a clip has many frames and one place; expected @pool={pools}")
 
 
-def _space(collection: Collection, learner: Learner, view: View, cache: Cache) -> Space:
-    """Return the vectors of a collection from the cache."""
-    contents = collection.contents
+def _space(contents: Sequence[str], learner: Learner, view: View, cache: Cache) -> Space:
+    """Return the vectors of clips from the cache."""
     embeddings = read_embeddings(cache, learner.digest, contents, [view])
     vectors = pooling.select([embeddings[content].statistics for content in contents], view)
     key = digest([learner.digest, [view.layer, view.pool], contents])
