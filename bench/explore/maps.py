@@ -1,7 +1,7 @@
 """Maps: vectors in the plane by PCA, UMAP or t-SNE, and how far a map can be trusted.
 
-Conventions: vectors are standardised, each dimension to mean 0 and variance 1, and distances are Euclidean, in the
-space (all dimensions) and on the map (2). No clip is its own neighbour.
+Conventions: vectors are standardised, each dimension to mean 0 and variance 1. Distances are Euclidean, in the
+space (all dimensions) and on the map (two). No clip is its own neighbour.
 """
 
 import warnings
@@ -269,7 +269,7 @@ def _distances(X: Floats, rows: Rows) -> Iterator[tuple[int, Floats]]:
 
 
 def _nearest(distances: Floats, n_nearest: int) -> Rows:
-    """Return the columns of the lowest distances of every row, the lowest first, shape=(n_rows, n_nearest)."""
+    """Return the columns of the lowest distances of every row, the lowest first."""
     nearest = np.argpartition(distances, n_nearest - 1, axis=1)[:, :n_nearest]
     order = np.argsort(np.take_along_axis(distances, nearest, axis=1), axis=1, kind="stable")
     columns: Rows = np.take_along_axis(nearest, order, axis=1)
