@@ -1,11 +1,11 @@
 """Maps: vectors in the plane by PCA, UMAP or t-SNE, and how far a map can be trusted.
 
-Conventions: vectors are standardised, each dimension to mean 0 and variance 1. Distances are Euclidean, in the
-space (all dimensions) and on the map (two). No clip is its own neighbour.
+Conventions: vectors are standardised, each dimension to mean 0 and variance 1. Distances are Euclidean, in
+the space (all dimensions) and on the map (two). No clip is its own neighbour.
 """
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,9 @@ N_NEAREST = 5
 
 MOST_RANKED = 3000
 """Largest number of clips whose neighbours are compared; a random sample of more clips."""
+
+MOST_MIB = 64
+"""Memory of the distances that are sorted together; their order needs twice as much more."""
 
 N_STAGES = 40
 """Largest number of stages of a map by UMAP."""
@@ -236,13 +239,8 @@ def faithfulness(X: Floats, points: Points, seed: int) -> Faithfulness:
     if n_clips > MOST_RANKED:
         rows = np.sort(np.random.default_rng(seed).choice(n_clips, MOST_RANKED, replace=False))
     on_map = NearestNeighbors(n_neighbors=n_nearest).fit(points).kneighbors(return_distance=False)[rows]
-    in_space = np.empty_like(on_map)
-    excess = 0
-    for start, distances in _distances(X, rows):
-        part = slice(start, start + len(distances))
-        in_space[part] = _nearest(distances, n_nearest)
-        ranks = _ranks(distances, on_map[part])
-        excess += int(np.maximum(ranks - n_nearest, 0).sum())
+    in_space, ranks = _ranked(X, rows, on_map)
+    excess = np.maximum(ranks - n_nearest, 0).sum()
     worst = len(rows) * n_nearest * (2 * n_clips - 3 * n_nearest - 1) / 2
     shared = [len(np.intersect1d(near, on)) for near, on in zip(in_space, on_map, strict=True)]
     return Faithfulness(
@@ -250,37 +248,30 @@ def faithfulness(X: Floats, points: Points, seed: int) -> Faithfulness:
         rows=rows.astype(np.int64),
         in_space=in_space.astype(np.int64),
         on_map=on_map.astype(np.int64),
-        trustworthiness=1 - excess / worst,
+        trustworthiness=float(1 - excess / worst),
         shared=float(np.mean(shared)) / n_nearest,
     )
 
 
-def _distances(X: Floats, rows: Rows) -> Iterator[tuple[int, Floats]]:
-    """Yield the distances of some clips to all, infinite to themselves, in parts of bounded memory.
+def _ranked(X: Floats, rows: Rows, on_map: Rows) -> tuple[Rows, Rows]:
+    """Return the neighbours of some clips in the space, and the ranks there of those on the map.
 
-    A part is the position of its first clip in `rows`, and the distances, shape=(n_part, n_clips).
+    Both have the shape of `on_map`, (n_rows, n_nearest); ranks count from 1. Equal distances are in the order
+    of `np.argsort`, as in `sklearn.manifold.trustworthiness`.
     """
+    n_nearest = on_map.shape[1]
+    nearest, ranks = [], []
     start = 0
-    for distances in pairwise_distances_chunked(X[rows], X, working_memory=64):
-        part = rows[start : start + len(distances)]
-        distances[np.arange(len(part)), part] = np.inf
-        yield start, distances
+    for distances in pairwise_distances_chunked(X[rows], X, working_memory=MOST_MIB):
+        part = slice(start, start + len(distances))
+        distances[np.arange(len(distances)), rows[part]] = np.inf
+        order = np.argsort(distances, axis=1)
+        places = np.empty_like(order)
+        np.put_along_axis(places, order, np.arange(len(X))[None], axis=1)
+        nearest.append(order[:, :n_nearest])
+        ranks.append(np.take_along_axis(places, on_map[part], axis=1) + 1)
         start += len(distances)
-
-
-def _nearest(distances: Floats, n_nearest: int) -> Rows:
-    """Return the columns of the lowest distances of every row, the lowest first."""
-    nearest = np.argpartition(distances, n_nearest - 1, axis=1)[:, :n_nearest]
-    order = np.argsort(np.take_along_axis(distances, nearest, axis=1), axis=1, kind="stable")
-    columns: Rows = np.take_along_axis(nearest, order, axis=1)
-    return columns
-
-
-def _ranks(distances: Floats, columns: Rows) -> Rows:
-    """Return the rank, from 1, of the distance in each column among those of its row, shape as `columns`."""
-    limits = np.take_along_axis(distances, columns, axis=1)
-    ranks = [(distances < limit[:, None]).sum(axis=1) + 1 for limit in limits.T]
-    return np.stack(ranks, axis=1)
+    return np.concatenate(nearest), np.concatenate(ranks)
 
 
 def agreements(trust: Faithfulness, labels: Mapping[str, Sequence[str]]) -> Mapping[str, Agreement]:
