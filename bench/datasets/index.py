@@ -14,6 +14,7 @@ import pandas as pd
 from bench import audio, augment, catalog, datasets, display
 from bench.catalog import Registry
 from bench.datasets import recordings, suggestions
+from bench.datasets.layouts.files import STREAM
 from bench.datasets.tables import SUFFIXES
 from bench.errors import ClipError, UsageError, shortlist
 from bench.files import replacing
@@ -172,7 +173,7 @@ def open_dataset(
     label: str = FOLDER_LABEL,
     folders: Mapping[str, Path] = NO_FOLDERS,
 ) -> Dataset:
-    """Return the dataset of a name or a path.
+    """Return the dataset of a name or a path, or of the paths on standard input for ``-``.
 
     Parameters
     ----------
@@ -192,6 +193,8 @@ def open_dataset(
     if text in declared.cards and path.is_dir():
         raise UsageError(f"--datasets {text}: is a data set and a folder here; write ./{text} for the folder")
     folder = folders.get(_key(text), folders.get(""))
+    if text == STREAM:
+        return datasets.from_stream(folder)
     if path.suffix == ".toml":
         return datasets.from_card(catalog.card(path), home, folder)
     if text not in declared.cards and (path.exists() or path.suffix or len(path.parts) > 1):
