@@ -169,7 +169,7 @@ def _click(option: Option) -> Callable[[Command], Command]:
         shared["metavar"] = option.metavar or {"list": "A,B"}.get(option.form)
     if option.form in PARSERS:
         shared["callback"] = PARSERS[option.form]
-    default = {"seconds": None, "draws": 0}.get(option.form, option.default)
+    default = {"seconds": None, "draws": 0, "choice": option.default or None}.get(option.form, option.default)
     return click.option(*option.flags, option.name, default=default, **shared)
 
 

@@ -1,1 +1,19 @@
 """Explore: what a collection of clips holds, from its embeddings."""
+
+from bench.explore.analysis import Findings, analyse, frame_extractors
+from bench.explore.collection import collection_of
+from bench.explore.folder import Folder
+from bench.explore.memory import Memory
+from bench.explore.writing import NAMES, Outcome, write
+
+__all__ = [
+    "NAMES",
+    "Findings",
+    "Folder",
+    "Memory",
+    "Outcome",
+    "analyse",
+    "collection_of",
+    "frame_extractors",
+    "write",
+]

@@ -70,8 +70,8 @@ class Exploration:
         metavar="F",
     )
     animate: bool = option(False, "flag", "Write the stages of the map as a GIF.", "--animate")
-    export_clusters: str = option(
-        "",
+    export_clusters: str | None = option(
+        None,
         "choice",
         "Write a folder per cluster, with links to its files or copies.",
         "--export-clusters",
