@@ -88,8 +88,8 @@ class MapData:
     views : Sequence[MapView]
         One or more; the page opens with the first.
     columns : Mapping[str, Sequence[str] | npt.NDArray[np.floating]]
-        Name -> a text (empty if unknown) or a number (NaN if unknown) of every clip. The first is the colour that
-        the page opens with.
+        Name -> a text (empty if unknown) or a number (NaN if unknown) of every clip. The page opens with the
+        colours of the first.
     previews : Sequence[Path | None]
         A short MP3 file of every clip, None for a clip without one; empty for no sound.
     """

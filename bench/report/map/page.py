@@ -56,14 +56,14 @@ def text(values: dict[str, Any]) -> str:
 
 
 def embedded(values: Any) -> str:
-    """Return JSON that may stand inside a script element.
+    r"""Return JSON that may stand inside a script element.
 
     Examples
     --------
     >>> embedded({"clip": "</script>"})
-    '{"clip":"\\\\u003c/script>"}'
+    '{"clip":"\\u003c/script>"}'
     """
-    return json.dumps(values, ensure_ascii=True, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return json.dumps(values, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 def library() -> str:

@@ -63,7 +63,7 @@ def _integers(points: Points) -> npt.NDArray[np.int16]:
 
 
 def _column(name: str, values: Sequence[str] | npt.NDArray[np.floating]) -> dict[str, Any]:
-    """Return a column: a number of every clip, or a code of every clip and the classes, most frequent first."""
+    """Return a column: the number of every clip, or its code and the classes, most frequent first."""
     if is_number(values):
         return {"name": name, "numbers": _encoded(np.asarray(values, dtype="<f4"))}
     counts = pd.Series(list(values), dtype=object).value_counts()
