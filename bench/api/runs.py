@@ -70,7 +70,9 @@ def run(  # an axis of the matrix per parameter, as on the command line
     if specs and options.get("jobs", 1) > 1:
         names = shortlist([spec.name for spec in specs.values()])
         raise UsageError(f"jobs: {names}: an object exists in this process only; expected jobs=1")
-    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
+    }
     request = Request(
         datasets=tuple(dataset_text(dataset, out, number) for number, dataset in enumerate(datasets)),
         home=paths.home(),

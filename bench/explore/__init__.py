@@ -3,7 +3,9 @@
 from bench.explore.analysis import Findings, analyse, frame_extractors
 from bench.explore.collection import collection_of
 from bench.explore.folder import Folder
+from bench.explore.map_data import clip_table
 from bench.explore.memory import Memory
+from bench.explore.sections import sections
 from bench.explore.writing import NAMES, Outcome, write
 
 __all__ = [
@@ -13,7 +15,9 @@ __all__ = [
     "Memory",
     "Outcome",
     "analyse",
+    "clip_table",
     "collection_of",
     "frame_extractors",
+    "sections",
     "write",
 ]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -28,14 +27,11 @@ class Record:
         Command line or call.
     files : Mapping[str, str]
         Path in the folder -> SHA-256 of the file.
-    figures : Mapping[str, Any]
-        The numbers of the exploration, by their names.
     """
 
     schema: int
     command: str
     files: Mapping[str, str]
-    figures: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Folder:
@@ -81,15 +77,15 @@ class Folder:
         """Write a table as CSV that a spreadsheet shows and does not compute."""
         replace_text(self.path(name), table.to_csv(index=False, lineterminator="\n"))
 
-    def finish(self, command: str, figures: Mapping[str, Any]) -> list[Path]:
+    def finish(self, command: str) -> list[Path]:
         """Write the record, remove files of the earlier exploration that this one lacks; return all paths."""
         files = {name: sha256(self.out / name) for name in self._paths}
         for name, expected in self._earlier.items():
             path = self.out / name
             if name not in files and path.is_file() and sha256(path) == expected:
                 path.unlink()
-        record = Record(schema=SCHEMA, command=command, files=files, figures=figures)
-        text = json.dumps(_plain(record), indent=2, ensure_ascii=False) + "\n"
+        record = Record(schema=SCHEMA, command=command, files=files)
+        text = json.dumps(asdict(record), indent=2, ensure_ascii=False) + "\n"
         replace_text(self.out / RECORD, text)
         return [self.out / name for name in (*self._paths, RECORD)]
 
@@ -103,12 +99,3 @@ def _earlier(path: Path) -> Mapping[str, str]:
     except ValueError as error:
         raise UsageError(f"{path}: is damaged ({one_line(error)}); delete the folder") from error
     return convert(fields, Record, str(path)).files
-
-
-def _plain(record: Record) -> dict[str, Any]:
-    return {
-        "schema": record.schema,
-        "command": record.command,
-        "files": dict(record.files),
-        "figures": dict(record.figures),
-    }

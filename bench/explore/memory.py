@@ -57,7 +57,7 @@ class Memory:
             if hashlib.sha256(data[32:]).digest() == data[:32]:
                 return msgspec.msgpack.decode(data[32:], type=kind, dec_hook=_array)
         result = compute()
-        data = msgspec.msgpack.encode(result, enc_hook=_fields, order="deterministic")
+        data = msgspec.msgpack.encode(result, enc_hook=_fields)
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as part:

@@ -91,9 +91,9 @@ def _maps(findings: Findings) -> Iterator[Section]:
     ]
     headers = ("extractor", "map", "trustworthiness", f"{k} nearest kept", *agreements)
     about = (
-        "Trustworthiness is 1 if all neighbours on the map are neighbours in the space. Kept is the share of "
-        f"the {k} nearest clips in the space that are among the {k} nearest on the map. Same is the share of the "
-        f"{k} nearest clips with a clip's own label."
+        "Trustworthiness is 1 if all neighbours on the map are neighbours in the space. Kept is the share "
+        f"of the {k} nearest clips in the space that are among the {k} nearest on the map. Same is the share "
+        f"of the {k} nearest clips with a clip's own label."
     )
     if len(trust.rows) < len(findings.collection.table):
         about += f" Neighbours of {len(trust.rows)} random clips are compared."
@@ -132,8 +132,8 @@ def _frames(findings: Findings) -> Iterator[Section]:
         total = int(counts.n_frames.sum())
         by_z, by_iqr = counts.n_any_by_z / total, counts.n_any_by_iqr / total
         about = (
-            f"{by_z:.1%} of {total} frames have a coefficient that is more than 3 standard deviations from its "
-            f"mean, and {by_iqr:.1%} one that is more than 1.5 interquartile ranges outside its quartiles; "
+            f"{by_z:.1%} of {total} frames have a coefficient that is more than 3 standard deviations from "
+            f"its mean, and {by_iqr:.1%} one that is more than 1.5 interquartile ranges outside its quartiles; "
             "outlying-values.csv has every coefficient."
         )
         yield Section("Outlying values of frames", 2, (Paragraph(text(about)),))

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
 
 from bench.explore import coefficients, components, map_figure, outliers
 from bench.explore.analysis import Findings, SpaceFindings
 from bench.explore.animation import write_gif
 from bench.explore.folder import Folder
+from bench.explore.map_data import clip_table, map_data
 from bench.explore.sections import sections
 from bench.files import replace_text
+from bench.report import map as page
 from bench.report.figures import png
 from bench.report.writers import markdown
 from bench.request import Exploration
 
 TEXT = "explore.md"
-NAMES = (TEXT, "clips.csv", "outliers", "maps", "outlying-values.csv", "outlying-values.png", "components")
-"""Files and folders that an exploration writes."""
+NAMES = (TEXT, "clips.csv", "map.html", "map.parquet", "outlying-values.csv", "outlying-values.png")
+"""Files of an exploration; those of an extractor are in a folder of its name, if there are several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,48 +38,54 @@ def write(findings: Findings, options: Exploration, folder: Folder, command: str
 
     Raises
     ------
+    UsageError
+        If the folder holds files that no exploration wrote.
     OSError
         If a file cannot be written.
     """
-    clips = _clips(findings)
-    folder.write_table("clips.csv", clips)
-    for number, space in enumerate(findings.spaces):
-        _write_space(findings, space, f"{number}-{_file_name(space.space.name)}", options, folder)
+    prefixes = [_prefix(space, len(findings.spaces)) for space in findings.spaces]
+    folder.check([*NAMES, *filter(None, prefixes)])
+    folder.write_table("clips.csv", clip_table(findings))
+    data = map_data(findings)
+    if data is not None:
+        page.write(folder.path("map.html"), data)
+        page.write_table(folder.path("map.parquet"), data)
+    for space, prefix in zip(findings.spaces, prefixes, strict=True):
+        _write_space(findings, space, prefix, options, folder)
     if findings.frame_outliers is not None:
         folder.write_table("outlying-values.csv", coefficients.table(findings.frame_outliers))
         png.write(coefficients.figure(findings.frame_outliers), folder.path("outlying-values.png"))
     text = markdown.text(sections(findings))
     replace_text(folder.path(TEXT), text + "\n")
-    return Outcome(findings, text, folder.finish(command, {}))
+    return Outcome(findings, text, folder.finish(command))
+
+
+def _prefix(space: SpaceFindings, n_spaces: int) -> str:
+    """Return the folder of an extractor and view; '' if it is the only one."""
+    return _file_name(space.space.name) + "/" if n_spaces > 1 else ""
 
 
 def _file_name(name: str) -> str:
     """Return a name as a part of a file's name."""
-    return "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in name)[:80]
-
-
-def _clips(findings: Findings) -> pd.DataFrame:
-    """Return a row per clip with what every space says of it."""
-    return findings.collection.table
+    return re.sub(r"[^\w.+-]+", "-", name)[:80]
 
 
 def _write_space(
-    findings: Findings, space: SpaceFindings, stem: str, options: Exploration, folder: Folder
+    findings: Findings, space: SpaceFindings, prefix: str, options: Exploration, folder: Folder
 ) -> None:
     """Write the files of one extractor and view."""
     clips = findings.collection.table["clip"].tolist()
     if space.map is not None:
-        for column, labels in findings.labels.items():
-            title = f"{space.space.name}\n{map_figure.caption(space.map, {column: space.agreements[column]})}"
+        for column, labels in (findings.labels or {"": [""] * len(clips)}).items():
+            shares = {column: space.agreements[column]} if column else {}
+            title = f"{space.space.name}\n{map_figure.caption(space.map, shares)}"
             figure = map_figure.figure(space.map, clips, column, labels, title)
-            png.write(figure, folder.path(f"maps/{stem}.{_file_name(column)}.png"))
-        if options.animate and len(space.map.stages):
-            write_gif(
-                space.map.stages,
-                next(iter(findings.labels.values()), [""] * len(clips)),
-                folder.path(f"maps/{stem}.gif"),
-            )
+            name = f"map-{_file_name(column)}.png" if column else "map.png"
+            png.write(figure, folder.path(prefix + name))
+    if options.animate and space.map is not None:
+        groups = next(iter(findings.labels.values()), [""] * len(clips))
+        write_gif(space.map.stages, groups, folder.path(f"{prefix}map.gif"))
     if space.outliers is not None:
-        outliers.write(folder.path(f"outliers/{stem}.csv"), space.outliers, clips)
+        outliers.write(folder.path(f"{prefix}outliers.csv"), space.outliers, clips)
     if space.frame_components is not None:
-        png.write(components.figure(space.frame_components), folder.path(f"components/{stem}.png"))
+        png.write(components.figure(space.frame_components), folder.path(f"{prefix}components.png"))
