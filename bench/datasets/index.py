@@ -69,6 +69,8 @@ class Source:
         File -> what changes when it does, taken before it was read.
     n_near : int | None
         Number of clips that are near copies of others; None if they were not looked for.
+    samples : Sequence[str]
+        Fingerprint of every clip's samples; '' if no other clip shares them, whatever near copies there are.
     """
 
     dataset: Dataset
@@ -79,6 +81,7 @@ class Source:
     copies: Sequence[Sequence[str]] = ()
     stamps: Mapping[str, str] = field(default_factory=dict)
     n_near: int | None = None
+    samples: Sequence[str] = ()
 
     @property
     def durations(self) -> Mapping[str, float]:
@@ -246,6 +249,7 @@ def _source(dataset: Dataset, request: Request) -> Source:
         copies=copies,
         stamps=stamps,
         n_near=int((index[NEAR] != "").sum()) if is_used else None,
+        samples=index["fingerprint"].tolist(),
     )
 
 

@@ -25,9 +25,9 @@ def from_path(path: Path, label: str, audio: Path | None = None) -> Dataset:
 def load(
     path: Path, label: str, audio: Path | None = None, rename: Mapping[str, str] = manifest.NO_RENAMES
 ) -> Dataset:
-    """Return the dataset of a folder, a manifest or one audio file, with its columns as they are called there.
+    """Return the dataset of a folder, a manifest or an audio file, with its columns as they are called there.
 
-    Of a folder or a manifest it can tell which audio it leaves out.
+    That of a folder or a manifest can tell which audio it leaves out.
 
     Parameters
     ----------
