@@ -19,7 +19,7 @@ MOST_CLIPS = 2000
 """Largest number of clips that are drawn; the first of a random order of more clips."""
 
 MARGIN = 0.05
-"""Space beside the map, in its width or height."""
+"""Space on every side, in the width of the stages."""
 
 FRAME_MS, LAST_MS = 120, 3000
 """Duration of a stage and of the map at the end, in ms."""
@@ -33,7 +33,7 @@ def write_gif(stages: npt.NDArray[np.float32], groups: Sequence[str], path: Path
     Parameters
     ----------
     stages : np.ndarray, shape=(n_stages, n_clips, 2)
-        Of `maps.Map`. The axes are those of the last stage: clips that are outside before are at the edge.
+        Of `maps.Map`. The axes hold all stages, so that no clip leaves the picture.
     groups : Sequence[str]
         What colours every clip, such as its cluster: the most frequent ones have colours, others and clips of
         the group '' are grey.
@@ -66,12 +66,12 @@ def _codes(groups: Sequence[str]) -> npt.NDArray[np.intp]:
 
 
 def _pixels(stages: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
-    """Return stages in pixels from the upper left corner, within the picture, in true proportions."""
-    low, high = stages[-1].min(axis=0), stages[-1].max(axis=0)
+    """Return stages in pixels from the upper left corner, in true proportions."""
+    low, high = stages.min(axis=(0, 1)), stages.max(axis=(0, 1))
     width = max(float((high - low).max()), 1e-9) * (1 + 2 * MARGIN)
     places = (stages - (low + high) / 2) / width + 0.5
     places[..., 1] = 1 - places[..., 1]
-    return np.clip(np.rint(places * SIZE), 0, SIZE - 1).astype(np.intp)
+    return np.rint(places * SIZE).astype(np.intp)
 
 
 def _frame(places: npt.NDArray[np.intp], codes: npt.NDArray[np.intp]) -> Image.Image:

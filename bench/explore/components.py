@@ -12,6 +12,9 @@ from bench.explore.maps import scale
 from bench.report.figures import Axis, Bars
 from bench.types import Embeddings, Frames
 
+MOST_BINS = 20
+"""Largest number of bars of a histogram."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Components:
@@ -97,14 +100,17 @@ def of_vectors(vectors: Embeddings | npt.NDArray[np.float64], share: float) -> i
 
 
 def figure(components: Components) -> Bars:
-    """Return a histogram of the numbers of components."""
+    """Return a histogram of the numbers of components, in at most `MOST_BINS` bins of one width."""
     varied = components.of_clip[components.of_clip > 0]
-    numbers = range(int(varied.min()), int(varied.max()) + 1) if len(varied) else range(0)
-    counts = np.bincount(varied)
+    low, high = (int(varied.min()), int(varied.max())) if len(varied) else (1, 1)
+    width = -(-(high - low + 1) // MOST_BINS)
+    counts = np.bincount((varied - low) // width, minlength=(high - low) // width + 1)
+    starts = range(low, high + 1, width)
+    names = [str(start) if width == 1 else f"{start}-{start + width - 1}" for start in starts]
     return Bars(
         title=f"components for {components.share:.0%} of the variance of a clip's frames: "
         f"mean {components.mean:.1f} of {components.dim}",
         x=Axis("components"),
         y=Axis("clips", integer=True),
-        bars={"": {str(number): float(counts[number]) for number in numbers}},
+        bars={"": dict(zip(names, counts.astype(float).tolist(), strict=True))},
     )
