@@ -15,14 +15,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 from scipy.special import xlogy
 from scipy.stats.contingency import association, crosstab
 
 from bench.errors import UsageError
 from bench.explore.space import Indices
 from bench.metrics import CLUSTERINGS, Floats, Metric, Predicted
-from bench.metrics.base import Codes, GroupScorer, sums
+from bench.metrics.base import Codes, GroupScorer
 from bench.stats import bound
+from bench.stats.intervals import MAX_BLOCK
 from bench.types import Score
 
 
@@ -144,11 +146,14 @@ def _scorer(of_tables: Callable[[Floats], Floats]) -> Callable[[Predicted, Codes
         _, true = np.unique(p.y_true, return_inverse=True)
         _, cluster = np.unique(p.y_pred, return_inverse=True)
         n_true, n_clusters = int(true.max()) + 1, int(cluster.max()) + 1
+        n_cells = n_true * n_clusters
         cells = true * n_clusters + cluster
+        of_groups = csr_array((np.ones(len(codes)), (codes, cells)), (n_groups, n_cells))
 
         def values(weights: Floats) -> Floats:
-            tables = [sums(row[None, codes], cells, n_true * n_clusters) for row in weights]
-            return of_tables(np.concatenate(tables).reshape(-1, n_true, n_clusters))
+            blocks = np.array_split(weights, -(-len(weights) * n_cells // MAX_BLOCK))
+            tables = ((of_groups.T @ block.T).T.reshape(-1, n_true, n_clusters) for block in blocks)
+            return np.concatenate([of_tables(block) for block in tables])
 
         return values
 

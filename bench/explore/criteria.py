@@ -281,10 +281,8 @@ def criteria(scores: Floats, numbers: Sequence[int], seed: int = 0) -> Criteria:
     draws = nulls(scores, seed, N_SLOW_NULLS)
     rand = np.mean([rand for rand, _ in halves], axis=0)
     null_rand = np.stack([split_halves(null, numbers, rng)[0] for null in draws])
-    bic, null_bic = (
-        np.stack([bics(table, partitions(table, numbers)) for table in tables])
-        for tables in ([scores], draws)
-    )
+    bic, *of_nulls = (bics(table, partitions(table, numbers)) for table in (scores, *draws))
+    null_bic = np.stack(of_nulls)
     excess = np.concatenate([values for _, values in halves]) - silhouette.null_mean
     return Criteria(
         numbers=np.array(numbers),
