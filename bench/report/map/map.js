@@ -16,6 +16,25 @@ const clipMap = (() => {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   let renderer = null; // one for all maps of a page: browsers hold few WebGL contexts
+  // The library's renderer as it is draws into floats of the window's size, applies a gamma of 1 and smooths every pixel
+  // once more. Without a GPU that takes most of a frame, and points look the same without it.
+  const shared = (width, height) => {
+    if (!renderer) {
+      const canvas = document.createElement("canvas");
+      if (!canvas.getContext("webgl", { antialias: false })) throw new Error("it is off or not supported");
+      renderer = reglScatterplot.createRenderer({ canvas });
+      renderer.render = (draw, target) => {
+        renderer.regl.clear({ color: [0, 0, 0, 0], depth: 1 });
+        draw();
+        const context = target.getContext("2d"), { width, height } = target;
+        context.clearRect(0, 0, width, height);
+        context.drawImage(canvas, (canvas.width - width) / 2, (canvas.height - height) / 2, width, height, 0, 0, width, height);
+      };
+    }
+    const [widest, highest] = [renderer.canvas.width, renderer.canvas.height].map((size) => size / devicePixelRatio);
+    if (width > widest || height > highest) renderer.resize(Math.max(width, widest), Math.max(height, highest));
+    return renderer;
+  };
 
   const element = (name, properties = {}, ...children) => {
     const node = Object.assign(document.createElement(name), properties);
@@ -93,7 +112,7 @@ const clipMap = (() => {
     const extractors = [...new Set(data.views.map((item) => item.extractor))];
     const layers = (extractor) => data.views.flatMap((item, index) => (item.extractor === extractor ? [index] : []));
     const state = { view: 0, column: columns[0] ?? null, hidden: new Set(), selection: [] };
-    let plot = null;
+    let plot = null, isLassoing = false;
 
     // The parts of the page.
     const extractor = element("select", {}, ...extractors.map((name) => element("option", { value: name, textContent: name })));
@@ -110,7 +129,7 @@ const clipMap = (() => {
     const tip = element("div", { className: "tip", hidden: true });
     const pan = button("Move", "Drag moves the map, the wheel zooms", () => mode("panZoom"), "mode");
     const lasso = button("Lasso", "Drag around clips to select them (or hold Shift)", () => mode("lasso"), "mode");
-    const tools = element("div", { className: "tools" }, pan, lasso, button("+", "Zoom in", () => zoom(1 / 1.5)), button("−", "Zoom out", () => zoom(1.5)), button("All", "Show the whole map", () => fit(true)));
+    const tools = element("div", { className: "tools" }, pan, lasso, button("+", "Zoom in", () => zoom(1 / 1.5)), button("−", "Zoom out", () => zoom(1.5)), button("All", "Show the whole map", () => fit()));
     const plotBox = element("div", { className: "plot" }, canvas, tools, tip);
     const legend = element("section", { className: "legend" });
     const detail = element("section", { className: "clip", hidden: true });
@@ -130,27 +149,28 @@ const clipMap = (() => {
       return shown;
     };
     let pending = null, drawing = false; // a slider is faster than transitions: only the last request counts
+    let gliding = Promise.resolve(); // the camera's transition: the library runs one transition at a time
     const draw = async (options = {}) => {
       if (!plot) return;
       pending = { transition: false, ...pending, ...options };
       if (drawing) return;
       drawing = true;
       while (pending) {
+        await gliding;
         const { transition } = pending;
         pending = null;
-        const { x, y } = view();
+        const { x, y } = view(), filter = visible() ?? undefined;
         plot.set({ pointColor: state.column && !state.column.classes ? ramp() : categories(), pointColorActive: theme().ink, pointColorHover: theme().ink });
         await plot.draw({ x, y, valueA: colourCodes(state.column, n) }, {
-          zDataType: "categorical", transition, transitionDuration: still.matches ? 1 : 600, filter: visible() ?? undefined, select: state.selection,
+          zDataType: "categorical", transition, transitionDuration: still.matches ? 1 : 600, filter, select: [...state.selection],
         });
-        if (!visible()) plot.unfilter({ preventEvent: true });
         highlight();
       }
       drawing = false;
     };
     const highlight = () => {
       if (!plot) return;
-      if (state.selection.length) plot.select(state.selection, { preventEvent: true });
+      if (state.selection.length) plot.select([...state.selection], { preventEvent: true });
       else plot.deselect({ preventEvent: true });
     };
     const hover = (clip) => plot?.hover(clip ?? undefined, { preventEvent: true });
@@ -158,16 +178,24 @@ const clipMap = (() => {
     // Pan and zoom.
     const distance = (spans) => {
       const aspect = canvas.clientWidth / canvas.clientHeight;
-      return Math.max(spans[1], spans[0] / aspect, 0.05) * 1.08;
+      return Math.max(spans[1], spans[0] / aspect) * 1.08;
     };
-    const fit = (transition = false) => plot?.zoomToLocation([0, 0], distance(data.views[state.view].spans), { transition: transition && !still.matches, transitionDuration: 300 });
+    const glide = (target, reach, transition = true) => {
+      if (plot) gliding = plot.zoomToLocation(target, reach, { transition: transition && !drawing && !still.matches, transitionDuration: 300 });
+      return gliding;
+    };
+    const fit = (transition = true) => glide([0, 0], distance(data.views[state.view].spans), transition);
     const move = (dx, dy, factor = 1) => {
       if (!plot) return;
       const [x, y] = plot.get("cameraTarget"), reach = plot.get("cameraDistance");
-      plot.zoomToLocation([x + dx * reach, y + dy * reach], reach * factor);
+      glide([x + dx * reach, y + dy * reach], reach * factor, false);
     };
     const zoom = (factor) => move(0, 0, factor);
-    const zoomTo = (indices) => plot?.zoomToPoints(indices, { padding: 0.3, transition: !still.matches, transitionDuration: 400 });
+    const zoomTo = (indices) => {
+      const [[left, right], [bottom, top]] = [view().x, view().y].map((places) => [
+        indices.reduce((low, clip) => Math.min(low, places[clip]), Infinity), indices.reduce((high, clip) => Math.max(high, places[clip]), -Infinity)]);
+      glide([(left + right) / 2, (bottom + top) / 2], distance([(right - left) / 2, (top - bottom) / 2].map((half) => Math.max(1.2 * half, 0.05))));
+    };
     const mode = (name) => {
       plot?.set({ mouseMode: name });
       pan.setAttribute("aria-pressed", name === "panZoom");
@@ -179,7 +207,7 @@ const clipMap = (() => {
       if (steps[event.key]) move(...steps[event.key]);
       else if (event.key === "+" || event.key === "=") zoom(1 / 1.5);
       else if (event.key === "-") zoom(1.5);
-      else if (event.key === "0") fit(true);
+      else if (event.key === "0") fit();
       else if (event.key === "Escape") select([]);
       else return;
       event.preventDefault();
@@ -228,7 +256,7 @@ const clipMap = (() => {
         try { await navigator.clipboard.writeText(indices.map((clip) => data.clips[clip]).join("\n")); copy.textContent = "Copied"; }
         catch { copy.textContent = "Not allowed: use CSV"; }
       });
-      const actions = element("div", { className: "actions" }, copy, button("Download CSV", "Ids, paths and columns of the selection", () => download(indices)), button("Zoom", "Show the selection", () => zoomTo(indices)), button("Clear", "Select nothing", () => select([])));
+      const actions = element("div", { className: "actions" }, copy, button("Save CSV", "Ids, paths and columns of the selection", () => download(indices)), button("Zoom", "Show the selection", () => zoomTo(indices)), button("Clear", "Select nothing", () => select([])));
       const rows = indices.slice(0, MOST_LISTED).map((clip) => {
         const row = button(data.clips[clip], data.clips[clip], () => show(clip));
         row.dir = "auto";
@@ -317,8 +345,8 @@ const clipMap = (() => {
       if (index === state.view) return;
       state.view = index;
       showView();
+      fit(false);
       draw({ transition: true });
-      fit(true);
     };
     extractor.onchange = () => choose(layers(extractor.value)[0]);
     slider.oninput = () => choose(layers(extractor.value)[slider.value]);
@@ -326,11 +354,10 @@ const clipMap = (() => {
 
     const start = async () => {
       try {
-        renderer ??= reglScatterplot.createRenderer();
-        const { width, height } = plotBox.getBoundingClientRect();
+        const { clientWidth: width, clientHeight: height } = plotBox;
         const size = n < 300 ? 12 : n < 3000 ? 8 : n < 20000 ? 5 : 3;
         plot = reglScatterplot.createScatterplot({
-          renderer, canvas, width: width - 2, height: height - 2, colorBy: "valueA", pointSize: size, pointSizeSelected: 2, pointOutlineWidth: 1,
+          renderer: shared(width, height), canvas, width, height, colorBy: "valueA", pointSize: size, pointSizeSelected: 2, pointOutlineWidth: 1,
           opacity: n < 3000 ? 0.9 : n < 20000 ? 0.75 : 0.6, lassoColor: theme().ink, backgroundColor: theme().ground, showReticle: false, deselectOnDblClick: true, deselectOnEscape: false,
           actionKeyMap: { lasso: "shift", merge: "ctrl" },
         });
@@ -338,19 +365,22 @@ const clipMap = (() => {
         plotBox.replaceChildren(element("p", { className: "failure", textContent: `This browser draws no map (it needs WebGL): ${error.message}. Search, legend and lists work.` }));
         return;
       }
-      plot.subscribe("pointOver", showTip);
-      plot.subscribe("pointOut", () => { tip.hidden = true; });
-      plot.subscribe("view", () => { tip.hidden = true; });
+      plot.subscribe("pointOver", (clip) => { if (!isLassoing) showTip(clip); });
+      plot.subscribe("lassoStart", () => { isLassoing = true; });
+      plot.subscribe("lassoEnd", () => { isLassoing = false; });
+      for (const event of ["pointOut", "view", "lassoStart"]) plot.subscribe(event, () => { tip.hidden = true; });
       plot.subscribe("select", ({ points }) => select(points, { play: true, fromPlot: true }));
       plot.subscribe("deselect", () => select([], { fromPlot: true }));
       new ResizeObserver(() => {
         const { clientWidth: width, clientHeight: height } = plotBox;
-        if (width && height) plot.set({ width, height });
+        if (!width || !height) return;
+        shared(width, height);
+        plot.set({ width, height });
       }).observe(plotBox);
       dark.addEventListener("change", () => { plot.set({ backgroundColor: theme().ground, lassoColor: theme().ink }); redraw(); });
       mode("panZoom");
       await draw();
-      await fit();
+      await fit(false);
       place.dataset.ready = "true";
     };
     showView();
