@@ -98,8 +98,11 @@ def findings(
     """
     embeddings = cache()
     with embeddings.in_use(), progress.watching(plain=plain) as events:
+        near_copies = request.near_copies if options.duplicates else "off"  # they take a minute
         names = exploration.frame_extractors(request.extractors, options)
-        collection = exploration.collection_of(request, declared, embeddings, _progress_of(events), names)
+        collection = exploration.collection_of(
+            replace(request, near_copies=near_copies), declared, embeddings, _progress_of(events), names
+        )
         return exploration.analyse(collection, options, exploration.Memory(request.home))
 
 

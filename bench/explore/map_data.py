@@ -11,7 +11,8 @@ import pandas as pd
 
 from bench import display
 from bench.explore import map_figure
-from bench.explore.analysis import Findings, SpaceFindings
+from bench.explore.clusters import Clusters
+from bench.explore.findings import Findings, SpaceFindings
 from bench.explore.maps import Agreement, Map
 from bench.report.map import Faithfulness, LabelShares, MapData, MapView
 
@@ -45,9 +46,21 @@ def columns(findings: Findings) -> Mapping[str, Column]:
     values: dict[str, Column] = dict(findings.labels)
     for space in findings.spaces:
         suffix = f" by {space.space.name}" if len(findings.spaces) > 1 else ""
+        if space.clusters is not None:
+            values[f"cluster{suffix}"] = cluster_names(space.clusters)
         if space.outliers is not None:
             values[f"outlier distance{suffix}"] = space.outliers.distance
+    for suspects in findings.suspects:
+        if suspects.dataset == findings.collection.source.dataset.name:
+            quality = dict(zip(suspects.clips.name, suspects.clips.quality.tolist(), strict=True))
+            clips = findings.collection.table["clip"]
+            values[f"quality of {suspects.task}"] = clips.map(quality).to_numpy(np.float64)
     return values
+
+
+def cluster_names(clusters: Clusters) -> list[str]:
+    """Return the number of every clip's cluster as a text, or what noise is called."""
+    return ["noise" if label < 0 else str(label) for label in clusters.labels]
 
 
 def clip_table(findings: Findings) -> pd.DataFrame:
@@ -57,6 +70,9 @@ def clip_table(findings: Findings) -> pd.DataFrame:
         prefix = f"{space.space.name} " if len(findings.spaces) > 1 else ""
         if space.map is not None:
             table[f"{prefix}x"], table[f"{prefix}y"] = space.map.points.T
+        if space.clusters is not None:
+            table[f"{prefix}cluster"] = space.clusters.labels
+            table[f"{prefix}probability"] = space.clusters.probabilities
         if space.outliers is not None:
             table[f"{prefix}outlier_q"] = space.outliers.q
     return table

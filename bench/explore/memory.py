@@ -50,7 +50,7 @@ class Memory:
         key : Mapping[str, Any]
             Everything that changes the result besides versions of libraries.
         """
-        name = digest([kind.__qualname__, dict(key), self._versions])
+        name = digest([kind.__module__, kind.__qualname__, dict(key), self._versions])
         path = self._folder / f"{name}.msgpack"
         with suppress(OSError, msgspec.DecodeError, ValueError, TypeError):
             data = path.read_bytes()

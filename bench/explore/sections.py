@@ -6,13 +6,18 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from bench import display
 from bench.errors import listing
-from bench.explore import map_figure, normalisation
-from bench.explore.analysis import Findings, SpaceFindings
+from bench.explore import cluster_words, map_figure, normalisation
+from bench.explore.findings import Findings, SpaceFindings
 from bench.report.document import EMPTY, Cell, Grid, Notes, Paragraph, Section, cell, text
+from bench.types import Score, SplitId
 
 MOST_LABELS = 5
 """Number of the most frequent labels of a column that the overview names."""
+
+MOST_CLUSTERS, MOST_SUSPECTS = 30, 20
+"""Largest number of clusters, and of suspects, that are listed; tables in files have all."""
 
 
 def sections(findings: Findings) -> tuple[Section, ...]:
@@ -22,9 +27,13 @@ def sections(findings: Findings) -> tuple[Section, ...]:
         for section in (
             _overview(findings),
             *_maps(findings),
+            *_clusters(findings),
             *_outliers(findings),
             *_frames(findings),
             *_components(findings),
+            *_duplicates(findings),
+            *_suspects(findings),
+            *_planting(findings),
         )
     )
 
@@ -100,6 +109,62 @@ def _maps(findings: Findings) -> Iterator[Section]:
     yield Section("Maps", 2, (Grid(headers, tuple(rows)), Paragraph(text(about))))
 
 
+def _clusters(findings: Findings) -> Iterator[Section]:
+    """Yield the clusters, their agreement with labels, and whether they are speakers or sessions."""
+    clips = findings.collection.table["clip"].to_numpy()
+    for space in findings.spaces:
+        clusters = space.clusters
+        if clusters is None:
+            continue
+        title = f"Clusters by {space.space.name}"
+        sentence = Paragraph(text(cluster_words.verdict(clusters)))
+        if not clusters.n_clusters:
+            yield Section(title, 2, (sentence,))
+            continue
+        sizes = np.bincount(clusters.labels[clusters.labels >= 0])
+        rows = tuple(
+            (
+                cell(number_),
+                cell(int(size)),
+                number(clusters.stability[number_]),
+                cell(", ".join(str(clips[row]) for row in clusters.typical[number_] if row >= 0)),
+            )
+            for number_, size in list(enumerate(sizes))[:MOST_CLUSTERS]
+        )
+        grid = Grid(("cluster", "clips", "stability", "most typical clips"), rows)
+        yield Section(title, 2, (sentence, grid, *_comparisons(space)))
+
+
+def _comparisons(space: SpaceFindings) -> Iterator[Grid]:
+    """Yield the agreement of clusters with labels, and their association with groups."""
+    if space.comparisons is None:
+        return
+    scores = space.comparisons.scores
+    if scores:
+        names = [score.metric for score in next(iter(scores.values()))]
+        rows = tuple((cell(name), *map(_score, values)) for name, values in scores.items())
+        yield Grid(("label", *names), rows)
+    associations = space.comparisons.associations
+    if associations:
+        yield Grid(
+            ("group", "groups", "Cramer's V"),
+            tuple(
+                (
+                    cell(name),
+                    cell(association.n_groups),
+                    EMPTY if association.cramers_v is None else number(association.cramers_v),
+                )
+                for name, association in associations.items()
+            ),
+        )
+
+
+def _score(score: Score) -> Cell:
+    """Return a score with its interval."""
+    bounds = "" if score.low is None or score.high is None else f" [{score.low:.2f}, {score.high:.2f}]"
+    return cell(score.value, f"{score.value:.2f}{bounds}")
+
+
 def _outliers(findings: Findings) -> Iterator[Section]:
     """Yield the clips that are far from all others."""
     for space in findings.spaces:
@@ -133,8 +198,8 @@ def _frames(findings: Findings) -> Iterator[Section]:
         by_z, by_iqr = counts.n_any_by_z / total, counts.n_any_by_iqr / total
         about = (
             f"{by_z:.1%} of {total} frames have a coefficient that is more than 3 standard deviations from "
-            f"its mean, and {by_iqr:.1%} one that is more than 1.5 interquartile ranges outside its quartiles; "
-            "outlying-values.csv has every coefficient."
+            f"its mean, and {by_iqr:.1%} one that is more than 1.5 interquartile ranges outside its "
+            "quartiles; outlying-values.csv has every coefficient."
         )
         yield Section("Outlying values of frames", 2, (Paragraph(text(about)),))
     check = findings.normalisation
@@ -182,3 +247,79 @@ def _components_of(space: SpaceFindings) -> Iterator[tuple[Cell, ...]]:
         cell(space.n_components),
         cell(frames.mean, f"{frames.mean:.1f} of {frames.dim}"),
     )
+
+
+def _duplicates(findings: Findings) -> Iterator[Section]:
+    """Yield the copies, and what contradicts among them."""
+    copies = findings.duplicates
+    if copies is None:
+        return
+    n_same = int((copies.kind == "identical").sum())
+    n_leaks = sum(group.is_leak for group in copies.groups)
+    n_contradictions = sum(bool(group.contradictions) for group in copies.groups)
+    lines = [
+        f"{len(copies.clip)} clips in {len(copies.groups)} groups: {n_same} with the samples of another, "
+        f"{len(copies.clip) - n_same} near copies"
+    ]
+    if not copies.is_near_searched:
+        lines.append("near copies were not searched in so many clips; expected --near-copies on")
+    if n_contradictions:
+        lines.append(f"{n_contradictions} groups have clips with different labels")
+    if n_leaks:
+        lines.append(f"{n_leaks} groups are on both sides of the split: a leak")
+    yield Section("Duplicates", 2, (Notes(tuple(map(text, lines))),))
+
+
+def _suspects(findings: Findings) -> Iterator[Section]:
+    """Yield the probable label errors of a run."""
+    for suspects in findings.suspects:
+        labels = suspects.clips
+        n_suspects = int(labels.is_suspect.sum())
+        about = (
+            f"{n_suspects} of {len(labels.name)} labels are probably wrong, by {suspects.head} on "
+            f"{suspects.extractor}, folds {display.split(SplitId(suspects.split, suspects.group))}."
+        )
+        rows = tuple(
+            (
+                cell(labels.name[row]),
+                cell(labels.label[row]),
+                cell(labels.suggestion[row]),
+                number(labels.quality[row], 3),
+            )
+            for row in range(min(n_suspects, MOST_SUSPECTS))
+        )
+        grid = Grid(("clip", "label", "suggestion", "quality"), rows)
+        yield Section(f"Suspects of {suspects.task}", 2, (Paragraph(text(about)), *([grid] if rows else [])))
+
+
+def _planting(findings: Findings) -> Iterator[Section]:
+    """Yield how many planted label errors the search finds."""
+    rows = [
+        (
+            cell(space.space.name),
+            cell(column),
+            cell(search.unit),
+            cell(search.folds),
+            cell(search.n_planted),
+            cell(search.n_suspects),
+            number(search.precision),
+            number(search.recall),
+            number(search.average_precision),
+        )
+        for space in findings.spaces
+        if space.planting
+        for column, searches in space.planting.searches.items()
+        for search in searches
+    ]
+    if rows:
+        headers = (
+            "extractor",
+            "label",
+            "errors on a",
+            "folds by",
+            "planted",
+            "suspects",
+            "precision",
+            "recall",
+        )
+        yield Section("Planted label errors", 2, (Grid((*headers, "average precision"), tuple(rows)),))

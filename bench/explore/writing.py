@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from bench.explore import coefficients, components, map_figure, outliers
-from bench.explore.analysis import Findings, SpaceFindings
+from bench.explore import suspects as label_errors
 from bench.explore.animation import write_gif
+from bench.explore.clusters import Clusters
+from bench.explore.duplicates import write_duplicates
+from bench.explore.findings import Findings, SpaceFindings
 from bench.explore.folder import Folder
-from bench.explore.map_data import clip_table, map_data
+from bench.explore.map_data import clip_table, cluster_names, map_data
 from bench.explore.sections import sections
 from bench.files import replace_text
 from bench.report import map as page
@@ -20,7 +25,18 @@ from bench.report.writers import markdown
 from bench.request import Exploration
 
 TEXT = "explore.md"
-NAMES = (TEXT, "clips.csv", "map.html", "map.parquet", "outlying-values.csv", "outlying-values.png")
+NAMES = (
+    TEXT,
+    "clips.csv",
+    "clusters.csv",
+    "duplicates.csv",
+    "map.html",
+    "map.parquet",
+    "outliers.csv",
+    "outlying-values.csv",
+    "outlying-values.png",
+    "suspects",
+)
 """Files of an exploration; those of an extractor are in a folder of its name, if there are several."""
 
 
@@ -52,6 +68,16 @@ def write(findings: Findings, options: Exploration, folder: Folder, command: str
         page.write_table(folder.path("map.parquet"), data)
     for space, prefix in zip(findings.spaces, prefixes, strict=True):
         _write_space(findings, space, prefix, options, folder)
+    if findings.duplicates is not None:
+        collection = findings.collection
+        write_duplicates(
+            folder.path("duplicates.csv"), findings.duplicates, collection.source, collection.rows
+        )
+    for suspects in findings.suspects:
+        stem = f"suspects/{_file_name(suspects.dataset)}.{_file_name(suspects.task)}"
+        label_errors.write(folder.path(f"{stem}.csv"), suspects.clips)
+        if suspects.groups is not None:
+            label_errors.write(folder.path(f"{stem}.groups.csv"), suspects.groups)
     if findings.frame_outliers is not None:
         folder.write_table("outlying-values.csv", coefficients.table(findings.frame_outliers))
         png.write(coefficients.figure(findings.frame_outliers), folder.path("outlying-values.png"))
@@ -82,10 +108,19 @@ def _write_space(
             figure = map_figure.figure(space.map, clips, column, labels, title)
             name = f"map-{_file_name(column)}.png" if column else "map.png"
             png.write(figure, folder.path(prefix + name))
+    if space.clusters is not None:
+        folder.write_table(f"{prefix}clusters.csv", _cluster_table(findings, space.clusters))
     if options.animate and space.map is not None:
-        groups = next(iter(findings.labels.values()), [""] * len(clips))
+        groups = cluster_names(space.clusters) if space.clusters else [""] * len(clips)
         write_gif(space.map.stages, groups, folder.path(f"{prefix}map.gif"))
     if space.outliers is not None:
         outliers.write(folder.path(f"{prefix}outliers.csv"), space.outliers, clips)
     if space.frame_components is not None:
         png.write(components.figure(space.frame_components), folder.path(f"{prefix}components.png"))
+
+
+def _cluster_table(findings: Findings, clusters: Clusters) -> pd.DataFrame:
+    """Return a row per clip: its cluster, -1 for noise, its distance to the centre and its probability."""
+    return findings.collection.table[["clip", "path"]].assign(
+        cluster=clusters.labels, distance=clusters.distances, probability=clusters.probabilities
+    )
