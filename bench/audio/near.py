@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from bench.audio import files
-from bench.audio.alignment import Moment, Point, glance, moment, similarity, whitened
+from bench.audio.alignment import MARGIN, Moment, Point, glance, moment, similarity, whitened
 from bench.audio.landmarks import RATE, Landmarks, landmarks
 from bench.errors import ClipError
 from bench.types import Audio, Clip
@@ -20,8 +20,8 @@ N_NEIGHBOURS = 5
 RADIUS = 0.6
 """Largest distance of two descriptions of one landmark."""
 
-N_POINTS = 4
-"""Largest number of points at which two clips are compared."""
+N_LAGS = 16
+"""Largest number of lags at which two clips are compared: a sound that repeats is like itself at many."""
 
 GLANCE = 0.8
 """Least correlation of two short windows that makes a comparison of whole clips worthwhile."""
@@ -97,7 +97,7 @@ def _samples(clip: Clip) -> Audio:
 
 
 def _candidates(marks: Sequence[Landmarks]) -> Candidates:
-    """Return the pairs of clips with like landmarks, the likest points first."""
+    """Return the pairs of clips with like landmarks, and the likest point of every lag, the likest first."""
     descriptions = np.concatenate([mark.descriptions for mark in marks])
     times = np.concatenate([mark.times for mark in marks])
     clip = np.repeat(np.arange(len(marks)), [len(mark.times) for mark in marks])
@@ -115,9 +115,13 @@ def _candidates(marks: Sequence[Landmarks]) -> Candidates:
             one, other = other, one
         points = candidates.setdefault((int(clip[one]), int(clip[other])), [])
         point = int(times[one]), int(times[other])
-        if len(points) < N_POINTS and point not in points:
+        if len(points) < N_LAGS and all(abs(_lag(point) - _lag(earlier)) > MARGIN for earlier in points):
             points.append(point)
     return {pair: points for pair, points in candidates.items() if pair[0] != pair[1]}
+
+
+def _lag(point: Point) -> int:
+    return point[1] - point[0]
 
 
 def _components(pairs: Sequence[tuple[int, int]], n_clips: int) -> Sequence[int]:

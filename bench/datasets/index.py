@@ -30,8 +30,11 @@ log = logging.getLogger(__name__)
 LEFTOVERS = "leftovers"
 """Attribute of an index: the fields of notes of the files that its dataset leaves out."""
 
-NEAR = "near"
-"""Column of the index with the names that near copies share; absent if they were not looked for."""
+NEAR = "near-2"
+"""Column of the index with the names that near copies share; absent if they were not looked for.
+
+A new name for another search.
+"""
 
 FORMAT = "sources-v5"
 """Folder of the index files; a new name for a new format."""
