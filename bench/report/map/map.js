@@ -337,6 +337,7 @@ const clipMap = (() => {
       slider.value = positions.indexOf(state.view);
       slider.setAttribute("aria-valuetext", title);
       slider.hidden = positions.length < 2;
+      layer.firstChild.textContent = positions.length < 2 ? "Map" : "Layer";
       layerName.textContent = title;
       trust.textContent = sentences.join(" ");
       trust.hidden = !sentences.length;

@@ -1,0 +1,1 @@
+"""Explore: what a collection of clips holds, from its embeddings."""
