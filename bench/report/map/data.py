@@ -17,17 +17,17 @@ class LabelShares:
 
     Parameters
     ----------
-    neighbours : int
+    n_nearest : int
         Number of nearest clips.
-    space, plane : float
+    in_space, on_map : float
         Among the nearest in the full space, and on the map; in [0, 1].
     chance : float
         Expected share if labels were random.
     """
 
-    neighbours: int
-    space: float
-    plane: float
+    n_nearest: int
+    in_space: float
+    on_map: float
     chance: float
 
 
@@ -37,9 +37,9 @@ class Faithfulness:
 
     Parameters
     ----------
-    neighbours : int
-        Number of nearest clips that `kept` and `trustworthiness` look at.
-    kept : float
+    n_nearest : int
+        Number of nearest clips that `shared` and `trustworthiness` look at.
+    shared : float
         Share of the nearest clips in the full space that are among the nearest on the map, in [0, 1].
     trustworthiness : float
         Trustworthiness (Venna and Kaski, ICANN 2001), in [0, 1].
@@ -47,8 +47,8 @@ class Faithfulness:
         Column of labels -> shares of the own label among the nearest clips.
     """
 
-    neighbours: int
-    kept: float
+    n_nearest: int
+    shared: float
     trustworthiness: float
     labels: Mapping[str, LabelShares] = field(default_factory=dict)
 

@@ -201,6 +201,11 @@ const clipMap = (() => {
       pan.setAttribute("aria-pressed", name === "panZoom");
       lasso.setAttribute("aria-pressed", name === "lasso");
     };
+    canvas.addEventListener("pointerdown", () => canvas.focus({ preventScroll: true }));
+    plotBox.addEventListener("wheel", (event) => { // on a page that scrolls, the wheel zooms a map after a click into it
+      const { scrollHeight, clientHeight } = document.documentElement;
+      if (scrollHeight > clientHeight && document.activeElement !== canvas) event.stopPropagation();
+    }, { capture: true, passive: true });
     canvas.addEventListener("keydown", (event) => {
       const steps = { ArrowLeft: [-0.2, 0], ArrowRight: [0.2, 0], ArrowUp: [0, 0.2], ArrowDown: [0, -0.2] };
       if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -337,6 +342,7 @@ const clipMap = (() => {
       slider.value = positions.indexOf(state.view);
       slider.setAttribute("aria-valuetext", title);
       slider.hidden = positions.length < 2;
+      layer.firstChild.textContent = positions.length < 2 ? "Map" : "Layer";
       layerName.textContent = title;
       trust.textContent = sentences.join(" ");
       trust.hidden = !sentences.length;

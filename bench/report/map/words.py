@@ -14,12 +14,12 @@ def sentences(faithfulness: Faithfulness) -> list[str]:
     43 % of the 15 nearest neighbours are kept; trustworthiness 0.93 of 1.
     Same speaker among the 5 nearest: 0.54 in the space, 0.67 on the map, 0.10 by chance.
     """
-    kept = f"{100 * faithfulness.kept:.0f} % of the {faithfulness.neighbours} nearest neighbours are kept"
+    shared = f"{100 * faithfulness.shared:.0f} % of the {faithfulness.n_nearest} nearest neighbours are kept"
     return [
-        f"{kept}; trustworthiness {faithfulness.trustworthiness:.2f} of 1.",
+        f"{shared}; trustworthiness {faithfulness.trustworthiness:.2f} of 1.",
         *(
-            f"Same {name} among the {shares.neighbours} nearest: {shares.space:.2f} in the space, "
-            f"{shares.plane:.2f} on the map, {shares.chance:.2f} by chance."
+            f"Same {name} among the {shares.n_nearest} nearest: {shares.in_space:.2f} in the space, "
+            f"{shares.on_map:.2f} on the map, {shares.chance:.2f} by chance."
             for name, shares in faithfulness.labels.items()
         ),
     ]
