@@ -6,8 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import explore as exploration
-from bench import paths, report, runner
+from bench import exploration, paths, report, runner
 from bench.catalog import Registry
 from bench.datasets.index import Source
 from bench.embed.cache import Cache

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from bench.errors import UsageError
-from bench.explore import animation
+from bench.exploration import animation
 from bench.report.figures.palette import COLOURS, GREY
 
 RNG = np.random.default_rng(0)

@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 
 from bench import audio
 from bench.errors import UsageError
-from bench.explore import coefficients, components, normalisation
+from bench.exploration import coefficients, components, normalisation
 from bench.extractors.mfcc import Mfcc
 from bench.report.figures import Bars, fonts, png
 from bench.types import Clip, Frames

@@ -10,7 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 from bench.errors import UsageError
-from bench.explore import map_figure, maps
+from bench.exploration import map_figure, maps
 from bench.report.figures import Axis, Point, Points, fonts, png
 
 X, CLUSTERS = make_blobs(150, 20, centers=3, cluster_std=4.0, random_state=0)

@@ -15,10 +15,10 @@ from bench import compute as computation
 from bench.api.objects import Function, spec_of
 from bench.api.runs import dataset_text, with_specs
 from bench.errors import UsageError, shortlist
-from bench.explore import Findings, clip_table, sections
-from bench.explore.clusters import Clusters
-from bench.explore.maps import Map
-from bench.explore.outliers import Outliers
+from bench.exploration import Findings, clip_table, sections
+from bench.exploration.clusters import Clusters
+from bench.exploration.maps import Map
+from bench.exploration.outliers import Outliers
 from bench.report.writers import markdown
 from bench.request import Exploration, Request
 from bench.request import options as declared_options

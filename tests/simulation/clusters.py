@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.explore.clusters import METHODS, Clusters, find_clusters
+from bench.exploration.clusters import METHODS, Clusters, find_clusters
 
 DIM = 384
 N_STRUCTURELESS = 300

@@ -19,10 +19,10 @@ from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.metrics import silhouette_score
 
 from bench.errors import UsageError
-from bench.explore import criteria as of_numbers
-from bench.explore.criteria import COVARIANCES, Criteria
-from bench.explore.space import N_SAMPLED, Indices, principal_scores, sample
-from bench.explore.stability import Clusterer, recurrence
+from bench.exploration import criteria as of_numbers
+from bench.exploration.criteria import COVARIANCES, Criteria
+from bench.exploration.space import N_SAMPLED, Indices, principal_scores, sample
+from bench.exploration.stability import Clusterer, recurrence
 from bench.metrics import Floats
 from bench.types import Embeddings
 

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.errors import UsageError
-from bench.explore.frames import lengths, rows
-from bench.explore.maps import scale
+from bench.exploration.frames import lengths, rows
+from bench.exploration.maps import scale
 from bench.report.figures import Axis, Bars
 from bench.types import Embeddings, Frames
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.errors import UsageError
-from bench.explore.frames import lengths, rows
+from bench.exploration.frames import lengths, rows
 from bench.types import Frames
 
 CLIP, ALL = "clip", "all"

@@ -8,8 +8,8 @@ import numpy as np
 
 from bench import display
 from bench.errors import listing
-from bench.explore import cluster_words, map_figure, normalisation
-from bench.explore.findings import Findings, SpaceFindings
+from bench.exploration import cluster_words, map_figure, normalisation
+from bench.exploration.findings import Findings, SpaceFindings
 from bench.report.document import EMPTY, Cell, Grid, Notes, Paragraph, Section, cell, text
 from bench.types import Score, SplitId
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.explore import coefficients, components, map_figure, outliers
-from bench.explore import suspects as label_errors
-from bench.explore.animation import write_gif
-from bench.explore.clusters import Clusters
-from bench.explore.duplicates import write_duplicates
-from bench.explore.findings import Findings, SpaceFindings
-from bench.explore.folder import Folder
-from bench.explore.map_data import clip_table, cluster_names, map_data
-from bench.explore.sections import sections
+from bench.exploration import coefficients, components, map_figure, outliers
+from bench.exploration import suspects as label_errors
+from bench.exploration.animation import write_gif
+from bench.exploration.clusters import Clusters
+from bench.exploration.duplicates import write_duplicates
+from bench.exploration.findings import Findings, SpaceFindings
+from bench.exploration.folder import Folder
+from bench.exploration.map_data import clip_table, cluster_names, map_data
+from bench.exploration.sections import sections
 from bench.files import replace_text
 from bench.report import map as page
 from bench.report.figures import png

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bench.explore.space import Indices
+from bench.exploration.space import Indices
 from bench.metrics import Floats
 
 Clusterer = Callable[[Floats], Indices]

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from bench.explore.maps import Agreement, Map
+from bench.exploration.maps import Agreement, Map
 from bench.report.figures import Axis, Point, Points
 
 MOST_LABELS = 20

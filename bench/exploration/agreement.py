@@ -20,7 +20,7 @@ from scipy.special import xlogy
 from scipy.stats.contingency import association, crosstab
 
 from bench.errors import UsageError
-from bench.explore.space import Indices
+from bench.exploration.space import Indices
 from bench.metrics import CLUSTERINGS, Floats, Metric, Predicted
 from bench.metrics.base import Codes, GroupScorer
 from bench.stats import bound

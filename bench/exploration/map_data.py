@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from bench import display
-from bench.explore import map_figure
-from bench.explore.clusters import Clusters
-from bench.explore.findings import Findings, SpaceFindings
-from bench.explore.maps import Agreement, Map
+from bench.exploration import map_figure
+from bench.exploration.clusters import Clusters
+from bench.exploration.findings import Findings, SpaceFindings
+from bench.exploration.maps import Agreement, Map
 from bench.report.map import Faithfulness, LabelShares, MapData, MapView
 
 Column = Sequence[str] | npt.NDArray[np.floating]

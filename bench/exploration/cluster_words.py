@@ -1,7 +1,7 @@
 """What clusters are, in a sentence."""
 
-from bench.explore.clusters import LEAST_STABILITY, LEVEL, Clusters
-from bench.explore.criteria import Criteria
+from bench.exploration.clusters import LEAST_STABILITY, LEVEL, Clusters
+from bench.exploration.criteria import Criteria
 
 
 def verdict(clusters: Clusters) -> str:

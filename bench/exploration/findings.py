@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.explore.agreement import Association
-from bench.explore.clusters import Clusters
-from bench.explore.coefficients import Outliers as FrameOutliers
-from bench.explore.collection import Collection, Space
-from bench.explore.components import Components
-from bench.explore.duplicates import Duplicates
-from bench.explore.maps import Agreement, Map
-from bench.explore.normalisation import Check
-from bench.explore.outliers import Outliers
-from bench.explore.planting import PlantedSearch
-from bench.explore.suspects import Suspects
+from bench.exploration.agreement import Association
+from bench.exploration.clusters import Clusters
+from bench.exploration.coefficients import Outliers as FrameOutliers
+from bench.exploration.collection import Collection, Space
+from bench.exploration.components import Components
+from bench.exploration.duplicates import Duplicates
+from bench.exploration.maps import Agreement, Map
+from bench.exploration.normalisation import Check
+from bench.exploration.outliers import Outliers
+from bench.exploration.planting import PlantedSearch
+from bench.exploration.suspects import Suspects
 from bench.types import Score
 
 

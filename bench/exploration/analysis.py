@@ -9,18 +9,18 @@ from pathlib import Path
 
 from bench import display
 from bench.errors import UsageError, shortlist
-from bench.explore import agreement, coefficients, components, maps, normalisation, planting
-from bench.explore.clusters import Clusters, find_clusters
-from bench.explore.coefficients import Outliers as FrameOutliers
-from bench.explore.collection import Collection, FrameSpace, Space
-from bench.explore.components import Components
-from bench.explore.duplicates import duplicates
-from bench.explore.findings import Comparisons, Findings, Planting, SpaceFindings
-from bench.explore.maps import Map
-from bench.explore.memory import Memory
-from bench.explore.normalisation import Check
-from bench.explore.outliers import Outliers, outliers
-from bench.explore.suspects import suspects
+from bench.exploration import agreement, coefficients, components, maps, normalisation, planting
+from bench.exploration.clusters import Clusters, find_clusters
+from bench.exploration.coefficients import Outliers as FrameOutliers
+from bench.exploration.collection import Collection, FrameSpace, Space
+from bench.exploration.components import Components
+from bench.exploration.duplicates import duplicates
+from bench.exploration.findings import Comparisons, Findings, Planting, SpaceFindings
+from bench.exploration.maps import Map
+from bench.exploration.memory import Memory
+from bench.exploration.normalisation import Check
+from bench.exploration.outliers import Outliers, outliers
+from bench.exploration.suspects import suspects
 from bench.request import Exploration
 from bench.types import UNPOOLED, View
 

@@ -28,7 +28,7 @@ from scipy.spatial.distance import cdist, pdist, squareform
 from sklearn import config_context
 from sklearn.mixture import GaussianMixture
 
-from bench.explore.space import Indices
+from bench.exploration.space import Indices
 from bench.metrics import Floats
 
 N_NULLS = 20

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bench.errors import UsageError
-from bench.explore.frames import lengths, rows
+from bench.exploration.frames import lengths, rows
 from bench.report.figures import Axis, Bars
 from bench.types import Frames
 
