@@ -161,10 +161,7 @@ class _Analysis:
                 f"--plant-errors {self.options.plant_errors:g}: no label column has two classes or more with "
                 f"{CLIPS_PER_CLASS} clips each; expected labels of which some may be wrong"
             )
-        parts = [self._planting_in(space, name) for name in columns]
-        return Planting(
-            searches={name: part.searches[name] for name, part in zip(columns, parts, strict=True)}
-        )
+        return Planting(searches={name: self._planted_in(space, name).searches[name] for name in columns})
 
     def _planted_in(self, space: Space, name: str) -> Planting:
         """Return the planted errors of one label column; the strictest other groups stay apart."""

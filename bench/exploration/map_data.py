@@ -86,8 +86,8 @@ def _view(space: SpaceFindings, plane: Map) -> MapView:
         name=f"{display.view(space.space.view)}, {map_figure.TITLES[plane.method]}",
         points=plane.points,
         faithfulness=Faithfulness(
-            neighbours=trust.n_nearest,
-            kept=trust.shared,
+            n_nearest=trust.n_nearest,
+            shared=trust.shared,
             trustworthiness=trust.trustworthiness,
             labels={name: _shares(trust.n_nearest, share) for name, share in space.agreements.items()},
         ),
@@ -96,8 +96,8 @@ def _view(space: SpaceFindings, plane: Map) -> MapView:
 
 def _shares(n_nearest: int, agreement: Agreement) -> LabelShares:
     return LabelShares(
-        neighbours=n_nearest,
-        space=agreement.in_space,
-        plane=agreement.on_map,
+        n_nearest=n_nearest,
+        in_space=agreement.in_space,
+        on_map=agreement.on_map,
         chance=agreement.chance,
     )

@@ -17,6 +17,7 @@ from bench.exploration.duplicates import write_duplicates
 from bench.exploration.findings import Findings, SpaceFindings
 from bench.exploration.folder import Folder
 from bench.exploration.map_data import clip_table, cluster_names, map_data
+from bench.exploration.previews import previews
 from bench.exploration.sections import sections
 from bench.files import replace_text
 from bench.report import map as page
@@ -25,6 +26,9 @@ from bench.report.writers import markdown
 from bench.request import Exploration
 
 TEXT = "explore.md"
+AUDIO = "map-audio"
+"""Folder of the recordings that the page plays, by the digests of their content."""
+
 NAMES = (
     TEXT,
     "clips.csv",
@@ -62,7 +66,7 @@ def write(findings: Findings, options: Exploration, folder: Folder, command: str
     prefixes = [_prefix(space, len(findings.spaces)) for space in findings.spaces]
     folder.check([*NAMES, *filter(None, prefixes)])
     folder.write_table("clips.csv", clip_table(findings))
-    data = map_data(findings)
+    data = map_data(findings, _previews(findings, folder.out) if options.with_audio else ())
     if data is not None:
         page.write(folder.path("map.html"), data)
         page.write_table(folder.path("map.parquet"), data)
@@ -84,6 +88,13 @@ def write(findings: Findings, options: Exploration, folder: Folder, command: str
     text = markdown.text(sections(findings))
     replace_text(folder.path(TEXT), text + "\n")
     return Outcome(findings, text, folder.finish(command))
+
+
+def _previews(findings: Findings, out: Path) -> Sequence[Path | None]:
+    """Return a short recording of every clip, beside the page."""
+    collection = findings.collection
+    clips = collection.source.dataset.clips()
+    return previews([clips[row] for row in collection.rows], collection.contents, out / AUDIO)
 
 
 def _prefix(space: SpaceFindings, n_spaces: int) -> str:
