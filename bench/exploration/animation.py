@@ -52,9 +52,8 @@ def write_gif(stages: npt.NDArray[np.float32], groups: Sequence[str], path: Path
     places = _pixels(stages[:, shown])
     frames = [_frame(stage, codes) for stage in places]
     durations = [FRAME_MS] * (len(frames) - 1) + [LAST_MS]
-    options = {"format": "GIF", "save_all": True, "duration": durations, "loop": 0, "optimize": False}
     with replacing(path) as part:
-        frames[0].save(part, append_images=frames[1:], **options)
+        frames[0].save(part, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
 
 
 def _codes(groups: Sequence[str]) -> npt.NDArray[np.intp]:
@@ -71,7 +70,8 @@ def _pixels(stages: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
     width = max(float((high - low).max()), 1e-9) * (1 + 2 * MARGIN)
     places = (stages - (low + high) / 2) / width + 0.5
     places[..., 1] = 1 - places[..., 1]
-    return np.rint(places * SIZE).astype(np.intp)
+    pixels: npt.NDArray[np.intp] = np.rint(places * SIZE).astype(np.intp)
+    return pixels
 
 
 def _frame(places: npt.NDArray[np.intp], codes: npt.NDArray[np.intp]) -> Image.Image:

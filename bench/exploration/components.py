@@ -10,7 +10,7 @@ from bench.errors import UsageError
 from bench.exploration.frames import lengths, rows
 from bench.exploration.maps import scale
 from bench.report.figures import Axis, Bars
-from bench.types import Embeddings, Frames
+from bench.types import Frames
 
 MOST_BINS = 20
 """Largest number of bars of a histogram."""
@@ -68,7 +68,7 @@ def of_clips(frames: Sequence[Frames], share: float) -> Components:
     )
 
 
-def of_vectors(vectors: Embeddings | npt.NDArray[np.float64], share: float) -> int:
+def of_vectors(vectors: npt.NDArray[np.floating], share: float) -> int:
     """Return the number of principal components of standardised vectors for a share of the variance.
 
     Parameters

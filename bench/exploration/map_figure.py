@@ -33,8 +33,8 @@ def figure(fitted: Map, clips: Sequence[str], column: str, labels: Sequence[str]
         Point(name=clip, x=x, y=y, colour=name)
         for (x, y), clip, name in zip(fitted.points.tolist(), clips, names, strict=True)
     )
-    axes = [Axis(f"{TITLES[fitted.method]} {number}", ticks=False) for number in (1, 2)]
-    return Points(title, *axes, points, column, background=(OTHER, UNKNOWN))
+    x, y = (Axis(f"{TITLES[fitted.method]} {number}", ticks=False) for number in (1, 2))
+    return Points(title, x, y, points, column, background=(OTHER, UNKNOWN))
 
 
 def legend(labels: Sequence[str]) -> list[str]:

@@ -138,7 +138,8 @@ def fit(vectors: Embeddings, method: str, seed: int, n_neighbors: int = 15) -> M
     _check(vectors, method, n_neighbors)
     X = scale(vectors)
     plane = _pca(X)
-    points, stages, epochs = plane, np.empty((0, len(X), 2), np.float32), ()
+    points, stages = plane, np.empty((0, len(X), 2), np.float32)
+    epochs: tuple[int, ...] = ()
     if method == "umap":
         points, stages, epochs = _umap(X, plane, seed, n_neighbors)
     elif method == "tsne":
@@ -170,7 +171,7 @@ def _check(vectors: Embeddings, method: str, n_neighbors: int) -> None:
         )
 
 
-def scale(vectors: Embeddings) -> Floats:
+def scale(vectors: npt.NDArray[np.floating]) -> Floats:
     """Return vectors, shape=(n_clips, dim), with every dimension standardised; a constant one becomes 0."""
     X = np.asarray(vectors, dtype=np.float64)
     is_constant = np.ptp(X, axis=0) == 0

@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib import figure as plots
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.ticker import MaxNLocator
 
 from bench.metrics import Floats
 from bench.report.figures import Axis, Bars, Figure, Lines, Matrix, Points, RankDiagram, fonts
@@ -169,16 +170,15 @@ def points(figure: Points) -> plots.Figure:
         places = [(point.x, point.y) for point in figure.points if point.colour == name]
         label = name.replace("$", r"\$").removeprefix("_")
         layer = 1 if name in figure.background else 2
-        options = {"s": size, "marker": marker, "linewidths": 0, "alpha": 0.8, "zorder": layer}
-        plot.scatter(*np.transpose(places), color=colour, label=label, **options)
+        x, y = np.transpose(places)
+        plot.scatter(
+            x, y, s=size, c=colour, marker=marker, label=label, linewidths=0, alpha=0.8, zorder=layer
+        )
     plot.set_aspect("equal", adjustable="datalim")
     _name_axes(plot, figure)
-    legend = plot.legend(
-        title=figure.colour, bbox_to_anchor=(1.01, 1), loc="upper left", fontsize=8, scatterpoints=1
-    )
-    for handle in legend.legend_handles:
-        handle.set_sizes([30])
-        handle.set_alpha(1)
+    scale = (30 / size) ** 0.5
+    title = figure.colour.replace("$", r"\$")
+    plot.legend(title=title, bbox_to_anchor=(1.01, 1), loc="upper left", fontsize=8, markerscale=scale)
     return drawing
 
 
@@ -205,7 +205,7 @@ def bars(figure: Bars) -> plots.Figure:
         plot.bar(positions, list(values.values()), width, label=label, color=COLOURS[i % len(COLOURS)])
     step = -(-len(categories) // MOST_WITH_COUNTS) or 1
     plot.set_xticks(range(0, len(categories), step), categories[::step], fontsize=8, parse_math=False)
-    plot.yaxis.get_major_locator().set_params(integer=figure.y.integer)
+    plot.yaxis.set_major_locator(MaxNLocator(integer=figure.y.integer))
     _name_axes(plot, figure)
     plot.grid(axis="y", alpha=0.3)
     if len(figure.bars) > 1:
