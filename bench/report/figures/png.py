@@ -76,7 +76,7 @@ def _drawable(figure: Figure) -> Figure:
         names = fonts.by_number(list(figure.lines))
         x, y = (replace(axis, title=fonts.drawable(axis.title)) for axis in (figure.x, figure.y))
         lines = dict(zip(names, figure.lines.values(), strict=True))
-        return Lines(fonts.drawable(figure.title), x, y, lines)
+        return Lines(fonts.drawable(figure.title), x, y, lines, figure.interval)
     return figure
 
 
@@ -110,7 +110,8 @@ def lines(figure: Lines) -> plots.Figure:
     plot.minorticks_off()
     plot.set_title(figure.title, parse_math=False)
     plot.set_xlabel(figure.x.title, parse_math=False)
-    plot.set_ylabel(f"{figure.y.title}, with 95 % intervals", parse_math=False)
+    interval = f", with {figure.interval}" if figure.interval else ""
+    plot.set_ylabel(f"{figure.y.title}{interval}", parse_math=False)
     plot.grid(alpha=0.3)
     plot.legend(bbox_to_anchor=(1.01, 1), loc="upper left", fontsize=8)
     return drawing
