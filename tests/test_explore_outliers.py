@@ -24,7 +24,7 @@ def sound(kind: str, n_clips: int, dim: int, seed: int) -> np.ndarray:
     if kind == "skewed":
         X = rng.exponential(size=(n_clips, dim))
     if kind == "clustered":
-        X += 4 * rng.normal(size=(8, dim))[rng.integers(8, size=n_clips)]
+        X += 4 * rng.normal(size=(4, dim))[rng.integers(4, size=n_clips)]
     if kind.startswith("student"):
         degrees = int(kind.removeprefix("student"))
         X /= np.sqrt(rng.chisquare(degrees, size=(n_clips, 1)) / degrees)

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
 from bench import splits
-from bench.errors import SplitError, UsageError
+from bench.errors import UsageError
 from bench.explore.confident import Codes, LabelQuality, label_quality
 from bench.learn.folds import evaluate
 from bench.learn.pipeline import PipelineSpec
@@ -105,7 +105,9 @@ def plant(labels: Sequence[str], share: float, seed: int, groups: Sequence[str] 
         If the share is out of range, or there are fewer than two classes or units.
     """
     if not 0 < share <= 0.5:
-        raise UsageError(f"--plant-errors {share:.3g}: expected a share above 0 and of at most 0.5, such as 5%")
+        raise UsageError(
+            f"--plant-errors {share:.3g}: expected a share above 0 and of at most 0.5, such as 5%"
+        )
     y = np.asarray(labels, dtype=object)
     rows = np.flatnonzero(y != "")
     classes, codes = np.unique(y[rows].astype(str), return_inverse=True)
@@ -167,7 +169,9 @@ def search_planted(
             _, quality = out_of_fold(X, noisy, split)
             searches.append(_search(unit, kind, quality, planted.is_planted))
     if not searches:
-        raise UsageError("--plant-errors: a class has a single clip; expected two clips or more of every class")
+        raise UsageError(
+            "--plant-errors: a class has a single clip; expected two clips or more of every class"
+        )
     return tuple(searches)
 
 
@@ -185,7 +189,10 @@ def out_of_fold(X: Embeddings, y: Labels, split: Split) -> tuple[Labels, LabelQu
 def _splits(y: Labels, groups: Labels) -> dict[FoldKind, Split]:
     """Return the splits that the labels allow."""
     n_folds = min(N_FOLDS, len(np.unique(groups)))
-    protocols: dict[FoldKind, SplitProtocol] = {"group": CrossValidation(n_folds), "random": RandomFolds(N_FOLDS)}
+    protocols: dict[FoldKind, SplitProtocol] = {
+        "group": CrossValidation(n_folds),
+        "random": RandomFolds(N_FOLDS),
+    }
     possible = {}
     for kind, protocol in protocols.items():
         if splits.checks.obstacle(("group",), groups, y, protocol) is None:

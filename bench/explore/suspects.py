@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bench.errors import UsageError, shortlist
-from bench.explore.confident import Floats, LabelQuality, are_probabilities, calibrated, label_quality
+from bench.errors import UsageError
+from bench.explore.confident import LabelQuality, are_probabilities, calibrated, label_quality
 from bench.files import replace_text
 from bench.report import tables
 from bench.report.rows import Row, Table
