@@ -145,8 +145,8 @@ def run(tmp_path: Path):
                 scores = (Score("accuracy", accuracy, folds=(accuracy, accuracy)),)
                 store.append(
                     Result(
-                        key=keys[-1], dataset="zoo", task=task, extractor="mfcc", view=View(2, "mean"), head=head,
-                        seed=seed, split=SPLIT, status=Status.OK, scores=scores, n_test=len(table),
+                        key=keys[-1], dataset="zoo", task=task, extractor="mfcc", view=View(2, "mean"),
+                        head=head, seed=seed, split=SPLIT, status=Status.OK, scores=scores, n_test=len(table),
                     ),
                     table,
                 )  # fmt: skip
@@ -230,7 +230,8 @@ def test_decision_values_are_calibrated(run, tmp_path: Path):
     [result] = module.suspects(run({"svm": (0.9, [predictions(7 * np.log(p), y, np.arange(200))])}))
     assert result.is_calibrated
     assert result.groups is None
-    names = {int(name[1:]) for name, suspect in zip(result.clips.name, result.clips.is_suspect) if suspect}
+    listed = module.frame(result.clips)
+    names = set(listed[listed["suspect"]]["name"].str[1:].astype(int))
     assert len(names & set(range(10))) >= 8
     module.write(tmp_path / "suspects.csv", result.clips)
     assert pd.read_csv(tmp_path / "suspects.csv")["suspect"].sum() == len(names)

@@ -48,15 +48,15 @@ class LabelQuality:
 def label_quality(y: Codes, p: Floats) -> LabelQuality:
     """Return the quality of every label, and the suspects, as many as the confident joint says (noise rates).
 
-    A class is confident for a clip if its probability is at least the mean probability of that class over the
-    clips with its label. Counts of labels against the most probable confident class, calibrated to the number of
-    clips with each label, estimate how many clips of a label i are of a class j; that many with the largest
-    margin between the two probabilities are suspects, unless the label is the most probable class of all.
+    A class is confident for a clip if its probability is at least the mean probability of that class over
+    the clips with its label. Counts of labels against the most probable confident class, calibrated to the
+    number of clips with each label, estimate how many clips of a label i are of a class j; that many with the
+    largest margin between the two probabilities are suspects, unless the label is the most probable class.
 
     References
     ----------
-    Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset labels", JAIR 70, 2021:
-    equations 1 to 3 (the confident joint and its calibration), and "prune by noise rate".
+    Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset labels", JAIR 70,
+    2021: equations 1 to 3 (the confident joint and its calibration), and "prune by noise rate".
     """
     joint = _calibrated_joint(y, p)
     likeliest = p.argmax(axis=1)

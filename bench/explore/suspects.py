@@ -73,8 +73,8 @@ class Suspects:
     clips : LabelList
         Every tested clip.
     groups : LabelList | None
-        Every label of every group, to find groups whose label is wrong as a whole; None if every group has one
-        clip per label.
+        Every label of every group, to find groups whose label is wrong as a whole; None if every group has
+        one clip per label.
     """
 
     dataset: str
@@ -115,7 +115,8 @@ def suspects(out: Path) -> tuple[Suspects, ...]:
     complete = tuple(entry for entry in lists if entry)
     if not complete:
         raise UsageError(
-            f"--suspects {out}: no head gives scores of classes for any task; run one that does, such as logreg"
+            f"--suspects {out}: no head gives scores of classes for any task; "
+            "run one that does, such as logreg"
         )
     return complete
 
