@@ -4,11 +4,11 @@ Conventions: a score is higher for a stranger clip; a p-value is the chance that
 or a higher one; a q-value is the smallest false-discovery rate at which a clip counts as an outlier.
 
 No clip of a collection is certain to be sound, and a rank among the clips says nothing about how large the
-largest score may be. Permuted columns are no fair comparison: they take away what columns have in common, so
-that sound clips with heavy tails look strange. The p-values here assume a tail instead. The scores between the
-median and the 90th percentile give the scale of an exponential tail, and the scores above follow it. Since the
-score is the logarithm of a distance, that is a distance with a tail like a power; for lighter tails, such as
-those of a normal distribution, the p-values are cautious. Up to 10 % of the clips may be outliers.
+largest score may be. Permuted columns are no fair comparison: they take away what columns have in common,
+so that sound clips look strange. The p-values here assume a tail instead: the scores between the median and
+the 90th percentile give the scale of an exponential tail, and the scores above follow it. That holds for
+scores with an exponential tail and is cautious for lighter ones, such as distances of normal vectors; a
+heavier tail gives too many outliers. Up to 10 % of the clips may be outliers.
 """
 
 from collections.abc import Sequence
@@ -40,6 +40,9 @@ BULK = (0.5, 0.9)
 
 N_TREES = 200
 """Number of trees of the isolation forest."""
+
+LIMIT = 10.0
+"""Largest absolute value of a scaled feature: one that is almost always 0 would outweigh all others."""
 
 MIN_NEIGHBOURS = 5
 """Least number of nearest clips that a clip is compared with."""
@@ -87,10 +90,10 @@ class Outliers:
 def outliers(vectors: Embeddings, seed: int = 0, level: float = LEVEL) -> Outliers:
     """Return scores, p-values and q-values of all clips by two methods, and which clips are outliers.
 
-    Every feature has mean 0 and standard deviation 1 first. The neighbour of `distance` is the k-th with k the
-    root of the number of clips: clips that are strange in the same way do not hide each other, and all clips
-    of a kind with fewer than k clips are strange. A clip's p-value is twice the smaller of its two
-    (Bonferroni), and the q-values are those of Benjamini and Hochberg.
+    Every feature has mean 0, standard deviation 1, and a size of at most `LIMIT`. The neighbour of `distance`
+    is the k-th, with k the root of the number of clips: clips that are strange in the same way do not hide
+    each other, and all clips of a kind with fewer than k clips are strange. A clip's p-value is twice the
+    smaller of its two (Bonferroni), and the q-values are those of Benjamini and Hochberg.
 
     Parameters
     ----------
@@ -116,6 +119,7 @@ def outliers(vectors: Embeddings, seed: int = 0, level: float = LEVEL) -> Outlie
     if n_clips < MIN_CLIPS:
         raise UsageError(f"outliers: {n_clips} clips; expected {MIN_CLIPS} or more")
     scaled = (vectors - vectors.mean(axis=0)) / np.maximum(vectors.std(axis=0), 1e-9)
+    scaled = np.clip(scaled, -LIMIT, LIMIT)
     n_neighbours = max(MIN_NEIGHBOURS, round(n_clips**0.5))
     distance = neighbour_distance(scaled, n_neighbours)
     if np.median(distance) == 0:
@@ -125,8 +129,7 @@ def outliers(vectors: Embeddings, seed: int = 0, level: float = LEVEL) -> Outlie
         )
     forest = IsolationForest(n_estimators=N_TREES, random_state=seed).fit(scaled)
     isolation = -forest.score_samples(scaled)
-    log_distance = np.log(np.maximum(distance, np.finfo(float).tiny))
-    p_distance, p_isolation = tail_p_values(log_distance), tail_p_values(isolation)
+    p_distance, p_isolation = tail_p_values(distance), tail_p_values(isolation)
     p = np.minimum(2 * np.minimum(p_distance, p_isolation), 1.0)
     q = stats.false_discovery_control(p)
     return Outliers(
