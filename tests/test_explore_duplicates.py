@@ -15,7 +15,7 @@ from scipy.spatial.distance import cosine
 from bench import audio, catalog
 from bench.datasets.index import Source, sources_of
 from bench.errors import UsageError
-from bench.explore.duplicates import duplicate_table, duplicates, write_duplicates
+from bench.exploration.duplicates import duplicate_table, duplicates, write_duplicates
 from bench.request import Request
 from bench.types import Clip, Dataset
 

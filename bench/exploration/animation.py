@@ -1,0 +1,86 @@
+"""An animation of how UMAP moves clips to their places on a map."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageColor, ImageDraw
+
+from bench.errors import UsageError
+from bench.files import replacing
+from bench.report.figures.palette import COLOURS, GREY
+
+SIZE = 480
+"""Width and height in pixels."""
+
+MOST_CLIPS = 2000
+"""Largest number of clips that are drawn; the first of a random order of more clips."""
+
+MARGIN = 0.05
+"""Space on every side, in the width of the stages."""
+
+FRAME_MS, LAST_MS = 120, 3000
+"""Duration of a stage and of the map at the end, in ms."""
+
+WHITE = "#ffffff"
+
+
+def write_gif(stages: npt.NDArray[np.float32], groups: Sequence[str], path: Path) -> None:
+    """Write the stages of a map as an animated GIF; each is a stage of the optimiser, and none is in between.
+
+    Parameters
+    ----------
+    stages : np.ndarray, shape=(n_stages, n_clips, 2)
+        Of `maps.Map`. The axes hold all stages, so that no clip leaves the picture.
+    groups : Sequence[str]
+        What colours every clip, such as its cluster: the most frequent ones have colours, others and clips of
+        the group '' are grey.
+
+    Raises
+    ------
+    UsageError
+        If there are no stages.
+    OSError
+        If the file cannot be written.
+    """
+    if not len(stages):
+        raise UsageError("animation: the map has no stages; expected a map by UMAP")
+    shown = np.random.default_rng(0).permutation(stages.shape[1])[:MOST_CLIPS]
+    codes = _codes(groups)[shown]
+    places = _pixels(stages[:, shown])
+    frames = [_frame(stage, codes) for stage in places]
+    durations = [FRAME_MS] * (len(frames) - 1) + [LAST_MS]
+    with replacing(path) as part:
+        frames[0].save(part, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
+
+
+def _codes(groups: Sequence[str]) -> npt.NDArray[np.intp]:
+    """Return the number of every clip's colour in the palette: from 2; 1 is grey and 0 the background."""
+    counts = Counter(group for group in groups if group)
+    names = sorted(counts, key=lambda name: (-counts[name], name))[: len(COLOURS)]
+    numbers = {name: number for number, name in enumerate(sorted(names), start=2)}
+    return np.array([numbers.get(group, 1) for group in groups])
+
+
+def _pixels(stages: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
+    """Return stages in pixels from the upper left corner, in true proportions."""
+    low, high = stages.min(axis=(0, 1)), stages.max(axis=(0, 1))
+    width = max(float((high - low).max()), 1e-9) * (1 + 2 * MARGIN)
+    places = (stages - (low + high) / 2) / width + 0.5
+    places[..., 1] = 1 - places[..., 1]
+    pixels: npt.NDArray[np.intp] = np.rint(places * SIZE).astype(np.intp)
+    return pixels
+
+
+def _frame(places: npt.NDArray[np.intp], codes: npt.NDArray[np.intp]) -> Image.Image:
+    """Return a picture of the clips, grey ones below the others."""
+    image = Image.new("P", (SIZE, SIZE), 0)
+    image.putpalette([part for colour in (WHITE, GREY, *COLOURS) for part in ImageColor.getrgb(colour)])
+    draw = ImageDraw.Draw(image)
+    radius = 3 if len(codes) <= 300 else 2
+    for clip in np.argsort(codes > 1, kind="stable"):
+        x, y = places[clip].tolist()
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=int(codes[clip]))
+    return image
