@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import pandas as pd
+
 from bench.exploration.criteria import Criteria, Curve
 from bench.report.figures import Axis, Lines
 from bench.types import Score
@@ -52,3 +54,13 @@ def _null_line(criteria: Criteria, curve: Curve) -> dict[float, Score]:
     """Return the means of structureless data and their spread."""
     rows = zip(criteria.numbers.tolist(), curve.null_mean.tolist(), curve.null_sd.tolist(), strict=True)
     return {number: Score("", mean, low=mean - 2 * sd, high=mean + 2 * sd) for number, mean, sd in rows}
+
+
+def table(criteria: Criteria) -> pd.DataFrame:
+    """Return a row per number of clusters, with every criterion, and that of structureless data."""
+    columns = {"clusters": criteria.numbers}
+    for name, curve in criteria.curves.items():
+        columns[name] = curve.values
+        if len(curve.null_mean):
+            columns |= {f"{name}_structureless": curve.null_mean, f"{name}_structureless_sd": curve.null_sd}
+    return pd.DataFrame(columns)
