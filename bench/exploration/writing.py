@@ -163,7 +163,9 @@ def _write_space(
     if space.clusters is not None:
         _write_clusters(space.clusters, findings.collection.clips, prefix, folder)
     if options.animate and space.map is not None:
-        groups = cluster_names(space.clusters) if space.clusters else [""] * len(clips)
+        groups = next(iter(findings.labels.values()), [""] * len(clips))
+        if space.clusters is not None and space.clusters.n_clusters:
+            groups = cluster_names(space.clusters)
         write_gif(space.map.stages, groups, folder.path(f"{prefix}map.gif"))
     if space.outliers is not None:
         outliers.write(folder.path(f"{prefix}outliers.csv"), space.outliers, clips)
