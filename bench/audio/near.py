@@ -20,8 +20,11 @@ N_NEIGHBOURS = 5
 RADIUS = 0.6
 """Largest distance of two descriptions of one landmark."""
 
+N_POINTS = 4
+"""Number of points at which two clips are compared, whatever their lags."""
+
 N_LAGS = 16
-"""Largest number of lags at which two clips are compared: a sound that repeats is like itself at many."""
+"""Largest number of points with those of other lags: a sound that repeats is like itself at many."""
 
 GLANCE = 0.8
 """Least correlation of two short windows that makes a comparison of whole clips worthwhile."""
@@ -97,7 +100,7 @@ def _samples(clip: Clip) -> Audio:
 
 
 def _candidates(marks: Sequence[Landmarks]) -> Candidates:
-    """Return the pairs of clips with like landmarks, and the likest point of every lag, the likest first."""
+    """Return the pairs of clips with like landmarks, the likest points first."""
     descriptions = np.concatenate([mark.descriptions for mark in marks])
     times = np.concatenate([mark.times for mark in marks])
     clip = np.repeat(np.arange(len(marks)), [len(mark.times) for mark in marks])
@@ -115,7 +118,8 @@ def _candidates(marks: Sequence[Landmarks]) -> Candidates:
             one, other = other, one
         points = candidates.setdefault((int(clip[one]), int(clip[other])), [])
         point = int(times[one]), int(times[other])
-        if len(points) < N_LAGS and all(abs(_lag(point) - _lag(earlier)) > MARGIN for earlier in points):
+        is_near = any(abs(_lag(point) - _lag(earlier)) <= MARGIN for earlier in points)
+        if len(points) < (N_POINTS if is_near else N_LAGS) and point not in points:
             points.append(point)
     return {pair: points for pair, points in candidates.items() if pair[0] != pair[1]}
 

@@ -22,7 +22,7 @@ N_FOLDS = 5
 """Largest number of folds."""
 
 PENALTY = 0.01
-"""C of the logistic regression: with a weaker penalty it learns wrong labels by heart, and then agrees with them."""
+"""C of the logistic regression; with a weaker penalty it learns wrong labels by heart, and agrees."""
 
 Unit = Literal["clip", "group"]
 """What gets a wrong label as a whole: a clip, or all clips of a group."""
@@ -87,8 +87,8 @@ class PlantedSearch:
 def plant(labels: Sequence[str], share: float, seed: int, groups: Sequence[str] | None = None) -> Planted:
     """Return labels of which a share is wrong: on single clips, or on all clips of some groups.
 
-    A wrong label is another class, each with the same chance. All clips of a group with one label get the same
-    other one, and two labels of a group stay apart.
+    A wrong label is another class, each with the same chance. All clips of a group with one label get the
+    same other one, and two labels of a group stay apart.
 
     Parameters
     ----------
@@ -105,9 +105,7 @@ def plant(labels: Sequence[str], share: float, seed: int, groups: Sequence[str] 
         If the share is out of range, or there are fewer than two classes or units.
     """
     if not 0 < share <= 0.5:
-        raise UsageError(
-            f"--plant-errors {share:.3g}: expected a share above 0 and of at most 0.5, such as 5%"
-        )
+        raise UsageError(f"--plant-errors {share:.3g}: expected a share above 0 and up to 0.5, such as 0.05")
     y = np.asarray(labels, dtype=object)
     rows = np.flatnonzero(y != "")
     classes, codes = np.unique(y[rows].astype(str), return_inverse=True)
@@ -133,8 +131,8 @@ def search_planted(
 ) -> tuple[PlantedSearch, ...]:
     """Plant errors on clips and on groups, and search them with folds by group and with random folds.
 
-    The probabilities come from logistic regression with a strong penalty on standardised vectors, in up to `N_FOLDS` folds. Folds by
-    group are left out where the labels allow none, such as one class per group.
+    The probabilities come from logistic regression with a strong penalty on standardised vectors, in up to
+    `N_FOLDS` folds. Folds by group are left out where the labels allow none, such as one class per group.
 
     Parameters
     ----------
@@ -169,9 +167,7 @@ def search_planted(
             _, quality = out_of_fold(X, noisy, split)
             searches.append(_search(unit, kind, quality, planted.is_planted))
     if not searches:
-        raise UsageError(
-            "--plant-errors: a class has a single clip; expected two clips or more of every class"
-        )
+        raise UsageError("--plant-errors: a class has a single clip; expected two clips or more of each")
     return tuple(searches)
 
 

@@ -35,7 +35,7 @@ class LabelList:
     quality : np.ndarray, shape=(n_names,), in [0, 1]
         Probability of the label, of a group the mean over its clips with this label.
     is_suspect : np.ndarray, shape=(n_names,), dtype=bool
-        Whether the label is probably wrong.
+        Whether the label is probably wrong; of a group, whether more than half of its clips are suspects.
     n_clips, n_suspects : np.ndarray, shape=(n_names,), dtype=int
         Number of clips with this label, and of suspects among them.
     """
@@ -73,7 +73,8 @@ class Suspects:
     clips : LabelList
         Every tested clip.
     groups : LabelList | None
-        Every label of every group; None if no group has two clips with one label.
+        Every label of every group, to find groups whose label is wrong as a whole; None if every group has
+        one clip per label.
     """
 
     dataset: str
@@ -114,7 +115,8 @@ def suspects(out: Path) -> tuple[Suspects, ...]:
     complete = tuple(entry for entry in lists if entry)
     if not complete:
         raise UsageError(
-            f"--suspects {out}: no head gives scores of classes for any task; run one that does, such as logreg"
+            f"--suspects {out}: no head gives scores of classes for any task; "
+            "run one that does, such as logreg"
         )
     return complete
 
@@ -201,9 +203,15 @@ def _lists(values: pd.DataFrame, classes: Sequence[str]) -> tuple[LabelList, Lab
     pairs = sets.size()
     name, common = (pairs.index.get_level_values(level).to_numpy(str) for level in (0, 1))
     means = sets[list(range(len(classes)))].mean().to_numpy()
-    of_groups = label_quality(index.get_indexer(common), means)
-    counts = pairs.to_numpy(dtype=np.intp), sets["suspect"].sum().to_numpy(dtype=np.intp)
-    return clips, _list(name, name, common, (classes, of_groups), counts), quality.n_errors
+    n_clips, n_suspects = pairs.to_numpy(dtype=np.intp), sets["suspect"].sum().to_numpy(dtype=np.intp)
+    of_groups = LabelQuality(
+        quality=means[np.arange(len(pairs)), index.get_indexer(common)],
+        suggestion=means.argmax(axis=1),
+        is_suspect=2 * n_suspects > n_clips,
+        n_errors=quality.n_errors,
+    )
+    groups = _list(name, name, common, (classes, of_groups), (n_clips, n_suspects))
+    return clips, groups, quality.n_errors
 
 
 def _list(
