@@ -9,7 +9,7 @@ from sklearn.mixture import GaussianMixture
 from bench.errors import UsageError
 from bench.explore.cluster_figures import figures
 from bench.explore.clusters import METHODS, Clusters, find_clusters
-from bench.explore.criteria import Criteria, Curve, extended_number, number_range, verdict
+from bench.explore.criteria import Criteria, Curve, extended_number, is_stable, number_range, verdict
 from bench.explore.partitions import adjusted_rand, bics, partitions, silhouettes, structureless
 from bench.explore.space import principal_scores
 from bench.explore.stability import recurrence
@@ -153,6 +153,7 @@ def criteria(p: float = 0.001, rand: float = 0.9, gain: float = 10.0, split: flo
         p=p,
         bic_gain=gain,
         null_bic_gain=5.0,
+        number=2 if rand > 0.8 else None,
         halves=np.array([[0.0, 0.5, 0.45], [0.0, 0.5, 0.55]]),
         splits={3: split},
     )
@@ -161,8 +162,14 @@ def criteria(p: float = 0.001, rand: float = 0.9, gain: float = 10.0, split: flo
 def test_a_number_holds_only_if_all_criteria_agree():
     assert verdict(criteria()) == 2
     assert verdict(criteria(p=0.02)) is None
-    assert verdict(criteria(rand=0.6)) is None
+    assert verdict(criteria(rand=0.7)) is None
     assert verdict(criteria(gain=5.0)) is None
+
+
+def test_numbers_on_which_halves_agree_excellently_come_before_those_on_which_they_agree_well():
+    assert is_stable(np.array([1.0, 0.95, 0.85, 0.7])).tolist() == [False, True, False, False]
+    assert is_stable(np.array([1.0, 0.5, 0.85, 0.7])).tolist() == [False, False, True, False]
+    assert not is_stable(np.array([1.0, 0.5, 0.79, 0.7])).any()
 
 
 def test_a_significant_split_that_costs_no_silhouette_raises_the_number():
