@@ -96,5 +96,5 @@ def test_clips_without_a_label_or_a_group_are_no_obstacle():
 
 def test_a_class_of_one_clip_is_refused():
     X, _, groups = speakers(2, 10, spread=0.1)
-    with pytest.raises(UsageError, match="a class has a single clip"):
+    with pytest.raises(UsageError, match="a class has too few clips"):
         search_planted(X[9:11], ["f", "m"], groups[9:11], 0.5)

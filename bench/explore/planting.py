@@ -153,11 +153,11 @@ def search_planted(
     Raises
     ------
     UsageError
-        See `plant`; or if the labels allow no folds at all.
+        See `plant`; or if the labels allow no folds.
     """
-    rows = np.flatnonzero(np.asarray(labels, dtype=object) != "")
+    rows = [row for row, label in enumerate(labels) if label]
     X, y = vectors[rows], [labels[row] for row in rows]
-    names = np.array([groups[row] or f"clip {row}" for row in rows], dtype=object)
+    names: Labels = np.array([groups[row] or f"clip {row}" for row in rows])
     searches: list[PlantedSearch] = []
     units: tuple[Unit, ...] = ("clip", "group")
     for unit in units:
@@ -167,7 +167,9 @@ def search_planted(
             _, quality = out_of_fold(X, noisy, split)
             searches.append(_search(unit, kind, quality, planted.is_planted))
     if not searches:
-        raise UsageError("--plant-errors: a class has a single clip; expected two clips or more of each")
+        raise UsageError(
+            "--plant-errors: a class has too few clips for folds; expected two clips or more of each"
+        )
     return tuple(searches)
 
 
@@ -184,6 +186,8 @@ def out_of_fold(X: Embeddings, y: Labels, split: Split) -> tuple[Labels, LabelQu
 
 def _splits(y: Labels, groups: Labels) -> dict[FoldKind, Split]:
     """Return the splits that the labels allow."""
+    if len(np.unique(y)) < 2:
+        return {}
     n_folds = min(N_FOLDS, len(np.unique(groups)))
     protocols: dict[FoldKind, SplitProtocol] = {
         "group": CrossValidation(n_folds),

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bench.errors import UsageError
-from bench.explore.confident import LabelQuality, are_probabilities, calibrated, label_quality
+from bench.explore.confident import Codes, LabelQuality, are_probabilities, calibrated, label_quality
 from bench.files import replace_text
 from bench.report import tables
 from bench.report.rows import Row, Table
@@ -171,9 +171,7 @@ def _scores(table: Table, row: Row) -> tuple[pd.DataFrame, bool] | None:
         # A class that a fold was not trained on has no score.
         p = np.nan_to_num(scores, nan=0.0)
         if not are_probabilities(p):
-            names = np.array([str(name).removeprefix(SCORE_PREFIX) for name in columns])
-            order = np.argsort(names)
-            y = order[np.searchsorted(names[order], predictions["y_true"].to_numpy(str))]
+            y = pd.Index(columns).get_indexer(pd.Index(SCORE_PREFIX + predictions["y_true"]))
             p, is_calibrated = calibrated(np.where(np.isnan(scores), -np.inf, scores), y), True
         parts.append(predictions[["clip", "group", "y_true"]].join(pd.DataFrame(p, columns=columns)))
     return _by_clip(pd.concat(parts, ignore_index=True), table), is_calibrated
@@ -195,7 +193,7 @@ def _lists(values: pd.DataFrame, classes: Sequence[str]) -> tuple[LabelList, Lab
     index = pd.Index(classes)
     p = values.iloc[:, 2:].to_numpy(dtype=np.float64)
     label, group = values["y_true"].to_numpy(str), values["group"].to_numpy(str)
-    quality = label_quality(index.get_indexer(label), p)
+    quality = label_quality(index.get_indexer(pd.Index(label)), p)
     clips = _list(values.index.to_numpy(str), group, label, (classes, quality))
     sets = pd.DataFrame(p).assign(suspect=quality.is_suspect).groupby([group, label])
     if len(sets) == len(values):
@@ -203,9 +201,10 @@ def _lists(values: pd.DataFrame, classes: Sequence[str]) -> tuple[LabelList, Lab
     pairs = sets.size()
     name, common = (pairs.index.get_level_values(level).to_numpy(str) for level in (0, 1))
     means = sets[list(range(len(classes)))].mean().to_numpy()
-    n_clips, n_suspects = pairs.to_numpy(dtype=np.intp), sets["suspect"].sum().to_numpy(dtype=np.intp)
+    n_clips = np.asarray(pairs, dtype=np.intp)
+    n_suspects = np.asarray(sets["suspect"].sum(), dtype=np.intp)
     of_groups = LabelQuality(
-        quality=means[np.arange(len(pairs)), index.get_indexer(common)],
+        quality=means[np.arange(len(pairs)), index.get_indexer(pd.Index(common))],
         suggestion=means.argmax(axis=1),
         is_suspect=2 * n_suspects > n_clips,
         n_errors=quality.n_errors,
@@ -219,7 +218,7 @@ def _list(
     group: npt.NDArray[np.str_],
     label: npt.NDArray[np.str_],
     verdict: tuple[Sequence[str], LabelQuality],
-    counts: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]] | None = None,
+    counts: tuple[Codes, Codes] | None = None,
 ) -> LabelList:
     """Return labels in the order of their suspicion; without `counts` they are of single clips."""
     classes, quality = verdict
