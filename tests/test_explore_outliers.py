@@ -125,3 +125,17 @@ def test_a_clip_with_copies_is_no_outlier(n_copies: int):
 def test_what_has_no_outliers_is_refused(X: np.ndarray, message: str):
     with pytest.raises(UsageError, match=message):
         outliers(X)
+
+
+@pytest.mark.slow
+def test_noises_among_voices_are_the_strangest_clips(bench, real: Path):
+    voices = sorted((real / "LibriSpeech" / "test-other").rglob("*.flac"))
+    noises = sorted((real / "noise").glob("*.wav"))[::10]
+    pd.DataFrame({"path": [*voices, *noises]}).to_csv("clips.csv", index=False)
+    words = ("--extractors", "mfcc", "--out", "clips.npz", "--plain")
+    assert bench("embed", "clips.csv", *words).exit_code == 0
+    with np.load("clips.npz") as arrays:
+        result = outliers(arrays["mfcc mean+std"])
+    is_noise = np.arange(len(voices) + 10) >= len(voices)
+    assert is_noise[result.order[:20]].sum() >= 8
+    assert not (result.is_outlier & ~is_noise).any()
