@@ -11,8 +11,8 @@ from sklearn.ensemble import IsolationForest
 from sklearn.preprocessing import StandardScaler
 
 from bench.errors import UsageError
-from bench.explore import outliers as module
-from bench.explore.outliers import MIN_CLIPS, neighbour_distance, outliers, table, tail_p_values, write
+from bench.exploration import outliers as module
+from bench.exploration.outliers import MIN_CLIPS, neighbour_distance, outliers, table, tail_p_values, write
 
 N_DRAWS = 60
 
@@ -82,7 +82,7 @@ def test_scores_are_those_of_the_libraries_on_scaled_vectors():
     forest = IsolationForest(n_estimators=module.N_TREES, random_state=3).fit(scaled)
     np.testing.assert_allclose(result.isolation, -forest.score_samples(scaled), atol=0.01)
     q = false_discovery_rates(tail_p_values(result.distance))
-    np.testing.assert_allclose(result.q_distance, q)
+    np.testing.assert_allclose(result.q, q)
     assert result.is_outlier.tolist() == (q <= result.level).tolist()
 
 
@@ -93,7 +93,7 @@ def test_the_list_holds_the_strangest_clips_first_and_every_outlier(tmp_path: Pa
     listed = table(result, clips)
     assert result.is_outlier.sum() == 25
     assert (len(listed), len(table(outliers(sound("normal", 300, 8, 0)), clips))) == (25, 20)
-    assert listed["q_distance"].is_monotonic_increasing
+    assert listed["q"].is_monotonic_increasing
     write(tmp_path / "outliers.csv", result, clips)
     again = pd.read_csv(tmp_path / "outliers.csv")
     assert again["clip"].tolist() == listed["clip"].tolist()
@@ -104,7 +104,7 @@ def test_the_same_seed_gives_the_same_bytes():
     X = sound("normal", 60, 5, 0)
     first, second = outliers(X, seed=1), outliers(X, seed=1)
     assert first.isolation.tobytes() == second.isolation.tobytes()
-    assert first.q_distance.tobytes() == second.q_distance.tobytes()
+    assert first.q.tobytes() == second.q.tobytes()
 
 
 @pytest.mark.parametrize("n_copies", [0, 25])

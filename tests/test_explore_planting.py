@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bench.errors import UsageError
-from bench.explore.planting import plant, search_planted
+from bench.exploration.planting import plant, search_planted
 
 
 def speakers(n_speakers: int, n_clips: int, spread: float) -> tuple[np.ndarray, list[str], list[str]]:

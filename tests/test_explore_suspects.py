@@ -8,8 +8,8 @@ import pytest
 from scipy.special import softmax
 
 from bench.errors import UsageError
-from bench.explore import suspects as module
-from bench.explore.confident import are_probabilities, calibrated, label_quality
+from bench.exploration import suspects as module
+from bench.exploration.confident import are_probabilities, calibrated, label_quality
 from bench.request import Request
 from bench.store import Counters, DatasetRecord, RunRecord, Store, TableProtocol
 from bench.types import Result, Score, SplitId, Status, TaskId, View

@@ -12,6 +12,7 @@ from bench.audio.ffmpeg import is_installed as has_av
 from bench.audio.files import SUFFIXES, Header, header, identity, sha256, stamp, write
 from bench.audio.mixing import MIXER, active_level, gains
 from bench.audio.near import near_copies
+from bench.audio.previews import preview
 
 __all__ = [
     "AV_INSTALLATION",
@@ -28,6 +29,7 @@ __all__ = [
     "header",
     "identity",
     "near_copies",
+    "preview",
     "read",
     "seconds",
     "sha256",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.report.figures import Figure
+from bench.report.map import MapData
 
 Medium = Literal["terminal", "markdown", "page"]
 """Where a section appears; the page has notes, the leaderboard and pictures."""
@@ -109,7 +110,15 @@ class Picture:
     keyed: bool = False
 
 
-Block = Paragraph | Notes | Grid | Picture
+@dataclass(frozen=True, slots=True)
+class Map:
+    """A map of clips in a section; only the page shows it."""
+
+    title: str
+    data: MapData
+
+
+Block = Paragraph | Notes | Grid | Picture | Map
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +145,8 @@ class Section:
     def pictures(self) -> list[Picture]:
         """Return the pictures, in their order."""
         return [block for block in self.blocks if isinstance(block, Picture)]
+
+    @property
+    def maps(self) -> list[Map]:
+        """Return the maps, in their order."""
+        return [block for block in self.blocks if isinstance(block, Map)]

@@ -9,9 +9,9 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bench.explore import planting
-from bench.explore.confident import label_quality
-from bench.explore.outliers import N_TREES, outliers
+from bench.exploration import planting
+from bench.exploration.confident import label_quality
+from bench.exploration.outliers import N_TREES, outliers
 
 MOST = 1.25
 """Largest ratio of our time to that of the libraries' calls."""

@@ -1,57 +1,106 @@
-"""A map of the clips: the embeddings of the best row's extractor in the plane."""
+"""A map of the clips: the embeddings that the best row's head sees, in the plane."""
+
+from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.decomposition import PCA
+from sklearn.manifold import trustworthiness
+from sklearn.neighbors import NearestNeighbors
 
 from bench import catalog, display
 from bench.embed import pooling
 from bench.embed.cache import Cache
-from bench.report.document import Picture, Section
-from bench.report.figures import Axis, Point, Points
-from bench.report.rows import Table
-from bench.types import Embeddings, View
+from bench.report.document import Map, Section
+from bench.report.map import Faithfulness, LabelShares, MapData, MapView
+from bench.report.rows import Row, Table
+from bench.types import UNPOOLED, Embeddings, View
 
 MOST_POINTS = 3000
 """Largest number of clips on a map; a random part of more clips."""
+
+N_NEAREST = 15
+"""Number of nearest clips that tell how far a map can be trusted."""
 
 
 def section(table: Table, cache: Cache | None) -> Section | None:
     """Return a map of the tested clips; None if fewer than three of their embeddings are in the cache."""
     if cache is None or table.best is None:
         return None
-    best = table.best.first
+    best, view = table.best.first, _view(table.best)
     store = table.stores[best.key]
     run = store.run()
     extractor = catalog.key({**run.earlier_identities, **run.identities}[best.extractor], run.env["bench"])
     clips = store.split(table.dataset, table.task.name)
-    embeddings = cache.read(extractor, clips["content"].tolist(), [View()])
+    embeddings = cache.read(extractor, clips["content"].tolist(), [view])
     clips = clips[clips["content"].isin(embeddings.keys()) & (clips["y"] != "")]
     if len(clips) > MOST_POINTS:
         clips = clips.sample(MOST_POINTS, random_state=0).sort_index()
     if len(clips) < 3:
         return None
-    X = pooling.select([embeddings[content].statistics for content in clips["content"]], View())
-    title = f"embeddings: {display.extractor(best.extractor, View())}, by PCA of the scaled embeddings"
-    figure = Points(
-        title=title,
-        x=Axis("first component", ticks=False),
-        y=Axis("second component", ticks=False),
-        points=_points(_plane(X), clips),
-        colour=table.task.name,
+    X = _scaled(pooling.select([embeddings[content].statistics for content in clips["content"]], view))
+    plane = PCA(2, svd_solver="full").fit_transform(X).astype(float).round(3)
+    labels = {table.task.name: clips["y"].tolist()}
+    name = f"{display.view(view)}, PCA of the scaled embeddings"
+    data = MapData(
+        title=table.task.name,
+        clips=clips["clip"].tolist(),
+        paths=(),
+        views=(MapView(best.extractor, name, plane, _faithfulness(X, plane, labels)),),
+        columns={**labels, **_predictions(table.predictions(best), clips["clip"])},
     )
-    return Section(title, 3, (Picture(title, figure),), media=frozenset({"page"}), table=table.stem)
+    title = f"embeddings: {display.extractor(best.extractor, view)}, by PCA of the scaled embeddings"
+    return Section(title, 3, (Map(title, data),), media=frozenset({"page"}), table=table.stem)
 
 
-def _plane(X: Embeddings) -> Embeddings:
-    """Return the first two principal components of scaled embeddings, shape=(n_clips, 2)."""
-    scaled = (X - X.mean(axis=0)) / np.maximum(X.std(axis=0), 1e-9)
-    plane: Embeddings = PCA(2, svd_solver="full").fit_transform(scaled)
-    return plane.astype(float).round(3)
+def _view(row: Row) -> View:
+    """Return the row's view, or what is nearest to it if its head sees frames, all layers or chosen ones."""
+    view = row.first.view
+    pool = View().pool if view.pool == UNPOOLED else view.pool
+    chosen = Counter(layer for result in row.results for layer in result.layers)
+    if view.layer == "best":
+        return View(chosen.most_common(1)[0][0] if chosen else "last", pool)
+    return View("mean" if view.layer == "all" else view.layer, pool)
 
 
-def _points(plane: Embeddings, clips: pd.DataFrame) -> tuple[Point, ...]:
-    return tuple(
-        Point(name=clip, x=x, y=y, colour=label)
-        for (x, y), label, clip in zip(plane.tolist(), clips["y"], clips["clip"], strict=True)
+def _scaled(X: Embeddings) -> Embeddings:
+    scaled: Embeddings = (X - X.mean(axis=0)) / np.maximum(X.std(axis=0), 1e-9)
+    return scaled
+
+
+def _predictions(predictions: pd.DataFrame, clips: pd.Series) -> dict[str, list[str]]:
+    """Return what the best row predicts of every clip, and whether that is right; empty texts if untested."""
+    if not {"y_true", "y_pred"} <= set(predictions.columns):
+        return {}
+    tested = predictions.drop_duplicates("clip").set_index("clip").reindex(clips)
+    right = np.where(tested["y_true"] == tested["y_pred"], "right", "wrong")
+    return {
+        "prediction": tested["y_pred"].fillna("").tolist(),
+        "best row": np.where(tested["y_pred"].isna(), "", right).tolist(),
+    }
+
+
+def _faithfulness(
+    X: Embeddings, plane: npt.NDArray[np.float64], labels: dict[str, Sequence[str]]
+) -> Faithfulness:
+    """Return how far the plane shows the neighbours in the space."""
+    n_nearest = min(N_NEAREST, (len(X) - 1) // 2)
+    in_space, on_map = (
+        NearestNeighbors(n_neighbors=n_nearest).fit(points).kneighbors(return_distance=False)
+        for points in (X, plane)
     )
+    shared = np.mean([len(set(a) & set(b)) / n_nearest for a, b in zip(in_space, on_map, strict=True)])
+    shares = {}
+    for name, values in labels.items():
+        codes = np.unique(values, return_inverse=True)[1]
+        sizes = np.bincount(codes)
+        shares[name] = LabelShares(
+            n_nearest=n_nearest,
+            in_space=float((codes[in_space] == codes[:, None]).mean()),
+            on_map=float((codes[on_map] == codes[:, None]).mean()),
+            chance=float((sizes * (sizes - 1)).sum() / (len(codes) * (len(codes) - 1))),
+        )
+    trust = float(trustworthiness(X, plane, n_neighbors=n_nearest))
+    return Faithfulness(n_nearest, float(shared), trust, shares)

@@ -17,6 +17,7 @@ from bench.keys import digest
 from bench.report import words
 from bench.report.document import Grid, Notes, Paragraph, Section, Text
 from bench.report.figures import vega
+from bench.report.map import page, payload
 from bench.report.rows import Table
 from bench.report.sections import Content, confusion
 
@@ -49,10 +50,14 @@ def write(content: Content) -> str:
         version=__version__,
         intro=_intro(content.sections),
         tables=tables,
-        data={table["id"]: {"figures": table["figures"], "matrices": table["matrices"]} for table in tables},
+        data={
+            table["id"]: {name: table[name] for name in ("figures", "maps", "matrices")} for table in tables
+        },
         config=vega.CONFIG,
         datatables_js=_inline((bundle / "dt_bundle.js").read_text(encoding="utf-8")),
         datatables_css=(bundle / "dt_bundle.css").read_text(encoding="utf-8"),
+        map_css=page.style(),
+        map_js=[page.library(), page.component()] if any(table["maps"] for table in tables) else [],
         vega_js=_inline(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")),
     )
 
@@ -105,6 +110,11 @@ def _table(table: Table, sections: Sequence[Section]) -> dict[str, Any]:
             {"title": picture.title, "spec": vega.spec(picture.figure)}
             for section in sections
             for picture in section.pictures
+        ],
+        "maps": [
+            {**payload.payload(block.data), "title": block.title}
+            for section in sections
+            for block in section.maps
         ],
     }
 

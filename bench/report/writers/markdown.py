@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from tabulate import tabulate
 
-from bench.report.document import Block, Grid, Notes, Paragraph, Picture, Section, Span, Text
+from bench.report.document import Block, Grid, Map, Notes, Paragraph, Picture, Section, Span, Text
 from bench.report.figures import png
 from bench.report.sections import Content
 
@@ -100,9 +100,15 @@ def _picture(picture: Picture) -> str:
     return f"{image}\n\nIn the figure, whose fonts lack their characters: {signs}." if signs else image
 
 
+def _map(_: Map) -> str:
+    """Return nothing: a map is on the page only."""
+    return ""
+
+
 RENDERERS: Mapping[type[Block], Callable[[Any], str]] = {
     Paragraph: _paragraph,
     Notes: _notes,
     Grid: _grid,
     Picture: _picture,
+    Map: _map,
 }

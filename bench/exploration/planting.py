@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score
 
 from bench import splits
 from bench.errors import UsageError
-from bench.explore.confident import Codes, LabelQuality, label_quality
+from bench.exploration.confident import Codes, LabelQuality, label_quality
 from bench.learn.folds import evaluate
 from bench.learn.pipeline import PipelineSpec
 from bench.learn.samples import Examples

@@ -60,10 +60,10 @@ class Outliers:
         Distance to the k-th nearest other clip, in the scaled vectors.
     isolation : np.ndarray, shape=(n_clips,), in (0, 1]
         Anomaly score of an isolation forest; higher is stranger.
-    q_distance, q_isolation : np.ndarray, shape=(n_clips,)
+    q, q_isolation : np.ndarray, shape=(n_clips,)
         q-value by each score.
     is_outlier : np.ndarray, shape=(n_clips,), dtype=bool
-        Whether `q_distance` is at most the level.
+        Whether `q` is at most the level.
     n_neighbours : int
         The k of `distance`.
     level : float
@@ -72,7 +72,7 @@ class Outliers:
 
     distance: npt.NDArray[np.float64]
     isolation: npt.NDArray[np.float64]
-    q_distance: npt.NDArray[np.float64]
+    q: npt.NDArray[np.float64]
     q_isolation: npt.NDArray[np.float64]
     is_outlier: npt.NDArray[np.bool_]
     n_neighbours: int
@@ -126,13 +126,13 @@ def outliers(vectors: Embeddings, seed: int = 0, level: float = LEVEL) -> Outlie
         )
     forest = IsolationForest(n_estimators=N_TREES, random_state=seed).fit(scaled)
     isolation = -forest.score_samples(scaled)
-    q_distance = stats.false_discovery_control(tail_p_values(distance))
+    q = stats.false_discovery_control(tail_p_values(distance))
     return Outliers(
         distance=distance,
         isolation=isolation,
-        q_distance=q_distance,
+        q=q,
         q_isolation=stats.false_discovery_control(tail_p_values(isolation)),
-        is_outlier=q_distance <= level,
+        is_outlier=q <= level,
         n_neighbours=n_neighbours,
         level=level,
     )
@@ -187,7 +187,7 @@ def table(outliers: Outliers, clips: Sequence[str], n_listed: int = N_LISTED) ->
             "clip": np.asarray(clips, dtype=object)[rows],
             "outlier": outliers.is_outlier[rows],
             "distance": outliers.distance[rows],
-            "q_distance": outliers.q_distance[rows],
+            "q": outliers.q[rows],
             "isolation": outliers.isolation[rows],
             "q_isolation": outliers.q_isolation[rows],
         }

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bench.errors import UsageError
-from bench.explore.confident import Codes, LabelQuality, are_probabilities, calibrated, label_quality
+from bench.exploration.confident import Codes, LabelQuality, are_probabilities, calibrated, label_quality
 from bench.files import replace_text
 from bench.report import tables
 from bench.report.rows import Row, Table
