@@ -19,16 +19,8 @@ from bench.exploration.outliers import Outliers
 
 WORDS = ["explore", "digits.csv", "--map", "pca", "--plain"]
 EVERYTHING = [
-    "--extractors",
-    "mfcc-13,mfcc",
-    "--clusters",
-    "2",
-    "--outliers",
-    "--cmvn",
-    "--components",
-    "0.9",
-    "--plant-errors",
-    "10%",
+    *("--extractors", "mfcc-13,mfcc", "--clusters", "2", "--outliers", "--cmvn"),
+    *("--components", "0.9", "--plant-errors", "10%"),
 ]
 
 Run = Callable[..., Result]
@@ -147,9 +139,8 @@ def test_a_damaged_memory_is_computed_again(tmp_path: Path):
         return Outliers(
             distance=np.array([0.5, np.inf]),
             isolation=nothing,
-            p_distance=nothing,
-            p_isolation=nothing,
             q=nothing,
+            q_isolation=nothing,
             is_outlier=nothing > 0,
             n_neighbours=5,
             level=0.1,
