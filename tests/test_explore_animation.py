@@ -50,11 +50,23 @@ def test_a_clip_is_where_its_stage_has_it(tmp_path: Path):
             assert rows.mean() == pytest.approx(240 - (y - 2.5) / width * 480, abs=1)
 
 
-def test_groups_beyond_the_colours_are_grey(tmp_path: Path):
-    groups = [str(number) for number in range(9) for _ in range(9 - number)]
+def test_groups_beyond_the_most_frequent_twenty_are_grey(tmp_path: Path):
+    groups = [str(number) for number in range(21) for _ in range(21 - number)]
     stages = walk(2, len(groups)) * 100
     animation.write_gif(stages, groups, tmp_path / "a.gif")
     assert colours(pixels(tmp_path / "a.gif")[0]) == {"#ffffff", GREY, *COLOURS}
+
+
+def test_groups_of_one_colour_have_shapes(tmp_path: Path):
+    corners = np.array([[0, 0], [10, 0], [0, 10]], dtype=np.float32)
+    others = np.tile(np.float32([10, 10]), (12, 1))  # two more groups of every colour but the first
+    stages = np.concatenate([corners, others])[None]
+    names = ["a", "h", "o", *"bcdefg", *"ijklmn"]
+    animation.write_gif(stages, names, tmp_path / "a.gif")
+    frame = pixels(tmp_path / "a.gif")[0]
+    marks = [frame[y - 4 : y + 5, x - 4 : x + 5] for x, y in ((22, 458), (458, 458), (22, 22))]
+    assert all(colours(mark) == {"#ffffff", COLOURS[0]} for mark in marks)
+    assert len({mark.tobytes() for mark in marks}) == 3
 
 
 def test_a_thousand_clips_take_less_than_a_megabyte_and_the_same_bytes(tmp_path: Path):

@@ -1,6 +1,5 @@
 """An animation of how UMAP moves clips to their places on a map."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy.typing as npt
 from PIL import Image, ImageColor, ImageDraw
 
 from bench.errors import UsageError
+from bench.exploration.map_figure import OTHER, UNKNOWN, legend
 from bench.files import replacing
 from bench.report.figures.palette import COLOURS, GREY
 
@@ -35,8 +35,8 @@ def write_gif(stages: npt.NDArray[np.float32], groups: Sequence[str], path: Path
     stages : np.ndarray, shape=(n_stages, n_clips, 2)
         Of `maps.Map`. The axes hold all stages, so that no clip leaves the picture.
     groups : Sequence[str]
-        What colours every clip, such as its cluster: the most frequent ones have colours, others and clips of
-        the group '' are grey.
+        What colours every clip, such as its cluster, with the colours and shapes of `map_figure.figure`: the
+        most frequent ones have colours, others and clips of the group '' are grey.
 
     Raises
     ------
@@ -48,20 +48,18 @@ def write_gif(stages: npt.NDArray[np.float32], groups: Sequence[str], path: Path
     if not len(stages):
         raise UsageError("animation: the map has no stages; expected a map by UMAP")
     shown = np.random.default_rng(0).permutation(stages.shape[1])[:MOST_CLIPS]
-    codes = _codes(groups)[shown]
-    places = _pixels(stages[:, shown])
-    frames = [_frame(stage, codes) for stage in places]
+    numbers = _numbers(groups)[shown]
+    frames = [_frame(places, numbers) for places in _pixels(stages[:, shown])]
     durations = [FRAME_MS] * (len(frames) - 1) + [LAST_MS]
     with replacing(path) as part:
         frames[0].save(part, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
 
 
-def _codes(groups: Sequence[str]) -> npt.NDArray[np.intp]:
-    """Return the number of every clip's colour in the palette: from 2; 1 is grey and 0 the background."""
-    counts = Counter(group for group in groups if group)
-    names = sorted(counts, key=lambda name: (-counts[name], name))[: len(COLOURS)]
-    numbers = {name: number for number, name in enumerate(sorted(names), start=2)}
-    return np.array([numbers.get(group, 1) for group in groups])
+def _numbers(groups: Sequence[str]) -> npt.NDArray[np.intp]:
+    """Return the number of every clip's group in the order of the legend; -1 for a grey one."""
+    names = legend(groups)
+    numbers = {name: number for number, name in enumerate(sorted({*names} - {OTHER, UNKNOWN}))}
+    return np.array([numbers.get(name, -1) for name in names])
 
 
 def _pixels(stages: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
@@ -74,13 +72,22 @@ def _pixels(stages: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
     return pixels
 
 
-def _frame(places: npt.NDArray[np.intp], codes: npt.NDArray[np.intp]) -> Image.Image:
+def _frame(places: npt.NDArray[np.intp], numbers: npt.NDArray[np.intp]) -> Image.Image:
     """Return a picture of the clips, grey ones below the others."""
     image = Image.new("P", (SIZE, SIZE), 0)
     image.putpalette([part for colour in (WHITE, GREY, *COLOURS) for part in ImageColor.getrgb(colour)])
     draw = ImageDraw.Draw(image)
-    radius = 3 if len(codes) <= 300 else 2
-    for clip in np.argsort(codes > 1, kind="stable"):
+    radius = 3 if len(numbers) <= 300 else 2
+    for clip in np.argsort(numbers >= 0, kind="stable"):
         x, y = places[clip].tolist()
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=int(codes[clip]))
+        shape, colour = divmod(int(numbers[clip]), len(COLOURS)) if numbers[clip] >= 0 else (0, -1)
+        box = (x - radius, y - radius, x + radius, y + radius)
+        if shape == 0:
+            draw.ellipse(box, fill=colour + 2)
+        elif shape == 1:
+            draw.polygon(
+                [(x, y - radius), (x - radius, y + radius), (x + radius, y + radius)], fill=colour + 2
+            )
+        else:
+            draw.rectangle(box, fill=colour + 2)
     return image

@@ -1,15 +1,15 @@
 """What clusters are, in a sentence."""
 
-from bench.exploration.clusters import LEAST_STABILITY, LEVEL, Clusters
-from bench.exploration.criteria import Criteria
+from bench.exploration.clusters import Clusters
+from bench.exploration.criteria import LEAST_STABILITY, LEVEL, Criteria, extended_number
 
 
 def verdict(clusters: Clusters) -> str:
     """Return how many clusters there are and why, or why there are none."""
     if clusters.method == "hdbscan":
         n_noise = int((clusters.labels < 0).sum())
-        number_ = clusters.n_clusters or "no"
-        return f"HDBSCAN: {number_} clusters; {n_noise} of {len(clusters.labels)} clips are noise."
+        number = clusters.n_clusters or "no"
+        return f"HDBSCAN: {number} clusters; {n_noise} of {len(clusters.labels)} clips are noise."
     if clusters.method == "kmeans":
         return f"K-means into {clusters.n_clusters} clusters, as asked; silhouette {clusters.silhouette:.2f}."
     if clusters.method == "bic":
@@ -28,7 +28,7 @@ def verdict(clusters: Clusters) -> str:
 
 def _reasons(criteria: Criteria) -> list[str]:
     """Return why there are no clusters."""
-    number = criteria.curves["silhouette"].best
+    number = extended_number(criteria)
     at = int((criteria.numbers == number).argmax())
     stability = criteria.curves["stability"].values[at]
     reasons = []

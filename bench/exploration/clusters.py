@@ -7,7 +7,7 @@ References
 ----------
 MacQueen, "Some methods for classification and analysis of multivariate observations", Berkeley Symposium,
 1967. Campello, Moulavi and Sander, "Density-based clustering based on hierarchical density estimates", PAKDD,
-2013. Steinley, "Properties of the Hubert-Arabie adjusted Rand index", Psychological Methods 9, 2004.
+2013.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.metrics import silhouette_score
 
 from bench.errors import UsageError
-from bench.exploration import criteria as of_numbers
-from bench.exploration.criteria import COVARIANCES, Criteria
+from bench.exploration.criteria import COVARIANCES, Criteria, bic_curves, compare, number_range, verdict
+from bench.exploration.partitions import centres, mixture, partitions
 from bench.exploration.space import N_SAMPLED, Indices, principal_scores, sample
 from bench.exploration.stability import Clusterer, recurrence
 from bench.metrics import Floats
@@ -38,17 +38,8 @@ LEAST_CLIPS = 5
 N_TYPICAL = 3
 """Number of typical clips of every cluster."""
 
-LEVEL = 0.01
-"""p-value below which the silhouette is higher than that of structureless data."""
-
-LEAST_STABILITY = 0.65
-"""Adjusted Rand index from which partitions agree moderately (Steinley)."""
-
 N_SPLITS, N_SPLITS_OF_MANY = 10, 2
 """Number of times that clips are split into halves, and that many clips are for a slow method."""
-
-RANGE = (0.05, 0.95)
-"""Quantiles of the numbers that halves of the clips choose, which are in the range of the number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -195,15 +186,15 @@ def _hdbscan(scores: Floats) -> _Partition:
 def _bic(scores: Floats, seed: int) -> _Partition:
     """Return the Gaussians, diagonal or full, with the lowest BIC."""
     some = scores[sample(len(scores), seed)]
-    curves = of_numbers.bic_curves(some, _numbers(scores, "bic"))
+    curves = bic_curves(some, _numbers(scores, "bic"))
     lowest = {name: np.nanmin(curve.values) for name, curve in curves.curves.items()}
     name = min(lowest, key=lambda name: lowest[name])
     number, covariance = curves.curves[name].best, COVARIANCES[name]
 
     def posteriors_of(table: Floats) -> Floats:
         drawn = table[sample(len(table), seed)]
-        [cut] = of_numbers.partitions(drawn, [number])
-        return np.asarray(of_numbers.mixture(drawn, cut, covariance).predict_proba(table))
+        [cut] = partitions(drawn, [number])
+        return np.asarray(mixture(drawn, cut, covariance).predict_proba(table))
 
     posteriors = posteriors_of(scores)
     numbers = [curve.best for curve in curves.curves.values()]
@@ -220,7 +211,7 @@ def _bic(scores: Floats, seed: int) -> _Partition:
 def _auto(scores: Floats, seed: int) -> _Partition:
     """Return k-means of the number that holds against structureless data; one cluster if none does."""
     some = scores[sample(len(scores), seed)]
-    criteria = of_numbers.criteria(some, _numbers(scores, "auto"), seed)
+    criteria = compare(some, _numbers(scores, "auto"), seed)
     number = verdict(criteria)
 
     def clusterer(table: Floats) -> Indices:
@@ -238,32 +229,10 @@ def _auto(scores: Floats, seed: int) -> _Partition:
 def _from_ward(scores: Floats, number: int, seed: int) -> Indices:
     """Return the clusters by k-means, which starts from the centres of Ward's clusters of some clips."""
     some = scores[sample(len(scores), seed)]
-    [cut] = of_numbers.partitions(some, [number])
-    start = of_numbers.centres(some, cut)
+    [cut] = partitions(some, [number])
+    start = centres(some, cut)
     labels = KMeans(len(start), init=start, n_init=1).fit_predict(scores)
     return np.asarray(labels, dtype=np.int64)
-
-
-def verdict(criteria: Criteria) -> int | None:
-    """Return the number of clusters that criteria of ``auto`` agree on; None for no clusters.
-
-    It is the number whose silhouette exceeds that of structureless data most. There is none if the silhouette
-    does not exceed it significantly, if halves of the clips do not give the same clusters, or if the BIC
-    falls no more than in structureless data.
-    """
-    number = criteria.curves["silhouette"].best
-    rand = criteria.curves["stability"].values[criteria.numbers == number]
-    is_stable = number > 1 and rand[0] >= LEAST_STABILITY
-    is_better = (criteria.bic_gain or 0.0) > (criteria.null_bic_gain or 0.0)
-    is_significant = criteria.p is not None and criteria.p <= LEVEL
-    return number if is_stable and is_better and is_significant else None
-
-
-def number_range(criteria: Criteria) -> tuple[int, int]:
-    """Return the range of the numbers that halves of the clips, the silhouette and the BIC choose."""
-    low, high = np.quantile(criteria.halves, RANGE)
-    numbers = [criteria.curves["silhouette"].best, criteria.curves["bic"].best]
-    return max(2, min(int(np.floor(low)), *numbers)), max(int(np.ceil(high)), *numbers)
 
 
 def _describe(scores: Floats, partition: _Partition, seed: int) -> Clusters:

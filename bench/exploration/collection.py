@@ -21,7 +21,7 @@ from bench.embed.sources import CachedFrames, embed_source
 from bench.errors import UsageError
 from bench.keys import digest
 from bench.request import Request
-from bench.types import AUDIO_COLUMNS, UNPOOLED, Embeddings, Frames, View
+from bench.types import AUDIO_COLUMNS, UNPOOLED, Clip, Embeddings, Frames, View
 
 DEFAULT_EXTRACTORS = ("mfcc",)
 
@@ -86,6 +86,12 @@ class Collection:
     def contents(self) -> Sequence[str]:
         """Return the digest of every clip's content."""
         return [self.source.contents[row] for row in self.rows]
+
+    @property
+    def clips(self) -> Sequence[Clip]:
+        """Return where the audio of every clip is."""
+        clips = self.source.dataset.clips()
+        return [clips[row] for row in self.rows]
 
     @property
     def labels(self) -> Mapping[str, Sequence[str]]:

@@ -1,20 +1,12 @@
 """Criteria for a number of clusters, and the same criteria of structureless data.
 
-Conventions: `scores` are principal components, shape=(n_clips, n_components); a partition is the cluster of
-every clip as a number from 0, shape=(n_clips,). Partitions are cuts of Ward's tree, which needs no seed, and
-of which one fit gives every number of clusters.
-
-Structureless data are an elliptical distribution with the covariance of the data and with their own distances
-from the mean, in random directions: a Gaussian where the data are Gaussian, heavy-tailed where they are.
-
 References
 ----------
 Tibshirani, Walther and Hastie, "Estimating the number of clusters in a data set via the gap statistic",
-Journal of the Royal Statistical Society B 63, 2001. Rousseeuw, "Silhouettes", Journal of Computational and
-Applied Mathematics 20, 1987. Hubert and Arabie, "Comparing partitions", Journal of Classification 2, 1985.
-Lange, Roth, Braun and Buhmann, "Stability-based validation of clustering
-solutions", Neural Computation 16, 2004. Schwarz, "Estimating the dimension of a model", The Annals of
-Statistics 6, 1978.
+Journal of the Royal Statistical Society B 63, 2001. Lange, Roth, Braun and Buhmann, "Stability-based
+validation of clustering solutions", Neural Computation 16, 2004. Kimes, Liu, Hayes and Marron, "Statistical
+significance for hierarchical clustering", Biometrics 73, 2017 (tests of splits). Steinley, "Properties of the
+Hubert-Arabie adjusted Rand index", Psychological Methods 9, 2004.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,12 +15,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import cdist, pdist, squareform
-from sklearn import config_context
-from sklearn.mixture import GaussianMixture
 
-from bench.exploration.space import Indices
+from bench.exploration.partitions import (
+    adjusted_rand,
+    bics,
+    centres,
+    nearest,
+    nulls,
+    partitions,
+    silhouettes,
+)
+from bench.exploration.space import CLIPS_PER_COMPONENT
 from bench.metrics import Floats
 
 N_NULLS = 20
@@ -40,14 +37,20 @@ N_SLOW_NULLS = 5
 N_SPLITS = 10
 """Number of times that clips are split into halves."""
 
-REG_COVAR = 1e-3
-"""Smallest variance of a Gaussian in a component; the mean variance of the components is 1."""
+LEVEL = 0.01
+"""p-value below which the silhouette is higher than that of structureless data."""
+
+SPLIT_LEVEL = 0.05
+"""p-value below which a cluster is split further."""
+
+AGREEMENT = (0.9, 0.8)
+"""Adjusted Rand indices from which partitions agree excellently, and well (Steinley)."""
+
+RANGE = (0.05, 0.95)
+"""Quantiles of the numbers that halves of the clips choose, which are in the range of the number."""
 
 NONE = np.zeros(0)
 """No values of structureless data."""
-
-QUIET = {"assume_finite": True, "skip_parameter_validation": True}
-"""Settings of scikit-learn for many calls with small arrays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,8 +91,14 @@ class Criteria:
     bic_gain, null_bic_gain : float | None
         Largest fall of the BIC from one Gaussian to several, of the data, and of any draw of structureless
         data, in nats.
+    number : int | None
+        Number of clusters whose silhouette exceeds that of structureless data most, among those on which
+        halves of the clips agree; None without one.
     halves : np.ndarray
-        The number that the silhouette chooses in each half, shape=(n_halves,).
+        Silhouette in each half of the clips, shape=(n_halves, n_numbers); empty if there are none.
+    splits : Mapping[int, float]
+        Number of clusters -> p-value of "the cluster that is split to get that many has no structure", for
+        `number` plus 1, and so on up to the first that is not significant.
     """
 
     numbers: npt.NDArray[np.int64]
@@ -97,113 +106,9 @@ class Criteria:
     p: float | None = None
     bic_gain: float | None = None
     null_bic_gain: float | None = None
-    halves: npt.NDArray[np.int64]
-
-
-def structureless(scores: Floats, rng: np.random.Generator) -> Floats:
-    """Return a draw of an elliptical distribution like some scores, of the same shape.
-
-    The components keep their variances. The distance of every clip from the mean, in standard deviations of
-    the components, stays, and its direction is drawn at random.
-    """
-    sd = scores.std(axis=0)
-    radii = np.linalg.norm(scores / sd, axis=1)
-    directions = rng.standard_normal(scores.shape)
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    return np.asarray(directions * rng.permutation(radii)[:, None] * sd)
-
-
-def partitions(scores: Floats, numbers: Sequence[int]) -> list[Indices]:
-    """Return the cuts of Ward's tree into numbers of clusters."""
-    tree = linkage(scores, "ward")
-    return [fcluster(tree, number, "maxclust").astype(np.int64) - 1 for number in numbers]
-
-
-def silhouettes(scores: Floats, cuts: Sequence[Indices]) -> Floats:
-    """Return the mean silhouette of every partition, as scikit-learn's `silhouette_score`.
-
-    The distances of clips are computed once for all partitions. A partition of one cluster has 0.
-    """
-    distances = squareform(pdist(scores))
-    return np.array([_silhouette(distances, cut) for cut in cuts])
-
-
-def _silhouette(distances: Floats, cut: Indices) -> float:
-    clips, sizes = np.arange(len(cut)), np.bincount(cut)
-    if len(sizes) < 2:
-        return 0.0
-    sums = distances @ np.eye(len(sizes))[cut]
-    within = sums[clips, cut] / np.maximum(sizes[cut] - 1, 1)
-    means = sums / sizes
-    means[clips, cut] = np.inf
-    between = means.min(axis=1)
-    largest = np.maximum(within, between)
-    values = np.divide(between - within, largest, out=np.zeros(len(cut)), where=largest > 0)
-    return float(np.where(sizes[cut] > 1, values, 0.0).mean())
-
-
-def centres(scores: Floats, cut: Indices) -> Floats:
-    """Return the mean of every cluster, shape=(n_clusters, n_components)."""
-    members = np.eye(int(cut.max()) + 1)[cut]
-    return np.asarray(members.T @ scores / members.sum(axis=0)[:, None])
-
-
-def nearest(scores: Floats, means: Floats) -> Indices:
-    """Return the number of the nearest centre of every clip."""
-    return cdist(scores, means).argmin(axis=1)
-
-
-def mixture(scores: Floats, cut: Indices, covariance: str = "diag") -> GaussianMixture:
-    """Return Gaussians that are fitted to scores, from a partition on.
-
-    Parameters
-    ----------
-    covariance : str
-        ``diag`` or ``full``.
-    """
-    shares = np.bincount(cut) / len(cut)
-    variances = centres(np.square(scores - centres(scores, cut)[cut]), cut) + REG_COVAR
-    precisions = 1 / variances if covariance == "diag" else np.stack([np.diag(1 / row) for row in variances])
-    gaussians = GaussianMixture(
-        len(shares),
-        covariance_type=covariance,
-        reg_covar=REG_COVAR,
-        weights_init=shares,
-        means_init=centres(scores, cut),
-        precisions_init=precisions,
-        random_state=0,
-        max_iter=200,
-    )
-    return gaussians.fit(scores)
-
-
-def bics(scores: Floats, cuts: Sequence[Indices], covariance: str = "diag") -> Floats:
-    """Return the BIC of Gaussians from every partition on, by scikit-learn's `GaussianMixture.bic`.
-
-    It is NaN for full covariances if clusters have fewer clips, on average, than there are components.
-    """
-    n_clips, n_components = scores.shape
-    with config_context(**QUIET):
-        return np.array(
-            [
-                mixture(scores, cut, covariance).bic(scores)
-                if covariance == "diag" or (int(cut.max()) + 1) * n_components <= n_clips
-                else np.nan
-                for cut in cuts
-            ]
-        )
-
-
-def adjusted_rand(first: Indices, second: Indices) -> float:
-    """Return the adjusted Rand index of two partitions, in a tenth of the time of scikit-learn's."""
-    n_second = int(second.max()) + 1
-    table = np.bincount(first * n_second + second, minlength=(int(first.max()) + 1) * n_second)
-    table = table.reshape(-1, n_second).astype(np.float64)
-    both = np.square(table).sum() - len(first)
-    in_first, in_second = (np.square(table.sum(axis=axis)).sum() - len(first) for axis in (1, 0))
-    chance = in_first * in_second / (len(first) * (len(first) - 1))
-    largest = (in_first + in_second) / 2
-    return 1.0 if largest == chance else float((both - chance) / (largest - chance))
+    number: int | None = None
+    halves: npt.NDArray[np.float64]
+    splits: Mapping[int, float]
 
 
 def split_halves(scores: Floats, numbers: Sequence[int], rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -237,12 +142,6 @@ def silhouette_curve(scores: Floats, numbers: Sequence[int], seed: int = 0) -> C
     return _curve(numbers, values, of_nulls, values - of_nulls.mean(axis=0))
 
 
-def nulls(scores: Floats, seed: int, n_draws: int) -> list[Floats]:
-    """Return the first draws of structureless data of a seed."""
-    rng = np.random.default_rng([seed, 0])
-    return [structureless(scores, rng) for _ in range(n_draws)]
-
-
 def p_value(silhouette: Curve) -> float:
     """Return the p-value of the largest excess of a silhouette over structureless data, in [0, 1].
 
@@ -260,14 +159,14 @@ def bic_curves(scores: Floats, numbers: Sequence[int]) -> Criteria:
     cuts = partitions(scores, numbers)
     values = {name: bics(scores, cuts, covariance) for name, covariance in COVARIANCES.items()}
     curves = {name: _curve(numbers, bic, None, -bic) for name, bic in values.items()}
-    return Criteria(numbers=np.array(numbers), curves=curves, halves=np.zeros(0, np.int64))
+    return Criteria(numbers=np.array(numbers), curves=curves, halves=np.zeros((0, len(numbers))), splits={})
 
 
 COVARIANCES: Mapping[str, str] = {"bic": "diag", "bic_full": "full"}
 """Curve -> covariance of its Gaussians."""
 
 
-def criteria(scores: Floats, numbers: Sequence[int], seed: int = 0) -> Criteria:
+def compare(scores: Floats, numbers: Sequence[int], seed: int = 0) -> Criteria:
     """Return the silhouette, the stability and the BIC of numbers of clusters, and of structureless data.
 
     Parameters
@@ -280,10 +179,11 @@ def criteria(scores: Floats, numbers: Sequence[int], seed: int = 0) -> Criteria:
     halves = [split_halves(scores, numbers, rng) for _ in range(N_SPLITS)]
     draws = nulls(scores, seed, N_SLOW_NULLS)
     rand = np.mean([rand for rand, _ in halves], axis=0)
+    excess = np.where(is_stable(rand), silhouette.values - silhouette.null_mean, -np.inf)
+    number = numbers[int(excess.argmax())] if np.isfinite(excess).any() else None
     null_rand = np.stack([split_halves(null, numbers, rng)[0] for null in draws])
     bic, *of_nulls = (bics(table, partitions(table, numbers)) for table in (scores, *draws))
     null_bic = np.stack(of_nulls)
-    excess = np.concatenate([values for _, values in halves]) - silhouette.null_mean
     return Criteria(
         numbers=np.array(numbers),
         curves={
@@ -294,8 +194,90 @@ def criteria(scores: Floats, numbers: Sequence[int], seed: int = 0) -> Criteria:
         p=p_value(silhouette),
         bic_gain=float(bic[0] - bic.min()),
         null_bic_gain=float((null_bic[:, 0] - null_bic.min(axis=1)).max()),
-        halves=np.array(numbers)[excess.argmax(axis=1)],
+        halves=np.concatenate([values for _, values in halves]),
+        number=number,
+        splits=split_tests(scores, number, numbers[-1], seed) if number else {},
     )
+
+
+def split_tests(scores: Floats, number: int, largest: int, seed: int = 0) -> dict[int, float]:
+    """Return the p-values of further splits, up to the first that is not significant.
+
+    The cluster that Ward's tree splits next has a silhouette of its two parts, and draws of structureless
+    data of the cluster's covariance have one too.
+    """
+    p_values: dict[int, float] = {}
+    [cut, *further] = partitions(scores, range(number, largest + 1))
+    for size, finer in enumerate(further, start=number + 1):
+        parts = [np.unique(finer[cut == cluster]).size for cluster in range(int(cut.max()) + 1)]
+        p_values[size] = _split_p(scores[cut == int(np.argmax(parts))], seed)
+        if p_values[size] > SPLIT_LEVEL:
+            break
+        cut = finer
+    return p_values
+
+
+def _split_p(scores: Floats, seed: int) -> float:
+    """Return the p-value of the silhouette of two clusters within the clips of one; 1 for few clips."""
+    if len(scores) < 2 * CLIPS_PER_COMPONENT:
+        return 1.0
+    left, singular, _ = np.linalg.svd(scores - scores.mean(axis=0), full_matrices=False)
+    n_components = min(len(scores) // CLIPS_PER_COMPONENT, int((singular > 1e-9 * singular[0]).sum()))
+    axes = (left * singular)[:, :n_components]
+    if not n_components:  # all clips are equal
+        return 1.0
+    return p_value(silhouette_curve(axes, [1, 2], seed))
+
+
+def is_stable(rand: Floats) -> npt.NDArray[np.bool_]:
+    """Return the numbers, from 1, on which halves of the clips agree excellently; if there is none, well.
+
+    One cluster is none of them, since all halves agree on it.
+
+    Parameters
+    ----------
+    rand : Floats
+        Adjusted Rand index of the halves, shape=(n_numbers,).
+    """
+    enough = [np.where(np.arange(len(rand)) > 0, rand >= level, False) for level in AGREEMENT]
+    return next((numbers for numbers in enough if numbers.any()), enough[-1])
+
+
+def verdict(criteria: Criteria) -> int | None:
+    """Return the number of clusters on which the criteria of ``auto`` agree; None for no clusters.
+
+    There are none if the silhouette does not exceed that of structureless data significantly, if halves of
+    the clips do not give the same clusters, or if the BIC falls no more than in structureless data.
+    """
+    is_significant = criteria.p is not None and criteria.p <= LEVEL
+    is_better = (criteria.bic_gain or 0.0) > (criteria.null_bic_gain or 0.0)
+    return extended_number(criteria) if is_significant and is_better else None
+
+
+def extended_number(criteria: Criteria) -> int | None:
+    """Return the number of the silhouette, or a larger one that is as good within its error.
+
+    The silhouette hardly falls if two clusters among many are merged. A larger number is as good if halves
+    agree on it, if all splits up to it are significant, and if its silhouette is lower by at most two
+    standard errors of the difference. The spread over halves of the clips is the standard error of all.
+    """
+    if criteria.number is None:
+        return None
+    curve, start = criteria.curves["silhouette"], criteria.number - 1
+    excess = curve.values - curve.null_mean
+    errors = (criteria.halves[:, [start]] - criteria.halves).std(axis=0, ddof=1)
+    is_equal = is_stable(criteria.curves["stability"].values) & (excess[start] - excess <= 2 * errors)
+    splits = [number for number, p in criteria.splits.items() if p <= SPLIT_LEVEL]
+    return max([number for number in splits if is_equal[number - 1]], default=criteria.number)
+
+
+def number_range(criteria: Criteria) -> tuple[int, int]:
+    """Return the range of the numbers that halves of the clips, all clips and the BIC choose."""
+    excess = criteria.halves - criteria.curves["silhouette"].null_mean
+    excess[:, ~is_stable(criteria.curves["stability"].values)] = -np.inf
+    low, high = np.quantile(criteria.numbers[excess.argmax(axis=1)], RANGE)
+    numbers = [criteria.number or 1, extended_number(criteria) or 1, criteria.curves["bic"].best]
+    return max(2, min(int(np.floor(low)), *numbers)), max(int(np.ceil(high)), *numbers)
 
 
 def _curve(numbers: Sequence[int], values: Floats, of_nulls: Floats | None, merit: Floats) -> Curve:

@@ -1,14 +1,14 @@
 """Outliers: clips that are far from the others, with false-discovery rates.
 
-Conventions: a score is higher for a stranger clip; a p-value is the chance that a clip without fault has such a
-score or a higher one; a q-value is the smallest false-discovery rate at which a clip counts as an outlier.
+Conventions: a score is higher for a stranger clip; a p-value is the chance that a sound clip has such a score
+or a higher one; a q-value is the smallest false-discovery rate at which a clip counts as an outlier.
 
-A collection has no clips that are certain to be sound, and a rank among its own clips says nothing about the
-largest score. Permuted columns are no fair comparison either: they take away what columns have in common, so
-that sound clips with heavy tails look strange. The p-values here assume a tail instead: between the median and
-the 90th percentile the scores of sound clips tell the scale of an exponential tail, and the rest follows it. That
-holds for all distributions with tails as heavy as a power of the distance, whose logarithm is the score; for
-lighter tails, such as those of a normal distribution, it is cautious. Up to 10 % of the clips may be outliers.
+No clip of a collection is certain to be sound, and a rank among the clips says nothing about how large the
+largest score may be. Permuted columns are no fair comparison: they take away what columns have in common,
+so that sound clips look strange. The p-values here assume a tail instead: the scores between the median and
+the 90th percentile give the scale of an exponential tail, and the scores above follow it. That holds for
+scores with an exponential tail and is cautious for lighter ones, such as distances of normal vectors; a
+heavier tail gives too many outliers. Up to 10 % of the clips may be outliers.
 """
 
 from collections.abc import Sequence
@@ -41,6 +41,9 @@ BULK = (0.5, 0.9)
 N_TREES = 200
 """Number of trees of the isolation forest."""
 
+LIMIT = 10.0
+"""Largest absolute value of a scaled feature: one that is almost always 0 would outweigh all others."""
+
 MIN_NEIGHBOURS = 5
 """Least number of nearest clips that a clip is compared with."""
 
@@ -57,10 +60,8 @@ class Outliers:
         Distance to the k-th nearest other clip, in the scaled vectors.
     isolation : np.ndarray, shape=(n_clips,), in (0, 1]
         Anomaly score of an isolation forest; higher is stranger.
-    p_distance, p_isolation : np.ndarray, shape=(n_clips,)
-        p-value by each score.
-    q : np.ndarray, shape=(n_clips,)
-        q-value by both scores together.
+    q, q_isolation : np.ndarray, shape=(n_clips,)
+        q-value by each score.
     is_outlier : np.ndarray, shape=(n_clips,), dtype=bool
         Whether `q` is at most the level.
     n_neighbours : int
@@ -71,25 +72,25 @@ class Outliers:
 
     distance: npt.NDArray[np.float64]
     isolation: npt.NDArray[np.float64]
-    p_distance: npt.NDArray[np.float64]
-    p_isolation: npt.NDArray[np.float64]
     q: npt.NDArray[np.float64]
+    q_isolation: npt.NDArray[np.float64]
     is_outlier: npt.NDArray[np.bool_]
     n_neighbours: int
     level: float
 
     @property
     def order(self) -> npt.NDArray[np.intp]:
-        """Return the indices of the clips, the strangest first; equal ones in the order of the clips."""
-        return np.lexsort((-self.distance, np.minimum(self.p_distance, self.p_isolation)))
+        """Return the indices of the clips, the largest distance first, equal ones in their order."""
+        return np.argsort(-self.distance, kind="stable")
 
 
 def outliers(vectors: Embeddings, seed: int = 0, level: float = LEVEL) -> Outliers:
-    """Return scores, p-values and q-values of all clips by two methods, and which clips are outliers.
+    """Return scores and q-values of all clips by two methods, and which clips are outliers.
 
-    Every feature has mean 0 and standard deviation 1 first. The neighbour of `distance` is the k-th with k the
-    root of the number of clips, so that a few clips that are strange in the same way do not hide each other. A
-    clip's p-value is twice the smaller of its two (Bonferroni), and the q-values are Benjamini and Hochberg's.
+    Every feature has mean 0, standard deviation 1, and a size of at most `LIMIT`. The neighbour of `distance`
+    is the k-th, with k the root of the number of clips: clips that are strange in the same way do not hide
+    each other, and all clips of a kind with fewer than k clips are strange. The isolation forest is a second
+    opinion: on embeddings of speech it finds fewer of the clips that do not belong there.
 
     Parameters
     ----------
@@ -108,13 +109,14 @@ def outliers(vectors: Embeddings, seed: int = 0, level: float = LEVEL) -> Outlie
     References
     ----------
     Liu, Ting and Zhou, "Isolation forest", ICDM 2008. Ramaswamy, Rastogi and Shim, "Efficient algorithms for
-    mining outliers from large data sets", SIGMOD 2000. Benjamini and Hochberg, "Controlling the false discovery
-    rate", JRSS B 57, 1995.
+    mining outliers from large data sets", SIGMOD 2000. Benjamini and Hochberg, "Controlling the false
+    discovery rate", JRSS B 57, 1995.
     """
     n_clips = len(vectors)
     if n_clips < MIN_CLIPS:
         raise UsageError(f"outliers: {n_clips} clips; expected {MIN_CLIPS} or more")
     scaled = (vectors - vectors.mean(axis=0)) / np.maximum(vectors.std(axis=0), 1e-9)
+    scaled = np.clip(scaled, -LIMIT, LIMIT)
     n_neighbours = max(MIN_NEIGHBOURS, round(n_clips**0.5))
     distance = neighbour_distance(scaled, n_neighbours)
     if np.median(distance) == 0:
@@ -124,16 +126,12 @@ def outliers(vectors: Embeddings, seed: int = 0, level: float = LEVEL) -> Outlie
         )
     forest = IsolationForest(n_estimators=N_TREES, random_state=seed).fit(scaled)
     isolation = -forest.score_samples(scaled)
-    log_distance = np.log(np.maximum(distance, np.finfo(float).tiny))
-    p_distance, p_isolation = tail_p_values(log_distance), tail_p_values(isolation)
-    p = np.minimum(2 * np.minimum(p_distance, p_isolation), 1.0)
-    q = stats.false_discovery_control(p)
+    q = stats.false_discovery_control(tail_p_values(distance))
     return Outliers(
         distance=distance,
         isolation=isolation,
-        p_distance=p_distance,
-        p_isolation=p_isolation,
         q=q,
+        q_isolation=stats.false_discovery_control(tail_p_values(isolation)),
         is_outlier=q <= level,
         n_neighbours=n_neighbours,
         level=level,
@@ -151,7 +149,8 @@ def tail_p_values(scores: Floats) -> Floats:
 
     Above the median u, sound scores are u + e with e exponential. The scale s of e comes from the m scores
     between the two quantiles of `BULK`, and from the number of those above, whose size is not used; then
-    e / s follows an F distribution with 2 and 2 m degrees of freedom. Below u, a p-value is a share of scores.
+    e / s follows an F distribution with 2 and 2 m degrees of freedom. Below u, a p-value is a share of
+    scores.
 
     Parameters
     ----------
@@ -187,11 +186,10 @@ def table(outliers: Outliers, clips: Sequence[str], n_listed: int = N_LISTED) ->
         {
             "clip": np.asarray(clips, dtype=object)[rows],
             "outlier": outliers.is_outlier[rows],
-            "q": outliers.q[rows],
             "distance": outliers.distance[rows],
+            "q": outliers.q[rows],
             "isolation": outliers.isolation[rows],
-            "p_distance": outliers.p_distance[rows],
-            "p_isolation": outliers.p_isolation[rows],
+            "q_isolation": outliers.q_isolation[rows],
         }
     )
 

@@ -22,7 +22,7 @@ N_FOLDS = 5
 """Largest number of folds."""
 
 PENALTY = 0.01
-"""C of the logistic regression: with a weaker penalty it learns wrong labels by heart, and then agrees with them."""
+"""C of the logistic regression; with a weaker penalty it learns wrong labels by heart, and agrees."""
 
 Unit = Literal["clip", "group"]
 """What gets a wrong label as a whole: a clip, or all clips of a group."""
@@ -61,6 +61,8 @@ class PlantedSearch:
         How the clips were split for the predictions.
     n_clips, n_planted, n_suspects, n_hits : int
         Numbers of clips with a label, of planted errors, of suspects, and of planted errors among these.
+    accuracy : float
+        Share of the clips whose most probable class is their label, planted or not, in [0, 1].
     average_precision : float
         Average precision of the planted errors in the list by quality, in [0, 1].
     """
@@ -71,6 +73,7 @@ class PlantedSearch:
     n_planted: int
     n_suspects: int
     n_hits: int
+    accuracy: float
     average_precision: float
 
     @property
@@ -87,8 +90,8 @@ class PlantedSearch:
 def plant(labels: Sequence[str], share: float, seed: int, groups: Sequence[str] | None = None) -> Planted:
     """Return labels of which a share is wrong: on single clips, or on all clips of some groups.
 
-    A wrong label is another class, each with the same chance. All clips of a group with one label get the same
-    other one, and two labels of a group stay apart.
+    A wrong label is another class, each with the same chance. All clips of a group with one label get the
+    same other one, and two labels of a group stay apart.
 
     Parameters
     ----------
@@ -105,9 +108,7 @@ def plant(labels: Sequence[str], share: float, seed: int, groups: Sequence[str] 
         If the share is out of range, or there are fewer than two classes or units.
     """
     if not 0 < share <= 0.5:
-        raise UsageError(
-            f"--plant-errors {share:.3g}: expected a share above 0 and of at most 0.5, such as 5%"
-        )
+        raise UsageError(f"--plant-errors {share:.3g}: expected a share above 0 and up to 0.5, such as 0.05")
     y = np.asarray(labels, dtype=object)
     rows = np.flatnonzero(y != "")
     classes, codes = np.unique(y[rows].astype(str), return_inverse=True)
@@ -133,8 +134,8 @@ def search_planted(
 ) -> tuple[PlantedSearch, ...]:
     """Plant errors on clips and on groups, and search them with folds by group and with random folds.
 
-    The probabilities come from logistic regression with a strong penalty on standardised vectors, in up to `N_FOLDS` folds. Folds by
-    group are left out where the labels allow none, such as one class per group.
+    The probabilities come from logistic regression with a strong penalty on standardised vectors, in up to
+    `N_FOLDS` folds. Folds by group are left out where the labels allow none, such as one class per group.
 
     Parameters
     ----------
@@ -155,39 +156,41 @@ def search_planted(
     Raises
     ------
     UsageError
-        See `plant`; or if the labels allow no folds at all.
+        See `plant`; or if the labels allow no folds.
     """
-    rows = np.flatnonzero(np.asarray(labels, dtype=object) != "")
+    rows = [row for row, label in enumerate(labels) if label]
     X, y = vectors[rows], [labels[row] for row in rows]
-    names = np.array([groups[row] or f"clip {row}" for row in rows], dtype=object)
+    names: Labels = np.array([groups[row] or f"clip {row}" for row in rows])
     searches: list[PlantedSearch] = []
     units: tuple[Unit, ...] = ("clip", "group")
     for unit in units:
         planted = plant(y, share, seed, names.tolist() if unit == "group" else None)
         noisy = np.array(planted.labels)
         for kind, split in _splits(noisy, names).items():
-            _, quality = out_of_fold(X, noisy, split)
+            quality = out_of_fold(X, noisy, split)
             searches.append(_search(unit, kind, quality, planted.is_planted))
     if not searches:
         raise UsageError(
-            "--plant-errors: a class has a single clip; expected two clips or more of every class"
+            "--plant-errors: a class has too few clips for folds; expected two clips or more of each"
         )
     return tuple(searches)
 
 
-def out_of_fold(X: Embeddings, y: Labels, split: Split) -> tuple[Labels, LabelQuality]:
-    """Return the classes and the quality of every label by logistic regression in the folds of a split."""
+def out_of_fold(X: Embeddings, y: Labels, split: Split) -> LabelQuality:
+    """Return the quality of every label by logistic regression in the folds of a split."""
     recipe = PipelineSpec(lambda: LogisticRegression(C=PENALTY, max_iter=2000))
     evaluation = evaluate(Examples(X, y, split), recipe, lambda: 0.0, checks_apart=False)
     table = evaluation.predictions.sort_values("row")
     classes = np.unique(y)
     p = table[[f"{SCORE_PREFIX}{name}" for name in classes]].fillna(0.0).to_numpy()
     codes: Codes = np.searchsorted(classes, y)
-    return classes, label_quality(codes, p)
+    return label_quality(codes, p)
 
 
 def _splits(y: Labels, groups: Labels) -> dict[FoldKind, Split]:
     """Return the splits that the labels allow."""
+    if len(np.unique(y)) < 2:
+        return {}
     n_folds = min(N_FOLDS, len(np.unique(groups)))
     protocols: dict[FoldKind, SplitProtocol] = {
         "group": CrossValidation(n_folds),
@@ -212,5 +215,6 @@ def _search(
         n_planted=int(is_planted.sum()),
         n_suspects=int(quality.is_suspect.sum()),
         n_hits=int((quality.is_suspect & is_planted).sum()),
+        accuracy=quality.accuracy,
         average_precision=float(average_precision_score(is_planted, -quality.quality)),
     )

@@ -7,9 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
-from bench.exploration import coefficients, components, map_figure, outliers
+from bench.exploration import (
+    cluster_figures,
+    cluster_folders,
+    coefficients,
+    components,
+    map_figure,
+    outliers,
+)
 from bench.exploration import suspects as label_errors
 from bench.exploration.animation import write_gif
 from bench.exploration.clusters import Clusters
@@ -21,9 +26,11 @@ from bench.exploration.previews import previews
 from bench.exploration.sections import sections
 from bench.files import replace_text
 from bench.report import map as page
+from bench.report.document import Notes, Section, text
 from bench.report.figures import png
 from bench.report.writers import markdown
 from bench.request import Exploration
+from bench.types import Clip
 
 TEXT = "explore.md"
 AUDIO = "map-audio"
@@ -32,9 +39,12 @@ AUDIO = "map-audio"
 NAMES = (
     TEXT,
     "clips.csv",
+    "bic.png",
     "clusters.csv",
+    "criteria.csv",
     "duplicates.csv",
     "map.html",
+    "map.gif",
     "map.parquet",
     "outliers.csv",
     "outlying-values.csv",
@@ -85,16 +95,16 @@ def write(findings: Findings, options: Exploration, folder: Folder, command: str
     if findings.frame_outliers is not None:
         folder.write_table("outlying-values.csv", coefficients.table(findings.frame_outliers))
         png.write(coefficients.figure(findings.frame_outliers), folder.path("outlying-values.png"))
-    text = markdown.text(sections(findings))
-    replace_text(folder.path(TEXT), text + "\n")
-    return Outcome(findings, text, folder.finish(command))
+    export = _export(findings, prefixes, options)
+    words = markdown.text([*sections(findings), *([export] if export else [])])
+    replace_text(folder.path(TEXT), words + "\n")
+    return Outcome(findings, words, folder.finish(command))
 
 
 def _previews(findings: Findings, out: Path) -> Sequence[Path | None]:
     """Return a short recording of every clip, beside the page."""
     collection = findings.collection
-    clips = collection.source.dataset.clips()
-    return previews([clips[row] for row in collection.rows], collection.contents, out / AUDIO)
+    return previews(collection.clips, collection.contents, out / AUDIO)
 
 
 def _prefix(space: SpaceFindings, n_spaces: int) -> str:
@@ -105,6 +115,37 @@ def _prefix(space: SpaceFindings, n_spaces: int) -> str:
 def _file_name(name: str) -> str:
     """Return a name as a part of a file's name."""
     return re.sub(r"[^\w.+-]+", "-", name)[:80]
+
+
+def _write_clusters(clusters: Clusters, clips: Sequence[Clip], prefix: str, folder: Folder) -> None:
+    """Write the table of clusters, and the criteria for their number."""
+    cluster_folders.write_table(folder.path(f"{prefix}clusters.csv"), clips, clusters)
+    if clusters.criteria is not None:
+        for name, figure in cluster_figures.figures(clusters.criteria).items():
+            png.write(figure, folder.path(f"{prefix}{name}.png"))
+        folder.write_table(f"{prefix}criteria.csv", cluster_figures.table(clusters.criteria))
+
+
+def _export(findings: Findings, prefixes: Sequence[str], options: Exploration) -> Section | None:
+    """Write a folder per cluster; return how many files are links or copies, and why."""
+    if options.export_clusters is None:
+        return None
+    lines = []
+    for space, prefix in zip(findings.spaces, prefixes, strict=True):
+        if space.clusters is None:
+            continue
+        target = options.out / prefix / "clusters"
+        labels = space.clusters.labels.tolist()
+        done = cluster_folders.export(target, findings.collection.clips, labels, options.export_clusters)
+        counts = {"links": done.n_links, "copies": done.n_copies, "cuts": done.n_cuts}
+        lines.append(
+            text(f"{target}: {', '.join(f'{number} {name}' for name, number in counts.items() if number)}")
+        )
+        if done.obstacle:
+            lines.append(text(f"copies in place of links: {done.obstacle}"))
+        if done.n_foreign:
+            lines.append(text(f"{done.n_foreign} other files stay as they are"))
+    return Section("Folders of clusters", 2, (Notes(tuple(lines)),)) if lines else None
 
 
 def _write_space(
@@ -120,18 +161,13 @@ def _write_space(
             name = f"map-{_file_name(column)}.png" if column else "map.png"
             png.write(figure, folder.path(prefix + name))
     if space.clusters is not None:
-        folder.write_table(f"{prefix}clusters.csv", _cluster_table(findings, space.clusters))
+        _write_clusters(space.clusters, findings.collection.clips, prefix, folder)
     if options.animate and space.map is not None:
-        groups = cluster_names(space.clusters) if space.clusters else [""] * len(clips)
+        groups = next(iter(findings.labels.values()), [""] * len(clips))
+        if space.clusters is not None and space.clusters.n_clusters:
+            groups = cluster_names(space.clusters)
         write_gif(space.map.stages, groups, folder.path(f"{prefix}map.gif"))
     if space.outliers is not None:
         outliers.write(folder.path(f"{prefix}outliers.csv"), space.outliers, clips)
     if space.frame_components is not None:
         png.write(components.figure(space.frame_components), folder.path(f"{prefix}components.png"))
-
-
-def _cluster_table(findings: Findings, clusters: Clusters) -> pd.DataFrame:
-    """Return a row per clip: its cluster, -1 for noise, its distance to the centre and its probability."""
-    return findings.collection.table[["clip", "path"]].assign(
-        cluster=clusters.labels, distance=clusters.distances, probability=clusters.probabilities
-    )

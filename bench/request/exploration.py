@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from bench.request.option import option
 
 MAPS = ("umap", "pca", "tsne", "none")
 CLUSTERINGS = ("auto", "bic", "hdbscan", "none")
-TRANSFERS = ("link", "copy")
+
+Transfer = Literal["link", "copy"]
 """How the files of a cluster get into its folder."""
 
 
@@ -70,12 +72,12 @@ class Exploration:
         metavar="F",
     )
     animate: bool = option(False, "flag", "Write the stages of the map as a GIF.", "--animate")
-    export_clusters: str | None = option(
+    export_clusters: Transfer | None = option(
         None,
         "choice",
         "Write a folder per cluster, with links to its files or copies.",
         "--export-clusters",
-        choices=TRANSFERS,
+        choices=get_args(Transfer),
     )
     with_audio: bool = option(False, "flag", "Add 3 s of every clip to the page.", "--with-audio")
     out: Path = option(Path("explore-out"), "folder", "Folder of the files.", "--out", default="explore-out")

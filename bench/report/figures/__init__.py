@@ -32,12 +32,15 @@ class Lines:
     ----------
     lines : Mapping[str, Mapping[float, Score]]
         Name -> position on the x axis -> score.
+    interval : str
+        What the intervals are, for the title of the y axis; empty for scores without intervals.
     """
 
     title: str
     x: Axis
     y: Axis
     lines: Mapping[str, Mapping[float, Score]]
+    interval: str = "95 % intervals"
 
 
 @dataclass(frozen=True, slots=True)

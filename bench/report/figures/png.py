@@ -103,7 +103,8 @@ def _drawable(figure: Figure) -> Figure:
         categories = fonts.by_number(_categories(figure))
         values = [dict(zip(categories, bar.values(), strict=True)) for bar in figure.bars.values()]
         return Bars(title, x, y, dict(zip(signs.values(), values, strict=True)))
-    return Lines(title, x, y, dict(zip(signs.values(), figure.lines.values(), strict=True)))
+    lines = dict(zip(signs.values(), figure.lines.values(), strict=True))
+    return Lines(title, x, y, lines, figure.interval)
 
 
 def is_whole(path: Path) -> bool:
@@ -136,7 +137,8 @@ def lines(figure: Lines) -> plots.Figure:
     plot.minorticks_off()
     plot.set_title(figure.title, parse_math=False)
     plot.set_xlabel(figure.x.title, parse_math=False)
-    plot.set_ylabel(f"{figure.y.title}, with 95 % intervals", parse_math=False)
+    interval = f", with {figure.interval}" if figure.interval else ""
+    plot.set_ylabel(f"{figure.y.title}{interval}", parse_math=False)
     plot.grid(alpha=0.3)
     plot.legend(bbox_to_anchor=(1.01, 1), loc="upper left", fontsize=8)
     return drawing
