@@ -17,6 +17,12 @@ from bench.exploration.outliers import MIN_CLIPS, neighbour_distance, outliers, 
 N_DRAWS = 60
 
 
+@pytest.fixture(autouse=True)
+def _few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Grow smaller forests."""
+    monkeypatch.setattr(module, "N_TREES", 20)
+
+
 def sound(kind: str, n_clips: int, dim: int, seed: int) -> np.ndarray:
     """Return vectors without outliers: normal, skewed, clustered, or heavy-tailed."""
     rng = np.random.default_rng(seed)
@@ -62,6 +68,11 @@ def test_planted_outliers_are_found_whether_they_are_alike_or_not():
         assert set(result.order[:10]) == set(range(200, 210))
 
 
+def false_discovery_rates(p: np.ndarray) -> np.ndarray:
+    """Return q-values by the definition of Benjamini and Hochberg."""
+    return np.array([min(min(1, t * len(p) / (p <= t).sum()) for t in p[p >= value]) for value in p])
+
+
 def test_scores_are_those_of_the_libraries_on_scaled_vectors():
     X = sound("clustered", 120, 6, 0) * np.arange(1, 7, dtype=np.float32)
     result = outliers(X, seed=3)
@@ -70,8 +81,9 @@ def test_scores_are_those_of_the_libraries_on_scaled_vectors():
     np.testing.assert_allclose(result.distance, nearest, rtol=1e-4)
     forest = IsolationForest(n_estimators=module.N_TREES, random_state=3).fit(scaled)
     np.testing.assert_allclose(result.isolation, -forest.score_samples(scaled), atol=0.01)
-    p = np.minimum(2 * np.minimum(result.p_distance, result.p_isolation), 1)
-    np.testing.assert_array_equal(result.q, stats.false_discovery_control(p))
+    q = false_discovery_rates(tail_p_values(result.distance))
+    np.testing.assert_allclose(result.q, q)
+    assert result.is_outlier.tolist() == (q <= result.level).tolist()
 
 
 def test_the_list_holds_the_strangest_clips_first_and_every_outlier(tmp_path: Path):
@@ -99,7 +111,7 @@ def test_the_same_seed_gives_the_same_bytes():
 def test_a_clip_with_copies_is_no_outlier(n_copies: int):
     X = sound("normal", 100, 5, 0)
     X[:n_copies] = X[0]
-    assert np.isfinite(outliers(X).q).all()
+    assert np.isfinite(outliers(X).q_isolation).all()
     assert not outliers(X).is_outlier[:n_copies].any()
 
 
@@ -113,3 +125,17 @@ def test_a_clip_with_copies_is_no_outlier(n_copies: int):
 def test_what_has_no_outliers_is_refused(X: np.ndarray, message: str):
     with pytest.raises(UsageError, match=message):
         outliers(X)
+
+
+@pytest.mark.slow
+def test_noises_among_voices_are_the_strangest_clips(bench, real: Path):
+    voices = sorted((real / "LibriSpeech" / "test-other").rglob("*.flac"))
+    noises = sorted((real / "noise").glob("*.wav"))[::10]
+    pd.DataFrame({"path": [*voices, *noises]}).to_csv("clips.csv", index=False)
+    words = ("--extractors", "mfcc", "--out", "clips.npz", "--plain")
+    assert bench("embed", "clips.csv", *words).exit_code == 0
+    with np.load("clips.npz") as arrays:
+        result = outliers(arrays["mfcc mean+std"])
+    is_noise = np.arange(len(voices) + 10) >= len(voices)
+    assert is_noise[result.order[:20]].sum() >= 8
+    assert not (result.is_outlier & ~is_noise).any()

@@ -1,6 +1,9 @@
 """Planted label errors: what is planted, and what folds by group and random folds find of it."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from bench.errors import UsageError
@@ -96,5 +99,20 @@ def test_clips_without_a_label_or_a_group_are_no_obstacle():
 
 def test_a_class_of_one_clip_is_refused():
     X, _, groups = speakers(2, 10, spread=0.1)
-    with pytest.raises(UsageError, match="a class has a single clip"):
+    with pytest.raises(UsageError, match="a class has too few clips"):
         search_planted(X[9:11], ["f", "m"], groups[9:11], 0.5)
+
+
+@pytest.mark.slow
+def test_errors_in_spoken_digits_are_found_best_with_the_speakers_own_clips(bench, real: Path):
+    paths = [path for path in sorted((real / "fsdd").glob("*.wav")) if int(path.stem.split("_")[2]) < 10]
+    pd.DataFrame({"path": paths}).to_csv("digits.csv", index=False)
+    words = ("--extractors", "mfcc", "--out", "digits.npz", "--plain")
+    assert bench("embed", "digits.csv", *words).exit_code == 0
+    with np.load("digits.npz") as arrays:
+        X = arrays["mfcc mean+std"]
+    digits, speakers, _ = zip(*(path.stem.split("_") for path in paths), strict=True)
+    searches = {(search.unit, search.folds): search for search in search_planted(X, digits, speakers, 0.05)}
+    assert searches["clip", "random"].average_precision > searches["clip", "group"].average_precision
+    assert searches["clip", "random"].recall > 0.5
+    assert searches["group", "group"].recall > searches["group", "random"].recall

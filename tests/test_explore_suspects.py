@@ -192,6 +192,7 @@ def test_the_best_head_with_scores_tells_the_suspects(run):
         False,
     )
     expected = label_quality(y, 0.75 * p + 0.25 / 3)
+    assert (result.accuracy, result.n_errors) == (np.mean(p.argmax(axis=1) == y), expected.n_errors)
     clips = module.frame(result.clips).set_index("name").loc[[f"c{i}" for i in range(120)]]
     assert clips["suspect"].tolist() == expected.is_suspect.tolist()
     np.testing.assert_allclose(clips["quality"], expected.quality)

@@ -27,17 +27,21 @@ class LabelQuality:
     quality : np.ndarray, shape=(n_clips,), in [0, 1]
         Probability of the label (self-confidence); lower is more suspicious.
     suggestion : np.ndarray, shape=(n_clips,), dtype=int
-        Class that the clip probably is of: for a suspect the confident one, else the most probable one.
+        Class that the clip probably is of: for a suspect that of the largest margin, else the most probable.
     is_suspect : np.ndarray, shape=(n_clips,), dtype=bool
         Whether the label is probably wrong.
     n_errors : float
         Estimated number of wrong labels; it also counts those that cannot be pointed at.
+    accuracy : float
+        Share of the clips whose most probable class is their label, in [0, 1]; where it is low, most suspects
+        are errors of the model.
     """
 
     quality: npt.NDArray[np.float64]
     suggestion: npt.NDArray[np.intp]
     is_suspect: npt.NDArray[np.bool_]
     n_errors: float
+    accuracy: float
 
     @property
     def order(self) -> Codes:
@@ -75,6 +79,7 @@ def label_quality(y: Codes, p: Floats) -> LabelQuality:
         suggestion=np.where(is_suspect, suggestion, likeliest),
         is_suspect=is_suspect,
         n_errors=float(joint.sum() - np.trace(joint)),
+        accuracy=float((likeliest == y).mean()),
     )
 
 

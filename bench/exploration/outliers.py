@@ -60,10 +60,8 @@ class Outliers:
         Distance to the k-th nearest other clip, in the scaled vectors.
     isolation : np.ndarray, shape=(n_clips,), in (0, 1]
         Anomaly score of an isolation forest; higher is stranger.
-    p_distance, p_isolation : np.ndarray, shape=(n_clips,)
-        p-value by each score.
-    q : np.ndarray, shape=(n_clips,)
-        q-value by both scores together.
+    q, q_isolation : np.ndarray, shape=(n_clips,)
+        q-value by each score.
     is_outlier : np.ndarray, shape=(n_clips,), dtype=bool
         Whether `q` is at most the level.
     n_neighbours : int
@@ -74,26 +72,25 @@ class Outliers:
 
     distance: npt.NDArray[np.float64]
     isolation: npt.NDArray[np.float64]
-    p_distance: npt.NDArray[np.float64]
-    p_isolation: npt.NDArray[np.float64]
     q: npt.NDArray[np.float64]
+    q_isolation: npt.NDArray[np.float64]
     is_outlier: npt.NDArray[np.bool_]
     n_neighbours: int
     level: float
 
     @property
     def order(self) -> npt.NDArray[np.intp]:
-        """Return the indices of the clips, the strangest first; equal ones in the order of the clips."""
-        return np.lexsort((-self.distance, np.minimum(self.p_distance, self.p_isolation)))
+        """Return the indices of the clips, the largest distance first, equal ones in their order."""
+        return np.argsort(-self.distance, kind="stable")
 
 
 def outliers(vectors: Embeddings, seed: int = 0, level: float = LEVEL) -> Outliers:
-    """Return scores, p-values and q-values of all clips by two methods, and which clips are outliers.
+    """Return scores and q-values of all clips by two methods, and which clips are outliers.
 
     Every feature has mean 0, standard deviation 1, and a size of at most `LIMIT`. The neighbour of `distance`
     is the k-th, with k the root of the number of clips: clips that are strange in the same way do not hide
-    each other, and all clips of a kind with fewer than k clips are strange. A clip's p-value is twice the
-    smaller of its two (Bonferroni), and the q-values are those of Benjamini and Hochberg.
+    each other, and all clips of a kind with fewer than k clips are strange. The isolation forest is a second
+    opinion: on embeddings of speech it finds fewer of the clips that do not belong there.
 
     Parameters
     ----------
@@ -129,15 +126,12 @@ def outliers(vectors: Embeddings, seed: int = 0, level: float = LEVEL) -> Outlie
         )
     forest = IsolationForest(n_estimators=N_TREES, random_state=seed).fit(scaled)
     isolation = -forest.score_samples(scaled)
-    p_distance, p_isolation = tail_p_values(distance), tail_p_values(isolation)
-    p = np.minimum(2 * np.minimum(p_distance, p_isolation), 1.0)
-    q = stats.false_discovery_control(p)
+    q = stats.false_discovery_control(tail_p_values(distance))
     return Outliers(
         distance=distance,
         isolation=isolation,
-        p_distance=p_distance,
-        p_isolation=p_isolation,
         q=q,
+        q_isolation=stats.false_discovery_control(tail_p_values(isolation)),
         is_outlier=q <= level,
         n_neighbours=n_neighbours,
         level=level,
@@ -192,11 +186,10 @@ def table(outliers: Outliers, clips: Sequence[str], n_listed: int = N_LISTED) ->
         {
             "clip": np.asarray(clips, dtype=object)[rows],
             "outlier": outliers.is_outlier[rows],
-            "q": outliers.q[rows],
             "distance": outliers.distance[rows],
+            "q": outliers.q[rows],
             "isolation": outliers.isolation[rows],
-            "p_distance": outliers.p_distance[rows],
-            "p_isolation": outliers.p_isolation[rows],
+            "q_isolation": outliers.q_isolation[rows],
         }
     )
 

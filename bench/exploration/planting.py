@@ -61,6 +61,8 @@ class PlantedSearch:
         How the clips were split for the predictions.
     n_clips, n_planted, n_suspects, n_hits : int
         Numbers of clips with a label, of planted errors, of suspects, and of planted errors among these.
+    accuracy : float
+        Share of the clips whose most probable class is their label, planted or not, in [0, 1].
     average_precision : float
         Average precision of the planted errors in the list by quality, in [0, 1].
     """
@@ -71,6 +73,7 @@ class PlantedSearch:
     n_planted: int
     n_suspects: int
     n_hits: int
+    accuracy: float
     average_precision: float
 
     @property
@@ -153,37 +156,41 @@ def search_planted(
     Raises
     ------
     UsageError
-        See `plant`; or if the labels allow no folds at all.
+        See `plant`; or if the labels allow no folds.
     """
-    rows = np.flatnonzero(np.asarray(labels, dtype=object) != "")
+    rows = [row for row, label in enumerate(labels) if label]
     X, y = vectors[rows], [labels[row] for row in rows]
-    names = np.array([groups[row] or f"clip {row}" for row in rows], dtype=object)
+    names: Labels = np.array([groups[row] or f"clip {row}" for row in rows])
     searches: list[PlantedSearch] = []
     units: tuple[Unit, ...] = ("clip", "group")
     for unit in units:
         planted = plant(y, share, seed, names.tolist() if unit == "group" else None)
         noisy = np.array(planted.labels)
         for kind, split in _splits(noisy, names).items():
-            _, quality = out_of_fold(X, noisy, split)
+            quality = out_of_fold(X, noisy, split)
             searches.append(_search(unit, kind, quality, planted.is_planted))
     if not searches:
-        raise UsageError("--plant-errors: a class has a single clip; expected two clips or more of each")
+        raise UsageError(
+            "--plant-errors: a class has too few clips for folds; expected two clips or more of each"
+        )
     return tuple(searches)
 
 
-def out_of_fold(X: Embeddings, y: Labels, split: Split) -> tuple[Labels, LabelQuality]:
-    """Return the classes and the quality of every label by logistic regression in the folds of a split."""
+def out_of_fold(X: Embeddings, y: Labels, split: Split) -> LabelQuality:
+    """Return the quality of every label by logistic regression in the folds of a split."""
     recipe = PipelineSpec(lambda: LogisticRegression(C=PENALTY, max_iter=2000))
     evaluation = evaluate(Examples(X, y, split), recipe, lambda: 0.0, checks_apart=False)
     table = evaluation.predictions.sort_values("row")
     classes = np.unique(y)
     p = table[[f"{SCORE_PREFIX}{name}" for name in classes]].fillna(0.0).to_numpy()
     codes: Codes = np.searchsorted(classes, y)
-    return classes, label_quality(codes, p)
+    return label_quality(codes, p)
 
 
 def _splits(y: Labels, groups: Labels) -> dict[FoldKind, Split]:
     """Return the splits that the labels allow."""
+    if len(np.unique(y)) < 2:
+        return {}
     n_folds = min(N_FOLDS, len(np.unique(groups)))
     protocols: dict[FoldKind, SplitProtocol] = {
         "group": CrossValidation(n_folds),
@@ -208,5 +215,6 @@ def _search(
         n_planted=int(is_planted.sum()),
         n_suspects=int(quality.is_suspect.sum()),
         n_hits=int((quality.is_suspect & is_planted).sum()),
+        accuracy=quality.accuracy,
         average_precision=float(average_precision_score(is_planted, -quality.quality)),
     )

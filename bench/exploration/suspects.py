@@ -1,7 +1,7 @@
 """Suspects: probable label errors, from the predictions of a run's best head for the clips of other folds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bench.errors import UsageError
-from bench.exploration.confident import LabelQuality, are_probabilities, calibrated, label_quality
+from bench.exploration.confident import Codes, LabelQuality, are_probabilities, calibrated, label_quality
 from bench.files import replace_text
 from bench.report import tables
 from bench.report.rows import Row, Table
@@ -68,6 +68,9 @@ class Suspects:
         Whether the folds ignore the groups.
     is_calibrated : bool
         Whether decision values were turned into probabilities.
+    accuracy : float
+        Share of the clips whose most probable class is their label, in [0, 1]; where it is low, most suspects
+        are errors of the head.
     n_errors : float
         Estimated number of wrong labels; it also counts those that cannot be pointed at.
     clips : LabelList
@@ -88,6 +91,7 @@ class Suspects:
     group: str
     is_leaky: bool
     is_calibrated: bool
+    accuracy: float
     n_errors: float
     clips: LabelList
     groups: LabelList | None
@@ -135,7 +139,7 @@ def table_suspects(table: Table) -> Suspects | None:
             continue
         values, is_calibrated = scores
         classes = [str(name).removeprefix(SCORE_PREFIX) for name in values.columns[2:]]
-        clips, groups, n_errors = _lists(values, classes)
+        clips, groups, quality = _lists(values, classes)
         split, view = table.protocol.split, row.system.view
         return Suspects(
             dataset=table.dataset,
@@ -149,7 +153,8 @@ def table_suspects(table: Table) -> Suspects | None:
             group=split.group,
             is_leaky=split.leaky,
             is_calibrated=is_calibrated,
-            n_errors=n_errors,
+            accuracy=quality.accuracy,
+            n_errors=quality.n_errors,
             clips=clips,
             groups=groups,
         )
@@ -171,9 +176,7 @@ def _scores(table: Table, row: Row) -> tuple[pd.DataFrame, bool] | None:
         # A class that a fold was not trained on has no score.
         p = np.nan_to_num(scores, nan=0.0)
         if not are_probabilities(p):
-            names = np.array([str(name).removeprefix(SCORE_PREFIX) for name in columns])
-            order = np.argsort(names)
-            y = order[np.searchsorted(names[order], predictions["y_true"].to_numpy(str))]
+            y = pd.Index(columns).get_indexer(pd.Index(SCORE_PREFIX + predictions["y_true"]))
             p, is_calibrated = calibrated(np.where(np.isnan(scores), -np.inf, scores), y), True
         parts.append(predictions[["clip", "group", "y_true"]].join(pd.DataFrame(p, columns=columns)))
     return _by_clip(pd.concat(parts, ignore_index=True), table), is_calibrated
@@ -190,28 +193,29 @@ def _by_clip(predictions: pd.DataFrame, table: Table) -> pd.DataFrame:
     return clips[["group", "y_true"]].first().join(clips.mean(numeric_only=True))
 
 
-def _lists(values: pd.DataFrame, classes: Sequence[str]) -> tuple[LabelList, LabelList | None, float]:
-    """Return the lists of clips and of groups, and the estimated number of errors."""
+def _lists(values: pd.DataFrame, classes: Sequence[str]) -> tuple[LabelList, LabelList | None, LabelQuality]:
+    """Return the lists of clips and of groups, and the quality of the labels by clip."""
     index = pd.Index(classes)
     p = values.iloc[:, 2:].to_numpy(dtype=np.float64)
     label, group = values["y_true"].to_numpy(str), values["group"].to_numpy(str)
-    quality = label_quality(index.get_indexer(label), p)
+    quality = label_quality(index.get_indexer(pd.Index(label)), p)
     clips = _list(values.index.to_numpy(str), group, label, (classes, quality))
     sets = pd.DataFrame(p).assign(suspect=quality.is_suspect).groupby([group, label])
     if len(sets) == len(values):
-        return clips, None, quality.n_errors
+        return clips, None, quality
     pairs = sets.size()
     name, common = (pairs.index.get_level_values(level).to_numpy(str) for level in (0, 1))
     means = sets[list(range(len(classes)))].mean().to_numpy()
-    n_clips, n_suspects = pairs.to_numpy(dtype=np.intp), sets["suspect"].sum().to_numpy(dtype=np.intp)
-    of_groups = LabelQuality(
-        quality=means[np.arange(len(pairs)), index.get_indexer(common)],
+    n_clips = np.asarray(pairs, dtype=np.intp)
+    n_suspects = np.asarray(sets["suspect"].sum(), dtype=np.intp)
+    of_groups = replace(
+        quality,
+        quality=means[np.arange(len(pairs)), index.get_indexer(pd.Index(common))],
         suggestion=means.argmax(axis=1),
         is_suspect=2 * n_suspects > n_clips,
-        n_errors=quality.n_errors,
     )
     groups = _list(name, name, common, (classes, of_groups), (n_clips, n_suspects))
-    return clips, groups, quality.n_errors
+    return clips, groups, quality
 
 
 def _list(
@@ -219,7 +223,7 @@ def _list(
     group: npt.NDArray[np.str_],
     label: npt.NDArray[np.str_],
     verdict: tuple[Sequence[str], LabelQuality],
-    counts: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]] | None = None,
+    counts: tuple[Codes, Codes] | None = None,
 ) -> LabelList:
     """Return labels in the order of their suspicion; without `counts` they are of single clips."""
     classes, quality = verdict
