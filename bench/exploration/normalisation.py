@@ -17,7 +17,7 @@ CLIP, ALL = "clip", "all"
 """Normalise over the frames of a clip, or of all clips; the name of a column: over those of a group."""
 
 ROUNDING = 1e-13
-"""Largest deviation of a constant coefficient, in means: above rounding, below one other frame of millions."""
+"""Largest deviation of a constant coefficient, in means: above rounding, below one odd frame of millions."""
 
 Floats = npt.NDArray[np.float64]
 
