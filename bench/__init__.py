@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 from bench._version import __version__
 
 if TYPE_CHECKING:
-    from bench.api import Results, run
+    from bench.api import Overview, Results, explore, run
 
-__all__ = ["Results", "__version__", "run"]
+__all__ = ["Overview", "Results", "__version__", "explore", "run"]
 
 
 def __getattr__(name: str) -> Any:
-    """Return `run` and `Results`, which load numerical libraries, when they are asked for."""
-    if name in {"Results", "run"}:
+    """Return what loads numerical libraries when it is asked for."""
+    if name in {"Overview", "Results", "explore", "run"}:
         from bench import paths
 
         paths.redirect_library_caches()  # before numba is imported

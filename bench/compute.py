@@ -6,13 +6,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import paths, report, runner
+from bench import exploration, paths, report, runner
 from bench.catalog import Registry
 from bench.datasets.index import Source
 from bench.embed.cache import Cache
+from bench.embed.shards import ProgressFactory
 from bench.errors import BenchError, one_line
 from bench.report import Report
-from bench.request import Request
+from bench.request import Exploration, Request
 from bench.runner import Audit, progress, trackers
 from bench.store import Counters, Store, signature
 
@@ -64,13 +65,55 @@ def export(request: Request, declared: Registry, path: Path, *, plain: bool = Fa
     """
     embeddings = cache()
     with embeddings.in_use(), progress.watching(plain=plain) as events:
+        return runner.export(request, declared, embeddings, path, _progress_of(events))
 
-        def progress_of(source: Source, extractor: str, n_clips: int) -> runner.EmbeddingProgress:
-            counts = runner.ClipCounts.of(source, extractor, cached=0)
-            events.count(replace(counts, cached=counts.clips - n_clips))
-            return runner.EmbeddingProgress(events, source.dataset.name, extractor, n_clips)
 
-        return runner.export(request, declared, embeddings, path, progress_of)
+def explore(
+    request: Request, options: Exploration, declared: Registry, *, plain: bool = False
+) -> exploration.Outcome:
+    """Explore the collection of a request with one data set, with progress, and write the files.
+
+    Raises
+    ------
+    UsageError
+        If something is unknown or does not fit, or the folder or the cache cannot be written.
+    """
+    folder = exploration.Folder(options.out)
+    folder.check(exploration.NAMES)
+    return exploration.write(
+        findings(request, options, declared, plain=plain), options, folder, request.command
+    )
+
+
+def findings(
+    request: Request, options: Exploration, declared: Registry, *, plain: bool = False
+) -> exploration.Findings:
+    """Return what the collection of a request with one data set holds, with progress and a soft stop.
+
+    Raises
+    ------
+    UsageError
+        As of `explore`.
+    """
+    embeddings = cache()
+    with embeddings.in_use(), progress.watching(plain=plain) as events:
+        near_copies = request.near_copies if options.duplicates else "off"  # they take a minute
+        names = exploration.frame_extractors(request.extractors, options)
+        collection = exploration.collection_of(
+            replace(request, near_copies=near_copies), declared, embeddings, _progress_of(events), names
+        )
+        return exploration.analyse(collection, options, exploration.Memory(request.home))
+
+
+def _progress_of(events: progress.Rendering) -> ProgressFactory:
+    """Return what makes the progress callback of an extractor over a data set."""
+
+    def progress_of(source: Source, extractor: str, n_clips: int) -> runner.EmbeddingProgress:
+        counts = runner.ClipCounts.of(source, extractor, cached=0)
+        events.count(replace(counts, cached=counts.clips - n_clips))
+        return runner.EmbeddingProgress(events, source.dataset.name, extractor, n_clips)
+
+    return progress_of
 
 
 def audit(out: Path, *, trust: Collection[Path] = (), deep: bool = False) -> Audit:

@@ -83,16 +83,9 @@ def test_a_folder_of_no_classes_is_embedded_whole(tone, bench, tmp_path: Path):
     assert pd.read_parquet(tmp_path / "x.parquet")["clip"].tolist() == ["a.wav", "b.flac", "deep/c.wav"]
 
 
-@pytest.mark.parametrize(
-    ("names", "contents"), [([], "no audio"), (["a.wav"], "1 audio files but no class folders")]
-)
-def test_a_folder_without_classes_says_what_is_expected(
-    names: list[str], contents: str, tone, tmp_path: Path
-):
+def test_a_folder_without_audio_says_what_is_expected(tmp_path: Path):
     (tmp_path / "voices").mkdir()
-    for name in names:
-        tone(f"voices/{name}")
-    with pytest.raises(UsageError, match=rf"voices: holds {contents}; expected CLASS/\*.wav"):
+    with pytest.raises(UsageError, match=r"voices: holds no audio; expected \.wav, .* in a folder per class"):
         open_(tmp_path / "voices")
 
 

@@ -22,7 +22,7 @@ import soundfile
 
 from bench import audio, catalog
 from bench.embed import pooling
-from bench.explore.previews import previews
+from bench.exploration.previews import previews
 from bench.report.map import Faithfulness, LabelShares, MapData, MapView, page, payload, write, write_table
 from bench.report.sections import embeddings
 from bench.types import Clip, View

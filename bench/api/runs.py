@@ -74,7 +74,7 @@ def run(  # an axis of the matrix per parameter, as on the command line
         name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
     }
     request = Request(
-        datasets=tuple(_dataset(dataset, out, number) for number, dataset in enumerate(datasets)),
+        datasets=tuple(dataset_text(dataset, out, number) for number, dataset in enumerate(datasets)),
         home=paths.home(),
         tasks=tuple(tasks),
         extractors=tuple(thing if isinstance(thing, str) else specs[id(thing)].name for thing in extractors),
@@ -84,11 +84,11 @@ def run(  # an axis of the matrix per parameter, as on the command line
     )
     check(request)
     store = Store(out)
-    compute(request, _with(catalog.load(), list(specs.values())), store, track=track)
+    compute(request, with_specs(catalog.load(), list(specs.values())), store, track=track)
     return Results(store)
 
 
-def _with(declared: Registry, specs: Sequence[Spec]) -> Registry:
+def with_specs(declared: Registry, specs: Sequence[Spec]) -> Registry:
     """Return a registry with further specs."""
     kinds: dict[Kind, dict[str, Spec]] = {
         "extractor": dict(declared.extractors),
@@ -100,7 +100,7 @@ def _with(declared: Registry, specs: Sequence[Spec]) -> Registry:
     return replace(declared, extractors=kinds["extractor"], heads=kinds["head"])
 
 
-def _dataset(dataset: str | Path | pd.DataFrame, out: Path, number: int) -> str:
+def dataset_text(dataset: str | Path | pd.DataFrame, out: Path, number: int) -> str:
     """Return the name of a dataset; write a table beside the results, so that they can be audited."""
     if not isinstance(dataset, pd.DataFrame):
         return str(dataset)

@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from bench.audio import files
-from bench.audio.alignment import Moment, Point, glance, moment, similarity, whitened
+from bench.audio.alignment import MARGIN, Moment, Point, glance, moment, similarity, whitened
 from bench.audio.landmarks import RATE, Landmarks, landmarks
 from bench.errors import ClipError
 from bench.types import Audio, Clip
@@ -21,7 +21,10 @@ RADIUS = 0.6
 """Largest distance of two descriptions of one landmark."""
 
 N_POINTS = 4
-"""Largest number of points at which two clips are compared."""
+"""Number of points at which two clips are compared, whatever their lags."""
+
+N_LAGS = 16
+"""Largest number of points with those of other lags: a sound that repeats is like itself at many."""
 
 GLANCE = 0.8
 """Least correlation of two short windows that makes a comparison of whole clips worthwhile."""
@@ -115,9 +118,14 @@ def _candidates(marks: Sequence[Landmarks]) -> Candidates:
             one, other = other, one
         points = candidates.setdefault((int(clip[one]), int(clip[other])), [])
         point = int(times[one]), int(times[other])
-        if len(points) < N_POINTS and point not in points:
+        is_near = any(abs(_lag(point) - _lag(earlier)) <= MARGIN for earlier in points)
+        if len(points) < (N_POINTS if is_near else N_LAGS) and point not in points:
             points.append(point)
     return {pair: points for pair, points in candidates.items() if pair[0] != pair[1]}
+
+
+def _lag(point: Point) -> int:
+    return point[1] - point[0]
 
 
 def _components(pairs: Sequence[tuple[int, int]], n_clips: int) -> Sequence[int]:

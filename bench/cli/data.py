@@ -32,6 +32,12 @@ def data_check(dataset: str, near: bool, as_json: bool, **fields: Any) -> None:
     [clips] = runner.datasets_of(Request(datasets=(dataset,), home=paths.home(), **fields), declared)
     summary = check.check(clips, declared.tasks.values(), splits.make, near)
     click.echo(json.dumps(dataclasses.asdict(summary), indent=2) if as_json else check.text(summary))
+    if summary.leaks:
+        clips = " ~ ".join(summary.leaks[0])
+        problem = (
+            f"{len(summary.leaks)} groups of copies are on both sides of the column fold, such as {clips}"
+        )
+        click.echo(f"warning: {problem}; put the clips of a group into one fold", err=True)
     if len(summary.undecodable) == summary.n_clips:
         click.echo(f"none of the {summary.n_clips} clips can be decoded", err=True)
         sys.exit(1)

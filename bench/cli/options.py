@@ -83,7 +83,17 @@ def _percent(ctx: click.Context, param: click.Parameter, value: str) -> float:
     return percent / 100
 
 
-LISTS = {"list": items, "seeds": _seeds, "shares": _shares, "percent": _percent}
+def _share(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    try:
+        share = float(value.removesuffix("%")) / (100 if value.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share < 1:
+        raise click.BadParameter(f"'{value}' is no share from 0 to below 1, such as 0.85 or 85%", ctx, param)
+    return share
+
+
+PARSERS = {"list": items, "seeds": _seeds, "share": _share, "shares": _shares, "percent": _percent}
 """Form of an option -> what makes its value of a text."""
 
 
@@ -147,6 +157,8 @@ def _click(option: Option) -> Callable[[Command], Command]:
         }
     elif option.form == "count":
         shared["type"] = click.IntRange(1, option.maximum)
+    elif option.form == "seed":
+        shared["type"] = click.IntRange(0, 2**32 - 1)
     elif option.form == "seconds":
         shared["type"] = click.FloatRange(0, min_open=True)
     elif option.form == "choice":
@@ -155,9 +167,9 @@ def _click(option: Option) -> Callable[[Command], Command]:
         shared["type"] = Path
     if option.form != "choice":
         shared["metavar"] = option.metavar or {"list": "A,B"}.get(option.form)
-    if option.form in LISTS:
-        shared["callback"] = LISTS[option.form]
-    default = {"seconds": None, "draws": 0}.get(option.form, option.default)
+    if option.form in PARSERS:
+        shared["callback"] = PARSERS[option.form]
+    default = {"seconds": None, "draws": 0, "choice": option.default or None}.get(option.form, option.default)
     return click.option(*option.flags, option.name, default=default, **shared)
 
 

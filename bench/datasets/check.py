@@ -11,7 +11,8 @@ from tabulate import tabulate
 
 from bench import audio, display
 from bench.datasets import recordings, spelling
-from bench.errors import BenchError, ClipError, shortlist
+from bench.datasets.folds import column_folds, is_leak
+from bench.errors import BenchError, ClipError, UsageError, shortlist
 from bench.types import Clip, Dataset, Split, SplitId, Task
 
 FULL_SCALE = 0.999
@@ -43,6 +44,8 @@ class Summary:
         Groups of clips with the same decoded samples at the same rate.
     near_copies : Sequence[Sequence[str]] | None
         Groups of clips that are near copies of each other; None if they were not looked for.
+    leaks : Sequence[Sequence[str]]
+        Groups of clips with the same samples or near copies, on both sides of the column `fold`.
     spellings : Mapping[str, Sequence[Mapping[str, int]]]
         Column -> for every label that is spelt in several ways, its spellings -> number of clips.
     labels : Mapping[str, Mapping[str, int]]
@@ -64,6 +67,7 @@ class Summary:
     silent: Sequence[str]
     duplicates: Sequence[Sequence[str]]
     near_copies: Sequence[Sequence[str]] | None
+    leaks: Sequence[Sequence[str]]
     spellings: Mapping[str, Sequence[Mapping[str, int]]]
     labels: Mapping[str, Mapping[str, int]]
     tasks: Mapping[str, str]
@@ -120,6 +124,7 @@ def check(dataset: Dataset, tasks: Iterable[Task], make_split: SplitMaker, near:
         near_copies=_groups((copy, clip.id) for copy, clip in zip(copies, clips, strict=True))
         if near
         else None,
+        leaks=_leaks(dataset, groups),
         spellings={column: labels for column, labels in spellings.items() if labels},
         labels={column: _balance(dataset, column) for column in dataset.labels},
         tasks={task.name: _verdict(dataset, task, groups, make_split) for task in tasks},
@@ -133,6 +138,24 @@ def _groups(pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
     for key, clip in pairs:
         groups.setdefault(key, []).append(clip)
     return [clips for key, clips in groups.items() if key and len(clips) > 1]
+
+
+def _leaks(dataset: Dataset, groups: Sequence[str]) -> list[list[str]]:
+    """Return the clips of every group on both sides of the column `fold`; none if there are no such folds.
+
+    The tasks say what is wrong with a column that cannot be read as folds.
+    """
+    try:
+        folds = column_folds(dataset)
+    except UsageError:
+        folds = None
+    if folds is None:
+        return []
+    names = dataset.table["clip"].tolist()
+    fold = dict(zip(names, folds.tolist(), strict=True))
+    sides = set(fold.values())
+    copies = _groups(zip(groups, names, strict=True))
+    return [clips for clips in copies if is_leak([fold[clip] for clip in clips], sides)]
 
 
 def _facts(clip: Clip) -> ClipFacts:
@@ -222,6 +245,9 @@ def text(summary: Summary) -> str:
     if summary.near_copies is not None:
         near = [" ~ ".join(names) for names in summary.near_copies]
         facts.append(("near copies", _count_and_names(near)))
+    if summary.leaks:
+        leaks = [" ~ ".join(names) for names in summary.leaks]
+        facts.append(("copies on both sides", _count_and_names(leaks)))
     labels = [[column, *counts.values()] for column, counts in summary.labels.items()]
     headers = ["label", "values", "clips of the rarest", "of the most frequent", "without"]
     parts = [

@@ -154,8 +154,10 @@ def _refuse_two_splits(dataset: Dataset) -> None:
 
 
 def suggest_path(table: pd.DataFrame, suffixes: Collection[str]) -> str:
-    """Return which column to rename to path, for a table without it; empty if no column seems to be it."""
+    """Return how a table gets a column path; empty if none of its columns seems to be it."""
     for name in map(str, table.columns):
+        if name.lower().endswith(tuple(suffixes)):
+            return "its first line is a file, not a header: write path above it, or pipe the paths to -"
         values = table[name].astype(str).str.lower()
         if near(name, [plain(path) for path in PATHS]) or (
             len(values) and values.str.endswith(tuple(suffixes)).all()

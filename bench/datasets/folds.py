@@ -1,13 +1,14 @@
 """Words for the sides of a split, and numbered folds: of columns, folders, cards and lists."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from bench.datasets import spelling
 from bench.errors import UsageError, shortlist
-from bench.types import Labels
+from bench.types import Dataset, Labels
+from bench.types.data import UNUSED
 
 SIDES = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -77,6 +78,43 @@ def canonical(words: Labels, source: str) -> Labels:
             f"{', '.join(sorted(SIDES.keys() - set(SIDES.values())))}), or names of folds alone"
         )
     return np.array([its_side or name for name, its_side in zip(names.tolist(), sides, strict=True)])[codes]
+
+
+def column_folds(dataset: Dataset) -> Labels | None:
+    """Return the folds of the column `fold`, shape=(n_clips,), as `canonical`; None without such a column.
+
+    A clip without a fold is in ``dev``, which is not used.
+
+    Raises
+    ------
+    UsageError
+        See `canonical`.
+    """
+    if "fold" not in dataset.labels:
+        return None
+    words = dataset.table["fold"].to_numpy(str)
+    return canonical(np.where(words == "", UNUSED, words), f"{dataset.source}: column 'fold'")
+
+
+def is_leak(group: Collection[str], folds: Collection[str]) -> bool:
+    """Return whether clips are on both sides of a split: some are trained on when others are tested.
+
+    Parameters
+    ----------
+    group : Collection[str]
+        Folds of these clips, as `canonical` returns them.
+    folds : Collection[str]
+        Folds of all clips.
+
+    Examples
+    --------
+    >>> is_leak(["train", "test"], ["train", "dev", "test"]), is_leak(["1", "2"], ["1", "2", "3"])
+    (True, True)
+    >>> is_leak(["train", "dev"], ["train", "dev", "test"]), is_leak(["1", "2"], ["1", "2", "train"])
+    (False, False)
+    """
+    sides = {*group} - {UNUSED}
+    return len(sides) > 1 and ("train" in sides or "train" not in folds)
 
 
 def _refuse_spellings(names: Sequence[str], source: str) -> None:

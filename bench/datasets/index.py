@@ -14,6 +14,7 @@ import pandas as pd
 from bench import audio, augment, catalog, datasets, display
 from bench.catalog import Registry
 from bench.datasets import recordings, suggestions
+from bench.datasets.layouts.files import STREAM
 from bench.datasets.tables import SUFFIXES
 from bench.errors import ClipError, UsageError, shortlist
 from bench.files import replacing
@@ -29,8 +30,11 @@ log = logging.getLogger(__name__)
 LEFTOVERS = "leftovers"
 """Attribute of an index: the fields of notes of the files that its dataset leaves out."""
 
-NEAR = "near"
-"""Column of the index with the names that near copies share; absent if they were not looked for."""
+NEAR = "near-2"
+"""Column of the index with the names that near copies share; absent if they were not looked for.
+
+A new name for another search.
+"""
 
 FORMAT = "sources-v5"
 """Folder of the index files; a new name for a new format."""
@@ -68,6 +72,8 @@ class Source:
         File -> what changes when it does, taken before it was read.
     n_near : int | None
         Number of clips that are near copies of others; None if they were not looked for.
+    samples : Sequence[str]
+        Fingerprint of every clip's samples; '' if no other clip shares them, whatever near copies there are.
     """
 
     dataset: Dataset
@@ -78,6 +84,7 @@ class Source:
     copies: Sequence[Sequence[str]] = ()
     stamps: Mapping[str, str] = field(default_factory=dict)
     n_near: int | None = None
+    samples: Sequence[str] = ()
 
     @property
     def durations(self) -> Mapping[str, float]:
@@ -172,7 +179,7 @@ def open_dataset(
     label: str = FOLDER_LABEL,
     folders: Mapping[str, Path] = NO_FOLDERS,
 ) -> Dataset:
-    """Return the dataset of a name or a path.
+    """Return the dataset of a name or a path, or of the paths on standard input for ``-``.
 
     Parameters
     ----------
@@ -192,6 +199,8 @@ def open_dataset(
     if text in declared.cards and path.is_dir():
         raise UsageError(f"--datasets {text}: is a data set and a folder here; write ./{text} for the folder")
     folder = folders.get(_key(text), folders.get(""))
+    if text == STREAM:
+        return datasets.from_stream(folder)
     if path.suffix == ".toml":
         return datasets.from_card(catalog.card(path), home, folder)
     if text not in declared.cards and (path.exists() or path.suffix or len(path.parts) > 1):
@@ -243,6 +252,7 @@ def _source(dataset: Dataset, request: Request) -> Source:
         copies=copies,
         stamps=stamps,
         n_near=int((index[NEAR] != "").sum()) if is_used else None,
+        samples=index["fingerprint"].tolist(),
     )
 
 

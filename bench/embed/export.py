@@ -14,7 +14,8 @@ from bench.catalog.learners import Learner
 from bench.datasets.index import Source, sources_of
 from bench.embed import pooling
 from bench.embed.cache import Cache, ClipEmbedding
-from bench.embed.shards import ProgressFactory, embed_shard, read_embeddings, shards
+from bench.embed.shards import ProgressFactory, read_embeddings
+from bench.embed.sources import embed_source
 from bench.errors import ClipError, UsageError
 from bench.request import Request
 from bench.types import UNPOOLED, Embeddings, View
@@ -142,15 +143,7 @@ def _embed(
     progress_of: ProgressFactory,
 ) -> Sequence[ClipEmbedding]:
     """Return the embeddings of a source's clips in their order; embed those that the cache lacks."""
-    bad: dict[str, str] = {}
-    todo, _ = shards(source, learner.spec, learner.digest, cache, views=views)
-    progress = progress_of(source, learner.spec.name, sum(len(shard.clips) for shard in todo))
-    for shard in todo:
-        report = embed_shard(shard, progress)
-        bad |= report.bad
-        if report.rest:
-            raise KeyboardInterrupt
-    clips = source.bad(bad)
+    clips = embed_source(source, learner, views, cache, progress_of)
     if clips:
         clip, reason = next(iter(clips.items()))
         raise ClipError(f"{len(clips)} clips cannot be decoded, such as {clip}: {reason}")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.request.declaration import N_PERMUTATIONS, NEAR_COPIES, PRECISIONS, RUNTIMES, Output, Request
+from bench.request.exploration import Exploration
 from bench.request.option import Form, Option
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "N_PERMUTATIONS",
     "PRECISIONS",
     "RUNTIMES",
+    "Exploration",
     "Form",
     "Option",
     "Output",
@@ -36,7 +38,7 @@ def doubled(values: Sequence[Any]) -> str:
     return next((str(value) for value in values if values.count(value) > 1), "")
 
 
-def options(noun: type[Request] | type[Output]) -> dict[str, Option]:
+def options(noun: type[Request] | type[Output] | type[Exploration]) -> dict[str, Option]:
     """Return the options of a class by their fields' names."""
     return {
         item.name: Option(name=item.name, **item.metadata["option"])

@@ -6,7 +6,19 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Form = Literal[
-    "text", "list", "flag", "count", "draws", "seconds", "seeds", "shares", "percent", "choice", "folder"
+    "text",
+    "list",
+    "flag",
+    "count",
+    "draws",
+    "seconds",
+    "seed",
+    "seeds",
+    "share",
+    "shares",
+    "percent",
+    "choice",
+    "folder",
 ]
 """How a value is written on the command line."""
 

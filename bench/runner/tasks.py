@@ -6,10 +6,13 @@ from bench import catalog
 from bench.catalog import Registry
 from bench.datasets.columns import strict_groups, suggest_target
 from bench.datasets.index import Source
-from bench.errors import UsageError
+from bench.errors import UsageError, shortlist
 from bench.metrics import METRICS
 from bench.request import Request
-from bench.types import Task
+from bench.types import Dataset, Task
+
+NO_LABELS = frozenset({"recording", "fold", "parent"})
+"""Columns that say where a clip is from and how it is used, and nothing of what it holds."""
 
 TARGET_METRICS = ("accuracy", "balanced_accuracy", "f1_macro")
 """Metrics of a task made of a label column."""
@@ -36,6 +39,7 @@ def offered_tasks(sources: Mapping[str, Source], declared: Registry) -> list[Tas
 
 def check_tasks(tasks: Sequence[Task], sources: Mapping[str, Source]) -> None:
     """Raise UsageError for a task that is incomplete or fits no dataset, and for no task at all."""
+    _refuse_no_labels(tasks, [source.dataset for source in sources.values()])
     columns = "; ".join(f"{s.dataset.source} has {', '.join(s.dataset.labels)}" for s in sources.values())
     for task in tasks:
         where = f"{task.source}: task '{task.name}'"
@@ -54,3 +58,14 @@ def check_tasks(tasks: Sequence[Task], sources: Mapping[str, Source]) -> None:
     if not tasks:
         fix = suggest_target([source.dataset for source in sources.values()])
         raise UsageError(f"no task fits the data: {columns}{fix or '; add one to registry/tasks.toml'}")
+
+
+def _refuse_no_labels(tasks: Sequence[Task], datasets: Sequence[Dataset]) -> None:
+    """Raise UsageError for datasets without labels, unless a task predicts a column that they have."""
+    columns = {label for dataset in datasets for label in dataset.labels}
+    if columns <= NO_LABELS and not columns & {task.target for task in tasks}:
+        names = shortlist([dataset.source for dataset in datasets])
+        raise UsageError(
+            f"{names}: no labels to predict; expected a folder per class (CLASS/*.wav) or a table with a "
+            "column of labels; `bench explore` and `bench embed` need none"
+        )

@@ -7,17 +7,17 @@ import pandas as pd
 
 from bench.datasets import leftovers
 from bench.datasets.columns import recognise
-from bench.datasets.layouts import audformat, audiofolder, folder, librispeech, manifest
+from bench.datasets.layouts import audformat, audiofolder, files, folder, librispeech, manifest
+from bench.datasets.layouts.files import from_stream
 from bench.datasets.tables import SUFFIXES
 from bench.errors import UsageError
 from bench.types import Dataset
 
+__all__ = ["from_path", "from_stream", "from_table", "load"]
+
 
 def from_path(path: Path, label: str, audio: Path | None = None) -> Dataset:
-    """Return the dataset of a folder or a manifest, with its declared columns, however they are spelled.
-
-    See `load`.
-    """
+    """Return the dataset of a path, with its declared columns, however they are spelled; see `load`."""
     dataset = load(path, label, audio)
     return recognise(dataset) if path.is_file() or audformat.recognises(path) else dataset
 
@@ -25,9 +25,9 @@ def from_path(path: Path, label: str, audio: Path | None = None) -> Dataset:
 def load(
     path: Path, label: str, audio: Path | None = None, rename: Mapping[str, str] = manifest.NO_RENAMES
 ) -> Dataset:
-    """Return the dataset of a folder or a manifest, with its columns as they are called there.
+    """Return the dataset of a folder, a manifest or an audio file, with its columns as they are called there.
 
-    It can tell which audio it leaves out.
+    That of a folder or a manifest can tell which audio it leaves out.
 
     Parameters
     ----------
@@ -43,6 +43,8 @@ def load(
     UsageError
         If the path does not exist or has none of the layouts.
     """
+    if path.suffix.lower() in folder.SUFFIXES and path.is_file():
+        return files.from_file(path)
     if path.suffix.lower() in SUFFIXES:
         dataset = manifest.load(path, audio, rename)
     else:
@@ -55,7 +57,8 @@ def _of_folder(path: Path, label: str) -> Dataset:
     if not path.is_dir():
         problem = "is no folder and no manifest" if path.exists() else "does not exist"
         suffixes = " or ".join(SUFFIXES)
-        raise UsageError(f"{path}: {problem}; expected a folder, a {suffixes} file or a data set's name")
+        expected = f"expected a folder, an audio file, a {suffixes} file or a data set's name"
+        raise UsageError(f"{path}: {problem}; {expected}")
     if librispeech.recognises(path):
         return librispeech.load(path)
     if audformat.recognises(path):

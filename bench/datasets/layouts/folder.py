@@ -1,4 +1,4 @@
-"""A folder with one folder per class: CLASS/*.wav."""
+"""A folder of audio: with one folder per class, CLASS/*.wav, or without classes."""
 
 from collections import Counter
 from pathlib import Path
@@ -31,38 +31,43 @@ def _is_clip(name: Path) -> bool:
 
 
 def load(path: Path, label: str) -> Dataset:
-    """Return the dataset of a folder: audio files at any depth below a class folder, without hidden files.
+    """Return the dataset of a folder: audio files at any depth, without hidden files.
+
+    The folders in it are classes if they hold at least half of its audio; files outside of them are left out
+    then. Otherwise every file is a clip, without a label.
 
     Parameters
     ----------
     label : str
-        Label column for the classes; '' for no labels, of which a file needs no class folder.
+        Label column for the classes; '' for every file, without labels.
 
     Raises
     ------
     UsageError
-        If no class folder contains audio.
+        If there is no audio.
     """
     files = (file.relative_to(path) for file in sorted(path.rglob("*")) if file.is_file())
     visible = list(filter(_is_visible, files))
-    clips = [name for name in visible if _is_clip(name) and (len(name.parts) > 1 or not label)]
+    clips = list(filter(_is_clip, visible))
     stems = {name.with_suffix("") for name in clips if _is_read_by_libsndfile(name)}
     # A film or a compressed copy beside the same recording is no other clip.
     clips = [name for name in clips if _is_read_by_libsndfile(name) or name.with_suffix("") not in stems]
     if not clips:
-        n_loose = sum(map(_is_clip, visible))
-        contents = f"{n_loose} audio files but no class folders" if n_loose else "no audio"
         raise UsageError(
-            f"{path}: holds {contents}; expected CLASS/*.wav (or {', '.join(SUFFIXES[1:])}), "
-            "or give a CSV with a column path and label columns"
+            f"{path}: holds no audio; expected {', '.join(SUFFIXES)}, in a folder per class where there are "
+            "classes, or give a CSV with a column path"
         )
+    in_folders = [name for name in clips if len(name.parts) > 1]
+    has_classes = bool(label) and 2 * len(in_folders) >= len(clips)
+    if has_classes:
+        clips = in_folders
     table = pd.DataFrame(
         {
             "clip": [path_text(name.as_posix()) for name in clips],
             "path": [path_text(path / name) for name in clips],
         }
     )
-    if label:
+    if has_classes:
         table[label] = [path_text(name.parts[0]) for name in clips]
     others = Counter(name.suffix or name.name for name in visible if name.suffix.lower() not in AUDIO)
     notes = (Note("other files", counts=tuple(sorted(others.items()))),) if others else ()

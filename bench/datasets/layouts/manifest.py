@@ -33,7 +33,7 @@ RENAMED = ("path", "clip", "recording", *AUDIO_COLUMNS)
 FIRST = 10
 """Number of rows whose files tell the folder of the audio."""
 
-EXPECTED = "expected path, label columns, and optionally clip, start, end, fold"
+EXPECTED = "expected path, and optionally label columns, clip, start, end, fold"
 
 NO_RENAMES: Mapping[str, str] = {}
 

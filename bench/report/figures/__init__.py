@@ -32,12 +32,15 @@ class Lines:
     ----------
     lines : Mapping[str, Mapping[float, Score]]
         Name -> position on the x axis -> score.
+    interval : str
+        What the intervals are, for the title of the y axis; empty for scores without intervals.
     """
 
     title: str
     x: Axis
     y: Axis
     lines: Mapping[str, Mapping[float, Score]]
+    interval: str = "95 % intervals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class Points:
         Titles of the legends.
     front : bool
         Whether a line joins the points with the highest y among all with a smaller x.
+    background : tuple[str, ...]
+        Names of colours that are grey in a file, below the others.
     """
 
     title: str
@@ -72,6 +77,23 @@ class Points:
     colour: str
     shape: str = ""
     front: bool = False
+    background: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Numbers of categories, a bar per name beside each other.
+
+    Parameters
+    ----------
+    bars : Mapping[str, Mapping[str, float]]
+        Name -> category -> number; all names have the categories of the first.
+    """
+
+    title: str
+    x: Axis
+    y: Axis
+    bars: Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,4 +120,4 @@ class RankDiagram:
     critical: float
 
 
-Figure = Lines | Points | Matrix | RankDiagram
+Figure = Lines | Points | Bars | Matrix | RankDiagram

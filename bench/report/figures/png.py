@@ -9,9 +9,11 @@ import matplotlib
 import numpy as np
 from matplotlib import figure as plots
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.ticker import MaxNLocator
 
 from bench.metrics import Floats
-from bench.report.figures import Axis, Figure, Lines, Matrix, RankDiagram, fonts
+from bench.report.figures import Axis, Bars, Figure, Lines, Matrix, Points, RankDiagram, fonts
+from bench.report.figures.palette import COLOURS, GREY
 from bench.types import Score
 
 END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
@@ -22,6 +24,9 @@ MOST_WITH_COUNTS = 25
 
 MOST_WITH_NAMES = 80
 """Largest number of classes for which a matrix shows names."""
+
+MARKERS = "o^sDvP*X"
+"""Shapes of points: the first for as many names as there are colours, and so on."""
 
 
 def write(figure: Figure, path: Path) -> None:
@@ -35,31 +40,44 @@ def write(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context({"font.family": fonts.families(_texts(figure))}):
         drawing = RENDERERS[type(figure)](_drawable(figure))
-        drawing.savefig(path, format="png", dpi=100, metadata={"Software": None})
+        drawing.savefig(path, format="png", dpi="figure", metadata={"Software": None})
 
 
 def legend(figure: Figure) -> list[tuple[str, str]]:
     """Return what stands for texts that no installed font can show, and each text; titles are left out."""
     names = _names(figure)
-    axes = [figure.x.title, figure.y.title] if isinstance(figure, Lines) else []
+    axes = _axes(figure)
     signs = [*fonts.by_number(names), *map(fonts.drawable, axes)]
     return [(sign, text) for sign, text in zip(signs, [*names, *axes], strict=True) if sign != text]
 
 
 def _names(figure: Figure) -> list[str]:
-    """Return the names of classes, lines or systems in a figure."""
+    """Return the names of classes, lines, bars, colours or systems in a figure."""
     if isinstance(figure, Matrix):
         return list(map(str, figure.counts.columns))
     if isinstance(figure, RankDiagram):
         return list(figure.ranks)
-    return list(figure.lines) if isinstance(figure, Lines) else []
+    if isinstance(figure, Points):
+        return sorted({point.colour for point in figure.points})
+    return list(figure.lines if isinstance(figure, Lines) else figure.bars)
 
 
 def _texts(figure: Figure) -> list[str]:
     """Return the texts in a figure."""
-    titles = [figure.title] if isinstance(figure, Matrix | Lines) else []
-    axes = [figure.x.title, figure.y.title] if isinstance(figure, Lines) else []
-    return [*titles, *axes, *_names(figure)]
+    titles = [] if isinstance(figure, RankDiagram) else [figure.title]
+    categories = _categories(figure) if isinstance(figure, Bars) else []
+    legends = [figure.colour] if isinstance(figure, Points) else []
+    return [*titles, *_axes(figure), *_names(figure), *categories, *legends]
+
+
+def _axes(figure: Figure) -> list[str]:
+    """Return the titles of the axes that a figure names."""
+    return [] if isinstance(figure, Matrix | RankDiagram) else [figure.x.title, figure.y.title]
+
+
+def _categories(figure: Bars) -> list[str]:
+    """Return the categories of bars."""
+    return list(next(iter(figure.bars.values()), {}))
 
 
 def _drawable(figure: Figure) -> Figure:
@@ -72,12 +90,21 @@ def _drawable(figure: Figure) -> Figure:
     if isinstance(figure, RankDiagram):
         names = fonts.by_number(list(figure.ranks))
         return replace(figure, ranks=dict(zip(names, figure.ranks.values(), strict=True)))
-    if isinstance(figure, Lines):
-        names = fonts.by_number(list(figure.lines))
-        x, y = (replace(axis, title=fonts.drawable(axis.title)) for axis in (figure.x, figure.y))
-        lines = dict(zip(names, figure.lines.values(), strict=True))
-        return Lines(fonts.drawable(figure.title), x, y, lines)
-    return figure
+    title = fonts.drawable(figure.title)
+    x, y = (replace(axis, title=fonts.drawable(axis.title)) for axis in (figure.x, figure.y))
+    names = _names(figure)
+    signs = dict(zip(names, fonts.by_number(names), strict=True))
+    if isinstance(figure, Points):
+        points = tuple(replace(point, colour=signs[point.colour]) for point in figure.points)
+        background = tuple(signs.get(name, name) for name in figure.background)
+        colour = fonts.drawable(figure.colour)
+        return replace(figure, title=title, x=x, y=y, points=points, background=background, colour=colour)
+    if isinstance(figure, Bars):
+        categories = fonts.by_number(_categories(figure))
+        values = [dict(zip(categories, bar.values(), strict=True)) for bar in figure.bars.values()]
+        return Bars(title, x, y, dict(zip(signs.values(), values, strict=True)))
+    lines = dict(zip(signs.values(), figure.lines.values(), strict=True))
+    return Lines(title, x, y, lines, figure.interval)
 
 
 def is_whole(path: Path) -> bool:
@@ -85,9 +112,9 @@ def is_whole(path: Path) -> bool:
     return path.is_file() and path.read_bytes().endswith(END)
 
 
-def _canvas(width: float, height: float) -> plots.Figure:
+def _canvas(width: float, height: float, dpi: int = 100) -> plots.Figure:
     """Return an empty drawing, with its size in inches."""
-    drawing = plots.Figure(figsize=(width, height), layout="constrained")
+    drawing = plots.Figure(figsize=(width, height), dpi=dpi, layout="constrained")
     FigureCanvasAgg(drawing)
     return drawing
 
@@ -110,7 +137,8 @@ def lines(figure: Lines) -> plots.Figure:
     plot.minorticks_off()
     plot.set_title(figure.title, parse_math=False)
     plot.set_xlabel(figure.x.title, parse_math=False)
-    plot.set_ylabel(f"{figure.y.title}, with 95 % intervals", parse_math=False)
+    interval = f", with {figure.interval}" if figure.interval else ""
+    plot.set_ylabel(f"{figure.y.title}{interval}", parse_math=False)
     plot.grid(alpha=0.3)
     plot.legend(bbox_to_anchor=(1.01, 1), loc="upper left", fontsize=8)
     return drawing
@@ -130,6 +158,61 @@ def _bars(scores: Sequence[Score]) -> list[list[float]]:
         [max(0.0, value - low) for value, low, _ in bounds],
         [max(0.0, high - value) for value, _, high in bounds],
     ]
+
+
+def points(figure: Points) -> plots.Figure:
+    """Return points by their colours, each with a shape too; intervals and a front are on the page only."""
+    drawing = _canvas(8, 6, dpi=200)
+    plot = drawing.add_subplot()
+    size = float(np.clip(12_000 / max(len(figure.points), 1), 3, 40))
+    names = [name for name in _names(figure) if name not in figure.background]
+    styles = {name: (COLOURS[i % len(COLOURS)], MARKERS[i // len(COLOURS)]) for i, name in enumerate(names)}
+    styles |= {name: (GREY, MARKERS[0]) for name in _names(figure) if name in figure.background}
+    for name, (colour, marker) in styles.items():
+        places = [(point.x, point.y) for point in figure.points if point.colour == name]
+        label = name.replace("$", r"\$").removeprefix("_")
+        layer = 1 if name in figure.background else 2
+        x, y = np.transpose(places)
+        plot.scatter(
+            x, y, s=size, c=colour, marker=marker, label=label, linewidths=0, alpha=0.8, zorder=layer
+        )
+    plot.set_aspect("equal", adjustable="datalim")
+    _name_axes(plot, figure)
+    scale = (30 / size) ** 0.5
+    title = figure.colour.replace("$", r"\$")
+    plot.legend(title=title, bbox_to_anchor=(1.01, 1), loc="upper left", fontsize=8, markerscale=scale)
+    return drawing
+
+
+def _name_axes(plot: Any, figure: Points | Bars) -> None:
+    """Write the title and the names of the axes; an axis without ticks has no numbers."""
+    plot.set_title(figure.title, parse_math=False, fontsize=9)
+    plot.set_xlabel(figure.x.title, parse_math=False)
+    plot.set_ylabel(figure.y.title, parse_math=False)
+    if not figure.x.ticks:
+        plot.set_xticks([])
+    if not figure.y.ticks:
+        plot.set_yticks([])
+
+
+def bars(figure: Bars) -> plots.Figure:
+    """Return bars, those of one category beside each other; the names of many categories are thinned out."""
+    drawing = _canvas(9, 4, dpi=200)
+    plot = drawing.add_subplot()
+    categories = _categories(figure)
+    width = 0.8 / max(len(figure.bars), 1)
+    for i, (name, values) in enumerate(figure.bars.items()):
+        positions = np.arange(len(categories)) + (i - (len(figure.bars) - 1) / 2) * width
+        label = name.replace("$", r"\$").removeprefix("_")
+        plot.bar(positions, list(values.values()), width, label=label, color=COLOURS[i % len(COLOURS)])
+    step = -(-len(categories) // MOST_WITH_COUNTS) or 1
+    plot.set_xticks(range(0, len(categories), step), categories[::step], fontsize=8, parse_math=False)
+    plot.yaxis.set_major_locator(MaxNLocator(integer=figure.y.integer))
+    _name_axes(plot, figure)
+    plot.grid(axis="y", alpha=0.3)
+    if len(figure.bars) > 1:
+        plot.legend(fontsize=8)
+    return drawing
 
 
 def matrix(figure: Matrix) -> plots.Figure:
@@ -208,6 +291,8 @@ def cliques(ranks: Floats, critical: float) -> list[tuple[int, int]]:
 
 RENDERERS: Mapping[type, Callable[[Any], plots.Figure]] = {
     Lines: lines,
+    Points: points,
+    Bars: bars,
     Matrix: matrix,
     RankDiagram: rank_diagram,
 }

@@ -34,7 +34,7 @@ def _chance(table: Table) -> list[Text]:
     if rows[0].p_chance is None:
         reason = "too few groups" if table.chance else "too few groups, or too many scores"
         return [*texts, text(f"No test against chance: {reason}.")]
-    n_at_chance = sum(row.at_chance for row in rows)
-    result = f"{n_at_chance} of {len(rows)} rows are not" if n_at_chance else "every row is"
+    n_better = sum(not row.at_chance for row in rows)
+    result = "every row is" if n_better == len(rows) else f"{n_better} of {len(rows)} rows are"
     how = "permuted labels of groups, 5 %, corrected for the number of rows"
     return [*texts, text(f"Better than chance ({how}): {result}.")]

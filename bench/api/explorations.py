@@ -1,0 +1,118 @@
+"""Explore a collection from a notebook or a program."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench import catalog, paths
+from bench import compute as computation
+from bench.api.objects import Function, spec_of
+from bench.api.runs import dataset_text, with_specs
+from bench.errors import UsageError, shortlist
+from bench.exploration import Findings, clip_table, sections
+from bench.exploration.clusters import Clusters
+from bench.exploration.maps import Map
+from bench.exploration.outliers import Outliers
+from bench.report.writers import markdown
+from bench.request import Exploration, Request
+from bench.request import options as declared_options
+from bench.runner.options import check
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What a collection holds; in a notebook it shows as its tables.
+
+    Parameters
+    ----------
+    findings : Findings
+        Everything that was computed; `map`, `clusters` and `outliers` are those of the first extractor.
+    """
+
+    findings: Findings
+
+    @property
+    def map(self) -> Map | None:
+        """Return the places of the clips in the plane, and how far they can be trusted."""
+        return self.findings.spaces[0].map
+
+    @property
+    def clusters(self) -> Clusters | None:
+        """Return the clusters of the clips."""
+        return self.findings.spaces[0].clusters
+
+    @property
+    def outliers(self) -> Outliers | None:
+        """Return how strange every clip is."""
+        return self.findings.spaces[0].outliers
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a row per clip: its labels, and its place, cluster and q-value by every extractor."""
+        return clip_table(self.findings)
+
+    def _repr_markdown_(self) -> str:
+        return markdown.text(sections(self.findings))
+
+    def __repr__(self) -> str:
+        return self._repr_markdown_()
+
+
+def explore(
+    dataset: str | Path | pd.DataFrame = "demo",
+    *,
+    extractors: Sequence[str | Function | Any] = (),
+    out: str | Path | None = None,
+    **options: Any,
+) -> Overview:
+    """Return what a collection of clips holds; what an earlier call computed is used again.
+
+    Parameters
+    ----------
+    dataset : str | Path | pd.DataFrame
+        A name, a folder, a file, or a table with the column `path`; it needs no labels.
+    extractors : Sequence[str | Function | Any]
+        As of `bench.run`; by default `mfcc`.
+    out : str | Path | None
+        Folder of the files that ``bench explore`` writes; None writes none.
+    options
+        Further options of ``bench explore`` by their names, such as ``map="pca"``, ``clusters="3"`` or
+        ``outliers=True``.
+
+    Raises
+    ------
+    UsageError
+        If something is unknown or does not fit; the message says how to fix it.
+    """
+    specs = {id(thing): spec_of("extractor", thing) for thing in extractors if not isinstance(thing, str)}
+    names = tuple(thing if isinstance(thing, str) else specs[id(thing)].name for thing in extractors)
+    shared, wanted = _divided(options)
+    declared = with_specs(catalog.load(), list(specs.values()))
+    with tempfile.TemporaryDirectory() as folder:
+        text = dataset_text(dataset, Path(folder) if out is None else Path(out), 0)
+        request = Request(
+            datasets=(text,), home=paths.home(), extractors=names, command="bench.explore(...)", **shared
+        )
+        check(request)
+        if out is None:
+            return Overview(computation.findings(request, Exploration(**wanted), declared))
+        return Overview(computation.explore(request, Exploration(out=Path(out), **wanted), declared).findings)
+
+
+def _divided(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the options of a request, and those of an exploration."""
+    of_exploration = declared_options(Exploration).keys() - {"out"}
+    of_request = {"audio", "preprocess", "parent_pattern", "near_copies", "device", "precision", "runtime"}
+    if unknown := options.keys() - of_request - of_exploration:
+        expected = ", ".join(sorted(of_request | of_exploration))
+        raise UsageError(f"unknown option {shortlist(unknown)}; expected {expected}")
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+    return (
+        {name: value for name, value in fields.items() if name in of_request},
+        {name: value for name, value in fields.items() if name in of_exploration},
+    )

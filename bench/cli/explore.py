@@ -1,0 +1,46 @@
+"""`bench explore`: see a collection of clips, sort it, find what is wrong with it."""
+
+from typing import Any
+
+import click
+
+from bench import paths
+from bench.cli import options
+from bench.request import Exploration, Request
+from bench.request import options as declared
+
+NAMES = (
+    "audio",
+    "extractors",
+    "preprocess",
+    "parent_pattern",
+    "near_copies",
+    "device",
+    "precision",
+    "runtime",
+)
+"""Options that it shares with `bench run`."""
+
+
+@click.command("explore")
+@click.argument("dataset")
+@options.declared([*(declared(Request)[name] for name in NAMES), *declared(Exploration).values()])
+@options.plain
+def command(dataset: str, plain: bool, **fields: Any) -> None:
+    """Show what DATASET holds, from the embeddings of its clips: maps, clusters, outliers, copies, errors.
+
+    DATASET is a name, a folder, a table, one audio file, or - for paths on the standard input. It needs no
+    labels. What an earlier exploration computed is used again.
+    """
+    from bench import catalog
+    from bench.compute import explore
+    from bench.runner import options as run_options
+
+    shared = {name: fields.pop(name) for name in NAMES}
+    request = Request(datasets=(dataset,), home=paths.home(), command=options.command_line(), **shared)
+    run_options.check(request)
+    outcome = explore(request, Exploration(**fields), catalog.load(), plain=plain)
+    click.echo(outcome.text)
+    click.echo()
+    for path in outcome.paths:
+        click.echo(f"wrote {path}")

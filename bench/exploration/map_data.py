@@ -1,0 +1,103 @@
+"""The maps of an exploration as the page and the table take them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bench import display
+from bench.exploration import map_figure
+from bench.exploration.clusters import Clusters
+from bench.exploration.findings import Findings, SpaceFindings
+from bench.exploration.maps import Agreement, Map
+from bench.report.map import Faithfulness, LabelShares, MapData, MapView
+
+Column = Sequence[str] | npt.NDArray[np.floating]
+
+
+def map_data(findings: Findings, previews: Sequence[Path | None] = ()) -> MapData | None:
+    """Return the maps of an exploration; None without maps.
+
+    Parameters
+    ----------
+    previews : Sequence[Path | None]
+        A short recording of every clip; empty for no sound.
+    """
+    table = findings.collection.table
+    views = [_view(space, space.map) for space in findings.spaces if space.map]
+    if not views:
+        return None
+    return MapData(
+        title=findings.collection.source.dataset.name,
+        clips=table["clip"].tolist(),
+        paths=table["path"].tolist(),
+        views=views,
+        columns=columns(findings),
+        previews=previews,
+    )
+
+
+def columns(findings: Findings) -> Mapping[str, Column]:
+    """Return what the clips can be coloured by: labels, clusters, outlier scores and suspects."""
+    values: dict[str, Column] = dict(findings.labels)
+    for space in findings.spaces:
+        suffix = f" by {space.space.name}" if len(findings.spaces) > 1 else ""
+        if space.clusters is not None:
+            values[f"cluster{suffix}"] = cluster_names(space.clusters)
+        if space.outliers is not None:
+            values[f"outlier distance{suffix}"] = space.outliers.distance
+    for suspects in findings.suspects:
+        if suspects.dataset == findings.collection.source.dataset.name:
+            quality = dict(zip(suspects.clips.name, suspects.clips.quality.tolist(), strict=True))
+            clips = findings.collection.table["clip"]
+            values[f"quality of {suspects.task}"] = clips.map(quality).to_numpy(np.float64)
+    return values
+
+
+def cluster_names(clusters: Clusters) -> list[str]:
+    """Return the number of every clip's cluster as a text, or what noise is called."""
+    return ["noise" if label < 0 else str(label) for label in clusters.labels]
+
+
+def clip_table(findings: Findings) -> pd.DataFrame:
+    """Return a row per clip: its labels, and its place, cluster and q-value by every extractor."""
+    table = findings.collection.table.copy()
+    for space in findings.spaces:
+        prefix = f"{space.space.name} " if len(findings.spaces) > 1 else ""
+        if space.map is not None:
+            table[f"{prefix}x"], table[f"{prefix}y"] = space.map.points.T
+        if space.clusters is not None:
+            table[f"{prefix}cluster"] = space.clusters.labels
+            table[f"{prefix}probability"] = space.clusters.probabilities
+        if space.outliers is not None:
+            table[f"{prefix}outlier_q"] = space.outliers.q
+    return table
+
+
+def _view(space: SpaceFindings, plane: Map) -> MapView:
+    """Return the map of an extractor and view with what it says of its faithfulness."""
+    trust = plane.faithfulness
+    return MapView(
+        extractor=space.space.learner.spec.name,
+        name=f"{display.view(space.space.view)}, {map_figure.TITLES[plane.method]}",
+        points=plane.points,
+        faithfulness=Faithfulness(
+            n_nearest=trust.n_nearest,
+            shared=trust.shared,
+            trustworthiness=trust.trustworthiness,
+            labels={name: _shares(trust.n_nearest, share) for name, share in space.agreements.items()},
+        ),
+    )
+
+
+def _shares(n_nearest: int, agreement: Agreement) -> LabelShares:
+    return LabelShares(
+        n_nearest=n_nearest,
+        in_space=agreement.in_space,
+        on_map=agreement.on_map,
+        chance=agreement.chance,
+    )

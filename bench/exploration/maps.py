@@ -1,0 +1,313 @@
+"""Maps: vectors in the plane by PCA, UMAP or t-SNE, and how far a map can be trusted.
+
+Conventions: vectors are standardised, each dimension to mean 0 and variance 1. Distances are Euclidean, in
+the space (all dimensions) and on the map (two). No clip is its own neighbour.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from sklearn.metrics import pairwise_distances_chunked
+from sklearn.neighbors import NearestNeighbors
+
+from bench.errors import UsageError
+from bench.paths import home
+from bench.types import Embeddings
+
+METHODS = ("pca", "umap", "tsne")
+"""Methods of a map."""
+
+N_NEAREST = 5
+"""Number of nearest neighbours that are compared, as in `sklearn.manifold.trustworthiness`."""
+
+MOST_RANKED = 3000
+"""Largest number of clips whose neighbours are compared; a random sample of more clips."""
+
+MOST_MIB = 64
+"""Memory of the distances that are sorted together; their order needs twice as much more."""
+
+N_STAGES = 40
+"""Largest number of stages of a map by UMAP."""
+
+LONG = 10_000
+"""Largest number of clips for which UMAP runs 500 epochs, and 200 for more, as is its default."""
+
+PERPLEXITY = 30.0
+"""Perplexity of t-SNE, or a third of the other clips if that is lower."""
+
+Floats = npt.NDArray[np.float64]
+Points = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Faithfulness:
+    """How far a map can be trusted.
+
+    Parameters
+    ----------
+    n_nearest : int
+        Number of neighbours k; `N_NEAREST`, or fewer if there are few clips.
+    rows : np.ndarray, shape=(n_ranked,)
+        The clips whose neighbours are compared, sorted: all, or a sample of `MOST_RANKED`.
+    in_space, on_map : np.ndarray, shape=(n_ranked, n_nearest)
+        The nearest of all clips to each of them, the nearest first.
+    trustworthiness : float
+        In [0, 1], higher is better: 1 if all neighbours on the map are neighbours in the space.
+    shared : float
+        Share of the neighbours in the space that are neighbours on the map, in [0, 1], higher is better.
+    """
+
+    n_nearest: int
+    rows: Rows
+    in_space: Rows
+    on_map: Rows
+    trustworthiness: float
+    shared: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Map:
+    """Clips in the plane.
+
+    Parameters
+    ----------
+    method : str
+        One of `METHODS`.
+    points : np.ndarray, shape=(n_clips, 2)
+    stages : np.ndarray, shape=(n_stages, n_clips, 2)
+        The points as UMAP moves them, from their places by PCA to the map; no stages of another method.
+    epochs : tuple[int, ...]
+        Number of epochs before each stage.
+    faithfulness : Faithfulness
+    """
+
+    method: str
+    points: Points
+    stages: Points
+    epochs: tuple[int, ...]
+    faithfulness: Faithfulness
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """How often the nearest neighbours of a clip have its label; clips without a label are left out.
+
+    Parameters
+    ----------
+    in_space, on_map : float
+        Share of the neighbours with the label of the clip, in [0, 1]; nan if no neighbour has a label.
+    chance : float
+        The share that is expected if the labels are shuffled among the clips.
+    """
+
+    in_space: float
+    on_map: float
+    chance: float
+
+
+def fit(vectors: Embeddings, method: str, seed: int, n_neighbors: int = 15) -> Map:
+    """Return a map of vectors.
+
+    Parameters
+    ----------
+    vectors : Embeddings, shape=(n_clips, dim)
+        Finite.
+    method : str
+        ``pca`` (does not depend on the seed), ``umap`` (starts from the PCA), or ``tsne`` (Barnes-Hut, starts
+        from the PCA).
+    n_neighbors : int
+        Of UMAP: how many neighbours of a clip it keeps near.
+
+    Raises
+    ------
+    UsageError
+        If the method is unknown, all vectors are equal, or there are too few of them.
+
+    References
+    ----------
+    Kobak and Linderman, "Initialization is critical for preserving global data structure in both t-SNE and
+    UMAP", Nature Biotechnology 39, 2021.
+    """
+    _check(vectors, method, n_neighbors)
+    X = scale(vectors)
+    plane = _pca(X)
+    points, stages = plane, np.empty((0, len(X), 2), np.float32)
+    epochs: tuple[int, ...] = ()
+    if method == "umap":
+        points, stages, epochs = _umap(X, plane, seed, n_neighbors)
+    elif method == "tsne":
+        points = _tsne(X, plane, seed)
+    return Map(
+        method=method,
+        points=points,
+        stages=stages,
+        epochs=epochs,
+        faithfulness=faithfulness(X, points, seed),
+    )
+
+
+def _check(vectors: Embeddings, method: str, n_neighbors: int) -> None:
+    """Raise UsageError if there can be no map."""
+    n_clips, dim = vectors.shape
+    if method not in METHODS:
+        raise UsageError(f"map '{method}' is unknown; expected {', '.join(METHODS)}")
+    if n_clips < 3 or dim < 2:
+        raise UsageError(
+            f"map: {n_clips} clips of {dim} dimensions; expected at least 3 clips and 2 dimensions"
+        )
+    if (vectors == vectors[0]).all():
+        raise UsageError(f"map: all {n_clips} vectors are equal; expected clips that differ")
+    if method == "umap" and not 2 <= n_neighbors < n_clips:
+        raise UsageError(
+            f"map 'umap': {n_clips} clips, {n_neighbors} neighbours of each; expected more clips than "
+            f"neighbours, and at least 2 of these; take --map pca, or fewer neighbours"
+        )
+
+
+def scale(vectors: npt.NDArray[np.floating]) -> Floats:
+    """Return vectors, shape=(n_clips, dim), with every dimension standardised; a constant one becomes 0."""
+    X = np.asarray(vectors, dtype=np.float64)
+    is_constant = np.ptp(X, axis=0) == 0
+    deviation = np.where(is_constant, 1.0, X.std(axis=0))
+    scaled: Floats = np.where(is_constant, 0.0, (X - X.mean(axis=0)) / deviation)
+    return scaled
+
+
+def _pca(X: Floats) -> Points:
+    """Return the first two principal components of X, shape=(n_clips, 2)."""
+    solver = "covariance_eigh" if len(X) > X.shape[1] else "full"  # the faster one
+    plane: Points = PCA(2, svd_solver=solver).fit_transform(X).astype(np.float32)
+    return plane
+
+
+def _umap(X: Floats, plane: Points, seed: int, n_neighbors: int) -> tuple[Points, Points, tuple[int, ...]]:
+    """Return the map, its stages and the epochs before them; the optimiser starts from the plane."""
+    from umap import UMAP  # takes seconds
+
+    n_epochs = 500 if len(X) <= LONG else 200
+    epochs = sorted({int(epoch) for epoch in np.geomspace(2, n_epochs, N_STAGES)})
+    start = _start(plane, seed)
+    reducer = UMAP(
+        n_neighbors=n_neighbors,
+        init=start,
+        n_epochs=[epoch - 1 for epoch in epochs[:-1]] + [n_epochs],  # it counts epochs from 0
+        random_state=seed,
+        n_jobs=1,
+    )
+    # One process compiles at a time: numba's cache does not bear two (`bench.reducers.umap`).
+    with FileLock(home() / "numba.lock"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        reducer.fit(X.astype(np.float32))
+    stages = np.stack([start, *reducer.embedding_list_])
+    return stages[-1], stages, (0, *epochs)
+
+
+def _start(plane: Points, seed: int) -> Points:
+    """Return where UMAP starts, in [0, 10]: the plane, or at random on an axis where all clips are equal."""
+    width = np.ptp(plane, axis=0)
+    start = 10 * (plane - plane.min(axis=0)) / np.maximum(width, 1e-9)
+    random = np.random.default_rng(seed).uniform(0, 10, plane.shape)
+    return np.where(width > 1e-6 * width.max(), start, random).astype(np.float32)
+
+
+def _tsne(X: Floats, plane: Points, seed: int) -> Points:
+    """Return the map by t-SNE, which starts from the plane, shape=(n_clips, 2)."""
+    perplexity = min(PERPLEXITY, (len(X) - 1) / 3)
+    start = plane / max(float(plane[:, 0].std()), 1e-9) * 1e-4  # as scikit-learn scales its own
+    tsne = TSNE(perplexity=perplexity, init=start, random_state=seed, n_jobs=1)
+    points: Points = tsne.fit_transform(X).astype(np.float32)
+    return points
+
+
+def faithfulness(X: Floats, points: Points, seed: int) -> Faithfulness:
+    """Return how far a map can be trusted.
+
+    Parameters
+    ----------
+    X : np.ndarray, shape=(n_clips, dim)
+        At least 3 clips.
+    points : np.ndarray, shape=(n_clips, 2)
+    seed : int
+        Draws the sample of more than `MOST_RANKED` clips.
+
+    References
+    ----------
+    Venna and Kaski, "Neighborhood preservation in nonlinear projection methods: an experimental study",
+    ICANN 2001.
+    """
+    n_clips = len(X)
+    n_nearest = min(N_NEAREST, (n_clips - 1) // 2)
+    rows = np.arange(n_clips)
+    if n_clips > MOST_RANKED:
+        rows = np.sort(np.random.default_rng(seed).choice(n_clips, MOST_RANKED, replace=False))
+    on_map = NearestNeighbors(n_neighbors=n_nearest).fit(points).kneighbors(return_distance=False)[rows]
+    in_space, ranks = _ranked(X, rows, on_map)
+    excess = np.maximum(ranks - n_nearest, 0).sum()
+    worst = len(rows) * n_nearest * (2 * n_clips - 3 * n_nearest - 1) / 2
+    shared = [len(np.intersect1d(near, on)) for near, on in zip(in_space, on_map, strict=True)]
+    return Faithfulness(
+        n_nearest=n_nearest,
+        rows=rows.astype(np.int64),
+        in_space=in_space.astype(np.int64),
+        on_map=on_map.astype(np.int64),
+        trustworthiness=float(1 - excess / worst),
+        shared=float(np.mean(shared)) / n_nearest,
+    )
+
+
+def _ranked(X: Floats, rows: Rows, on_map: Rows) -> tuple[Rows, Rows]:
+    """Return the neighbours of some clips in the space, and the ranks there of those on the map.
+
+    Both have the shape of `on_map`, (n_rows, n_nearest); ranks count from 1. Equal distances are in the order
+    of `np.argsort`, as in `sklearn.manifold.trustworthiness`.
+    """
+    n_nearest = on_map.shape[1]
+    nearest, ranks = [], []
+    start = 0
+    for distances in pairwise_distances_chunked(X[rows], X, working_memory=MOST_MIB):
+        part = slice(start, start + len(distances))
+        distances[np.arange(len(distances)), rows[part]] = np.inf
+        order = np.argsort(distances, axis=1)
+        places = np.empty_like(order)
+        np.put_along_axis(places, order, np.arange(len(X))[None], axis=1)
+        nearest.append(order[:, :n_nearest])
+        ranks.append(np.take_along_axis(places, on_map[part], axis=1) + 1)
+        start += len(distances)
+    return np.concatenate(nearest), np.concatenate(ranks)
+
+
+def agreements(trust: Faithfulness, labels: Mapping[str, Sequence[str]]) -> Mapping[str, Agreement]:
+    """Return how often neighbours have the same label, of every column.
+
+    Parameters
+    ----------
+    labels : Mapping[str, Sequence[str]]
+        Column -> the label of every clip; '' if it has none.
+    """
+    return {name: _agreement(trust, np.asarray(column, dtype=object)) for name, column in labels.items()}
+
+
+def _agreement(trust: Faithfulness, labels: npt.NDArray[np.object_]) -> Agreement:
+    """Return the agreement of one column; shuffled labels agree in the share of equal pairs of clips."""
+    codes = np.unique(labels[labels != ""].astype(str), return_inverse=True)[1]
+    sizes = np.bincount(codes)
+    pairs = sizes.sum() * (sizes.sum() - 1)
+    return Agreement(
+        in_space=_share(labels, trust.rows, trust.in_space),
+        on_map=_share(labels, trust.rows, trust.on_map),
+        chance=float((sizes * (sizes - 1)).sum() / pairs) if pairs else float("nan"),
+    )
+
+
+def _share(labels: npt.NDArray[np.object_], rows: Rows, neighbours: Rows) -> float:
+    """Return the share of labelled neighbours of labelled clips with the label of their clip."""
+    mine, theirs = labels[rows][:, None], labels[neighbours]
+    both = (mine != "") & (theirs != "")
+    return float((mine == theirs)[both].mean()) if both.any() else float("nan")

@@ -1,1 +1,0 @@
-"""Explore: what a collection of clips holds, from its embeddings."""

@@ -1,0 +1,182 @@
+"""`bench explore` and `bench.explore`: what they write, remember and refuse."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from click.testing import Result
+
+import bench as package
+from bench.errors import UsageError
+from bench.exploration import maps
+from bench.exploration.memory import Memory
+from bench.exploration.outliers import Outliers
+
+WORDS = ["explore", "digits.csv", "--map", "pca", "--plain"]
+EVERYTHING = ["--clusters", "2", "--outliers", "--cmvn", "--components", "0.9", "--plant-errors", "10%"]
+
+Run = Callable[..., Result]
+
+
+def digests(folder: Path) -> Mapping[str, str]:
+    """Return the digest of every file in a folder."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_a_second_exploration_computes_nothing_and_writes_the_same_bytes(
+    bench: Run, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    first = bench(*WORDS, *EVERYTHING)
+    assert first.exit_code == 0, first.output
+    before = digests(tmp_path / "explore-out")
+    assert {"clips.csv", "clusters.csv", "map.html", "map.parquet", "outliers.csv"} <= before.keys()
+    monkeypatch.setattr(maps, "fit", None)  # cannot be called
+    second = bench(*WORDS, *EVERYTHING, "--color", "speaker,gender")
+    assert second.exit_code == 0, second.output
+    third = bench(*WORDS, *EVERYTHING)
+    assert third.output.splitlines()[-20:] == first.output.splitlines()[-20:]
+    assert digests(tmp_path / "explore-out") == before
+
+
+def test_the_table_of_clips_has_their_places_clusters_and_labels(bench: Run, digits: Path, tmp_path: Path):
+    assert bench(*WORDS, "--clusters", "3").exit_code == 0
+    table = pd.read_csv(tmp_path / "explore-out" / "clips.csv", dtype={"clip": str})
+    manifest = pd.read_csv(digits)
+    assert table["speaker"].tolist() == manifest["speaker"].tolist()  # in the order of the file
+    assert set(table["cluster"]) == {0, 1, 2}
+    points = pd.read_parquet(tmp_path / "explore-out" / "map.parquet")
+    np.testing.assert_allclose(points[["x", "y"]], table[["x", "y"]], rtol=1e-6)
+
+
+def test_files_of_others_are_neither_replaced_nor_removed(bench: Run, digits: Path, tmp_path: Path):
+    out = tmp_path / "explore-out"
+    out.mkdir()
+    (out / "notes.txt").write_text("mine")
+    assert bench(*WORDS, "--clusters", "2").exit_code == 0
+    assert bench(*WORDS, "--clusters", "none").exit_code == 0
+    assert not (out / "clusters.csv").exists()  # of the exploration before
+    assert (out / "notes.txt").read_text() == "mine"
+    (out / "duplicates.csv").write_text("mine")
+    refused = bench(*WORDS, "--clusters", "none")
+    assert refused.exit_code == 2
+    assert "duplicates.csv" in refused.output
+    assert (out / "duplicates.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["--color", "speakr"], ["speakr", "speaker"]),
+        (["--clusters", "many"], ["many", "hdbscan"]),
+        (["--clusters", "1000"], ["1000", "48"]),
+        (["--extractors", "mfcc@pool=none"], ["@pool="]),
+        (["--extractors", "mfcc@layer=3"], ["layer 3"]),
+        (["--extractors", "nothing"], ["nothing"]),
+        (["--suspects", "nowhere"], ["nowhere"]),
+        (["--components", "2"], ["--components"]),
+        (["--plant-errors", "0.7"], ["--plant-errors"]),
+        (["--animate"], ["animation", "UMAP"]),
+    ],
+)
+def test_what_does_not_fit_is_one_line(words: list[str], names: list[str], bench: Run, digits: Path):
+    result = bench(*WORDS, "--clusters", "none", *words)
+    assert result.exit_code == 2
+    [line] = [line for line in result.output.splitlines() if line.startswith("Error:")]
+    assert all(name in line for name in names), line
+
+
+def test_a_clip_that_cannot_be_read_is_listed_and_the_others_go_on(bench: Run, digits: Path, tmp_path: Path):
+    table = pd.read_csv(digits)
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    table.loc[len(table)] = {"path": str(tmp_path / "broken.wav")}
+    table.to_csv(digits, index=False)
+    result = bench(*WORDS, "--clusters", "none")
+    assert result.exit_code == 0, result.output
+    assert "broken.wav" in result.output
+    assert len(pd.read_csv(tmp_path / "explore-out" / "clips.csv")) == len(table) - 1
+
+
+@pytest.mark.parametrize("n_clips", [1, 3])
+def test_few_clips_without_labels(n_clips: int, bench: Run, tone, tmp_path: Path):
+    for number in range(n_clips):
+        tone(f"flat/{number}.wav", pitch=200 + 100 * number)
+    result = bench("explore", "flat", "--map", "pca", "--clusters", "none", "--plain")
+    assert result.exit_code == (2 if n_clips == 1 else 0), result.output
+    refused = bench(
+        "explore", "flat", "--map", "none", "--clusters", "none", "--plant-errors", "5%", "--plain"
+    )
+    assert refused.exit_code == 2
+    assert "label" in refused.output
+
+
+def test_clips_that_are_all_the_same_have_no_map(bench: Run, tmp_path: Path):
+    (tmp_path / "flat").mkdir()
+    for name in "abcdefgh":
+        soundfile.write(tmp_path / "flat" / f"{name}.wav", np.zeros(4000, np.float32), 8000)
+    result = bench("explore", "flat", "--map", "pca", "--clusters", "none", "--plain")
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+
+
+def test_a_damaged_memory_is_computed_again(tmp_path: Path):
+    calls = []
+
+    def compute() -> Outliers:
+        calls.append(1)
+        nothing = np.zeros(2)
+        return Outliers(
+            distance=np.array([0.5, np.inf]),
+            isolation=nothing,
+            p_distance=nothing,
+            p_isolation=nothing,
+            q=nothing,
+            is_outlier=nothing > 0,
+            n_neighbours=5,
+            level=0.1,
+        )
+
+    memory = Memory(tmp_path)
+    first = memory.recall(Outliers, {"seed": 0}, compute)
+    again = memory.recall(Outliers, {"seed": 0}, compute)
+    np.testing.assert_array_equal(first.distance, again.distance)
+    assert again.is_outlier.dtype == bool
+    assert len(calls) == 1
+    memory.recall(Outliers, {"seed": 1}, compute)
+    assert len(calls) == 2
+    for path in tmp_path.rglob("*.msgpack"):
+        path.write_bytes(path.read_bytes()[:-3])
+    memory.recall(Outliers, {"seed": 0}, compute)
+    assert len(calls) == 3
+
+
+def test_a_notebook_gets_the_same_numbers(bench: Run, digits: Path, tmp_path: Path):
+    overview = package.explore(pd.read_csv(digits), map="pca", clusters="3", color=["speaker"])
+    assert not (tmp_path / "explore-out").exists()
+    assert bench(*WORDS, "--clusters", "3").exit_code == 0
+    table = pd.read_csv(tmp_path / "explore-out" / "clips.csv", dtype={"clip": str})
+    np.testing.assert_allclose(overview.to_pandas()[["x", "y"]], table[["x", "y"]], rtol=1e-6)
+    assert overview.clusters is not None
+    assert overview.clusters.labels.tolist() == table["cluster"].tolist()
+    assert "Clusters" in repr(overview)
+    with pytest.raises(UsageError, match="colour"):
+        package.explore(digits, colour=["speaker"])
+
+
+def test_a_record_that_is_no_json_is_named(bench: Run, digits: Path, tmp_path: Path):
+    out = tmp_path / "explore-out"
+    out.mkdir()
+    (out / "explore.json").write_text("{")
+    result = bench(*WORDS)
+    assert result.exit_code == 2
+    assert "explore.json" in result.output
+    (out / "explore.json").write_text(json.dumps({"schema": 1, "command": "", "files": {"a": 3}}))
+    assert bench(*WORDS).exit_code == 2
