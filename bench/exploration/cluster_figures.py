@@ -37,7 +37,7 @@ def figures(criteria: Criteria) -> dict[str, Lines]:
         if len(curve.null_mean):
             lines["structureless data"] = _null_line(criteria, curve)
     x = Axis("number of clusters", integer=True)
-    interval = "two standard deviations of structureless data" if has_nulls else ""
+    interval = "± 2 sd of structureless data" if has_nulls else ""
     return {
         name: Lines(TITLES[name][0], x, Axis(TITLES[name][1]), lines, interval)
         for name, lines in by_figure.items()

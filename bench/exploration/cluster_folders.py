@@ -149,9 +149,7 @@ def _manifest(folder: Path) -> Mapping[str, _Entry]:
     try:
         entries = msgspec.json.decode(path.read_bytes(), type=dict[str, _Entry])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{path}: cannot be read; delete the folder, or choose another one with --out"
-        ) from error
+        raise UsageError(f"{path}: cannot be read; {FIX}") from error
     for name in entries:
         parts = PurePosixPath(name).parts
         if len(parts) != 2 or ".." in parts or parts[0] == "/":

@@ -43,8 +43,8 @@ LEVEL = 0.01
 SPLIT_LEVEL = 0.05
 """p-value below which a cluster is split further."""
 
-LEAST_STABILITY = 0.65
-"""Adjusted Rand index from which partitions agree moderately (Steinley)."""
+AGREEMENT = (0.9, 0.8)
+"""Adjusted Rand indices from which partitions agree excellently, and well (Steinley)."""
 
 RANGE = (0.05, 0.95)
 """Quantiles of the numbers that halves of the clips choose, which are in the range of the number."""
@@ -91,11 +91,14 @@ class Criteria:
     bic_gain, null_bic_gain : float | None
         Largest fall of the BIC from one Gaussian to several, of the data, and of any draw of structureless
         data, in nats.
+    number : int | None
+        Number of clusters whose silhouette exceeds that of structureless data most, among those on which
+        halves of the clips agree; None without one.
     halves : np.ndarray
         Silhouette in each half of the clips, shape=(n_halves, n_numbers); empty if there are none.
     splits : Mapping[int, float]
         Number of clusters -> p-value of "the cluster that is split to get that many has no structure", for
-        the number that the silhouette chooses plus 1, and so on up to the first that is not significant.
+        `number` plus 1, and so on up to the first that is not significant.
     """
 
     numbers: npt.NDArray[np.int64]
@@ -103,6 +106,7 @@ class Criteria:
     p: float | None = None
     bic_gain: float | None = None
     null_bic_gain: float | None = None
+    number: int | None = None
     halves: npt.NDArray[np.float64]
     splits: Mapping[int, float]
 
@@ -175,6 +179,8 @@ def compare(scores: Floats, numbers: Sequence[int], seed: int = 0) -> Criteria:
     halves = [split_halves(scores, numbers, rng) for _ in range(N_SPLITS)]
     draws = nulls(scores, seed, N_SLOW_NULLS)
     rand = np.mean([rand for rand, _ in halves], axis=0)
+    excess = np.where(is_stable(rand), silhouette.values - silhouette.null_mean, -np.inf)
+    number = numbers[int(excess.argmax())] if np.isfinite(excess).any() else None
     null_rand = np.stack([split_halves(null, numbers, rng)[0] for null in draws])
     bic, *of_nulls = (bics(table, partitions(table, numbers)) for table in (scores, *draws))
     null_bic = np.stack(of_nulls)
@@ -189,7 +195,8 @@ def compare(scores: Floats, numbers: Sequence[int], seed: int = 0) -> Criteria:
         bic_gain=float(bic[0] - bic.min()),
         null_bic_gain=float((null_bic[:, 0] - null_bic.min(axis=1)).max()),
         halves=np.concatenate([values for _, values in halves]),
-        splits=split_tests(scores, silhouette.best, numbers[-1], seed),
+        number=number,
+        splits=split_tests(scores, number, numbers[-1], seed) if number else {},
     )
 
 
@@ -222,42 +229,54 @@ def _split_p(scores: Floats, seed: int) -> float:
     return p_value(silhouette_curve(axes, [1, 2], seed))
 
 
+def is_stable(rand: Floats) -> npt.NDArray[np.bool_]:
+    """Return the numbers, from 1, on which halves of the clips agree excellently; if there is none, well.
+
+    One cluster is none of them, since all halves agree on it.
+
+    Parameters
+    ----------
+    rand : Floats
+        Adjusted Rand index of the halves, shape=(n_numbers,).
+    """
+    enough = [np.where(np.arange(len(rand)) > 0, rand >= level, False) for level in AGREEMENT]
+    return next((numbers for numbers in enough if numbers.any()), enough[-1])
+
+
 def verdict(criteria: Criteria) -> int | None:
     """Return the number of clusters on which the criteria of ``auto`` agree; None for no clusters.
 
     There are none if the silhouette does not exceed that of structureless data significantly, if halves of
     the clips do not give the same clusters, or if the BIC falls no more than in structureless data.
     """
-    number = extended_number(criteria)
-    rand = criteria.curves["stability"].values[criteria.numbers == number]
-    is_stable = number > 1 and rand[0] >= LEAST_STABILITY
-    is_better = (criteria.bic_gain or 0.0) > (criteria.null_bic_gain or 0.0)
     is_significant = criteria.p is not None and criteria.p <= LEVEL
-    return number if is_stable and is_better and is_significant else None
+    is_better = (criteria.bic_gain or 0.0) > (criteria.null_bic_gain or 0.0)
+    return extended_number(criteria) if is_significant and is_better else None
 
 
-def extended_number(criteria: Criteria) -> int:
+def extended_number(criteria: Criteria) -> int | None:
     """Return the number of the silhouette, or a larger one that is as good within its error.
 
-    The silhouette hardly falls if two clusters among many are merged. A number is as good if all splits up to
-    it are significant, and if its silhouette is lower by at most two standard errors of the difference. The
-    spread over halves of the clips is the standard error of all.
+    The silhouette hardly falls if two clusters among many are merged. A larger number is as good if halves
+    agree on it, if all splits up to it are significant, and if its silhouette is lower by at most two
+    standard errors of the difference. The spread over halves of the clips is the standard error of all.
     """
-    curve = criteria.curves["silhouette"]
+    if criteria.number is None:
+        return None
+    curve, start = criteria.curves["silhouette"], criteria.number - 1
     excess = curve.values - curve.null_mean
-    at_best = int(np.flatnonzero(criteria.numbers == curve.best)[0])
-    errors = (criteria.halves[:, [at_best]] - criteria.halves).std(axis=0, ddof=1)
-    is_equal = excess[at_best] - excess <= 2 * errors
+    errors = (criteria.halves[:, [start]] - criteria.halves).std(axis=0, ddof=1)
+    is_equal = is_stable(criteria.curves["stability"].values) & (excess[start] - excess <= 2 * errors)
     splits = [number for number, p in criteria.splits.items() if p <= SPLIT_LEVEL]
-    return max([number for number in splits if is_equal[criteria.numbers == number][0]], default=curve.best)
+    return max([number for number in splits if is_equal[number - 1]], default=criteria.number)
 
 
 def number_range(criteria: Criteria) -> tuple[int, int]:
-    """Return the range of the numbers that halves of the clips, the silhouette and the BIC choose."""
-    curve = criteria.curves["silhouette"]
-    of_halves = criteria.numbers[(criteria.halves - curve.null_mean).argmax(axis=1)]
-    low, high = np.quantile(of_halves, RANGE)
-    numbers = [curve.best, extended_number(criteria), criteria.curves["bic"].best]
+    """Return the range of the numbers that halves of the clips, all clips and the BIC choose."""
+    excess = criteria.halves - criteria.curves["silhouette"].null_mean
+    excess[:, ~is_stable(criteria.curves["stability"].values)] = -np.inf
+    low, high = np.quantile(criteria.numbers[excess.argmax(axis=1)], RANGE)
+    numbers = [criteria.number or 1, extended_number(criteria) or 1, criteria.curves["bic"].best]
     return max(2, min(int(np.floor(low)), *numbers)), max(int(np.ceil(high)), *numbers)
 
 

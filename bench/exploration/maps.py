@@ -166,8 +166,8 @@ def _check(vectors: Embeddings, method: str, n_neighbors: int) -> None:
         raise UsageError(f"map: all {n_clips} vectors are equal; expected clips that differ")
     if method == "umap" and not 2 <= n_neighbors < n_clips:
         raise UsageError(
-            f"map 'umap': {n_neighbors} neighbours of {n_clips} clips; expected at least 2 and fewer than "
-            f"clips; choose another number, or the map 'pca'"
+            f"map 'umap': {n_clips} clips, {n_neighbors} neighbours of each; expected more clips than "
+            f"neighbours, and at least 2 of these; take --map pca, or fewer neighbours"
         )
 
 
@@ -182,8 +182,8 @@ def scale(vectors: npt.NDArray[np.floating]) -> Floats:
 
 def _pca(X: Floats) -> Points:
     """Return the first two principal components of X, shape=(n_clips, 2)."""
-    solver = "arpack" if min(X.shape) > 2 else "full"
-    plane: Points = PCA(2, svd_solver=solver, random_state=0).fit_transform(X).astype(np.float32)
+    solver = "covariance_eigh" if len(X) > X.shape[1] else "full"  # the faster one
+    plane: Points = PCA(2, svd_solver=solver).fit_transform(X).astype(np.float32)
     return plane
 
 
@@ -193,7 +193,7 @@ def _umap(X: Floats, plane: Points, seed: int, n_neighbors: int) -> tuple[Points
 
     n_epochs = 500 if len(X) <= LONG else 200
     epochs = sorted({int(epoch) for epoch in np.geomspace(2, n_epochs, N_STAGES)})
-    start = 10 * (plane - plane.min(axis=0)) / np.maximum(np.ptp(plane, axis=0), 1e-9)
+    start = _start(plane, seed)
     reducer = UMAP(
         n_neighbors=n_neighbors,
         init=start,
@@ -205,8 +205,16 @@ def _umap(X: Floats, plane: Points, seed: int, n_neighbors: int) -> tuple[Points
     with FileLock(home() / "numba.lock"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         reducer.fit(X.astype(np.float32))
-    stages = np.stack([start, *reducer.embedding_list_]).astype(np.float32)
+    stages = np.stack([start, *reducer.embedding_list_])
     return stages[-1], stages, (0, *epochs)
+
+
+def _start(plane: Points, seed: int) -> Points:
+    """Return where UMAP starts, in [0, 10]: the plane, or at random on an axis where all clips are equal."""
+    width = np.ptp(plane, axis=0)
+    start = 10 * (plane - plane.min(axis=0)) / np.maximum(width, 1e-9)
+    random = np.random.default_rng(seed).uniform(0, 10, plane.shape)
+    return np.where(width > 1e-6 * width.max(), start, random).astype(np.float32)
 
 
 def _tsne(X: Floats, plane: Points, seed: int) -> Points:

@@ -98,6 +98,17 @@ const clipMap = (() => {
     for (let n = 0; n < x.length; n += 1) { x[n] = integers[2 * n] / 32767; y[n] = integers[2 * n + 1] / 32767; }
     return { ...view, x, y };
   };
+  // The same random order at every opening (Fisher and Yates; constants of Numerical Recipes), so that no class lies on top.
+  const shuffled = (n) => {
+    const order = Array.from({ length: n }, (_, index) => index);
+    let seed = 0;
+    for (let last = n - 1; last > 0; last -= 1) {
+      seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+      const other = Math.floor(seed / 2 ** 32 * (last + 1));
+      [order[last], order[other]] = [order[other], order[last]];
+    }
+    return order;
+  };
   const csvCell = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
   return (place, data) => {
@@ -181,7 +192,7 @@ const clipMap = (() => {
       return Math.max(spans[1], spans[0] / aspect) * 1.08;
     };
     const glide = (target, reach, transition = true) => {
-      if (plot) gliding = plot.zoomToLocation(target, reach, { transition: transition && !drawing && !still.matches, transitionDuration: 300 });
+      if (plot) gliding = Promise.all([gliding, plot.zoomToLocation(target, reach, { transition: transition && !drawing && !still.matches, transitionDuration: 300 })]);
       return gliding;
     };
     const fit = (transition = true) => glide([0, 0], distance(data.views[state.view].spans), transition);
@@ -386,6 +397,7 @@ const clipMap = (() => {
       dark.addEventListener("change", () => { plot.set({ backgroundColor: theme().ground, lassoColor: theme().ink }); redraw(); });
       mode("panZoom");
       await draw();
+      plot.set({ pointOrder: shuffled(n) });
       await fit(false);
       place.dataset.ready = "true";
     };
