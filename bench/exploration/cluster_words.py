@@ -1,7 +1,9 @@
 """What clusters are, in a sentence."""
 
+import numpy as np
+
 from bench.exploration.clusters import Clusters
-from bench.exploration.criteria import LEAST_STABILITY, LEVEL, Criteria, extended_number
+from bench.exploration.criteria import AGREEMENT, LEVEL, Criteria, extended_number
 
 
 def verdict(clusters: Clusters) -> str:
@@ -28,17 +30,15 @@ def verdict(clusters: Clusters) -> str:
 
 def _reasons(criteria: Criteria) -> list[str]:
     """Return why there are no clusters."""
-    number = extended_number(criteria)
-    at = int((criteria.numbers == number).argmax())
-    stability = criteria.curves["stability"].values[at]
     reasons = []
+    if extended_number(criteria) is None:
+        rand = criteria.curves["stability"].values[1:]
+        reasons.append(
+            f"halves of the clips give other clusters (adjusted Rand index {np.nanmax(rand):.2f} or less; "
+            f"expected {AGREEMENT[-1]})"
+        )
     if criteria.p is not None and criteria.p > LEVEL:
         reasons.append(f"the silhouette is not higher than that of structureless data (p = {criteria.p:.2g})")
-    if number == 1 or stability < LEAST_STABILITY:
-        reasons.append(
-            f"halves of the clips give other clusters (adjusted Rand {stability:.2f}, below "
-            f"{LEAST_STABILITY})"
-        )
     if (criteria.bic_gain or 0.0) <= (criteria.null_bic_gain or 0.0):
         reasons.append("the BIC falls no more than for structureless data")
     return reasons
