@@ -119,7 +119,7 @@ def test_a_clip_with_copies_is_no_outlier(n_copies: int):
     ("X", "message"),
     [
         (np.zeros((1, 4), np.float32), f"outliers: 1 clips; expected {MIN_CLIPS} or more"),
-        (np.ones((50, 4), np.float32), "more than half of the 50 clips have 7 others with equal vectors"),
+        (np.ones((50, 4), np.float32), "more than half of 50 clips have 7 others with equal vectors"),
     ],
 )
 def test_what_has_no_outliers_is_refused(X: np.ndarray, message: str):

@@ -121,7 +121,7 @@ def outliers(vectors: Embeddings, seed: int = 0, level: float = LEVEL) -> Outlie
     distance = neighbour_distance(scaled, n_neighbours)
     if np.median(distance) == 0:
         raise UsageError(
-            f"--outliers: more than half of the {n_clips} clips have {n_neighbours} others with equal vectors; "
+            f"--outliers: more than half of {n_clips} clips have {n_neighbours} others with equal vectors; "
             "leave out the copies, or choose another extractor"
         )
     forest = IsolationForest(n_estimators=N_TREES, random_state=seed).fit(scaled)
