@@ -1,5 +1,6 @@
 """Suspects: probable label errors, from the predictions of a run's best head for the clips of other folds."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,11 +15,7 @@ from bench.files import replace_text
 from bench.report import tables
 from bench.report.rows import Row, Table
 from bench.store import Store
-from bench.types import SCORE_PREFIX
-
-N_LISTED = 20
-"""Number of clips in the list of the worst labels."""
-
+from bench.types import SCORE_PREFIX, Status
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LabelList:
@@ -114,14 +111,14 @@ def suspects(out: Path) -> tuple[Suspects, ...]:
     UsageError
         If the folder holds no run, a changed result, or no task with scores per class.
     """
-    store = Store(out)
-    lists = [table_suspects(table) for table in tables.tables([store]) if not table.permuted]
+    leaderboard = tables.tables([Store(out)])
+    lists = [table_suspects(table) for table in leaderboard if not table.permuted]
     complete = tuple(entry for entry in lists if entry)
     if not complete:
-        raise UsageError(
-            f"--suspects {out}: no head gives scores of classes for any task; "
-            "run one that does, such as logreg"
-        )
+        others = itertools.chain.from_iterable(table.others for table in leaderboard)
+        reasons = [result.reason for result in others if result.status == Status.FAILED]
+        obstacle = "no head gives scores of classes for any task; run one that does, such as logreg"
+        raise UsageError(f"--suspects {out}: {reasons[0] if reasons else obstacle}")
     return complete
 
 
