@@ -62,8 +62,7 @@ class Folder:
         foreign = [name for name in names if name not in earlier and (self.out / name).exists()]
         if foreign:
             raise UsageError(
-                f"--out {self.out}: {shortlist(foreign)} is there, and no exploration wrote it; "
-                "expected another folder"
+                f"--out {self.out}: holds {shortlist(foreign)}, which no exploration wrote; expected another folder"
             )
 
     def path(self, name: str) -> Path:
