@@ -23,7 +23,17 @@ import soundfile
 from bench import audio, catalog
 from bench.embed import pooling
 from bench.exploration.previews import previews
-from bench.report.map import Faithfulness, LabelShares, MapData, MapView, page, payload, write, write_table
+from bench.report.map import (
+    Faithfulness,
+    LabelShares,
+    MapData,
+    MapView,
+    page,
+    payload,
+    words,
+    write,
+    write_table,
+)
 from bench.report.sections import embeddings
 from bench.types import Clip, View
 
@@ -127,6 +137,12 @@ def test_hostile_names_stay_texts(tmp_path: Path):
     assert [kind for kind, _ in elements.scripts] == ["application/json", "script", "script", "script"]
     assert json.loads(elements.scripts[0][1])["clips"] == HOSTILE
     assert "<title>&lt;/script&gt;" in text
+
+
+def test_nothing_is_said_of_a_column_with_too_few_labels():
+    shares = LabelShares(2, float("nan"), float("nan"), 0.1)
+    [sentence] = words.sentences(Faithfulness(2, 0.5, 0.75, {"speaker": shares}))
+    assert sentence == "50 % of the 2 nearest neighbours are kept; trustworthiness 0.75 of 1."
 
 
 def test_only_the_scripts_of_the_page_run_and_nothing_is_linked(tmp_path: Path):

@@ -22,7 +22,7 @@ class LabelShares:
     in_space, on_map : float
         Among the nearest in the full space, and on the map; in [0, 1].
     chance : float
-        Expected share if labels were random.
+        Expected share if labels were random. NaN, as the others, if too few clips have a label.
     """
 
     n_nearest: int

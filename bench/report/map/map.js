@@ -15,15 +15,32 @@ const clipMap = (() => {
   const SHADES = 64;
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const still = matchMedia("(prefers-reduced-motion: reduce)");
+  // While a map moves and a frame takes longer than SLOW ms, a random part of the points is drawn, FEWEST or more; SETTLED ms
+  // after the last move all are. With a graphics card that never happens.
+  const SLOW = 40, SETTLED = 300, FEWEST = 5000;
+  let movement = -SETTLED; // time of the last move
   let renderer = null; // one for all maps of a page: browsers hold few WebGL contexts
   // The library's renderer as it is draws into floats of the window's size, applies a gamma of 1 and smooths every pixel
   // once more. Without a GPU that takes most of a frame, and points look the same without it.
   const shared = (width, height) => {
     if (!renderer) {
       const canvas = document.createElement("canvas");
-      if (!canvas.getContext("webgl", { antialias: false })) throw new Error("it is off or not supported");
+      const gl = canvas.getContext("webgl", { antialias: false });
+      if (!gl) throw new Error("it is off or not supported");
       renderer = reglScatterplot.createRenderer({ canvas });
+      let rendered = 0, drawn = 0, most = Infinity, limit = Infinity;
+      const drawArrays = gl.drawArrays.bind(gl);
+      gl.drawArrays = (kind, first, number) => {
+        const size = kind === gl.POINTS ? Math.min(number, limit) : number;
+        drawn = Math.max(drawn, size);
+        drawArrays(kind, first, size);
+      };
       renderer.render = (draw, target) => {
+        const now = performance.now(), elapsed = now - rendered, moving = now - movement < SETTLED;
+        if (moving && elapsed < SETTLED) most = elapsed > SLOW ? Math.max(FEWEST, Math.min(most, drawn) / 2) : elapsed < SLOW / 2 ? most * 1.1 : most;
+        limit = moving ? Math.round(most) : Infinity;
+        rendered = now;
+        drawn = 0;
         renderer.regl.clear({ color: [0, 0, 0, 0], depth: 1 });
         draw();
         const context = target.getContext("2d"), { width, height } = target;
@@ -382,6 +399,12 @@ const clipMap = (() => {
         plotBox.replaceChildren(element("p", { className: "failure", textContent: `This browser draws no map (it needs WebGL): ${error.message}. Search, legend and lists work.` }));
         return;
       }
+      let settling = 0;
+      plot.subscribe("view", () => {
+        movement = performance.now();
+        clearTimeout(settling);
+        settling = setTimeout(() => plot.redraw(), SETTLED);
+      });
       plot.subscribe("pointOver", (clip) => { if (!isLassoing) showTip(clip); });
       plot.subscribe("lassoStart", () => { isLassoing = true; });
       plot.subscribe("lassoEnd", () => { isLassoing = false; });

@@ -59,7 +59,8 @@ def _integers(points: Points) -> npt.NDArray[np.int16]:
     """Return centred points as integers, with one scale for both axes."""
     low, high = points.min(axis=0), points.max(axis=0)
     half = (high - low).max() / 2 or 1
-    return np.rint((points - (low + high) / 2) / half * FULL_SCALE).astype("<i2")
+    integers: npt.NDArray[np.int16] = np.rint((points - (low + high) / 2) / half * FULL_SCALE).astype("<i2")
+    return integers
 
 
 def _column(name: str, values: Sequence[str] | npt.NDArray[np.floating]) -> dict[str, Any]:

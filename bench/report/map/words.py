@@ -1,5 +1,7 @@
 """Sentences that say how far a map can be trusted."""
 
+import math
+
 from bench.report.map.data import Faithfulness
 
 
@@ -21,5 +23,6 @@ def sentences(faithfulness: Faithfulness) -> list[str]:
             f"Same {name} among the {shares.n_nearest} nearest: {shares.in_space:.2f} in the space, "
             f"{shares.on_map:.2f} on the map, {shares.chance:.2f} by chance."
             for name, shares in faithfulness.labels.items()
+            if not math.isnan(shares.in_space + shares.on_map + shares.chance)  # too few clips have a label
         ),
     ]

@@ -1,7 +1,7 @@
 """A map of the clips: the embeddings that the best row's head sees, in the plane."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +83,7 @@ def _predictions(predictions: pd.DataFrame, clips: pd.Series) -> dict[str, list[
 
 
 def _faithfulness(
-    X: Embeddings, plane: npt.NDArray[np.float64], labels: dict[str, Sequence[str]]
+    X: Embeddings, plane: npt.NDArray[np.float64], labels: Mapping[str, Sequence[str]]
 ) -> Faithfulness:
     """Return how far the plane shows the neighbours in the space."""
     n_nearest = min(N_NEAREST, (len(X) - 1) // 2)
