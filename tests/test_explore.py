@@ -18,7 +18,10 @@ from bench.exploration.memory import Memory
 from bench.exploration.outliers import Outliers
 
 WORDS = ["explore", "digits.csv", "--map", "pca", "--plain"]
-EVERYTHING = ["--clusters", "2", "--outliers", "--cmvn", "--components", "0.9", "--plant-errors", "10%"]
+EVERYTHING = [
+    *("--extractors", "mfcc-13,mfcc", "--clusters", "2", "--outliers", "--cmvn"),
+    *("--components", "0.9", "--plant-errors", "10%"),
+]
 
 Run = Callable[..., Result]
 
@@ -38,7 +41,7 @@ def test_a_second_exploration_computes_nothing_and_writes_the_same_bytes(
     first = bench(*WORDS, *EVERYTHING)
     assert first.exit_code == 0, first.output
     before = digests(tmp_path / "explore-out")
-    assert {"clips.csv", "clusters.csv", "map.html", "map.parquet", "outliers.csv"} <= before.keys()
+    assert {"clips.csv", "map.html", "map.parquet", "mfcc-13-mean+std/clusters.csv"} <= before.keys()
     monkeypatch.setattr(maps, "fit", None)  # cannot be called
     second = bench(*WORDS, *EVERYTHING, "--color", "speaker,gender")
     assert second.exit_code == 0, second.output
@@ -47,6 +50,7 @@ def test_a_second_exploration_computes_nothing_and_writes_the_same_bytes(
     assert digests(tmp_path / "explore-out") == before
 
 
+@pytest.mark.verb("explore")
 def test_the_table_of_clips_has_their_places_clusters_and_labels(bench: Run, digits: Path, tmp_path: Path):
     assert bench(*WORDS, "--clusters", "3").exit_code == 0
     table = pd.read_csv(tmp_path / "explore-out" / "clips.csv", dtype={"clip": str})
@@ -136,9 +140,8 @@ def test_a_damaged_memory_is_computed_again(tmp_path: Path):
         return Outliers(
             distance=np.array([0.5, np.inf]),
             isolation=nothing,
-            p_distance=nothing,
-            p_isolation=nothing,
             q=nothing,
+            q_isolation=nothing,
             is_outlier=nothing > 0,
             n_neighbours=5,
             level=0.1,

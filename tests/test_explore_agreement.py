@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from bench.exploration.agreement import METRICS, associate, cramers_v, label_scores
 from scipy.stats import chi2_contingency
 from sklearn import metrics as sk
 
 from bench.errors import UsageError
+from bench.exploration.agreement import METRICS, associate, cramers_v, label_scores
 from bench.metrics import Predicted
 
 RNG = np.random.default_rng(0)

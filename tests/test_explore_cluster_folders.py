@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from bench.exploration.cluster_folders import MANIFEST, export, write_table
-from bench.exploration.clusters import Clusters
 
 from bench.errors import UsageError
+from bench.exploration.cluster_folders import MANIFEST, export, write_table
+from bench.exploration.clusters import Clusters
 from bench.types import Clip
 
 Tone = Callable[..., Path]

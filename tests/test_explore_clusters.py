@@ -2,17 +2,17 @@
 
 import numpy as np
 import pytest
+from clusters import STRUCTURELESS, planted, power_law
+from sklearn.metrics import adjusted_rand_score, silhouette_score
+from sklearn.mixture import GaussianMixture
+
+from bench.errors import UsageError
 from bench.exploration.cluster_figures import figures
 from bench.exploration.clusters import METHODS, Clusters, find_clusters
 from bench.exploration.criteria import Criteria, Curve, extended_number, is_stable, number_range, verdict
 from bench.exploration.partitions import adjusted_rand, bics, partitions, silhouettes, structureless
 from bench.exploration.space import principal_scores
 from bench.exploration.stability import recurrence
-from clusters import STRUCTURELESS, planted, power_law
-from sklearn.metrics import adjusted_rand_score, silhouette_score
-from sklearn.mixture import GaussianMixture
-
-from bench.errors import UsageError
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.standard_normal((60, 12)).astype(np.float32)

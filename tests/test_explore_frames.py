@@ -66,15 +66,15 @@ def test_a_constant_coefficient_has_no_outliers():
     assert not counts.by_iqr.any()
 
 
-def test_the_table_ends_with_all_frames():
+def test_the_table_has_a_row_per_group_and_coefficient():
     table = coefficients.table(coefficients.outliers(FRAMES, SPEAKERS), ["a", "b", "c", "d", "e"])
-    total = table.tail(5)
-    assert total["coefficient"].tolist() == ["a", "b", "c", "d", "e"]
-    assert (total["frames"] == 528).all()
-    assert total["iqr"].tolist() == by_iqr(STACKED).sum().tolist()
-    assert total["z_score_share"].tolist() == (by_z(STACKED).sum() / 528).tolist()
-    anna = table[table["group"] == "anna"]
-    assert (anna["frames"] == 125).all()
+    assert table["group"].tolist() == [""] * 5 + ["anna"] * 5 + ["ben"] * 5
+    assert table["coefficient"].tolist() == ["a", "b", "c", "d", "e"] * 3
+    assert table["frames"].tolist() == [61] * 5 + [125] * 5 + [342] * 5
+    sums = table.groupby("coefficient")[["z_score", "iqr"]].sum()
+    assert sums["z_score"].tolist() == by_z(STACKED).sum().tolist()
+    assert sums["iqr"].tolist() == by_iqr(STACKED).sum().tolist()
+    assert table["iqr_share"].tolist() == (table["iqr"] / table["frames"]).tolist()
 
 
 @pytest.mark.parametrize(
@@ -160,12 +160,17 @@ def test_what_is_normalised_over_has_mean_0_and_variance_1(by: str):
         assert (after.largest_variance < 1e-5) == exact
 
 
-def test_a_constant_coefficient_is_no_deviation_from_variance_1():
+@pytest.mark.parametrize("by", ["clip", "speaker", "all"])
+def test_a_constant_coefficient_is_no_deviation_from_variance_1(by: str):
     frames = [np.hstack([clip, np.full((len(clip), 1), 0.1, np.float32)]) for clip in FRAMES]
-    after = normalisation.check(frames, {}, "clip").after["clip"]
+    after = normalisation.check(frames, {"speaker": SPEAKERS}, by).after[by]
     assert after.largest_variance < 1e-5
+    assert after.varied.all(axis=0).tolist() == [True] * 5 + [False]
+    assert (after.mean[:, 5] == 0).all()
     assert (after.variance[:, 5] == 0).all()
-    assert not after.varied[:, 5].any()
+
+
+def test_single_frames_do_not_vary():
     single = normalisation.check([clip[0] for clip in FRAMES], {}, "clip").after["clip"]
     assert np.isnan(single.largest_variance)
 

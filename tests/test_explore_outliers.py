@@ -55,6 +55,11 @@ def test_the_p_values_of_a_censored_exponential_sample_are_uniform():
         assert abs(np.mean(np.array(p) * 2 <= limit) - limit) < 3.3 * np.sqrt(limit * (1 - limit) / 1000)
 
 
+def test_scores_without_spread_above_the_median_have_their_ranks():
+    p = tail_p_values(np.repeat([0.0, 1.0, 2.0], [95, 3, 2]))
+    assert p.tolist() == [1.0] * 95 + [0.05] * 3 + [0.02] * 2
+
+
 def test_planted_outliers_are_found_whether_they_are_alike_or_not():
     rng = np.random.default_rng(1)
     X = sound("normal", 210, 16, 1)
@@ -119,7 +124,7 @@ def test_a_clip_with_copies_is_no_outlier(n_copies: int):
     ("X", "message"),
     [
         (np.zeros((1, 4), np.float32), f"outliers: 1 clips; expected {MIN_CLIPS} or more"),
-        (np.ones((50, 4), np.float32), "more than half of the 50 clips have 7 others with equal vectors"),
+        (np.ones((50, 4), np.float32), "more than half of 50 clips have 7 others with equal vectors"),
     ],
 )
 def test_what_has_no_outliers_is_refused(X: np.ndarray, message: str):

@@ -97,10 +97,12 @@ def test_clips_without_a_label_or_a_group_are_no_obstacle():
         assert search.recall > 0.5
 
 
-def test_a_class_of_one_clip_is_refused():
-    X, _, groups = speakers(2, 10, spread=0.1)
-    with pytest.raises(UsageError, match="a class has too few clips"):
-        search_planted(X[9:11], ["f", "m"], groups[9:11], 0.5)
+def test_clips_of_rare_classes_are_left_out():
+    X, labels, groups = speakers(20, 10, spread=0.1)
+    labels[:9] = ["x"] * 9
+    assert {search.n_clips for search in search_planted(X, labels, groups, 0.1)} == {191}
+    with pytest.raises(UsageError, match="0 labelled clips"):
+        search_planted(X[:18], labels[:18], groups[:18], 0.1)
 
 
 @pytest.mark.slow

@@ -243,8 +243,15 @@ def test_changed_predictions_are_no_source_of_suspects(run):
     table = predictions(p, y, np.arange(50))
     folder = run({"logreg": (0.9, [table])})
     table.assign(score_cat=0.0).to_parquet(folder / "predictions" / "logreg0.parquet")
-    with pytest.raises(UsageError, match="no head gives scores of classes"):
+    with pytest.raises(UsageError, match=r"logreg0\.parquet: holds other predictions than the scored ones"):
         module.suspects(folder)
+
+
+def test_a_run_without_scores_of_classes_says_which_head_has_them(run):
+    y, _, p = problem(50, 5)
+    bare = predictions(p, y, np.arange(50)).drop(columns=[f"score_{name}" for name in CLASSES])
+    with pytest.raises(UsageError, match="no head gives scores of classes for any task; run one that does"):
+        module.suspects(run({"labels-only": (0.9, [bare])}))
 
 
 def test_a_changed_result_is_refused(run):

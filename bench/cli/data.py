@@ -24,7 +24,11 @@ def command() -> None:
 @click.option("--near", is_flag=True, help="Look for near copies too: as MP3, louder, cut, later, resampled.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of tables.")
 def data_check(dataset: str, near: bool, as_json: bool, **fields: Any) -> None:
-    """Decode every clip of DATASET; show its audio, labels and groups, and which tasks it allows."""
+    """Decode every clip of DATASET; show its audio, labels and groups, and which tasks it allows.
+
+    DATASET is a name, a folder, a table, one audio file, or - for paths on standard input. It needs no
+    labels.
+    """
     from bench import catalog, runner, splits
     from bench.datasets import check
 
@@ -33,11 +37,9 @@ def data_check(dataset: str, near: bool, as_json: bool, **fields: Any) -> None:
     summary = check.check(clips, declared.tasks.values(), splits.make, near)
     click.echo(json.dumps(dataclasses.asdict(summary), indent=2) if as_json else check.text(summary))
     if summary.leaks:
-        clips = " ~ ".join(summary.leaks[0])
-        problem = (
-            f"{len(summary.leaks)} groups of copies are on both sides of the column fold, such as {clips}"
-        )
-        click.echo(f"warning: {problem}; put the clips of a group into one fold", err=True)
+        copies = f"{len(summary.leaks)} groups of copies are on both sides of the column fold, such as "
+        fix = "put the clips of a group into one fold"
+        click.echo(f"warning: {copies}{' ~ '.join(summary.leaks[0])}; {fix}", err=True)
     if len(summary.undecodable) == summary.n_clips:
         click.echo(f"none of the {summary.n_clips} clips can be decoded", err=True)
         sys.exit(1)

@@ -20,7 +20,11 @@ NAMES = ("audio", "extractors", "preprocess", "device", "precision", "runtime")
 @click.option("--out", type=Path, required=True, help="A .parquet or .npz file.")
 @options.plain
 def command(dataset: str, out: Path, plain: bool, **fields: Any) -> None:
-    """Write the embeddings of DATASET, one row per clip, extractor and view."""
+    """Write the embeddings of DATASET, one row per clip, extractor and view.
+
+    DATASET is a name, a folder, a table, one audio file, or - for paths on standard input. It needs no
+    labels.
+    """
     from bench import catalog
     from bench.compute import export
     from bench.runner import options as run_options

@@ -84,7 +84,7 @@ def outliers(frames: Sequence[Frames], groups: Sequence[str] = ()) -> Outliers:
     total = int(n_frames.sum())
     if total < 2:
         raise UsageError(f"outliers: {total} frames; expected at least 2")
-    names, codes = np.unique(np.asarray(groups or [""] * len(n_frames), dtype=str), return_inverse=True)
+    names, codes = np.unique(np.asarray(list(groups) or [""] * len(n_frames), dtype=str), return_inverse=True)
     group = np.repeat(codes, n_frames)
     moments, counts = [], []
     by_any = np.zeros((2, total), dtype=bool)
@@ -122,7 +122,7 @@ def _columns(frames: Sequence[Frames], n_frames: int) -> Iterator[Floats]:
 
 
 def table(counts: Outliers, names: Sequence[str] = ()) -> pd.DataFrame:
-    """Return a row per group and coefficient; several groups are followed by all frames, as the group ''.
+    """Return a row per group and coefficient.
 
     Parameters
     ----------
@@ -135,15 +135,11 @@ def table(counts: Outliers, names: Sequence[str] = ()) -> pd.DataFrame:
         Columns group, coefficient, frames, z_score, iqr (numbers of outliers), z_score_share, iqr_share.
     """
     dim = counts.by_z.shape[1]
-    groups = [*counts.groups, ""] if len(counts.groups) > 1 else [*counts.groups]
-    parts = [counts.n_frames[:, None].repeat(dim, axis=1), counts.by_z, counts.by_iqr]
-    if len(counts.groups) > 1:
-        parts = [np.vstack([part, part.sum(axis=0)]) for part in parts]
-    n_frames, by_z, by_iqr = (part.ravel() for part in parts)
+    n_frames, by_z, by_iqr = np.repeat(counts.n_frames, dim), counts.by_z.ravel(), counts.by_iqr.ravel()
     return pd.DataFrame(
         {
-            "group": np.repeat(groups, dim),
-            "coefficient": [*(names or map(str, range(dim)))] * len(groups),
+            "group": np.repeat(counts.groups, dim),
+            "coefficient": [*(names or map(str, range(dim)))] * len(counts.groups),
             "frames": n_frames,
             "z_score": by_z,
             "iqr": by_iqr,

@@ -158,7 +158,8 @@ def _distances(one: Embeddings, other: Embeddings) -> npt.NDArray[np.float64]:
     norms = np.linalg.norm(one.astype(float), axis=1) * np.linalg.norm(other.astype(float), axis=1)
     products = np.einsum("ij,ij->i", one, other, dtype=float)
     cosine = np.divide(products, norms, out=np.zeros(len(one)), where=norms > 0)
-    return np.clip(1 - cosine, 0, 2)
+    distances: npt.NDArray[np.float64] = np.clip(1 - cosine, 0, 2)
+    return distances
 
 
 def _pair_distance(vectors: Embeddings) -> float | None:

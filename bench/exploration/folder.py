@@ -62,7 +62,7 @@ class Folder:
         foreign = [name for name in names if name not in earlier and (self.out / name).exists()]
         if foreign:
             raise UsageError(
-                f"--out {self.out}: {shortlist(foreign)} is there, and no exploration wrote it; "
+                f"--out {self.out}: holds {shortlist(foreign)}, which no exploration wrote; "
                 "expected another folder"
             )
 

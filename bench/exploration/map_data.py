@@ -47,8 +47,9 @@ def columns(findings: Findings) -> Mapping[str, Column]:
     for suspects in findings.suspects:
         if suspects.dataset == findings.collection.source.dataset.name:
             quality = dict(zip(suspects.clips.name, suspects.clips.quality.tolist(), strict=True))
-            clips = findings.collection.table["clip"]
-            values[f"quality of {suspects.task}"] = clips.map(quality).to_numpy(np.float64)
+            clips = findings.collection.table
+            names = clips["clip"] if clips["clip"].isin(quality).any() else clips.get("parent", clips["clip"])
+            values[f"quality of {suspects.task}"] = names.map(quality).to_numpy(np.float64)
     return values
 
 

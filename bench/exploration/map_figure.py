@@ -9,7 +9,7 @@ from bench.report.figures import Axis, Point, Points
 MOST_LABELS = 20
 """Largest number of labels with a colour; those of fewer clips share one."""
 
-OTHER, UNKNOWN = "other", "no label"
+OTHER, UNKNOWN = "other labels", "no label"
 """Names in the legend of the labels without a colour, and of clips without a label."""
 
 TITLES: Mapping[str, str] = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-from bench._version import __version__
 from bench.files import replacing
 from bench.keys import digest
 
@@ -36,7 +35,7 @@ class Memory:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FORMAT
-        self._versions = {name: version(name) for name in LIBRARIES} | {"bench": __version__}
+        self._versions = {name: version(name) for name in LIBRARIES} | {"code": _code()}
 
     def recall(self, kind: type[T], key: Mapping[str, Any], compute: Callable[[], T]) -> T:
         """Return a result from an earlier call with the same key, or compute and store it.
@@ -48,7 +47,7 @@ class Memory:
         kind : type
             A frozen dataclass of arrays, numbers, texts and mappings.
         key : Mapping[str, Any]
-            Everything that changes the result besides versions of libraries.
+            Everything that changes the result besides the code of this room and the versions of libraries.
         """
         name = digest([kind.__module__, kind.__qualname__, dict(key), self._versions])
         path = self._folder / f"{name}.msgpack"
@@ -63,6 +62,12 @@ class Memory:
             with replacing(path) as part:
                 part.write_bytes(hashlib.sha256(data).digest() + data)
         return result
+
+
+def _code() -> str:
+    """Return the digest of the code of this room."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return digest([hashlib.sha256(source.read_bytes()).hexdigest() for source in sources])
 
 
 def _fields(value: Any) -> Any:

@@ -16,6 +16,9 @@ from bench.types import Frames
 CLIP, ALL = "clip", "all"
 """Normalise over the frames of a clip, or of all clips; the name of a column: over those of a group."""
 
+ROUNDING = 1e-13
+"""Largest deviation of a constant coefficient, in means: above rounding, below one odd frame of millions."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -112,10 +115,7 @@ def check(frames: Sequence[Frames], groups: Mapping[str, Sequence[str]], by: str
 
 def _of_clips(frames: Iterator[Floats]) -> tuple[Floats, Floats]:
     """Return the mean and the variance of every clip's coefficients, shape=(n_clips, dim) both."""
-    moments = [
-        (clip.mean(axis=0), np.where(np.ptp(clip, axis=0) > 0, clip.var(axis=0), 0)) for clip in frames
-    ]
-    mean, variance = zip(*moments, strict=True)
+    mean, variance = zip(*((clip.mean(axis=0), clip.var(axis=0)) for clip in frames), strict=True)
     return np.stack(mean), np.stack(variance)
 
 
@@ -143,6 +143,7 @@ def _of_groups(
 
     means = sums(weights * mean)
     variances = sums(weights * (variance + (mean - means[codes]) ** 2))
+    variances[variances <= (ROUNDING * means) ** 2] = 0
     return Moments(units=names, n_frames=totals.astype(np.int64), mean=means, variance=variances)
 
 

@@ -114,14 +114,14 @@ def outliers(vectors: Embeddings, seed: int = 0, level: float = LEVEL) -> Outlie
     """
     n_clips = len(vectors)
     if n_clips < MIN_CLIPS:
-        raise UsageError(f"outliers: {n_clips} clips; expected {MIN_CLIPS} or more")
+        raise UsageError(f"--outliers: {n_clips} clips; expected {MIN_CLIPS} or more")
     scaled = (vectors - vectors.mean(axis=0)) / np.maximum(vectors.std(axis=0), 1e-9)
     scaled = np.clip(scaled, -LIMIT, LIMIT)
     n_neighbours = max(MIN_NEIGHBOURS, round(n_clips**0.5))
     distance = neighbour_distance(scaled, n_neighbours)
     if np.median(distance) == 0:
         raise UsageError(
-            f"outliers: more than half of the {n_clips} clips have {n_neighbours} others with equal vectors; "
+            f"--outliers: more than half of {n_clips} clips have {n_neighbours} others with equal vectors; "
             "leave out the copies, or choose another extractor"
         )
     forest = IsolationForest(n_estimators=N_TREES, random_state=seed).fit(scaled)

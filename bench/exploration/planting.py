@@ -1,5 +1,6 @@
 """Planted label errors: wrong labels on purpose, and how many of them confident learning finds."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -20,6 +21,9 @@ from bench.types import SCORE_PREFIX, Embeddings, Labels, Split
 
 N_FOLDS = 5
 """Largest number of folds."""
+
+MIN_CLIPS = 10
+"""Least number of clips of a class; clips of a rarer class are left out."""
 
 PENALTY = 0.01
 """C of the logistic regression; with a weaker penalty it learns wrong labels by heart, and agrees."""
@@ -142,7 +146,7 @@ def search_planted(
     vectors : Embeddings
         shape=(n_clips, dim).
     labels : Sequence[str]
-        Label of every clip; clips whose label is '' are left out.
+        Label of every clip; clips whose label is '' or has fewer than `MIN_CLIPS` clips are left out.
     groups : Sequence[str]
         Group of every clip, such as its speaker; a clip whose group is '' is a group.
     share : float
@@ -158,7 +162,8 @@ def search_planted(
     UsageError
         See `plant`; or if the labels allow no folds.
     """
-    rows = [row for row, label in enumerate(labels) if label]
+    counts = Counter(labels)
+    rows = [row for row, label in enumerate(labels) if label and counts[label] >= MIN_CLIPS]
     X, y = vectors[rows], [labels[row] for row in rows]
     names: Labels = np.array([groups[row] or f"clip {row}" for row in rows])
     searches: list[PlantedSearch] = []

@@ -1,5 +1,6 @@
 """Suspects: probable label errors, from the predictions of a run's best head for the clips of other folds."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,10 +15,7 @@ from bench.files import replace_text
 from bench.report import tables
 from bench.report.rows import Row, Table
 from bench.store import Store
-from bench.types import SCORE_PREFIX
-
-N_LISTED = 20
-"""Number of clips in the list of the worst labels."""
+from bench.types import SCORE_PREFIX, Status
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -76,8 +74,8 @@ class Suspects:
     clips : LabelList
         Every tested clip.
     groups : LabelList | None
-        Every label of every group, to find groups whose label is wrong as a whole; None if every group has
-        one clip per label.
+        Every label of a group that two clips or more have, to find groups whose label is wrong as a whole;
+        None if there is none.
     """
 
     dataset: str
@@ -114,14 +112,14 @@ def suspects(out: Path) -> tuple[Suspects, ...]:
     UsageError
         If the folder holds no run, a changed result, or no task with scores per class.
     """
-    store = Store(out)
-    lists = [table_suspects(table) for table in tables.tables([store]) if not table.permuted]
+    leaderboard = tables.tables([Store(out)])
+    lists = [table_suspects(table) for table in leaderboard if not table.permuted]
     complete = tuple(entry for entry in lists if entry)
     if not complete:
-        raise UsageError(
-            f"--suspects {out}: no head gives scores of classes for any task; "
-            "run one that does, such as logreg"
-        )
+        others = itertools.chain.from_iterable(table.others for table in leaderboard)
+        reasons = [result.reason for result in others if result.status == Status.FAILED]
+        obstacle = "no head gives scores of classes for any task; run one that does, such as logreg"
+        raise UsageError(f"--suspects {out}: {reasons[0] if reasons else obstacle}")
     return complete
 
 
@@ -195,27 +193,30 @@ def _by_clip(predictions: pd.DataFrame, table: Table) -> pd.DataFrame:
 
 def _lists(values: pd.DataFrame, classes: Sequence[str]) -> tuple[LabelList, LabelList | None, LabelQuality]:
     """Return the lists of clips and of groups, and the quality of the labels by clip."""
-    index = pd.Index(classes)
     p = values.iloc[:, 2:].to_numpy(dtype=np.float64)
     label, group = values["y_true"].to_numpy(str), values["group"].to_numpy(str)
-    quality = label_quality(index.get_indexer(pd.Index(label)), p)
+    quality = label_quality(_codes(label, classes), p)
     clips = _list(values.index.to_numpy(str), group, label, (classes, quality))
-    sets = pd.DataFrame(p).assign(suspect=quality.is_suspect).groupby([group, label])
-    if len(sets) == len(values):
+    by_group = pd.DataFrame(p).assign(suspect=quality.is_suspect).groupby([group, label])
+    sizes = by_group.size()
+    means = by_group.mean()[sizes > 1]
+    if means.empty:
         return clips, None, quality
-    pairs = sets.size()
-    name, common = (pairs.index.get_level_values(level).to_numpy(str) for level in (0, 1))
-    means = sets[list(range(len(classes)))].mean().to_numpy()
-    n_clips = np.asarray(pairs, dtype=np.intp)
-    n_suspects = np.asarray(sets["suspect"].sum(), dtype=np.intp)
+    group, label = (means.index.get_level_values(level).to_numpy(str) for level in (0, 1))
+    scores, share = means.drop(columns="suspect").to_numpy(), means["suspect"].to_numpy()
     of_groups = replace(
         quality,
-        quality=means[np.arange(len(pairs)), index.get_indexer(pd.Index(common))],
-        suggestion=means.argmax(axis=1),
-        is_suspect=2 * n_suspects > n_clips,
+        quality=scores[np.arange(len(means)), _codes(label, classes)],
+        suggestion=scores.argmax(axis=1),
+        is_suspect=share > 0.5,
     )
-    groups = _list(name, name, common, (classes, of_groups), (n_clips, n_suspects))
-    return clips, groups, quality
+    n_clips = np.asarray(sizes[sizes > 1], dtype=np.intp)
+    counts = n_clips, np.rint(share * n_clips).astype(np.intp)
+    return clips, _list(group, group, label, (classes, of_groups), counts), quality
+
+
+def _codes(label: npt.NDArray[np.str_], classes: Sequence[str]) -> Codes:
+    return pd.Index(classes).get_indexer(pd.Index(label))
 
 
 def _list(

@@ -74,7 +74,7 @@ def write(findings: Findings, options: Exploration, folder: Folder, command: str
         If a file cannot be written.
     """
     prefixes = [_prefix(space, len(findings.spaces)) for space in findings.spaces]
-    folder.check([*NAMES, *filter(None, prefixes)])
+    folder.check([*NAMES, *(prefix.rstrip("/") for prefix in prefixes if prefix)])
     folder.write_table("clips.csv", clip_table(findings))
     data = map_data(findings, _previews(findings, folder.out) if options.with_audio else ())
     if data is not None:

@@ -64,4 +64,6 @@ def _paths(stream: TextIO) -> dict[int, str]:
     """Return number of a line -> its path, of all lines that are not blank."""
     lines = (os.fsdecode(line.rstrip(b"\r\n")) for line in stream.buffer)
     # `find .` writes ./a.wav for a.wav
-    return {number: path_text(PurePath(line)) for number, line in enumerate(lines, start=1) if line.strip()}
+    return {
+        number: path_text(str(PurePath(line))) for number, line in enumerate(lines, start=1) if line.strip()
+    }

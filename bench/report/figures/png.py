@@ -166,7 +166,10 @@ def points(figure: Points) -> plots.Figure:
     plot = drawing.add_subplot()
     size = float(np.clip(12_000 / max(len(figure.points), 1), 3, 40))
     names = [name for name in _names(figure) if name not in figure.background]
-    styles = {name: (COLOURS[i % len(COLOURS)], MARKERS[i // len(COLOURS)]) for i, name in enumerate(names)}
+    styles = {
+        name: (COLOURS[i % len(COLOURS)], MARKERS[i // len(COLOURS) % len(MARKERS)])
+        for i, name in enumerate(names)
+    }
     styles |= {name: (GREY, MARKERS[0]) for name in _names(figure) if name in figure.background}
     for name, (colour, marker) in styles.items():
         places = [(point.x, point.y) for point in figure.points if point.colour == name]
