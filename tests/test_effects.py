@@ -17,6 +17,7 @@ ALLOWED = {
         "datasets",
         "embed.cache",
         "embed.export",
+        "exploration",
         "files",
         "learn.bundle",
         "report",

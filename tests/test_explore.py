@@ -50,6 +50,7 @@ def test_a_second_exploration_computes_nothing_and_writes_the_same_bytes(
     assert digests(tmp_path / "explore-out") == before
 
 
+@pytest.mark.verb("explore")
 def test_the_table_of_clips_has_their_places_clusters_and_labels(bench: Run, digits: Path, tmp_path: Path):
     assert bench(*WORDS, "--clusters", "3").exit_code == 0
     table = pd.read_csv(tmp_path / "explore-out" / "clips.csv", dtype={"clip": str})

@@ -53,8 +53,8 @@ def sample(names: Sequence[str] = HOSTILE, sounds: Sequence[Path | None] = ()) -
     n_clips = len(names)
     trust = Faithfulness(2, 0.5, 0.75, {"speaker": LabelShares(2, 0.54, 0.67, 0.1)})
     views = [
-        MapView("first", "layer 0", RNG.normal(size=(n_clips, 2)), trust),
-        MapView("first", "layer 1", RNG.normal(size=(n_clips, 2))),
+        MapView("first", "layer 0", RNG.normal(size=(n_clips, 2)), trust, {"cluster": ["0"] * n_clips}),
+        MapView("first", "layer 1", RNG.normal(size=(n_clips, 2)), None, {"cluster": ["1"] * n_clips}),
         MapView("second", "mean", RNG.normal(size=(n_clips, 2)) * [3, 1]),
     ]
     labels = ["b", "", "a", "b", "c", "b"]
@@ -198,6 +198,8 @@ def test_few_previews_go_into_the_page_and_many_beside_it(
 def test_a_map_of_other_lengths_is_refused():
     with pytest.raises(ValueError, match="map of 2 clips: column speaker has 1 values"):
         MapData("", ["a", "b"], (), [MapView("e", "v", np.zeros((2, 2)))], {"speaker": ["x"]})
+    with pytest.raises(ValueError, match="column cluster of e, v has 2 values"):
+        MapData("", ["a"], (), [MapView("e", "v", np.zeros((1, 2)), None, {"cluster": ["0", "1"]})], {})
     with pytest.raises(ValueError, match="finite points"):
         MapData("", ["a"], (), [MapView("e", "v", np.full((1, 2), np.nan))], {})
 
@@ -207,8 +209,10 @@ def test_the_table_has_x_and_y_and_no_name_twice(tmp_path: Path):
     data = MapData("", data.clips, data.paths, data.views, {"path": data.columns["speaker"], **data.columns})
     write_table(tmp_path / "map.parquet", data)
     table = pd.read_parquet(tmp_path / "map.parquet")
-    assert list(table)[:7] == ["clip", "path", "x", "y", "path 2", "speaker", "score"]
-    assert list(table)[7:] == ["x first, layer 1", "y first, layer 1", "x second, mean", "y second, mean"]
+    assert list(table)[:8] == ["clip", "path", "x", "y", "path 2", "speaker", "score", "cluster"]
+    layer, mean = "first, layer 1", "second, mean"
+    assert list(table)[8:] == [f"x {layer}", f"y {layer}", f"cluster {layer}", f"x {mean}", f"y {mean}"]
+    assert set(table[f"cluster {layer}"]) == {"1"}
     np.testing.assert_array_equal(table[["x", "y"]], data.views[0].points)
     assert table["clip"].tolist() == HOSTILE
 
@@ -266,7 +270,7 @@ def test_the_leaderboard_draws_the_view_of_the_best_row(monkeypatch):
 PROBE = """
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const until = async (ready) => {
-  for (let n = 0; n < 200; n++) { if (ready()) return; await wait(50); }
+  for (let n = 0; n < 2000; n++) { if (ready()) return; await wait(50); }
   throw new Error(`never: ${ready}`);
 };
 const state = { errors: [] };
@@ -283,9 +287,13 @@ addEventListener("securitypolicyviolation", (event) => state.errors.push(event.v
   state.matches = texts(".list button");
   document.querySelector(".list button").click();
   state.clip = texts(".clip h2");
+  const colour = document.querySelectorAll("select")[1];
+  colour.value = 2; colour.dispatchEvent(new Event("change"));
+  state.clusters = texts(".legend bdi");
   const slider = document.querySelector("input[type=range]");
   slider.value = 1; slider.dispatchEvent(new Event("input"));
   state.layer = texts("output");
+  state.clusters.push(...texts(".legend bdi"));
   const pixels = document.querySelector("canvas").getContext("2d").getImageData(0, 0, 900, 600);
   state.drawn = pixels.data.some(Boolean);
   state.title = document.title;
@@ -313,7 +321,7 @@ def test_the_page_works_in_chromium(tmp_path: Path):
         [
             *(chromium, "--headless", "--no-sandbox", "--enable-logging=stderr", "--window-size=1280,800"),
             *("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
-            *(f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=20000"),
+            *(f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=120000"),
             *("--dump-dom", path.as_uri()),
         ],
         capture_output=True,
@@ -335,6 +343,7 @@ def test_the_page_works_in_chromium(tmp_path: Path):
         "matches": [HOSTILE[0], HOSTILE[1]],
         "clip": [HOSTILE[0]],
         "layer": ["layer 1"],
+        "clusters": ["0", "1"],
         "drawn": True,
         "title": HOSTILE[0],
         "requests": 0,

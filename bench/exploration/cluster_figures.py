@@ -1,7 +1,9 @@
 """Figures of the criteria for a number of clusters."""
 
 from collections.abc import Mapping
+from typing import Any
 
+import numpy.typing as npt
 import pandas as pd
 
 from bench.exploration.criteria import Criteria, Curve
@@ -58,7 +60,7 @@ def _null_line(criteria: Criteria, curve: Curve) -> dict[float, Score]:
 
 def table(criteria: Criteria) -> pd.DataFrame:
     """Return a row per number of clusters, with every criterion, and that of structureless data."""
-    columns = {"clusters": criteria.numbers}
+    columns: dict[str, npt.NDArray[Any]] = {"clusters": criteria.numbers}
     for name, curve in criteria.curves.items():
         columns[name] = curve.values
         if len(curve.null_mean):

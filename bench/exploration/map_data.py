@@ -42,19 +42,24 @@ def map_data(findings: Findings, previews: Sequence[Path | None] = ()) -> MapDat
 
 
 def columns(findings: Findings) -> Mapping[str, Column]:
-    """Return what the clips can be coloured by: labels, clusters, outlier scores and suspects."""
+    """Return what the clips can be coloured by in every view: labels and suspects."""
     values: dict[str, Column] = dict(findings.labels)
-    for space in findings.spaces:
-        suffix = f" by {space.space.name}" if len(findings.spaces) > 1 else ""
-        if space.clusters is not None:
-            values[f"cluster{suffix}"] = cluster_names(space.clusters)
-        if space.outliers is not None:
-            values[f"outlier distance{suffix}"] = space.outliers.distance
     for suspects in findings.suspects:
         if suspects.dataset == findings.collection.source.dataset.name:
             quality = dict(zip(suspects.clips.name, suspects.clips.quality.tolist(), strict=True))
-            clips = findings.collection.table["clip"]
-            values[f"quality of {suspects.task}"] = clips.map(quality).to_numpy(np.float64)
+            clips = findings.collection.table
+            names = clips["clip"] if clips["clip"].isin(quality).any() else clips.get("parent", clips["clip"])
+            values[f"quality of {suspects.task}"] = names.map(quality).to_numpy(np.float64)
+    return values
+
+
+def _columns(space: SpaceFindings) -> Mapping[str, Column]:
+    """Return what the clips can be coloured by in the view of an extractor: clusters and outlier scores."""
+    values: dict[str, Column] = {}
+    if space.clusters is not None:
+        values["cluster"] = cluster_names(space.clusters)
+    if space.outliers is not None:
+        values["outlier distance"] = space.outliers.distance
     return values
 
 
@@ -91,6 +96,7 @@ def _view(space: SpaceFindings, plane: Map) -> MapView:
             trustworthiness=trust.trustworthiness,
             labels={name: _shares(trust.n_nearest, share) for name, share in space.agreements.items()},
         ),
+        columns=_columns(space),
     )
 
 

@@ -174,7 +174,8 @@ def _outliers(findings: Findings) -> Iterator[Section]:
         n_outliers = int(far.is_outlier.sum())
         about = (
             f"{n_outliers} of {len(far.q)} clips are outliers, at a false-discovery rate of {far.level:.0%}; "
-            f"distance is that to the {far.n_neighbours}th nearest clip."
+            f"distance is that to the nearest clip number {far.n_neighbours}. Distances of sound clips are "
+            "assumed to fall off like an exponential distribution: trust the order further than the threshold."
         )
         clips = findings.collection.table["clip"].to_numpy()
         rows = tuple(
@@ -277,7 +278,8 @@ def _suspects(findings: Findings) -> Iterator[Section]:
         n_suspects = int(labels.is_suspect.sum())
         about = (
             f"{n_suspects} of {len(labels.name)} labels are probably wrong, by {suspects.head} on "
-            f"{suspects.extractor}, folds {display.split(SplitId(suspects.split, suspects.group))}."
+            f"{suspects.extractor}, folds {display.split(SplitId(suspects.split, suspects.group))}, which "
+            f"agrees with {suspects.accuracy:.0%} of the labels: the more, the further to trust the list."
         )
         rows = tuple(
             (

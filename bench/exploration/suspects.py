@@ -17,6 +17,7 @@ from bench.report.rows import Row, Table
 from bench.store import Store
 from bench.types import SCORE_PREFIX, Status
 
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LabelList:
     """Labels of clips, or of whole groups, with their quality; suspects first, then the lowest quality.

@@ -10,6 +10,9 @@ import numpy.typing as npt
 Points = npt.NDArray[np.floating]
 """Places of clips in the plane, shape=(n_clips, 2)."""
 
+Column = Sequence[str] | npt.NDArray[np.floating]
+"""A text (empty if unknown) or a number (NaN if unknown) of every clip."""
+
 
 @dataclass(frozen=True, slots=True)
 class LabelShares:
@@ -65,12 +68,15 @@ class MapView:
         Layer, pooling and method, such as ``layer 3, mean, UMAP``.
     points : Points, shape=(n_clips, 2)
         All finite; both axes have the same unit.
+    columns : Mapping[str, Column]
+        Columns of this view alone, such as its clusters; names are those of no column of the map.
     """
 
     extractor: str
     name: str
     points: Points
     faithfulness: Faithfulness | None = None
+    columns: Mapping[str, Column] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,9 +93,8 @@ class MapData:
         Paths as a reader should see them; empty for none.
     views : Sequence[MapView]
         One or more; the page opens with the first.
-    columns : Mapping[str, Sequence[str] | npt.NDArray[np.floating]]
-        Name -> a text (empty if unknown) or a number (NaN if unknown) of every clip. The page opens with the
-        colours of the first.
+    columns : Mapping[str, Column]
+        Columns of every view. The page opens with the colours of the first.
     previews : Sequence[Path | None]
         A short MP3 file of every clip, None for a clip without one; empty for no sound.
     """
@@ -98,7 +103,7 @@ class MapData:
     clips: Sequence[str]
     paths: Sequence[str]
     views: Sequence[MapView]
-    columns: Mapping[str, Sequence[str] | npt.NDArray[np.floating]]
+    columns: Mapping[str, Column]
     previews: Sequence[Path | None] = ()
 
     def __post_init__(self) -> None:
@@ -106,6 +111,11 @@ class MapData:
         lengths = {
             **{f"column {name}": len(values) for name, values in self.columns.items()},
             **{f"view {view.extractor}, {view.name}": len(view.points) for view in self.views},
+            **{
+                f"column {name} of {view.extractor}, {view.name}": len(values)
+                for view in self.views
+                for name, values in view.columns.items()
+            },
             "paths": len(self.paths) or n_clips,
             "previews": len(self.previews) or n_clips,
         }
@@ -116,6 +126,6 @@ class MapData:
             raise ValueError("a map needs one or more views with finite points")
 
 
-def is_number(values: Sequence[str] | npt.NDArray[np.floating]) -> bool:
+def is_number(values: Column) -> bool:
     """Return whether a column holds numbers."""
     return isinstance(values, np.ndarray) and np.issubdtype(values.dtype, np.number)

@@ -109,11 +109,11 @@ const clipMap = (() => {
     const span = column.high - column.low || 1;
     return Uint8Array.from(column.values, (value) => (Number.isNaN(value) ? SHADES : Math.round((value - column.low) / span * (SHADES - 1))));
   };
-  const decodedView = (view) => {
+  const decodedView = (view, common) => {
     const integers = new Int16Array(bytes(view.points));
     const x = new Float32Array(integers.length / 2), y = new Float32Array(integers.length / 2);
     for (let n = 0; n < x.length; n += 1) { x[n] = integers[2 * n] / 32767; y[n] = integers[2 * n + 1] / 32767; }
-    return { ...view, x, y };
+    return { ...view, x, y, columns: [...common, ...view.columns.map(decodedColumn)] };
   };
   // The same random order at every opening (Fisher and Yates; constants of Numerical Recipes), so that no class lies on top.
   const shuffled = (n) => {
@@ -131,22 +131,22 @@ const clipMap = (() => {
   return (place, data) => {
     const n = data.clips.length;
     const lower = data.clips.map((clip) => clip.toLowerCase());
-    const columns = data.columns.map(decodedColumn);
+    const common = data.columns.map(decodedColumn);
     const views = new Map(); // decoded when they are first shown
     const view = () => {
-      if (!views.has(state.view)) views.set(state.view, decodedView(data.views[state.view]));
+      if (!views.has(state.view)) views.set(state.view, decodedView(data.views[state.view], common));
       return views.get(state.view);
     };
     const extractors = [...new Set(data.views.map((item) => item.extractor))];
     const layers = (extractor) => data.views.flatMap((item, index) => (item.extractor === extractor ? [index] : []));
-    const state = { view: 0, column: columns[0] ?? null, hidden: new Set(), selection: [] };
+    const state = { view: 0, column: null, hidden: new Set(), selection: [] };
     let plot = null, isLassoing = false;
 
     // The parts of the page.
     const extractor = element("select", {}, ...extractors.map((name) => element("option", { value: name, textContent: name })));
     const slider = element("input", { type: "range", min: 0, step: 1 });
     const layerName = element("output");
-    const colour = element("select", {}, ...columns.map((column, index) => element("option", { value: index, textContent: column.name })));
+    const colour = element("select");
     const search = element("input", { type: "search", placeholder: "part of an id", spellcheck: false, autocomplete: "off" });
     const labelled = (text, className, ...inputs) => element("label", { className }, element("span", { textContent: text }), ...inputs);
     const layer = labelled("Layer", "layer", slider, layerName);
@@ -166,7 +166,6 @@ const clipMap = (() => {
     const trust = element("p", { className: "trust" });
     place.append(element("div", { className: "clip-map" }, bar, plotBox, element("aside", {}, legend, detail, selected), trust));
     extractor.parentNode.hidden = extractors.length < 2;
-    colour.parentNode.hidden = columns.length < 2;
 
     // What is drawn.
     const visible = () => {
@@ -254,7 +253,7 @@ const clipMap = (() => {
     };
     const show = (clip, play = true) => {
       detail.hidden = false;
-      const values = [...columns.map((column) => [column.name, valueOf(column, clip)]), ...(data.paths.length ? [["path", data.paths[clip]]] : [])];
+      const values = [...view().columns.map((column) => [column.name, valueOf(column, clip)]), ...(data.paths.length ? [["path", data.paths[clip]]] : [])];
       const rows = values.flatMap(([name, value]) => [element("dt", { textContent: name, dir: "auto" }), element("dd", { textContent: value, dir: "auto" })]);
       detail.replaceChildren(element("h2", { textContent: data.clips[clip], dir: "auto" }), element("dl", {}, ...rows));
       const sound = source(clip);
@@ -266,7 +265,7 @@ const clipMap = (() => {
     const showTip = (clip) => {
       const [x, y] = plot.getScreenPosition(clip) ?? [0, 0];
       const first = state.column ? [state.column] : [];
-      const lines = [...first, ...columns.filter((column) => column !== state.column)].slice(0, MOST_TIPS);
+      const lines = [...first, ...view().columns.filter((column) => column !== state.column)].slice(0, MOST_TIPS);
       tip.replaceChildren(element("strong", { textContent: data.clips[clip], dir: "auto" }), ...lines.map((column) => element("div", { textContent: `${column.name}: ${valueOf(column, clip)}`, dir: "auto" })));
       tip.hidden = false;
       const left = x + 14 + tip.offsetWidth > plotBox.clientWidth ? Math.max(0, x - 14 - tip.offsetWidth) : x + 14;
@@ -301,6 +300,7 @@ const clipMap = (() => {
       selected.replaceChildren(title, actions, element("ul", { className: "list" }, ...rows), ...rest);
     };
     const download = (indices) => {
+      const { columns } = view();
       const header = ["clip", "path", ...columns.map((column) => column.name)];
       const lines = indices.map((clip) => [data.clips[clip], data.paths[clip] ?? data.clips[clip], ...columns.map((column) => (column.classes ? column.classes[column.values[clip]] : Number.isNaN(column.values[clip]) ? "" : String(column.values[clip])))]);
       const text = [header, ...lines].map((line) => line.map(csvCell).join(",")).join("\r\n") + "\r\n";
@@ -362,6 +362,18 @@ const clipMap = (() => {
     };
 
     // Choices.
+    // A view may have columns of its own, such as its clusters: the colours stay those of the column of the same name.
+    const showColumns = () => {
+      const { columns } = view(), { column } = state;
+      state.column = columns.find((item) => item.name === column?.name) ?? columns[0] ?? null;
+      colour.replaceChildren(...columns.map((item, index) => element("option", { value: index, textContent: item.name })));
+      colour.value = columns.indexOf(state.column);
+      colour.parentNode.hidden = columns.length < 2;
+      if (state.column === column) return false;
+      state.hidden.clear();
+      drawLegend();
+      return true;
+    };
     const showView = () => {
       const { extractor: name, name: title, sentences } = data.views[state.view];
       const positions = layers(name);
@@ -380,11 +392,11 @@ const clipMap = (() => {
       state.view = index;
       showView();
       fit(false);
-      draw({ transition: true });
+      draw({ transition: !showColumns() });
     };
     extractor.onchange = () => choose(layers(extractor.value)[0]);
     slider.oninput = () => choose(layers(extractor.value)[slider.value]);
-    colour.onchange = () => { state.column = columns[colour.value]; state.hidden.clear(); redraw(); };
+    colour.onchange = () => { state.column = view().columns[colour.value]; state.hidden.clear(); redraw(); };
 
     const start = async () => {
       try {
@@ -425,7 +437,7 @@ const clipMap = (() => {
       place.dataset.ready = "true";
     };
     showView();
-    drawLegend();
+    if (!showColumns()) drawLegend();
     select([]);
     return start();
   };

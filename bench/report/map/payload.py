@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bench.report.map import words
-from bench.report.map.data import MapData, MapView, Points, is_number
+from bench.report.map.data import Column, MapData, MapView, Points, is_number
 
 MOST_EMBEDDED = 1000
 """Largest number of previews that go into the page itself: some 4 MB; more stay files beside it."""
@@ -46,7 +46,14 @@ def payload(data: MapData, folder: Path | None = None) -> dict[str, Any]:
 def _view(view: MapView) -> dict[str, Any]:
     sentences = words.sentences(view.faithfulness) if view.faithfulness else []
     values = {"points": _encoded(_integers(view.points)), "spans": _spans(view.points)}
-    return {"extractor": view.extractor, "name": view.name, "sentences": sentences, **values}
+    columns = [_column(name, column) for name, column in view.columns.items()]
+    return {
+        "extractor": view.extractor,
+        "name": view.name,
+        "sentences": sentences,
+        "columns": columns,
+        **values,
+    }
 
 
 def _spans(points: Points) -> list[float]:
@@ -63,7 +70,7 @@ def _integers(points: Points) -> npt.NDArray[np.int16]:
     return integers
 
 
-def _column(name: str, values: Sequence[str] | npt.NDArray[np.floating]) -> dict[str, Any]:
+def _column(name: str, values: Column) -> dict[str, Any]:
     """Return a column: the number of every clip, or its code and the classes, most frequent first."""
     if is_number(values):
         return {"name": name, "numbers": _encoded(np.asarray(values, dtype="<f4"))}

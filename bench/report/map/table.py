@@ -5,23 +5,28 @@ from pathlib import Path
 import pandas as pd
 
 from bench.files import replace_table
-from bench.report.map.data import MapData, is_number
+from bench.report.map.data import Column, MapData, is_number
 
 
 def table(data: MapData) -> pd.DataFrame:
-    """Return a row per clip: clip, path, x and y of the first view, the columns, x and y of the other views.
+    """Return a row per clip: clip, path, x and y of the first view, columns, and those of the other views.
 
     A column whose name is taken already has a number behind its name, such as ``path 2``.
     """
+    first, *others = data.views
     values: dict[str, object] = {"clip": list(data.clips), "path": list(data.paths or data.clips)}
-    first = data.views[0]
     values |= {"x": first.points[:, 0], "y": first.points[:, 1]}
-    for name, column in data.columns.items():
-        values[_free(name, values)] = column if is_number(column) else pd.array(list(column), dtype="string")
-    for view in data.views[1:]:
-        for axis, coordinates in zip("xy", view.points.T, strict=True):
-            values[_free(f"{axis} {view.extractor}, {view.name}", values)] = coordinates
+    for name, column in {**data.columns, **first.columns}.items():
+        values[_free(name, values)] = _storable(column)
+    for view in others:
+        x, y = view.points.T
+        for name, column in {"x": x, "y": y, **view.columns}.items():
+            values[_free(f"{name} {view.extractor}, {view.name}", values)] = _storable(column)
     return pd.DataFrame(values)
+
+
+def _storable(column: Column) -> object:
+    return column if is_number(column) else pd.array(list(column), dtype="string")
 
 
 def write_table(path: Path, data: MapData) -> None:
