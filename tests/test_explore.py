@@ -88,7 +88,7 @@ def test_files_of_others_are_neither_replaced_nor_removed(bench: Run, digits: Pa
         (["--suspects", "nowhere"], ["nowhere"]),
         (["--components", "2"], ["--components"]),
         (["--plant-errors", "0.7"], ["--plant-errors"]),
-        (["--animate"], ["animation", "UMAP"]),
+        (["--animate"], ["--animate", "umap"]),
         (["--out", "digits.csv"], ["digits.csv", "folder"]),
         (["--out", "digits.csv/out"], ["digits.csv/out", "folder"]),
     ],

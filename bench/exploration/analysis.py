@@ -49,6 +49,8 @@ def analyse(collection: Collection, options: Exploration, memory: Memory) -> Fin
         If a label column is unknown, or there are too few clips for what was asked for.
     """
     labels = _labels(collection, options.color)
+    if options.animate and options.map != "umap":
+        raise UsageError(f"--animate: --map {options.map} has no stages; expected --map umap")
     analysis = _Analysis(collection, labels, options, memory)
     frames = collection.frames.get(display.extractor(FRAME_EXTRACTOR, View(pool=UNPOOLED)))
     first = collection.spaces[0].vectors
@@ -102,9 +104,10 @@ class _Analysis:
         )
 
     def frame_outliers(self, frames: FrameSpace) -> FrameOutliers:
-        """Return the outlying values of frames."""
-        fields = {"frames": frames.key}
-        return self.memory.recall(FrameOutliers, fields, lambda: coefficients.outliers(frames.frames))
+        """Return the outlying values of frames, by the values of the first column that the user named."""
+        groups = list(self.labels[self.options.color[0]]) if self.options.color else []
+        fields = {"frames": frames.key, "groups": groups}
+        return self.memory.recall(FrameOutliers, fields, lambda: coefficients.outliers(frames.frames, groups))
 
     def normalisation(self, frames: FrameSpace) -> Check:
         """Return the moments of frames before and after normalisation, by clip and by speaker."""
