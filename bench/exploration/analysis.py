@@ -131,10 +131,10 @@ class _Analysis:
         unit = next(iter(groups.values()), [""] * len(clusters.labels))
 
         def compare() -> Comparisons:
-            found = clusters.labels
+            cut = clusters.labels
             return Comparisons(
-                scores={name: agreement.label_scores(found, column, unit) for name, column in labels.items()},
-                associations={name: agreement.associate(found, column) for name, column in groups.items()},
+                scores={name: agreement.label_scores(cut, column, unit) for name, column in labels.items()},
+                associations={name: agreement.associate(cut, column) for name, column in groups.items()},
             )
 
         columns = [{name: list(column) for name, column in part.items()} for part in (labels, groups)]
