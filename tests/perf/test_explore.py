@@ -1,7 +1,10 @@
 """Speed as ratios in one run: outliers and suspects against bare calls of the libraries."""
 
 import numpy as np
+import psutil
 import pytest
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
@@ -10,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from bench.exploration import planting
+from bench.exploration.clusters import find_clusters
 from bench.exploration.confident import label_quality
 from bench.exploration.outliers import N_TREES, outliers
 
@@ -60,6 +64,32 @@ def test_planted_errors_in_4000_clips(benchmark, fastest, speech):
     benchmark.extra_info |= {"ratio": ours_s / bare_s, "ours_s": ours_s}
     benchmark.pedantic(lambda: None, rounds=1)
     assert ours_s / bare_s <= MOST
+
+
+def test_10000_clips_without_a_map(benchmark, fastest):
+    rng = np.random.default_rng(0)
+    centres = 2 * rng.normal(size=(8, 384))
+    X = (centres[rng.integers(8, size=10_000)] + rng.normal(size=(10_000, 384))).astype(np.float32)
+
+    def bare() -> None:
+        scaled = StandardScaler().fit_transform(X)
+        scores = PCA(20, random_state=0).fit_transform(scaled)
+        KMeans(8, n_init=10, random_state=0).fit(scores)
+        for start in range(20):  # ten times in halves, for the stability
+            KMeans(8, n_init=10, random_state=0).fit(scores[start % 2 :: 2])
+        NearestNeighbors(n_neighbors=100).fit(scaled).kneighbors()
+        IsolationForest(n_estimators=N_TREES, random_state=0).fit(scaled).score_samples(scaled)
+
+    def ours() -> None:
+        find_clusters(X, "8")
+        outliers(X)
+
+    before = psutil.Process().memory_info().rss
+    ours_s, bare_s = fastest(ours, bare, rounds=2)
+    mib = (psutil.Process().memory_info().rss - before) / 2**20
+    benchmark.extra_info |= {"ratio": ours_s / bare_s, "ours_s": ours_s, "mib": mib}
+    benchmark.pedantic(lambda: None, rounds=1)
+    assert ours_s / bare_s <= 2
 
 
 def test_suspects_among_100_000_clips(benchmark, fastest):
