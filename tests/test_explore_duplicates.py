@@ -15,7 +15,7 @@ from scipy.spatial.distance import cosine
 from bench import audio, catalog
 from bench.datasets.index import Source, sources_of
 from bench.errors import UsageError
-from bench.exploration.duplicates import duplicate_table, duplicates, write_duplicates
+from bench.exploration.duplicates import duplicate_table, duplicates
 from bench.request import Request
 from bench.types import Clip, Dataset
 
@@ -149,10 +149,8 @@ def test_vectors_and_folds_of_other_clips_are_refused(n_vectors: int, folds, mes
         duplicates(source, np.ones((n_vectors, 2), dtype=np.float32), folds=folds)
 
 
-def test_the_table_of_duplicates_is_written(source: Source, tmp_path: Path):
-    vectors = np.eye(6, dtype=np.float32)
-    write_duplicates(tmp_path / "duplicates.csv", duplicates(source, vectors), source)
-    table = pd.read_csv(tmp_path / "duplicates.csv", keep_default_na=False)
+def test_the_table_of_duplicates_has_labels_and_sides(source: Source):
+    table = duplicate_table(duplicates(source, np.eye(6, dtype=np.float32)), source)
     columns = ["group", "clip", "path", "kind", "distance", "is_leak", "class", "fold", "recording"]
     assert table.columns.tolist() == columns
     assert table["clip"].tolist() == ["c0", "c3", "c4", "c1", "c5"]

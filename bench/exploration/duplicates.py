@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,6 @@ from bench.datasets.columns import ORIGINS
 from bench.datasets.folds import column_folds, is_leak
 from bench.datasets.index import Source
 from bench.errors import UsageError
-from bench.files import replace_text
 from bench.types import Embeddings
 
 N_PAIRS = 1000
@@ -193,8 +191,3 @@ def duplicate_table(duplicates: Duplicates, source: Source, rows: Rows | None = 
     }
     labels = [name for name in source.dataset.labels if name not in columns]
     return pd.DataFrame(columns).join(clips[labels])
-
-
-def write_duplicates(path: Path, duplicates: Duplicates, source: Source, rows: Rows | None = None) -> None:
-    """Write the table of duplicates as a CSV file; see `duplicate_table`."""
-    replace_text(path, duplicate_table(duplicates, source, rows).to_csv(index=False))

@@ -91,4 +91,5 @@ def _view(space: SpaceFindings, plane: Map) -> MapView:
         points=plane.points,
         faithfulness=plane.faithfulness,
         agreements=space.agreements,
+        columns=_columns(space),
     )

@@ -13,7 +13,6 @@ heavier tail gives too many outliers. Up to 10 % of the clips may be outliers.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +22,6 @@ from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import NearestNeighbors
 
 from bench.errors import UsageError
-from bench.files import replace_text
 from bench.types import Embeddings
 
 LEVEL = 0.1
@@ -192,8 +190,3 @@ def table(outliers: Outliers, clips: Sequence[str], n_listed: int = N_LISTED) ->
             "q_isolation": outliers.q_isolation[rows],
         }
     )
-
-
-def write(path: Path, outliers: Outliers, clips: Sequence[str]) -> None:
-    """Write the strangest clips as CSV; see `table`."""
-    replace_text(path, table(outliers, clips).to_csv(index=False))

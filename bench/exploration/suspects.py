@@ -11,7 +11,6 @@ import pandas as pd
 
 from bench.errors import UsageError
 from bench.exploration.confident import Codes, LabelQuality, are_probabilities, calibrated, label_quality
-from bench.files import replace_text
 from bench.report import tables
 from bench.report.rows import Row, Table
 from bench.store import Store
@@ -256,8 +255,3 @@ def frame(labels: LabelList) -> pd.DataFrame:
             "n_suspects": labels.n_suspects,
         }
     )
-
-
-def write(path: Path, labels: LabelList) -> None:
-    """Write a list of labels as CSV; see `frame`."""
-    replace_text(path, frame(labels).to_csv(index=False))

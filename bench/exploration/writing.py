@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from bench.exploration import (
 from bench.exploration import suspects as label_errors
 from bench.exploration.animation import write_gif
 from bench.exploration.clusters import Clusters
-from bench.exploration.duplicates import write_duplicates
+from bench.exploration.duplicates import duplicate_table
 from bench.exploration.findings import Findings, SpaceFindings
 from bench.exploration.folder import Folder
 from bench.exploration.map_data import clip_table, cluster_names, map_data
@@ -41,17 +42,24 @@ NAMES = (
     "clips.csv",
     "bic.png",
     "clusters.csv",
+    "components.png",
     "criteria.csv",
     "duplicates.csv",
     "map.html",
     "map.gif",
     "map.parquet",
+    "map.png",
     "outliers.csv",
     "outlying-values.csv",
     "outlying-values.png",
+    "silhouette.png",
+    "stability.png",
     "suspects",
 )
-"""Files of an exploration; those of an extractor are in a folder of its name, if there are several."""
+"""Names that are looked at before anything is computed; `Folder.path` looks at all files."""
+
+MOST_CHARACTERS = 80
+"""Largest number of characters of a file's name that come from a label column or an extractor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,17 @@ def write(findings: Findings, options: Exploration, folder: Folder, command: str
     OSError
         If a file cannot be written.
     """
-    prefixes = [_prefix(space, len(findings.spaces)) for space in findings.spaces]
+    try:
+        words = _write(findings, options, folder)
+    except BaseException:
+        folder.interrupt(command)
+        raise
+    return Outcome(findings, words, folder.finish(command))
+
+
+def _write(findings: Findings, options: Exploration, folder: Folder) -> str:
+    """Write all files but the record; return what a terminal shows."""
+    prefixes = _prefixes(findings)
     folder.check([*NAMES, *(prefix.rstrip("/") for prefix in prefixes if prefix)])
     folder.write_table("clips.csv", clip_table(findings))
     data = map_data(findings, _previews(findings, folder.out) if options.with_audio else ())
@@ -84,21 +102,21 @@ def write(findings: Findings, options: Exploration, folder: Folder, command: str
         _write_space(findings, space, prefix, options, folder)
     if findings.duplicates is not None:
         collection = findings.collection
-        write_duplicates(
-            folder.path("duplicates.csv"), findings.duplicates, collection.source, collection.rows
-        )
+        copies = duplicate_table(findings.duplicates, collection.source, collection.rows)
+        folder.write_table("duplicates.csv", copies)
+    stems = file_names(f"{suspects.dataset}.{suspects.task}" for suspects in findings.suspects)
     for suspects in findings.suspects:
-        stem = f"suspects/{_file_name(suspects.dataset)}.{_file_name(suspects.task)}"
-        label_errors.write(folder.path(f"{stem}.csv"), suspects.clips)
+        stem = f"suspects/{stems[f'{suspects.dataset}.{suspects.task}']}"
+        folder.write_table(f"{stem}.csv", label_errors.frame(suspects.clips))
         if suspects.groups is not None:
-            label_errors.write(folder.path(f"{stem}.groups.csv"), suspects.groups)
+            folder.write_table(f"{stem}.groups.csv", label_errors.frame(suspects.groups))
     if findings.frame_outliers is not None:
         folder.write_table("outlying-values.csv", coefficients.table(findings.frame_outliers))
         png.write(coefficients.figure(findings.frame_outliers), folder.path("outlying-values.png"))
     export = _export(findings, prefixes, options)
     words = markdown.text([*sections(findings), *([export] if export else [])])
     replace_text(folder.path(TEXT), words + "\n")
-    return Outcome(findings, words, folder.finish(command))
+    return words
 
 
 def _previews(findings: Findings, out: Path) -> Sequence[Path | None]:
@@ -107,19 +125,33 @@ def _previews(findings: Findings, out: Path) -> Sequence[Path | None]:
     return previews(collection.clips, collection.contents, out / AUDIO)
 
 
-def _prefix(space: SpaceFindings, n_spaces: int) -> str:
-    """Return the folder of an extractor and view; '' if it is the only one."""
-    return _file_name(space.space.name) + "/" if n_spaces > 1 else ""
+def _prefixes(findings: Findings) -> list[str]:
+    """Return the folder of every extractor and view; '' if there is one."""
+    names = [space.space.name for space in findings.spaces]
+    return [f"{name}/" for name in file_names(names).values()] if len(names) > 1 else [""]
 
 
-def _file_name(name: str) -> str:
-    """Return a name as a part of a file's name."""
-    return re.sub(r"[^\w.+-]+", "-", name)[:80]
+def file_names(names: Iterable[str]) -> Mapping[str, str]:
+    """Return a part of a file's name for every name, which no other one has.
+
+    Examples
+    --------
+    >>> file_names(["a b", "a/b", "c"])
+    {'a b': 'a-b', 'a/b': 'a-b~2', 'c': 'c'}
+    """
+    parts: dict[str, str] = {}
+    numbers = Counter[str]()
+    for name in names:
+        part = re.sub(r"[^\w.+-]+", "-", name)[:MOST_CHARACTERS]
+        numbers[part.casefold()] += 1  # names of different case are one file on some systems
+        number = numbers[part.casefold()]
+        parts[name] = part if number == 1 else f"{part}~{number}"
+    return parts
 
 
 def _write_clusters(clusters: Clusters, clips: Sequence[Clip], prefix: str, folder: Folder) -> None:
     """Write the table of clusters, and the criteria for their number."""
-    cluster_folders.write_table(folder.path(f"{prefix}clusters.csv"), clips, clusters)
+    folder.write_table(f"{prefix}clusters.csv", cluster_folders.table(clips, clusters))
     if clusters.criteria is not None:
         for name, figure in cluster_figures.figures(clusters.criteria).items():
             png.write(figure, folder.path(f"{prefix}{name}.png"))
@@ -154,11 +186,12 @@ def _write_space(
     """Write the files of one extractor and view."""
     clips = findings.collection.table["clip"].tolist()
     if space.map is not None:
+        stems = file_names(findings.labels)
         for column, labels in (findings.labels or {"": [""] * len(clips)}).items():
             shares = {column: space.agreements[column]} if column else {}
             title = f"{space.space.name}\n{map_figure.caption(space.map, shares)}"
             figure = map_figure.figure(space.map, clips, column, labels, title)
-            name = f"map-{_file_name(column)}.png" if column else "map.png"
+            name = f"map-{stems[column]}.png" if column else "map.png"
             png.write(figure, folder.path(prefix + name))
     if space.clusters is not None:
         _write_clusters(space.clusters, findings.collection.clips, prefix, folder)
@@ -168,6 +201,6 @@ def _write_space(
             groups = cluster_names(space.clusters)
         write_gif(space.map.stages, groups, folder.path(f"{prefix}map.gif"))
     if space.outliers is not None:
-        outliers.write(folder.path(f"{prefix}outliers.csv"), space.outliers, clips)
+        folder.write_table(f"{prefix}outliers.csv", outliers.table(space.outliers, clips))
     if space.frame_components is not None:
         png.write(components.figure(space.frame_components), folder.path(f"{prefix}components.png"))

@@ -1,4 +1,4 @@
-"""leaderboard.csv: a line per row of every table, and per cell without a result."""
+"""Tables as CSV; leaderboard.csv has a line per row of every table, and per cell without a result."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,9 +19,15 @@ NUMBER = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?")
 
 
 def write(content: Content) -> str:
-    """Return the lines of `frame`; an apostrophe keeps a spreadsheet from computing a text."""
-    table = frame(content.tables)
-    return str(table.map(_guarded).rename(columns=_guarded).to_csv(index=False, lineterminator="\n"))
+    """Return the lines of `frame`."""
+    return text(frame(content.tables))
+
+
+def text(table: pd.DataFrame) -> str:
+    """Return a table as CSV; an apostrophe keeps a spreadsheet from computing a text."""
+    texts = table.select_dtypes(exclude="number").map(_guarded)
+    guarded = table.assign(**texts).rename(columns=_guarded)
+    return str(guarded.to_csv(index=False, lineterminator="\n"))
 
 
 def _guarded(value: Any) -> Any:
