@@ -137,7 +137,7 @@ def command_blocks() -> dict[str, list[str]]:
     """Return page and number of every block with a new command that can run here -> its commands."""
     blocks: dict[str, list[str]] = {}
     before: set[tuple[str, ...]] = set()
-    for page in ("README", "docs/extractors", "docs/numbers", "docs/reports", "docs/running"):
+    for page in ("README", "docs/explore", "docs/extractors", "docs/numbers", "docs/reports", "docs/running"):
         text = (ROOT / f"{page}.md").read_text(encoding="utf-8")
         codes = [code for language, _, code in BLOCK.findall(text) if language == "bash"]
         for number, code in enumerate(codes, 1):
@@ -169,6 +169,18 @@ def test_every_command_of_a_block_runs(block: str, bench, workplace: Path):
     for line in COMMANDS[block]:
         done = bench(*words_of(line))
         assert done.exit_code == 0, f"{line}\n{done.output}"
+
+
+def test_a_collection_is_explored_in_a_notebook(workplace: Path, monkeypatch):
+    monkeypatch.chdir(workplace)
+    [code] = [
+        code
+        for language, _, code in BLOCK.findall((ROOT / "docs" / "explore.md").read_text(encoding="utf-8"))
+        if language == "python"
+    ]
+    scope: dict[str, object] = {}
+    exec(code, scope)  # noqa: S102  # the page's own code
+    assert scope["overview"].map.points.shape == (48, 2)
 
 
 @pytest.mark.parametrize("page", PAGES[:-1])

@@ -89,6 +89,8 @@ def test_files_of_others_are_neither_replaced_nor_removed(bench: Run, digits: Pa
         (["--components", "2"], ["--components"]),
         (["--plant-errors", "0.7"], ["--plant-errors"]),
         (["--animate"], ["animation", "UMAP"]),
+        (["--out", "digits.csv"], ["digits.csv", "folder"]),
+        (["--out", "digits.csv/out"], ["digits.csv/out", "folder"]),
     ],
 )
 def test_what_does_not_fit_is_one_line(words: list[str], names: list[str], bench: Run, digits: Path):

@@ -9,7 +9,15 @@ from sklearn.mixture import GaussianMixture
 from bench.errors import UsageError
 from bench.exploration.cluster_figures import figures
 from bench.exploration.clusters import METHODS, Clusters, find_clusters
-from bench.exploration.criteria import Criteria, Curve, extended_number, is_stable, number_range, verdict
+from bench.exploration.criteria import (
+    Criteria,
+    Curve,
+    extended_number,
+    is_stable,
+    number_range,
+    stable_number,
+    verdict,
+)
 from bench.exploration.partitions import adjusted_rand, bics, partitions, silhouettes, structureless
 from bench.exploration.space import principal_scores
 from bench.exploration.stability import recurrence
@@ -170,6 +178,13 @@ def test_numbers_on_which_halves_agree_excellently_come_before_those_on_which_th
     assert is_stable(np.array([1.0, 0.95, 0.85, 0.7])).tolist() == [False, True, False, False]
     assert is_stable(np.array([1.0, 0.5, 0.85, 0.7])).tolist() == [False, False, True, False]
     assert not is_stable(np.array([1.0, 0.5, 0.79, 0.7])).any()
+
+
+def test_the_number_has_the_largest_excess_among_those_on_which_halves_agree():
+    rand = np.array([1.0, 0.95, 0.95, 0.7])
+    assert stable_number(np.array([0.0, 0.1, 0.2, 0.9]), rand) == 3
+    assert stable_number(np.array([0.0, -0.1, -0.2, 0.9]), rand) is None
+    assert stable_number(np.array([0.0, 0.1, 0.2, 0.9]), 0.5 * rand) is None
 
 
 def test_a_significant_split_that_costs_no_silhouette_raises_the_number():

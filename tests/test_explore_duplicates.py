@@ -83,7 +83,7 @@ def source(dataset_of) -> Source:
         ("", "dev"),
         ("cow", "train"),
     ]
-    dataset = dataset_of([{"class": label, "fold": fold} for label, fold in rows])
+    dataset = dataset_of([{"class": label, "fold": fold, "recording": f"r{fold}"} for label, fold in rows])
     return source_of(dataset, ["n", "x", "", "n", "n", "x"], ["", "x", "", "y", "y", "x"], near=True)
 
 
@@ -245,6 +245,12 @@ def check_copies(paths: Sequence[Path], change: Change, folder: Path) -> None:
 @pytest.mark.parametrize("kind", ["mp3", "0.3 s later"])
 def test_copies_of_a_few_recordings_are_one_group_each(kind: str, originals: list[Path], tmp_path: Path):
     check_copies(originals[::10], CHANGES[kind], tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["0.3 s later", "silence"])
+def test_a_noise_that_repeats_is_joined_with_its_later_copy(kind: str, real: Path, tmp_path: Path):
+    """These are like themselves at so many lags that the right one is not among the first four."""
+    check_copies([real / "noise" / f"n{number}.wav" for number in (35, 59, 96)], CHANGES[kind], tmp_path)
 
 
 @pytest.mark.slow

@@ -23,9 +23,8 @@ import soundfile
 from bench import audio, catalog
 from bench.embed import pooling
 from bench.exploration.previews import previews
+from bench.metrics.neighbours import Agreement, Faithfulness
 from bench.report.map import (
-    Faithfulness,
-    LabelShares,
     MapData,
     MapView,
     page,
@@ -48,12 +47,19 @@ HOSTILE = [
 ]
 
 
+def trust() -> Faithfulness:
+    """Return a faithfulness without neighbours."""
+    rows = np.zeros((0, 2), np.int64)
+    return Faithfulness(n_nearest=2, rows=rows, in_space=rows, on_map=rows, trustworthiness=0.75, shared=0.5)
+
+
 def sample(names: Sequence[str] = HOSTILE, sounds: Sequence[Path | None] = ()) -> MapData:
     """Return a map of some clips in two extractors, one with two layers."""
     n_clips = len(names)
-    trust = Faithfulness(2, 0.5, 0.75, {"speaker": LabelShares(2, 0.54, 0.67, 0.1)})
+    shares = {"speaker": Agreement(in_space=0.54, on_map=0.67, chance=0.1)}
+    points, clusters = RNG.normal(size=(n_clips, 2)), {"cluster": ["0"] * n_clips}
     views = [
-        MapView("first", "layer 0", RNG.normal(size=(n_clips, 2)), trust, {"cluster": ["0"] * n_clips}),
+        MapView("first", "layer 0", points, trust(), clusters, shares),
         MapView("first", "layer 1", RNG.normal(size=(n_clips, 2)), None, {"cluster": ["1"] * n_clips}),
         MapView("second", "mean", RNG.normal(size=(n_clips, 2)) * [3, 1]),
     ]
@@ -140,8 +146,8 @@ def test_hostile_names_stay_texts(tmp_path: Path):
 
 
 def test_nothing_is_said_of_a_column_with_too_few_labels():
-    shares = LabelShares(2, float("nan"), float("nan"), 0.1)
-    [sentence] = words.sentences(Faithfulness(2, 0.5, 0.75, {"speaker": shares}))
+    share = Agreement(in_space=float("nan"), on_map=float("nan"), chance=0.1)
+    [sentence] = words.sentences(trust(), {"speaker": share})
     assert sentence == "50 % of the 2 nearest neighbours are kept; trustworthiness 0.75 of 1."
 
 

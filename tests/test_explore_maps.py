@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from bench.errors import UsageError
 from bench.exploration import map_figure, maps
+from bench.metrics import neighbours
 from bench.report.figures import Axis, Point, Points, fonts, png
 
 X, CLUSTERS = make_blobs(150, 20, centers=3, cluster_std=4.0, random_state=0)
@@ -52,9 +53,9 @@ def test_shared_neighbours_are_those_of_scikit_learn(plane: maps.Map):
 
 
 def test_a_sample_of_clips_estimates_what_all_give(plane: maps.Map, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(maps, "MOST_RANKED", 100)
-    monkeypatch.setattr(maps, "MOST_MIB", 1e-2)
-    sample, whole = maps.faithfulness(SCALED, plane.points, seed=0), plane.faithfulness
+    monkeypatch.setattr(neighbours, "MOST_RANKED", 100)
+    monkeypatch.setattr(neighbours, "MOST_MIB", 1e-2)
+    sample, whole = neighbours.faithfulness(SCALED, plane.points, seed=0), plane.faithfulness
     assert len(set(sample.rows.tolist())) == 100
     np.testing.assert_array_equal(sample.in_space, whole.in_space[sample.rows])
     np.testing.assert_array_equal(sample.on_map, whole.on_map[sample.rows])
@@ -72,16 +73,16 @@ def test_neighbours_agree_by_chance_if_labels_are_shuffled(plane: maps.Map):
     rng = np.random.default_rng(0)
     trust = plane.faithfulness
     labels = [*LABELS["cluster"][:120], *[""] * 30]
-    agreement = maps.agreements(trust, {"cluster": labels})["cluster"]
+    agreement = neighbours.agreements(trust, {"cluster": labels})["cluster"]
     shuffled = {str(n): [*rng.permutation(labels[:120]), *[""] * 30] for n in range(300)}
-    random = maps.agreements(trust, shuffled).values()
+    random = neighbours.agreements(trust, shuffled).values()
     assert np.mean([draw.in_space for draw in random]) == pytest.approx(agreement.chance, abs=0.005)
     assert np.mean([draw.on_map for draw in random]) == pytest.approx(agreement.chance, abs=0.005)
     assert agreement.in_space > 2 * agreement.chance
 
 
 def test_clips_without_labels_have_no_agreement(plane: maps.Map):
-    [agreement] = maps.agreements(plane.faithfulness, {"speaker": [""] * 150}).values()
+    [agreement] = neighbours.agreements(plane.faithfulness, {"speaker": [""] * 150}).values()
     assert np.isnan([agreement.in_space, agreement.on_map, agreement.chance]).all()
 
 
@@ -145,7 +146,7 @@ def test_umap_gives_its_true_stages_and_says_nothing(home: Path, monkeypatch: py
 
 def test_a_caption_says_how_far_a_map_can_be_trusted(plane: maps.Map):
     trust = plane.faithfulness
-    lines = map_figure.caption(plane, maps.agreements(trust, LABELS)).splitlines()
+    lines = map_figure.caption(plane, neighbours.agreements(trust, LABELS)).splitlines()
     assert lines[0].startswith(
         f"PCA: trustworthiness {trust.trustworthiness:.3f}, {trust.shared:.0%} of the 5"
     )

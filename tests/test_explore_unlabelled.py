@@ -130,6 +130,7 @@ def test_a_name_that_is_no_utf_8_comes_through_a_stream(tone, tmp_path: Path, st
         ("\n \n", "standard input: holds no paths"),
         ("a b.wav\n\nno.wav\nnone.wav\n", r"standard input:3: no.wav: is no file \(and 1 more\); expected"),
         ("deep\n", "standard input:1: deep: is no file; expected"),
+        (f"{300 * 'a'}.wav\n", "standard input:1: a{300}.wav: is no file"),
         ("a\0b.wav\n", "standard input:1: a\0b.wav: is no file"),
         ("a b.wav\n./a b.wav\n", "input:2: path '.*a b.wav' is a duplicate of standard input:1; remove one"),
     ],

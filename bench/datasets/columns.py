@@ -52,6 +52,9 @@ Upper case, spaces, hyphens and underscores make no difference.
 STRICT = ("speaker", "session", "recording")
 """Label columns whose values a split should keep apart, from strict to lenient."""
 
+ORIGINS = frozenset({"fold", "parent", "recording"})
+"""Label columns that say where a clip is from and how it is used, and nothing of what it holds."""
+
 OTHERS = ("clip", "start", "end")
 """Columns that have no other spelling, but near misses."""
 

@@ -167,7 +167,7 @@ def _ari(tables: Floats) -> Floats:
     first, second = (rows * (rows - 1)).sum(axis=1), (columns * (columns - 1)).sum(axis=1)
     chance = first * second / (n_clips * (n_clips - 1))
     span = (first + second) / 2 - chance
-    return np.divide(both - chance, span, out=np.ones_like(span), where=span != 0)
+    return np.asarray(np.divide(both - chance, span, out=np.ones_like(span), where=span != 0))
 
 
 def _v_measure(tables: Floats) -> Floats:
@@ -176,7 +176,7 @@ def _v_measure(tables: Floats) -> Floats:
     joint = -xlogy(shares, shares).sum(axis=(1, 2))
     entropies = [-xlogy(shares.sum(axis=axis), shares.sum(axis=axis)).sum(axis=1) for axis in (1, 2)]
     mean = sum(entropies) / 2
-    return np.divide(sum(entropies) - joint, mean, out=np.ones_like(mean), where=mean > 0)
+    return np.asarray(np.divide(sum(entropies) - joint, mean, out=np.ones_like(mean), where=mean > 0))
 
 
 def _purity(tables: Floats) -> Floats:

@@ -21,6 +21,7 @@ from bench.exploration.memory import Memory
 from bench.exploration.normalisation import Check
 from bench.exploration.outliers import Outliers, outliers
 from bench.exploration.suspects import suspects
+from bench.metrics.neighbours import agreements
 from bench.request import Exploration
 from bench.types import UNPOOLED, View
 
@@ -91,7 +92,7 @@ class _Analysis:
         return SpaceFindings(
             space=space,
             map=plane,
-            agreements=maps.agreements(plane.faithfulness, self.labels) if plane else {},
+            agreements=agreements(plane.faithfulness, self.labels) if plane else {},
             clusters=clusters,
             comparisons=self._comparisons(space, clusters) if clusters and clusters.n_clusters else None,
             outliers=self._outliers(space) if options.outliers else None,

@@ -21,8 +21,8 @@ Z_LIMIT = 3.0
 IQR_LIMIT = 1.5
 """A value is an outlier by IQR if it is more interquartile ranges than this outside the quartiles."""
 
-MOST_BYTES = 256 * 2**20
-"""Memory of the coefficients that are sorted together; one coefficient of all frames may need more."""
+MOST_BYTES = 128 * 2**20
+"""Memory of the coefficients that are read together; one coefficient of all frames may need more."""
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -61,8 +61,8 @@ class Outliers:
 def outliers(frames: Sequence[Frames], groups: Sequence[str] = ()) -> Outliers:
     """Return the outliers of every coefficient.
 
-    The frames are read twice, and once more for every further 256 MiB of them. So much memory is needed
-    besides one clip, or as much as one coefficient of all frames takes.
+    The frames are read twice, and once more for every further 128 MiB of them in double precision. Twice as
+    much memory is needed, besides one clip and some copies of one coefficient of all frames.
 
     Parameters
     ----------
@@ -117,8 +117,14 @@ def _columns(frames: Sequence[Frames], n_frames: int) -> Iterator[Floats]:
     """Yield every coefficient of all frames, shape=(n_frames,), as many at a time as memory allows."""
     dim = rows(frames[0]).shape[1]
     width = max(1, MOST_BYTES // (8 * n_frames))
-    for start in range(0, dim, width):
-        yield from np.concatenate([rows(clip[..., start : start + width]) for clip in frames]).T.copy()
+    for first in range(0, dim, width):
+        columns = np.empty((min(width, dim - first), n_frames))
+        start = 0
+        for clip in frames:
+            part = rows(clip)[:, first : first + width].T
+            columns[:, start : start + part.shape[1]] = part
+            start += part.shape[1]
+        yield from columns
 
 
 def table(counts: Outliers, names: Sequence[str] = ()) -> pd.DataFrame:

@@ -179,8 +179,7 @@ def compare(scores: Floats, numbers: Sequence[int], seed: int = 0) -> Criteria:
     halves = [split_halves(scores, numbers, rng) for _ in range(N_SPLITS)]
     draws = nulls(scores, seed, N_SLOW_NULLS)
     rand = np.mean([rand for rand, _ in halves], axis=0)
-    excess = np.where(is_stable(rand), silhouette.values - silhouette.null_mean, -np.inf)
-    number = numbers[int(excess.argmax())] if np.isfinite(excess).any() else None
+    number = stable_number(silhouette.values - silhouette.null_mean, rand)
     null_rand = np.stack([split_halves(null, numbers, rng)[0] for null in draws])
     bic, *of_nulls = (bics(table, partitions(table, numbers)) for table in (scores, *draws))
     null_bic = np.stack(of_nulls)
@@ -223,10 +222,9 @@ def _split_p(scores: Floats, seed: int) -> float:
         return 1.0
     left, singular, _ = np.linalg.svd(scores - scores.mean(axis=0), full_matrices=False)
     n_components = min(len(scores) // CLIPS_PER_COMPONENT, int((singular > 1e-9 * singular[0]).sum()))
-    axes = (left * singular)[:, :n_components]
     if not n_components:  # all clips are equal
         return 1.0
-    return p_value(silhouette_curve(axes, [1, 2], seed))
+    return p_value(silhouette_curve((left * singular)[:, :n_components], [1, 2], seed))
 
 
 def is_stable(rand: Floats) -> npt.NDArray[np.bool_]:
@@ -241,6 +239,22 @@ def is_stable(rand: Floats) -> npt.NDArray[np.bool_]:
     """
     enough = [np.where(np.arange(len(rand)) > 0, rand >= level, False) for level in AGREEMENT]
     return next((numbers for numbers in enough if numbers.any()), enough[-1])
+
+
+def stable_number(excess: Floats, rand: Floats) -> int | None:
+    """Return the number, from 1, with the largest excess among those on which halves agree.
+
+    It is None without one, or if the silhouette of none of them exceeds that of structureless data.
+
+    Parameters
+    ----------
+    excess : Floats
+        Silhouette beyond that of structureless data, shape=(n_numbers,).
+    rand : Floats
+        Adjusted Rand index of the halves, shape=(n_numbers,).
+    """
+    merits = np.where(is_stable(rand), excess, -np.inf)
+    return int(merits.argmax()) + 1 if merits.max() > 0 else None
 
 
 def verdict(criteria: Criteria) -> int | None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bench.datasets.columns import ORIGINS
 from bench.datasets.folds import column_folds, is_leak
 from bench.datasets.index import Source
 from bench.errors import UsageError
@@ -131,11 +132,10 @@ def _codes(names: Sequence[str]) -> tuple[Rows, int]:
 
 
 def _columns(source: Source, rows: Rows) -> list[str]:
-    """Return the label columns without folds, and without those that name every clip apart."""
-    table = source.dataset.table
-    return [
-        name for name in source.dataset.labels if name != "fold" and table[name].iloc[rows].duplicated().any()
-    ]
+    """Return the label columns that say what a clip holds, without those that name every clip apart."""
+    table = source.dataset.table.iloc[rows]
+    names = [name for name in source.dataset.labels if name not in ORIGINS]
+    return [name for name in names if table[name].duplicated().any()]
 
 
 def _group(labels: pd.DataFrame, part: Rows, folds: Sequence[str] | None) -> DuplicateGroup:

@@ -11,11 +11,12 @@ from bench.exploration.coefficients import Outliers as FrameOutliers
 from bench.exploration.collection import Collection, Space
 from bench.exploration.components import Components
 from bench.exploration.duplicates import Duplicates
-from bench.exploration.maps import Agreement, Map
+from bench.exploration.maps import Map
 from bench.exploration.normalisation import Check
 from bench.exploration.outliers import Outliers
 from bench.exploration.planting import PlantedSearch
 from bench.exploration.suspects import Suspects
+from bench.metrics.neighbours import Agreement
 from bench.types import Score
 
 

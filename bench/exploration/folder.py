@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.errors import UsageError, one_line, shortlist
+from bench.errors import UsageError, one_line, reason, shortlist
 from bench.files import parse_json, replace_text, sha256
 from bench.validation import convert
 
@@ -51,13 +51,19 @@ class Folder:
         self._paths: list[str] = []
 
     def check(self, names: Sequence[str]) -> None:
-        """Refuse files and folders that an earlier exploration did not write.
+        """Refuse a folder that cannot be written, and files that an earlier exploration did not write.
 
         Raises
         ------
         UsageError
-            If there is a file of one of the names.
+            If there is a file of one of the names, or no folder can be there.
         """
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"--out {self.out}: cannot be written ({reason(error)}); expected another folder"
+            ) from error
         earlier = {Path(path).parts[0] for path in self._earlier}
         foreign = [name for name in names if name not in earlier and (self.out / name).exists()]
         if foreign:

@@ -13,8 +13,8 @@ from bench import display
 from bench.exploration import map_figure
 from bench.exploration.clusters import Clusters
 from bench.exploration.findings import Findings, SpaceFindings
-from bench.exploration.maps import Agreement, Map
-from bench.report.map import Faithfulness, LabelShares, MapData, MapView
+from bench.exploration.maps import Map
+from bench.report.map import MapData, MapView
 
 Column = Sequence[str] | npt.NDArray[np.floating]
 
@@ -85,25 +85,10 @@ def clip_table(findings: Findings) -> pd.DataFrame:
 
 def _view(space: SpaceFindings, plane: Map) -> MapView:
     """Return the map of an extractor and view with what it says of its faithfulness."""
-    trust = plane.faithfulness
     return MapView(
         extractor=space.space.learner.spec.name,
         name=f"{display.view(space.space.view)}, {map_figure.TITLES[plane.method]}",
         points=plane.points,
-        faithfulness=Faithfulness(
-            n_nearest=trust.n_nearest,
-            shared=trust.shared,
-            trustworthiness=trust.trustworthiness,
-            labels={name: _shares(trust.n_nearest, share) for name, share in space.agreements.items()},
-        ),
-        columns=_columns(space),
-    )
-
-
-def _shares(n_nearest: int, agreement: Agreement) -> LabelShares:
-    return LabelShares(
-        n_nearest=n_nearest,
-        in_space=agreement.in_space,
-        on_map=agreement.on_map,
-        chance=agreement.chance,
+        faithfulness=plane.faithfulness,
+        agreements=space.agreements,
     )

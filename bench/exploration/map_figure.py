@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from bench.exploration.maps import Agreement, Map
+from bench.exploration.maps import Map
+from bench.metrics.neighbours import Agreement
 from bench.report.figures import Axis, Point, Points
 
 MOST_LABELS = 20

@@ -89,7 +89,7 @@ def centres(scores: Floats, cut: Indices) -> Floats:
 
 def nearest(scores: Floats, means: Floats) -> Indices:
     """Return the number of the nearest centre of every clip."""
-    return cdist(scores, means).argmin(axis=1)
+    return np.asarray(cdist(scores, means).argmin(axis=1), dtype=np.int64)
 
 
 def mixture(scores: Floats, cut: Indices, covariance: str = "diag") -> GaussianMixture:

@@ -173,9 +173,9 @@ def _outliers(findings: Findings) -> Iterator[Section]:
             continue
         n_outliers = int(far.is_outlier.sum())
         about = (
-            f"{n_outliers} of {len(far.q)} clips are outliers, at a false-discovery rate of {far.level:.0%}; "
-            f"distance is that to the nearest clip number {far.n_neighbours}. Distances of sound clips are "
-            "assumed to fall off like an exponential distribution: trust the order further than the threshold."
+            f"{n_outliers} of {len(far.q)} clips are outliers, at a false-discovery rate of {far.level:.0%}, "
+            f"by the distance to neighbour {far.n_neighbours}. Distances of sound clips are assumed to fall "
+            "off like an exponential distribution: trust the order further than the threshold."
         )
         clips = findings.collection.table["clip"].to_numpy()
         rows = tuple(

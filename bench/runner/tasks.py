@@ -4,15 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from bench import catalog
 from bench.catalog import Registry
-from bench.datasets.columns import strict_groups, suggest_target
+from bench.datasets.columns import ORIGINS, strict_groups, suggest_target
 from bench.datasets.index import Source
 from bench.errors import UsageError, shortlist
 from bench.metrics import METRICS
 from bench.request import Request
 from bench.types import Dataset, Task
-
-NO_LABELS = frozenset({"recording", "fold", "parent"})
-"""Columns that say where a clip is from and how it is used, and nothing of what it holds."""
 
 TARGET_METRICS = ("accuracy", "balanced_accuracy", "f1_macro")
 """Metrics of a task made of a label column."""
@@ -63,7 +60,7 @@ def check_tasks(tasks: Sequence[Task], sources: Mapping[str, Source]) -> None:
 def _refuse_no_labels(tasks: Sequence[Task], datasets: Sequence[Dataset]) -> None:
     """Raise UsageError for datasets without labels, unless a task predicts a column that they have."""
     columns = {label for dataset in datasets for label in dataset.labels}
-    if columns <= NO_LABELS and not columns & {task.target for task in tasks}:
+    if columns <= ORIGINS and not columns & {task.target for task in tasks}:
         names = shortlist([dataset.source for dataset in datasets])
         raise UsageError(
             f"{names}: no labels to predict; expected a folder per class (CLASS/*.wav) or a table with a "

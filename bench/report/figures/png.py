@@ -25,6 +25,9 @@ MOST_WITH_COUNTS = 25
 MOST_WITH_NAMES = 80
 """Largest number of classes for which a matrix shows names."""
 
+MOST_ON_AXIS = 110
+"""Largest number of characters that names below bars have beside each other; more are tilted."""
+
 MARKERS = "o^sDvP*X"
 """Shapes of points: the first for as many names as there are colours, and so on."""
 
@@ -209,7 +212,9 @@ def bars(figure: Bars) -> plots.Figure:
         label = name.replace("$", r"\$").removeprefix("_")
         plot.bar(positions, list(values.values()), width, label=label, color=COLOURS[i % len(COLOURS)])
     step = -(-len(categories) // MOST_WITH_COUNTS) or 1
-    plot.set_xticks(range(0, len(categories), step), categories[::step], fontsize=8, parse_math=False)
+    names = categories[::step]
+    rotation = 45 if sum(map(len, names)) + len(names) > MOST_ON_AXIS else 0
+    plot.set_xticks(range(0, len(categories), step), names, fontsize=8, rotation=rotation, parse_math=False)
     plot.yaxis.set_major_locator(MaxNLocator(integer=figure.y.integer))
     _name_axes(plot, figure)
     plot.grid(axis="y", alpha=0.3)

@@ -1,7 +1,7 @@
 """The map of clips: points in the plane as a page to explore, and as a table."""
 
-from bench.report.map.data import Faithfulness, LabelShares, MapData, MapView
+from bench.report.map.data import MapData, MapView
 from bench.report.map.page import write
 from bench.report.map.table import write_table
 
-__all__ = ["Faithfulness", "LabelShares", "MapData", "MapView", "write", "write_table"]
+__all__ = ["MapData", "MapView", "write", "write_table"]

@@ -7,53 +7,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from bench.metrics.neighbours import Agreement, Faithfulness
+
 Points = npt.NDArray[np.floating]
 """Places of clips in the plane, shape=(n_clips, 2)."""
 
 Column = Sequence[str] | npt.NDArray[np.floating]
 """A text (empty if unknown) or a number (NaN if unknown) of every clip."""
-
-
-@dataclass(frozen=True, slots=True)
-class LabelShares:
-    """Share of the nearest other clips that have a clip's own label, mean over the clips.
-
-    Parameters
-    ----------
-    n_nearest : int
-        Number of nearest clips.
-    in_space, on_map : float
-        Among the nearest in the full space, and on the map; in [0, 1].
-    chance : float
-        Expected share if labels were random. NaN, as the others, if too few clips have a label.
-    """
-
-    n_nearest: int
-    in_space: float
-    on_map: float
-    chance: float
-
-
-@dataclass(frozen=True, slots=True)
-class Faithfulness:
-    """How far a map can be trusted.
-
-    Parameters
-    ----------
-    n_nearest : int
-        Number of nearest clips that `shared` and `trustworthiness` look at.
-    shared : float
-        Share of the nearest clips in the full space that are among the nearest on the map, in [0, 1].
-    trustworthiness : float
-        Trustworthiness (Venna and Kaski, ICANN 2001), in [0, 1].
-    labels : Mapping[str, LabelShares]
-        Column of labels -> shares of the own label among the nearest clips.
-    """
-
-    n_nearest: int
-    shared: float
-    trustworthiness: float
-    labels: Mapping[str, LabelShares] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +30,8 @@ class MapView:
         All finite; both axes have the same unit.
     columns : Mapping[str, Column]
         Columns of this view alone, such as its clusters; names are those of no column of the map.
+    agreements : Mapping[str, Agreement]
+        Label column -> how often neighbours share a label.
     """
 
     extractor: str
@@ -77,6 +39,7 @@ class MapView:
     points: Points
     faithfulness: Faithfulness | None = None
     columns: Mapping[str, Column] = field(default_factory=dict)
+    agreements: Mapping[str, Agreement] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

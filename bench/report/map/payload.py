@@ -44,7 +44,7 @@ def payload(data: MapData, folder: Path | None = None) -> dict[str, Any]:
 
 
 def _view(view: MapView) -> dict[str, Any]:
-    sentences = words.sentences(view.faithfulness) if view.faithfulness else []
+    sentences = words.sentences(view.faithfulness, view.agreements) if view.faithfulness else []
     values = {"points": _encoded(_integers(view.points)), "spans": _spans(view.points)}
     columns = [_column(name, column) for name, column in view.columns.items()]
     return {

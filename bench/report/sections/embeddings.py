@@ -1,28 +1,22 @@
 """A map of the clips: the embeddings that the best row's head sees, in the plane."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sklearn.decomposition import PCA
-from sklearn.manifold import trustworthiness
-from sklearn.neighbors import NearestNeighbors
 
 from bench import catalog, display
 from bench.embed import pooling
 from bench.embed.cache import Cache
+from bench.metrics.neighbours import agreements, faithfulness
 from bench.report.document import Map, Section
-from bench.report.map import Faithfulness, LabelShares, MapData, MapView
+from bench.report.map import MapData, MapView
 from bench.report.rows import Row, Table
 from bench.types import UNPOOLED, Embeddings, View
 
 MOST_POINTS = 3000
 """Largest number of clips on a map; a random part of more clips."""
-
-N_NEAREST = 15
-"""Number of nearest clips that tell how far a map can be trusted."""
 
 
 def section(table: Table, cache: Cache | None) -> Section | None:
@@ -43,12 +37,13 @@ def section(table: Table, cache: Cache | None) -> Section | None:
     X = _scaled(pooling.select([embeddings[content].statistics for content in clips["content"]], view))
     plane = PCA(2, svd_solver="full").fit_transform(X).astype(float).round(3)
     labels = {table.task.name: clips["y"].tolist()}
+    trust = faithfulness(X, plane, seed=0)
     name = f"{display.view(view)}, PCA of the scaled embeddings"
     data = MapData(
         title=table.task.name,
         clips=clips["clip"].tolist(),
         paths=(),
-        views=(MapView(best.extractor, name, plane, _faithfulness(X, plane, labels)),),
+        views=(MapView(best.extractor, name, plane, trust, agreements=agreements(trust, labels)),),
         columns={**labels, **_predictions(table.predictions(best), clips["clip"])},
     )
     title = f"embeddings: {display.extractor(best.extractor, view)}, by PCA of the scaled embeddings"
@@ -80,27 +75,3 @@ def _predictions(predictions: pd.DataFrame, clips: pd.Series) -> dict[str, list[
         "prediction": tested["y_pred"].fillna("").tolist(),
         "best row": np.where(tested["y_pred"].isna(), "", right).tolist(),
     }
-
-
-def _faithfulness(
-    X: Embeddings, plane: npt.NDArray[np.float64], labels: Mapping[str, Sequence[str]]
-) -> Faithfulness:
-    """Return how far the plane shows the neighbours in the space."""
-    n_nearest = min(N_NEAREST, (len(X) - 1) // 2)
-    in_space, on_map = (
-        NearestNeighbors(n_neighbors=n_nearest).fit(points).kneighbors(return_distance=False)
-        for points in (X, plane)
-    )
-    shared = np.mean([len(set(a) & set(b)) / n_nearest for a, b in zip(in_space, on_map, strict=True)])
-    shares = {}
-    for name, values in labels.items():
-        codes = np.unique(values, return_inverse=True)[1]
-        sizes = np.bincount(codes)
-        shares[name] = LabelShares(
-            n_nearest=n_nearest,
-            in_space=float((codes[in_space] == codes[:, None]).mean()),
-            on_map=float((codes[on_map] == codes[:, None]).mean()),
-            chance=float((sizes * (sizes - 1)).sum() / (len(codes) * (len(codes) - 1))),
-        )
-    trust = float(trustworthiness(X, plane, n_neighbors=n_nearest))
-    return Faithfulness(n_nearest, float(shared), trust, shares)
