@@ -139,7 +139,7 @@ const clipMap = (() => {
     };
     const extractors = [...new Set(data.views.map((item) => item.extractor))];
     const layers = (extractor) => data.views.flatMap((item, index) => (item.extractor === extractor ? [index] : []));
-    const state = { view: 0, column: null, hidden: new Set(), selection: [] };
+    const state = { view: 0, column: null, hidden: new Set(), selection: [], clip: null };
     let plot = null, isLassoing = false;
 
     // The parts of the page.
@@ -165,7 +165,7 @@ const clipMap = (() => {
     const selected = element("section", { className: "selection" });
     const trust = element("p", { className: "trust" });
     place.append(element("div", { className: "clip-map" }, bar, plotBox, element("aside", {}, legend, detail, selected), trust));
-    extractor.parentNode.hidden = extractors.length < 2;
+    extractor.disabled = extractors.length < 2;
 
     // What is drawn.
     const visible = () => {
@@ -252,6 +252,7 @@ const clipMap = (() => {
       return files?.[clip] ? encodeURI(files[clip]).replaceAll("#", "%23").replaceAll("?", "%3F") : "";
     };
     const show = (clip, play = true) => {
+      state.clip = clip;
       detail.hidden = false;
       const values = [...view().columns.map((column) => [column.name, valueOf(column, clip)]), ...(data.paths.length ? [["path", data.paths[clip]]] : [])];
       const rows = values.flatMap(([name, value]) => [element("dt", { textContent: name, dir: "auto" }), element("dd", { textContent: value, dir: "auto" })]);
@@ -393,6 +394,7 @@ const clipMap = (() => {
       showView();
       fit(false);
       draw({ transition: !showColumns() });
+      if (state.clip !== null && view().columns.length > common.length) show(state.clip, false);
     };
     extractor.onchange = () => choose(layers(extractor.value)[0]);
     slider.oninput = () => choose(layers(extractor.value)[slider.value]);
@@ -401,7 +403,7 @@ const clipMap = (() => {
     const start = async () => {
       try {
         const { clientWidth: width, clientHeight: height } = plotBox;
-        const size = n < 300 ? 12 : n < 3000 ? 8 : n < 20000 ? 5 : 3;
+        const size = n < 300 ? 10 : n < 3000 ? 8 : n < 20000 ? 5 : 3;
         plot = reglScatterplot.createScatterplot({
           renderer: shared(width, height), canvas, width, height, colorBy: "valueA", pointSize: size, pointSizeSelected: 2, pointOutlineWidth: 1,
           opacity: n < 3000 ? 0.9 : n < 20000 ? 0.75 : 0.6, lassoColor: theme().ink, backgroundColor: theme().ground, showReticle: false, deselectOnDblClick: true, deselectOnEscape: false,
@@ -421,7 +423,7 @@ const clipMap = (() => {
       plot.subscribe("lassoStart", () => { isLassoing = true; });
       plot.subscribe("lassoEnd", () => { isLassoing = false; });
       for (const event of ["pointOut", "view", "lassoStart"]) plot.subscribe(event, () => { tip.hidden = true; });
-      plot.subscribe("select", ({ points }) => select(points, { play: true, fromPlot: true }));
+      plot.subscribe("select", ({ points }) => select([...points].sort((a, b) => a - b), { play: true, fromPlot: true }));
       plot.subscribe("deselect", () => select([], { fromPlot: true }));
       new ResizeObserver(() => {
         const { clientWidth: width, clientHeight: height } = plotBox;
