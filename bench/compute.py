@@ -78,6 +78,7 @@ def explore(
     UsageError
         If something is unknown or does not fit, or the folder or the cache cannot be written.
     """
+    exploration.check(options)
     folder = exploration.Folder(options.out)
     folder.check(exploration.NAMES)
     return exploration.write(
@@ -95,6 +96,7 @@ def findings(
     UsageError
         As of `explore`.
     """
+    exploration.check(options)
     embeddings = cache()
     with embeddings.in_use(), progress.watching(plain=plain) as events:
         near_copies = request.near_copies if options.duplicates else "off"  # they take a minute

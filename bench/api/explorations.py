@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ from bench.exploration.clusters import Clusters
 from bench.exploration.maps import Map
 from bench.exploration.outliers import Outliers
 from bench.report.writers import markdown
-from bench.request import Exploration, Request
+from bench.request import SHARED, Exploration, Request
 from bench.request import options as declared_options
 from bench.runner.options import check
+from bench.validation import convert
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ def explore(
     out : str | Path | None
         Folder of the files that ``bench explore`` writes; None writes none.
     options
-        Further options of ``bench explore`` by their names, such as ``map="pca"``, ``clusters="3"`` or
-        ``outliers=True``.
+        Further options of ``bench explore`` by the names of `bench.request.Exploration`, such as
+        ``map="pca"``, ``clusters="3"``, ``outliers=True``, or ``normalisation=True`` for ``--cmvn``.
 
     Raises
     ------
@@ -91,7 +92,8 @@ def explore(
     """
     specs = {id(thing): spec_of("extractor", thing) for thing in extractors if not isinstance(thing, str)}
     names = tuple(thing if isinstance(thing, str) else specs[id(thing)].name for thing in extractors)
-    shared, wanted = _divided(options)
+    shared, fields = _divided(options)
+    exploration = convert(fields, Exploration, "bench.explore")
     declared = with_specs(catalog.load(), list(specs.values()))
     with tempfile.TemporaryDirectory() as folder:
         text = dataset_text(dataset, Path(folder) if out is None else Path(out), 0)
@@ -100,19 +102,28 @@ def explore(
         )
         check(request)
         if out is None:
-            return Overview(computation.findings(request, Exploration(**wanted), declared))
-        return Overview(computation.explore(request, Exploration(out=Path(out), **wanted), declared).findings)
+            return Overview(computation.findings(request, exploration, declared))
+        return Overview(computation.explore(request, replace(exploration, out=Path(out)), declared).findings)
 
 
 def _divided(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the options of a request, and those of an exploration."""
-    of_exploration = declared_options(Exploration).keys() - {"out"}
-    of_request = {"audio", "preprocess", "parent_pattern", "near_copies", "device", "precision", "runtime"}
+    """Return the options of a request, and those of an exploration.
+
+    Raises
+    ------
+    UsageError
+        If one is unknown.
+    """
+    declared = declared_options(Exploration)
+    of_exploration, of_request = declared.keys() - {"out"}, {*SHARED} - {"extractors"}
     if unknown := options.keys() - of_request - of_exploration:
         expected = ", ".join(sorted(of_request | of_exploration))
         raise UsageError(f"unknown option {shortlist(unknown)}; expected {expected}")
-    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
-    return (
-        {name: value for name, value in fields.items() if name in of_request},
-        {name: value for name, value in fields.items() if name in of_exploration},
-    )
+    shared, fields = {}, {}
+    for name, value in options.items():
+        if name in of_request:
+            shared[name] = tuple(value) if isinstance(value, list) else value
+        else:  # a folder and a number of clusters are texts on the command line
+            is_text = declared[name].form == "text" and isinstance(value, int | Path)
+            fields[name] = str(value) if is_text else value
+    return shared, fields

@@ -7,20 +7,8 @@ import click
 
 from bench import paths
 from bench.cli import options
-from bench.request import Exploration, Option, Request
+from bench.request import SHARED, Exploration, Option, Request
 from bench.request import options as declared
-
-NAMES = (
-    "audio",
-    "extractors",
-    "preprocess",
-    "parent_pattern",
-    "near_copies",
-    "device",
-    "precision",
-    "runtime",
-)
-"""Options that it shares with `bench run`."""
 
 ABOUT = {
     "extractors": "NAME, hf:ID_OR_FOLDER, whisper-short:ID_OR_FOLDER, fairseq:FILE, hear:MODULE; "
@@ -32,7 +20,7 @@ ABOUT = {
 
 def _shared() -> list[Option]:
     """Return the options that it shares with `bench run`, with their help here."""
-    options = [declared(Request)[name] for name in NAMES]
+    options = [declared(Request)[name] for name in SHARED]
     return [replace(option, about=ABOUT.get(option.name, option.about)) for option in options]
 
 
@@ -50,7 +38,7 @@ def command(dataset: str, plain: bool, **fields: Any) -> None:
     from bench.compute import explore
     from bench.runner import options as run_options
 
-    shared = {name: fields.pop(name) for name in NAMES}
+    shared = {name: fields.pop(name) for name in SHARED}
     request = Request(datasets=(dataset,), home=paths.home(), command=options.command_line(), **shared)
     run_options.check(request)
     outcome = explore(request, Exploration(**fields), catalog.load(), plain=plain)

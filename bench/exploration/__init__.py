@@ -1,6 +1,6 @@
 """Explore: what a collection of clips holds, from its embeddings."""
 
-from bench.exploration.analysis import analyse, frame_extractors
+from bench.exploration.analysis import analyse, check, frame_extractors
 from bench.exploration.collection import collection_of
 from bench.exploration.findings import Findings
 from bench.exploration.folder import Folder
@@ -16,6 +16,7 @@ __all__ = [
     "Memory",
     "Outcome",
     "analyse",
+    "check",
     "clip_table",
     "collection_of",
     "frame_extractors",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from bench.errors import UsageError, shortlist
 from bench.exploration import agreement, coefficients, components, maps, normalisation, planting
 from bench.exploration.clusters import Clusters, find_clusters
 from bench.exploration.coefficients import Outliers as FrameOutliers
-from bench.exploration.collection import Collection, FrameSpace, Space
+from bench.exploration.collection import DEFAULT_EXTRACTORS, Collection, FrameSpace, Space
 from bench.exploration.components import Components
 from bench.exploration.duplicates import duplicates
 from bench.exploration.findings import Comparisons, Findings, Planting, SpaceFindings
@@ -23,6 +24,8 @@ from bench.exploration.outliers import Outliers, outliers
 from bench.exploration.suspects import suspects
 from bench.metrics.neighbours import agreements
 from bench.request import Exploration
+from bench.request import options as declared
+from bench.runner.options import LARGEST_SEED
 from bench.types import UNPOOLED, View
 
 FRAME_EXTRACTOR = "mfcc-13"
@@ -32,11 +35,37 @@ CLIPS_PER_CLASS = 10
 """Smallest mean number of clips of a class where label errors are planted."""
 
 
+def check(options: Exploration) -> None:
+    """Refuse options that are unknown, or that need what another one leaves out.
+
+    Raises
+    ------
+    UsageError
+        For the first such option.
+    """
+    for name, option in declared(Exploration).items():
+        value = getattr(options, name)
+        if option.choices and value is not None and value not in option.choices:
+            raise UsageError(f"{option.flags[0]} {value}: is unknown; expected {', '.join(option.choices)}")
+        if option.form == "share" and not 0 <= value < 1:
+            raise UsageError(f"{option.flags[0]} {value:g}: expected a share from 0 to below 1")
+    if not 0 <= options.seed <= LARGEST_SEED:
+        raise UsageError(f"--seed {options.seed}: expected a whole number from 0 to {LARGEST_SEED}")
+    if options.animate and options.map != "umap":
+        raise UsageError(f"--animate: --map {options.map} has no stages; expected --map umap")
+    if options.with_audio and options.map == "none":
+        raise UsageError("--with-audio: --map none has no page; expected a map")
+    if options.export_clusters and options.clusters == "none":
+        raise UsageError(
+            "--export-clusters: --clusters none has no folders; expected auto, bic, hdbscan or a number"
+        )
+
+
 def frame_extractors(extractors: Sequence[str], options: Exploration) -> list[str]:
-    """Return the extractors whose frames an exploration needs."""
+    """Return the extractors whose frames an exploration needs, as `EXTRACTOR@layer=N`."""
     names = [FRAME_EXTRACTOR] if options.outliers or options.normalisation else []
     if options.components:
-        names += [name.partition("@pool=")[0] for name in extractors]
+        names += [re.sub("@pool=[^@]*", "", name) for name in extractors or DEFAULT_EXTRACTORS]
     return list(dict.fromkeys(names))
 
 
@@ -49,8 +78,6 @@ def analyse(collection: Collection, options: Exploration, memory: Memory) -> Fin
         If a label column is unknown, or there are too few clips for what was asked for.
     """
     labels = _labels(collection, options.color)
-    if options.animate and options.map != "umap":
-        raise UsageError(f"--animate: --map {options.map} has no stages; expected --map umap")
     analysis = _Analysis(collection, labels, options, memory)
     frames = collection.frames.get(display.extractor(FRAME_EXTRACTOR, View(pool=UNPOOLED)))
     first = collection.spaces[0].vectors

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from bench.exploration import map_figure
 from bench.exploration.clusters import Clusters
 from bench.exploration.findings import Findings, SpaceFindings
 from bench.exploration.maps import Map
-from bench.report.map import MapData, MapView
+from bench.report.map import MapData, MapView, free_name
 
 Column = Sequence[str] | npt.NDArray[np.floating]
 
@@ -28,7 +28,8 @@ def map_data(findings: Findings, previews: Sequence[Path | None] = ()) -> MapDat
         A short recording of every clip; empty for no sound.
     """
     table = findings.collection.table
-    views = [_view(space, space.map) for space in findings.spaces if space.map]
+    shared = columns(findings)
+    views = [_view(space, space.map, shared) for space in findings.spaces if space.map]
     if not views:
         return None
     return MapData(
@@ -36,7 +37,7 @@ def map_data(findings: Findings, previews: Sequence[Path | None] = ()) -> MapDat
         clips=table["clip"].tolist(),
         paths=table["path"].tolist(),
         views=views,
-        columns=columns(findings),
+        columns=shared,
         previews=previews,
     )
 
@@ -69,21 +70,27 @@ def cluster_names(clusters: Clusters) -> list[str]:
 
 
 def clip_table(findings: Findings) -> pd.DataFrame:
-    """Return a row per clip: its labels, and its place, cluster and q-value by every extractor."""
+    """Return a row per clip: its labels, and its place, cluster and q-value by every extractor.
+
+    A column whose name a label has gets a number behind its name, such as ``cluster 2``.
+    """
     table = findings.collection.table.copy()
     for space in findings.spaces:
         prefix = f"{space.space.name} " if len(findings.spaces) > 1 else ""
+        values: dict[str, npt.NDArray[np.generic]] = {}
         if space.map is not None:
-            table[f"{prefix}x"], table[f"{prefix}y"] = space.map.points.T
+            values["x"], values["y"] = space.map.points.T
         if space.clusters is not None:
-            table[f"{prefix}cluster"] = space.clusters.labels
-            table[f"{prefix}probability"] = space.clusters.probabilities
+            values["cluster"] = space.clusters.labels
+            values["probability"] = space.clusters.probabilities
         if space.outliers is not None:
-            table[f"{prefix}outlier_q"] = space.outliers.q
+            values["outlier_q"] = space.outliers.q
+        for name, column in values.items():
+            table[free_name(prefix + name, table.columns)] = column
     return table
 
 
-def _view(space: SpaceFindings, plane: Map) -> MapView:
+def _view(space: SpaceFindings, plane: Map, shared: Collection[str]) -> MapView:
     """Return the map of an extractor and view with what it says of its faithfulness."""
     return MapView(
         extractor=space.space.learner.spec.name,
@@ -91,5 +98,5 @@ def _view(space: SpaceFindings, plane: Map) -> MapView:
         points=plane.points,
         faithfulness=plane.faithfulness,
         agreements=space.agreements,
-        columns=_columns(space),
+        columns={free_name(name, shared): values for name, values in _columns(space).items()},
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.request.declaration import N_PERMUTATIONS, NEAR_COPIES, PRECISIONS, RUNTIMES, Output, Request
-from bench.request.exploration import Exploration
+from bench.request.exploration import SHARED, Exploration
 from bench.request.option import Form, Option
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "N_PERMUTATIONS",
     "PRECISIONS",
     "RUNTIMES",
+    "SHARED",
     "Exploration",
     "Form",
     "Option",

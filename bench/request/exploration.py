@@ -11,6 +11,18 @@ from bench.request.option import option
 MAPS = ("umap", "pca", "tsne", "none")
 CLUSTERINGS = ("auto", "bic", "hdbscan", "none")
 
+SHARED = (
+    "audio",
+    "extractors",
+    "preprocess",
+    "parent_pattern",
+    "near_copies",
+    "device",
+    "precision",
+    "runtime",
+)
+"""Options of `bench run` that `bench explore` has too."""
+
 Transfer = Literal["link", "copy"]
 """How the files of a cluster get into its folder."""
 

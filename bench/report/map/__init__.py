@@ -2,6 +2,6 @@
 
 from bench.report.map.data import MapData, MapView
 from bench.report.map.page import write
-from bench.report.map.table import write_table
+from bench.report.map.table import free_name, write_table
 
-__all__ = ["MapData", "MapView", "write", "write_table"]
+__all__ = ["MapData", "MapView", "free_name", "write", "write_table"]

@@ -1,5 +1,6 @@
 """The map as a Parquet file, which embedding-atlas and tables open."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -17,11 +18,11 @@ def table(data: MapData) -> pd.DataFrame:
     values: dict[str, object] = {"clip": list(data.clips), "path": list(data.paths or data.clips)}
     values |= {"x": first.points[:, 0], "y": first.points[:, 1]}
     for name, column in {**data.columns, **first.columns}.items():
-        values[_free(name, values)] = _storable(column)
+        values[free_name(name, values)] = _storable(column)
     for view in others:
         x, y = view.points.T
         for name, column in {"x": x, "y": y, **view.columns}.items():
-            values[_free(f"{name} {view.extractor}, {view.name}", values)] = _storable(column)
+            values[free_name(f"{name} {view.extractor}, {view.name}", values)] = _storable(column)
     return pd.DataFrame(values)
 
 
@@ -43,7 +44,7 @@ def write_table(path: Path, data: MapData) -> None:
     replace_table(path, table(data))
 
 
-def _free(name: str, taken: dict[str, object]) -> str:
+def free_name(name: str, taken: Collection[str]) -> str:
     """Return a name, or if it is taken, the name with the first free number."""
     names = (name, *(f"{name} {number}" for number in range(2, len(taken) + 3)))
     return next(candidate for candidate in names if candidate not in taken)
