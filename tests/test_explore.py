@@ -185,3 +185,66 @@ def test_a_record_that_is_no_json_is_named(bench: Run, digits: Path, tmp_path: P
     assert "explore.json" in result.output
     (out / "explore.json").write_text(json.dumps({"schema": 1, "command": "", "files": {"a": 3}}))
     assert bench(*WORDS).exit_code == 2
+
+
+def test_columns_with_odd_names_keep_their_values_and_files(bench: Run, digits: Path, tmp_path: Path):
+    table = pd.read_csv(digits, dtype=str)
+    odd = table["speaker"].replace("george", "=1+1")
+    table.assign(**{"a b": odd, "a/b": odd, "x": odd, "cluster": odd}).to_csv(digits, index=False)
+    result = bench(*WORDS, "--clusters", "2")
+    assert result.exit_code == 0, result.output
+    out = tmp_path / "explore-out"
+    assert {"map-a-b.png", "map-a-b~2.png"} <= digests(out).keys()
+    clips = pd.read_csv(out / "clips.csv", dtype={"clip": str})
+    assert set(clips["x"]) == {"'=1+1", *odd} - {"=1+1"}  # a spreadsheet does not compute it
+    assert clips["x 2"].dtype == float
+    assert set(clips["cluster 2"]) == {0, 1}
+    assert set(pd.read_parquet(out / "map.parquet")["cluster 2"]) == {"0", "1"}
+
+
+def test_files_of_others_are_refused_also_where_a_column_names_them(bench: Run, digits: Path, tmp_path: Path):
+    (tmp_path / "explore-out").mkdir()
+    other = tmp_path / "explore-out" / "map-speaker.png"
+    other.write_text("mine")
+    refused = bench(*WORDS, "--clusters", "none")
+    assert refused.exit_code == 2
+    assert "map-speaker.png" in refused.output
+    assert other.read_text() == "mine"
+    other.unlink()
+    again = bench(*WORDS, "--clusters", "none")  # in place of the files before the refusal
+    assert again.exit_code == 0, again.output
+
+
+def test_a_record_names_no_file_outside_its_folder(bench: Run, digits: Path, tmp_path: Path):
+    out = tmp_path / "explore-out"
+    out.mkdir()
+    digest = hashlib.sha256(digits.read_bytes()).hexdigest()
+    record = {"schema": 1, "command": "", "files": {"../digits.csv": digest}}
+    (out / "explore.json").write_text(json.dumps(record))
+    result = bench(*WORDS, "--clusters", "none")
+    assert result.exit_code == 2
+    assert digits.exists()
+
+
+def test_components_of_the_default_extractor_are_counted(bench: Run, digits: Path, tmp_path: Path):
+    result = bench("explore", "digits.csv", "--map", "none", "--clusters", "none", "--components", "85%")
+    assert result.exit_code == 0, result.output
+    assert "Principal components" in result.output
+    assert (tmp_path / "explore-out" / "components.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"map": "maps"}, "--map maps: .* umap"),
+        ({"export_clusters": "move"}, "export_clusters .* link"),
+        ({"components": "85%"}, "components .* number"),
+        ({"color": "speaker"}, "color .* list"),
+        ({"seed": -1}, "--seed -1"),
+        ({"with_audio": True, "map": "none"}, "--with-audio"),
+        ({"export_clusters": "link", "clusters": "none"}, "--export-clusters"),
+    ],
+)
+def test_wrong_options_of_a_program_are_one_line(fields: Mapping[str, object], message: str, digits: Path):
+    with pytest.raises(UsageError, match=message):
+        package.explore(digits, **{"map": "pca", "clusters": "none", **fields})

@@ -79,10 +79,10 @@ def label_scores(clusters: Indices, labels: Sequence[str], group: Sequence[str])
     names = clusters[rows].astype(str)
     y_true = np.asarray(labels, dtype=str)[rows]
     p = Predicted(y_true, names, np.unique(np.concatenate([y_true, names])))
-    known = np.array([f"group {name}" if name else f"clip {clip}" for clip, name in enumerate(group)])[rows]
+    units = np.array([f"group {name}" if name else f"clip {clip}" for clip, name in enumerate(group)])[rows]
     scores = []
     for name, metric in METRICS.items():
-        limits = bound(metric, p, known)
+        limits = bound(metric, p, units)
         value = metric.score(p)
         scores.append(Score(name, value, "cluster", limits.low, limits.high, unbounded=limits.unbounded))
     return tuple(scores)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,9 +31,6 @@ from bench.types import UNPOOLED, View
 
 FRAME_EXTRACTOR = "mfcc-13"
 """Extractor whose frames are searched for outlying values, and compared with mean 0 and variance 1."""
-
-CLIPS_PER_CLASS = 10
-"""Smallest mean number of clips of a class where label errors are planted."""
 
 
 def check(options: Exploration) -> None:
@@ -179,18 +177,18 @@ class _Analysis:
         return self.memory.recall(Components, fields, lambda: components.of_clips(frames.frames, share))
 
     def _planting(self, space: Space) -> Planting:
-        """Return the planted label errors that the search finds, of every column with few classes.
+        """Return the planted label errors that the search finds, of every column with classes.
 
         Raises
         ------
         UsageError
             If no column has labels that errors can be planted in.
         """
-        columns = [name for name, column in self.labels.items() if _has_few_classes(column)]
+        columns = [name for name, column in self.labels.items() if _has_classes(column)]
         if not columns:
             raise UsageError(
                 f"--plant-errors {self.options.plant_errors:g}: no label column has two classes or more with "
-                f"{CLIPS_PER_CLASS} clips each; expected labels of which some may be wrong"
+                f"{planting.MIN_CLIPS} clips each; expected labels of which some may be wrong"
             )
         return Planting(searches={name: self._planted_in(space, name).searches[name] for name in columns})
 
@@ -210,7 +208,7 @@ class _Analysis:
         return self.memory.recall(Planting, {**fields, "share": share, "seed": seed}, search)
 
 
-def _has_few_classes(column: Sequence[str]) -> bool:
-    """Return whether a column has two classes or more, of enough clips."""
-    n_classes = len({*column} - {""})
-    return 2 <= n_classes <= len(column) / CLIPS_PER_CLASS
+def _has_classes(column: Sequence[str]) -> bool:
+    """Return whether two labels of a column or more have enough clips to plant errors in."""
+    counts = Counter(label for label in column if label)
+    return sum(count >= planting.MIN_CLIPS for count in counts.values()) >= 2

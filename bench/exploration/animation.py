@@ -47,9 +47,9 @@ def write_gif(stages: npt.NDArray[np.float32], groups: Sequence[str], path: Path
     """
     if not len(stages):
         raise UsageError("animation: the map has no stages; expected a map by UMAP")
-    shown = np.random.default_rng(0).permutation(stages.shape[1])[:MOST_CLIPS]
-    numbers = _numbers(groups)[shown]
-    frames = [_frame(places, numbers) for places in _pixels(stages[:, shown])]
+    rows = np.random.default_rng(0).permutation(stages.shape[1])[:MOST_CLIPS]
+    numbers = _numbers(groups)[rows]
+    frames = [_frame(places, numbers) for places in _pixels(stages[:, rows])]
     durations = [FRAME_MS] * (len(frames) - 1) + [LAST_MS]
     with replacing(path) as part:
         frames[0].save(part, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)

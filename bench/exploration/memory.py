@@ -21,6 +21,9 @@ FORMAT = "explore-v1"
 LIBRARIES = ("numpy", "scikit-learn", "scipy", "umap-learn")
 """Libraries whose versions are part of every key."""
 
+ROOMS = ("exploration", "learn", "metrics", "splits", "stats")
+"""Rooms whose code computes the results; it is part of every key."""
+
 T = TypeVar("T")
 
 
@@ -47,7 +50,7 @@ class Memory:
         kind : type
             A frozen dataclass of arrays, numbers, texts and mappings.
         key : Mapping[str, Any]
-            Everything that changes the result besides the code of this room and the versions of libraries.
+            Everything that changes the result besides the code of `ROOMS` and the versions of libraries.
         """
         name = digest([kind.__module__, kind.__qualname__, dict(key), self._versions])
         path = self._folder / f"{name}.msgpack"
@@ -65,8 +68,9 @@ class Memory:
 
 
 def _code() -> str:
-    """Return the digest of the code of this room."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    """Return the digest of the code of `ROOMS`."""
+    package = Path(__file__).parents[1]
+    sources = [source for room in ROOMS for source in sorted((package / room).rglob("*.py"))]
     return digest([hashlib.sha256(source.read_bytes()).hexdigest() for source in sources])
 
 

@@ -22,6 +22,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import NearestNeighbors
 
 from bench.errors import UsageError
+from bench.exploration.maps import scale
 from bench.types import Embeddings
 
 LEVEL = 0.1
@@ -113,17 +114,16 @@ def outliers(vectors: Embeddings, seed: int = 0, level: float = LEVEL) -> Outlie
     n_clips = len(vectors)
     if n_clips < MIN_CLIPS:
         raise UsageError(f"--outliers: {n_clips} clips; expected {MIN_CLIPS} or more")
-    scaled = (vectors - vectors.mean(axis=0)) / np.maximum(vectors.std(axis=0), 1e-9)
-    scaled = np.clip(scaled, -LIMIT, LIMIT)
+    X = np.clip(scale(vectors), -LIMIT, LIMIT)
     n_neighbours = max(MIN_NEIGHBOURS, round(n_clips**0.5))
-    distance = neighbour_distance(scaled, n_neighbours)
+    distance = neighbour_distance(X, n_neighbours)
     if np.median(distance) == 0:
         raise UsageError(
             f"--outliers: more than half of {n_clips} clips have {n_neighbours} others with equal vectors; "
             "leave out the copies, or choose another extractor"
         )
-    forest = IsolationForest(n_estimators=N_TREES, random_state=seed).fit(scaled)
-    isolation = -forest.score_samples(scaled)
+    forest = IsolationForest(n_estimators=N_TREES, random_state=seed).fit(X)
+    isolation = -forest.score_samples(X)
     q = stats.false_discovery_control(tail_p_values(distance))
     return Outliers(
         distance=distance,
@@ -136,7 +136,7 @@ def outliers(vectors: Embeddings, seed: int = 0, level: float = LEVEL) -> Outlie
     )
 
 
-def neighbour_distance(X: Embeddings, n_neighbours: int) -> Floats:
+def neighbour_distance(X: npt.NDArray[np.floating], n_neighbours: int) -> Floats:
     """Return the distance of every clip to its k-th nearest other clip, shape=(n_clips,)."""
     distances, _ = NearestNeighbors(n_neighbors=n_neighbours).fit(X).kneighbors()
     return np.asarray(distances[:, -1], dtype=np.float64)

@@ -22,19 +22,16 @@ MOST_CLUSTERS, MOST_SUSPECTS = 30, 20
 
 def sections(findings: Findings) -> tuple[Section, ...]:
     """Return everything that an exploration says."""
-    return tuple(
-        section
-        for section in (
-            _overview(findings),
-            *_maps(findings),
-            *_clusters(findings),
-            *_outliers(findings),
-            *_frames(findings),
-            *_components(findings),
-            *_duplicates(findings),
-            *_suspects(findings),
-            *_planting(findings),
-        )
+    return (
+        _overview(findings),
+        *_maps(findings),
+        *_clusters(findings),
+        *_outliers(findings),
+        *_frames(findings),
+        *_components(findings),
+        *_duplicates(findings),
+        *_suspects(findings),
+        *_planting(findings),
     )
 
 
@@ -46,13 +43,14 @@ def number(value: float, digits: int = 2) -> Cell:
 def _overview(findings: Findings) -> Section:
     """Return how many clips there are, and what their labels are."""
     collection = findings.collection
-    n_clips, hours = (
-        len(collection.table),
-        sum(collection.source.seconds[row] for row in collection.rows) / 3600,
-    )
-    lines = [text(f"{n_clips} clips, {hours:.2f} h")]
+    hours = sum(collection.source.seconds[row] for row in collection.rows) / 3600
+    duration = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
+    lines = [text(f"{len(collection.table)} clips, {duration}")]
     if collection.unreadable:
-        reasons = [f"{clip} ({reason})" for clip, reason in collection.unreadable.items()]
+        reasons = [
+            reason if reason.startswith(f"{clip}: ") else f"{clip} ({reason})"
+            for clip, reason in collection.unreadable.items()
+        ]
         lines.append(text(f"not readable: {listing(reasons[:MOST_LABELS], len(reasons))}"))
     lines += [text(f"{name} has {_counts(values)}") for name, values in findings.labels.items()]
     if not findings.labels:
@@ -72,41 +70,41 @@ def _counts(values: Sequence[str]) -> str:
 
 def _maps(findings: Findings) -> Iterator[Section]:
     """Yield how far every map can be trusted."""
-    rows = []
-    for space in findings.spaces:
-        if space.map is None:
-            continue
-        trust = space.map.faithfulness
-        shares: list[Cell] = []
-        for agreement in space.agreements.values():
-            shares += [number(agreement.in_space), number(agreement.on_map), number(agreement.chance)]
-        rows.append(
-            (
-                cell(space.space.name),
-                cell(map_figure.TITLES[space.map.method]),
-                number(trust.trustworthiness, 3),
-                cell(trust.shared, f"{trust.shared:.0%}"),
-                *shares,
-            )
-        )
-    if not rows:
+    maps = [(space, space.map) for space in findings.spaces if space.map]
+    if not maps:
         return
-    trust = next(space.map.faithfulness for space in findings.spaces if space.map)
+    rows = tuple(
+        (
+            cell(space.space.name),
+            cell(map_figure.TITLES[plane.method]),
+            number(plane.faithfulness.trustworthiness, 3),
+            cell(plane.faithfulness.shared, f"{plane.faithfulness.shared:.0%}"),
+        )
+        for space, plane in maps
+    )
+    trust = maps[0][1].faithfulness
     k = trust.n_nearest
-    agreements = [
-        f"same {name} {where}"
-        for name in findings.spaces[0].agreements
-        for where in ("in space", "on map", "by chance")
-    ]
-    headers = ("extractor", "map", "trustworthiness", f"{k} nearest kept", *agreements)
     about = (
         "Trustworthiness is 1 if all neighbours on the map are neighbours in the space. Kept is the share "
-        f"of the {k} nearest clips in the space that are among the {k} nearest on the map. Same is the share "
-        f"of the {k} nearest clips with a clip's own label."
+        f"of the {k} nearest clips in the space that are among the {k} nearest on the map."
     )
     if len(trust.rows) < len(findings.collection.table):
         about += f" Neighbours of {len(trust.rows)} random clips are compared."
-    yield Section("Maps", 2, (Grid(headers, tuple(rows)), Paragraph(text(about))))
+    parts = [Grid(("extractor", "map", "trustworthiness", f"{k} nearest kept"), rows), Paragraph(text(about))]
+    shares = tuple(
+        (
+            cell(space.space.name),
+            cell(name),
+            *(number(share) for share in (agreement.in_space, agreement.on_map, agreement.chance)),
+        )
+        for space, _ in maps
+        for name, agreement in space.agreements.items()
+    )
+    if shares:
+        about = f"Share of the {k} nearest clips with a clip's own label."
+        grid = Grid(("extractor", "label", "in the space", "on the map", "by chance"), shares)
+        parts += [grid, Paragraph(text(about))]
+    yield Section("Maps", 2, tuple(parts))
 
 
 def _clusters(findings: Findings) -> Iterator[Section]:
@@ -243,7 +241,7 @@ def _components_of(space: SpaceFindings) -> Iterator[tuple[Cell, ...]]:
     frames = space.frame_components
     yield (
         cell(space.space.name),
-        cell(frames.share, f"{frames.share:.0%}"),
+        cell(frames.share, f"{100 * frames.share:g}%"),
         cell(space.space.vectors.shape[1]),
         cell(space.n_components),
         cell(frames.mean, f"{frames.mean:.1f} of {frames.dim}"),
@@ -259,15 +257,15 @@ def _duplicates(findings: Findings) -> Iterator[Section]:
     n_leaks = sum(group.is_leak for group in copies.groups)
     n_contradictions = sum(bool(group.contradictions) for group in copies.groups)
     lines = [
-        f"{len(copies.clip)} clips in {len(copies.groups)} groups: {n_same} with the samples of another, "
-        f"{len(copies.clip) - n_same} near copies"
+        f"recordings with copies: {len(copies.groups)}",
+        f"clips with the samples of another: {n_same}; near copies: {len(copies.clip) - n_same}",
     ]
     if not copies.is_near_searched:
         lines.append("near copies were not searched in so many clips; expected --near-copies on")
     if n_contradictions:
-        lines.append(f"{n_contradictions} groups have clips with different labels")
+        lines.append(f"recordings whose clips have different labels: {n_contradictions}")
     if n_leaks:
-        lines.append(f"{n_leaks} groups are on both sides of the split: a leak")
+        lines.append(f"recordings on both sides of the split, which is a leak: {n_leaks}")
     yield Section("Duplicates", 2, (Notes(tuple(map(text, lines))),))
 
 

@@ -168,15 +168,15 @@ def _export(findings: Findings, prefixes: Sequence[str], options: Exploration) -
             continue
         target = options.out / prefix / "clusters"
         labels = space.clusters.labels.tolist()
-        done = cluster_folders.export(target, findings.collection.clips, labels, options.export_clusters)
-        counts = {"links": done.n_links, "copies": done.n_copies, "cuts": done.n_cuts}
+        export = cluster_folders.export(target, findings.collection.clips, labels, options.export_clusters)
+        counts = {"links": export.n_links, "copies": export.n_copies, "cuts": export.n_cuts}
         lines.append(
             text(f"{target}: {', '.join(f'{number} {name}' for name, number in counts.items() if number)}")
         )
-        if done.obstacle:
-            lines.append(text(f"copies in place of links: {done.obstacle}"))
-        if done.n_foreign:
-            lines.append(text(f"{done.n_foreign} other files stay as they are"))
+        if export.obstacle:
+            lines.append(text(f"copies in place of links: {export.obstacle}"))
+        if export.n_foreign:
+            lines.append(text(f"{export.n_foreign} other files stay as they are"))
     return Section("Folders of clusters", 2, (Notes(tuple(lines)),)) if lines else None
 
 
