@@ -139,7 +139,7 @@ def test_a_split_without_audio_that_is_read_is_named(tone: Callable[..., Path], 
     assert [note.rpartition(": ")[2] for note in notes] == ["1 .xyz.", "1 .xyz."]
     assert [note.partition(":")[0] for note in notes] == ["test", "train"]
     (tmp_path / "tree" / "test" / "zero" / "0.wav").unlink()
-    with pytest.raises(UsageError, match="test: holds no audio; expected CLASS"):
+    with pytest.raises(UsageError, match="test: holds no audio; expected"):
         datasets.from_path(tmp_path / "tree", "class")
 
 

@@ -54,8 +54,8 @@ def load(path: Path, label: str) -> Dataset:
     clips = [name for name in clips if _is_read_by_libsndfile(name) or name.with_suffix("") not in stems]
     if not clips:
         raise UsageError(
-            f"{path}: holds no audio; expected {', '.join(SUFFIXES)}, in a folder per class where there are "
-            "classes, or give a CSV with a column path"
+            f"{path}: holds no audio; expected files ({', '.join(SUFFIXES)}), in a folder per class where "
+            "there are classes; or give a CSV with a column path"
         )
     in_folders = [name for name in clips if len(name.parts) > 1]
     has_classes = bool(label) and 2 * len(in_folders) >= len(clips)

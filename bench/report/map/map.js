@@ -205,7 +205,7 @@ const clipMap = (() => {
     // Pan and zoom.
     const distance = (spans) => {
       const aspect = canvas.clientWidth / canvas.clientHeight;
-      return Math.max(spans[1], spans[0] / aspect) * 1.08;
+      return Math.max(spans[1], spans[0] / aspect) * 1.2;
     };
     const glide = (target, reach, transition = true) => {
       if (plot) gliding = Promise.all([gliding, plot.zoomToLocation(target, reach, { transition: transition && !drawing && !still.matches, transitionDuration: 300 })]);
