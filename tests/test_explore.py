@@ -248,3 +248,14 @@ def test_components_of_the_default_extractor_are_counted(bench: Run, digits: Pat
 def test_wrong_options_of_a_program_are_one_line(fields: Mapping[str, object], message: str, digits: Path):
     with pytest.raises(UsageError, match=message):
         package.explore(digits, **{"map": "pca", "clusters": "none", **fields})
+
+
+def test_folders_of_extractors_come_and_go(bench: Run, digits: Path, tmp_path: Path):
+    words = [*WORDS, "--map", "none", "--clusters", "2"]
+    two = [*words, "--extractors", "mfcc-13,mfcc"]
+    assert bench(*two).exit_code == 0
+    before = digests(tmp_path / "explore-out")
+    assert bench(*words).exit_code == 0
+    assert not [path for path in (tmp_path / "explore-out").iterdir() if path.is_dir()]
+    assert bench(*two).exit_code == 0
+    assert digests(tmp_path / "explore-out") == before

@@ -66,7 +66,7 @@ class Folder:
                 f"--out {self.out}: cannot be written ({reason(error)}); expected another folder"
             ) from error
         earlier = {Path(path).parts[0] for path in self._earlier}
-        self._refuse([name for name in names if name not in earlier and (self.out / name).exists()])
+        self._refuse([name for name in names if name not in earlier and (self.out / name).is_file()])
 
     def path(self, name: str) -> Path:
         """Return the path of a file to write, and note it for the record.
@@ -102,6 +102,8 @@ class Folder:
             path = self.out / name
             if name not in files and path.is_file() and sha256(path) == expected:
                 path.unlink()
+                if path.parent != self.out and not any(path.parent.iterdir()):
+                    path.parent.rmdir()
         self._record(command, files)
         return [self.out / name for name in (*self._paths, RECORD)]
 
