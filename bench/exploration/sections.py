@@ -260,6 +260,11 @@ def _duplicates(findings: Findings) -> Iterator[Section]:
         f"recordings with copies: {len(copies.groups)}",
         f"clips with the samples of another: {n_same}; near copies: {len(copies.clip) - n_same}",
     ]
+    if len(copies.clip) and copies.pair_distance is not None:
+        lines.append(
+            f"cosine distance of embeddings: up to {copies.distance.max():.2g} between copies, "
+            f"{copies.pair_distance:.2g} between random clips (median)"
+        )
     if not copies.is_near_searched:
         lines.append("near copies were not searched in so many clips; expected --near-copies on")
     if n_contradictions:
@@ -274,10 +279,12 @@ def _suspects(findings: Findings) -> Iterator[Section]:
     for suspects in findings.suspects:
         labels = suspects.clips
         n_suspects = int(labels.is_suspect.sum())
+        split = display.split(SplitId(suspects.split, suspects.group, suspects.is_leaky))
         about = (
             f"{n_suspects} of {len(labels.name)} labels are probably wrong, by {suspects.head} on "
-            f"{suspects.extractor}, folds {display.split(SplitId(suspects.split, suspects.group))}, which "
-            f"agrees with {suspects.accuracy:.0%} of the labels: the more, the further to trust the list."
+            f"{suspects.extractor}, folds {split}, which agrees with {suspects.accuracy:.0%} of the labels: "
+            f"the more, the further to trust the list. Estimated number of wrong labels: "
+            f"{suspects.n_errors:.0f}, also of those that cannot be named."
         )
         rows = tuple(
             (
@@ -289,7 +296,8 @@ def _suspects(findings: Findings) -> Iterator[Section]:
             for row in range(min(n_suspects, MOST_SUSPECTS))
         )
         grid = Grid(("clip", "label", "suggestion", "quality"), rows)
-        yield Section(f"Suspects of {suspects.task}", 2, (Paragraph(text(about)), *([grid] if rows else [])))
+        title = f"Suspects of {suspects.task} in {suspects.dataset}"
+        yield Section(title, 2, (Paragraph(text(about)), *([grid] if rows else [])))
 
 
 def _planting(findings: Findings) -> Iterator[Section]:
