@@ -259,3 +259,15 @@ def test_folders_of_extractors_come_and_go(bench: Run, digits: Path, tmp_path: P
     assert not [path for path in (tmp_path / "explore-out").iterdir() if path.is_dir()]
     assert bench(*two).exit_code == 0
     assert digests(tmp_path / "explore-out") == before
+
+
+def test_a_function_of_one_vector_per_clip_has_no_components_of_frames(digits: Path, tmp_path: Path):
+    def loudness(audio, sample_rate):
+        return np.array([np.abs(audio).max(), audio.std()])
+
+    overview = package.explore(
+        digits, extractors=[loudness], out=tmp_path / "functions", map="none", clusters="none", components=0.9
+    )
+    assert "Principal components" in repr(overview)
+    assert "nan" not in repr(overview)
+    assert not (tmp_path / "functions" / "components.png").exists()

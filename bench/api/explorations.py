@@ -67,7 +67,7 @@ class Overview:
 def explore(
     dataset: str | Path | pd.DataFrame = "demo",
     *,
-    extractors: Sequence[str | Function | Any] = (),
+    extractors: str | Sequence[str | Function | Any] = (),
     out: str | Path | None = None,
     **options: Any,
 ) -> Overview:
@@ -77,8 +77,8 @@ def explore(
     ----------
     dataset : str | Path | pd.DataFrame
         A name, a folder, a file, or a table with the column `path`; it needs no labels.
-    extractors : Sequence[str | Function | Any]
-        As of `bench.run`; by default `mfcc`.
+    extractors : str | Sequence[str | Function | Any]
+        One name, or as of `bench.run`; by default `mfcc`.
     out : str | Path | None
         Folder of the files that ``bench explore`` writes; None writes none.
     options
@@ -90,6 +90,7 @@ def explore(
     UsageError
         If something is unknown or does not fit; the message says how to fix it.
     """
+    extractors = (extractors,) if isinstance(extractors, str) else extractors
     specs = {id(thing): spec_of("extractor", thing) for thing in extractors if not isinstance(thing, str)}
     names = tuple(thing if isinstance(thing, str) else specs[id(thing)].name for thing in extractors)
     shared, fields = _divided(options)

@@ -10,7 +10,7 @@ from bench import display
 from bench.errors import listing
 from bench.exploration import cluster_words, map_figure, normalisation
 from bench.exploration.findings import Findings, SpaceFindings
-from bench.report.document import EMPTY, Cell, Grid, Notes, Paragraph, Section, cell, text
+from bench.report.document import EMPTY, Block, Cell, Grid, Notes, Paragraph, Section, cell, text
 from bench.types import Score, SplitId
 
 MOST_LABELS = 5
@@ -63,9 +63,9 @@ def _counts(values: Sequence[str]) -> str:
     names, counts = np.unique([value for value in values if value], return_counts=True)
     order = np.argsort(-counts, kind="stable")
     n_unknown = sum(not value for value in values)
-    unknown = f"; {n_unknown} clips without one" if n_unknown else ""
+    unknown = f"; clips without one: {n_unknown}" if n_unknown else ""
     frequent = [f"{names[i]} {counts[i]}" for i in order[:MOST_LABELS]]
-    return f"{len(names)} labels: {listing(frequent, len(names))}{unknown}"
+    return f"{len(names)} label{'s' if len(names) > 1 else ''}: {listing(frequent, len(names))}{unknown}"
 
 
 def _maps(findings: Findings) -> Iterator[Section]:
@@ -90,7 +90,10 @@ def _maps(findings: Findings) -> Iterator[Section]:
     )
     if len(trust.rows) < len(findings.collection.table):
         about += f" Neighbours of {len(trust.rows)} random clips are compared."
-    parts = [Grid(("extractor", "map", "trustworthiness", f"{k} nearest kept"), rows), Paragraph(text(about))]
+    parts: list[Block] = [
+        Grid(("extractor", "map", "trustworthiness", f"{k} nearest kept"), rows),
+        Paragraph(text(about)),
+    ]
     shares = tuple(
         (
             cell(space.space.name),
@@ -244,7 +247,7 @@ def _components_of(space: SpaceFindings) -> Iterator[tuple[Cell, ...]]:
         cell(frames.share, f"{100 * frames.share:g}%"),
         cell(space.space.vectors.shape[1]),
         cell(space.n_components),
-        cell(frames.mean, f"{frames.mean:.1f} of {frames.dim}"),
+        EMPTY if np.isnan(frames.mean) else cell(frames.mean, f"{frames.mean:.1f} of {frames.dim}"),
     )
 
 

@@ -202,5 +202,5 @@ def _write_space(
         write_gif(space.map.stages, groups, folder.path(f"{prefix}map.gif"))
     if space.outliers is not None:
         folder.write_table(f"{prefix}outliers.csv", outliers.table(space.outliers, clips))
-    if space.frame_components is not None:
+    if space.frame_components is not None and space.frame_components.of_clip.any():
         png.write(components.figure(space.frame_components), folder.path(f"{prefix}components.png"))
