@@ -85,7 +85,9 @@ def test_a_folder_of_no_classes_is_embedded_whole(tone, bench, tmp_path: Path):
 
 def test_a_folder_without_audio_says_what_is_expected(tmp_path: Path):
     (tmp_path / "voices").mkdir()
-    with pytest.raises(UsageError, match=r"voices: holds no audio; expected \.wav, .* in a folder per class"):
+    with pytest.raises(
+        UsageError, match=r"voices: holds no audio; expected files \(\.wav, .* in a folder per class"
+    ):
         open_(tmp_path / "voices")
 
 

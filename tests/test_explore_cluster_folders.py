@@ -6,12 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import soundfile
 
 from bench.errors import UsageError
-from bench.exploration.cluster_folders import MANIFEST, export, write_table
+from bench.exploration.cluster_folders import MANIFEST, export, table
 from bench.exploration.clusters import Clusters
 from bench.types import Clip
 
@@ -141,9 +140,8 @@ def test_the_table_has_every_clip(clips: list[Clip], tmp_path: Path):
         silhouette=None,
         n_sampled=4,
     )
-    write_table(tmp_path / "clusters.csv", clips, clusters)
-    table = pd.read_csv(tmp_path / "clusters.csv")
-    assert list(table.columns) == ["clip", "path", "cluster", "distance", "probability"]
-    assert table["cluster"].tolist() == [0, 0, 0, -1]
-    assert table["path"].tolist() == [str(clip.path) for clip in clips]
-    assert table["distance"].isna().tolist() == [False, False, False, True]
+    rows = table(clips, clusters)
+    assert list(rows.columns) == ["clip", "path", "cluster", "distance", "probability"]
+    assert rows["cluster"].tolist() == [0, 0, 0, -1]
+    assert rows["path"].tolist() == [str(clip.path) for clip in clips]
+    assert rows["distance"].isna().tolist() == [False, False, False, True]

@@ -73,11 +73,6 @@ def table(clips: Sequence[Clip], clusters: Clusters) -> pd.DataFrame:
     )
 
 
-def write_table(path: Path, clips: Sequence[Clip], clusters: Clusters) -> None:
-    """Write the table of clusters as CSV."""
-    files.replace_text(path, table(clips, clusters).to_csv(index=False, lineterminator="\n"))
-
-
 def export(folder: Path, clips: Sequence[Clip], clusters: Sequence[int], how: How = "link") -> Export:
     """Write every clip into the folder of its cluster, in place of an earlier export.
 
@@ -233,7 +228,7 @@ def _write(clip: Clip, path: Path, how: How) -> tuple[str, str]:
         else:
             return "link", ""
     try:
-        shutil.copyfile(clip.path, path)
+        shutil.copy2(clip.path, path)  # with its time, so that the list of files stays the same
     except OSError:
         path.unlink(missing_ok=True)
         raise
