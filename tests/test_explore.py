@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pandas as pd
 import pytest
 import soundfile
 from click.testing import Result
+from sklearn.datasets import make_blobs
 
 import bench as package
 from bench.errors import UsageError
-from bench.exploration import maps
+from bench.exploration import cluster_words, maps
+from bench.exploration.clusters import find_clusters
 from bench.exploration.memory import Memory
 from bench.exploration.outliers import Outliers
 
@@ -271,3 +274,32 @@ def test_a_function_of_one_vector_per_clip_has_no_components_of_frames(digits: P
     assert "Principal components" in repr(overview)
     assert "nan" not in repr(overview)
     assert not (tmp_path / "functions" / "components.png").exists()
+
+
+@pytest.mark.parametrize("method", ["auto", "bic", "hdbscan", "3"])
+@pytest.mark.parametrize("n_blobs", [1, 3])
+def test_clusters_are_said_in_a_sentence(method: str, n_blobs: int):
+    vectors, _ = make_blobs(90, 8, centers=n_blobs, cluster_std=0.3, random_state=1)
+    clusters = find_clusters(vectors.astype(np.float32), method)
+    sentence = cluster_words.verdict(clusters)
+    if method == "auto":
+        assert sentence.startswith("3 clusters" if n_blobs == 3 else "No clusters: ")
+    else:
+        none = {"bic": "1", "hdbscan": "no"}.get(method, "")
+        assert str(clusters.n_clusters or none) in sentence
+
+
+def test_clusters_are_exported_copies_listed_and_clips_heard(bench: Run, digits: Path, tmp_path: Path):
+    table = pd.read_csv(digits)
+    table.loc[len(table)] = {**table.loc[0], "path": str(tmp_path / "again.wav")}
+    shutil.copy(table["path"][0], tmp_path / "again.wav")
+    table.to_csv(digits, index=False)
+    words = ["--extractors", "mfcc-13", "--clusters", "bic", "--near-copies", "off"]
+    result = bench(*WORDS, *words, "--duplicates", "--export-clusters", "copy", "--with-audio")
+    assert result.exit_code == 0, result.output
+    out = tmp_path / "explore-out"
+    assert pd.read_csv(out / "duplicates.csv")["kind"].tolist() == ["identical"] * 2
+    assert len(list(out.glob("clusters/*/*.wav"))) == len(table)
+    assert len(list(out.glob("map-audio/*.mp3"))) == len(table) - 1
+    assert {"bic.png", "criteria.csv"} <= digests(out).keys()
+    assert "Duplicates" in result.output

@@ -60,7 +60,12 @@ def test_another_error_of_a_head_with_few_clips_is_its_own(digits: Path, bench, 
 
 
 @pytest.mark.parametrize(
-    ("head", "least"), [("knn", 5), ("pca-47+logreg", 47), pytest.param("umap-10+logreg", 12, id="umap")]
+    ("head", "least"),
+    [
+        ("knn", 5),
+        ("pca-47+logreg", 47),
+        pytest.param("umap-10+logreg", 12, id="umap", marks=pytest.mark.slow),
+    ],
 )
 @pytest.mark.filterwarnings("ignore")  # of scipy, before umap fails
 def test_a_learner_with_too_few_clips_says_how_many_it_needs(digits: Path, bench, head: str, least: int):

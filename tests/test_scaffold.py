@@ -76,6 +76,7 @@ def fresh(tmp_path: Path) -> Path:
     return tmp_path / "venv" / "bin" / "python"
 
 
+@pytest.mark.slow
 def test_a_hand_written_package_is_installed_and_compared(
     fresh: Path, bench, real: Path, home: Path, tmp_path: Path
 ):
