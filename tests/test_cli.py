@@ -261,7 +261,9 @@ def test_without_a_terminal_there_are_no_bars_but_each_reason_once(capsys):
     assert capsys.readouterr().err.strip() == f"failed: gender on demo, mfcc (mean+std), svm: {reason}"
 
 
-@pytest.mark.parametrize(("task", "column"), [("gender", "speaker"), ("speaker", "clip")])
+@pytest.mark.parametrize(
+    ("task", "column"), [pytest.param("gender", "speaker", marks=pytest.mark.slow), ("speaker", "clip")]
+)
 @pytest.mark.verb("data")
 def test_a_fixed_split_of_the_package_is_what_its_command_makes(
     bench, home: Path, tmp_path: Path, monkeypatch, task: str, column: str

@@ -355,7 +355,7 @@ def small_disk(tmp_path: Path):
         pytest.param("results", [], id="results-here"),
         pytest.param("results", WORDS["processes"], id="results-processes", marks=pytest.mark.slow),
         pytest.param("cache", [], id="cache-here"),
-        pytest.param("cache", WORDS["processes"], id="cache-processes"),
+        pytest.param("cache", WORDS["processes"], id="cache-processes", marks=pytest.mark.slow),
     ],
 )
 def test_a_full_disk_ends_the_run_in_one_line_and_loses_nothing(

@@ -224,6 +224,7 @@ def text(word: str) -> bytes:
     return struct.pack("<H", len(word) + 1) + word.encode() + b"\0"
 
 
+@pytest.mark.slow
 def test_the_script_of_the_page_converts_ctranslate2(tmp_path: Path):
     torch = pytest.importorskip("torch", reason="needs the extra 'neural'")
     transformers = pytest.importorskip("transformers", reason="needs the extra 'neural'")
