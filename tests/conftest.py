@@ -3,14 +3,17 @@
 import base64
 import functools
 import itertools
+import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from html import unescape
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -293,3 +296,27 @@ def dataset_of() -> Callable[..., Dataset]:
         return dataset(frame, name="made", source="made.csv")
 
     return make
+
+
+@pytest.fixture
+def browse(tmp_path: Path) -> Callable[..., tuple[dict[str, Any], list[str]]]:
+    """Return a function that opens a page in Chromium; its probe's state, and lines of the console."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("needs Chromium: apt install chromium")
+
+    def state(page: Path, *flags: str, timeout_s: float) -> tuple[dict[str, Any], list[str]]:
+        always = ("--headless", "--no-sandbox", "--enable-logging=stderr", "--dump-dom")
+        process = subprocess.run(
+            [chromium, *always, f"--user-data-dir={tmp_path / 'profile'}", *flags, page.as_uri()],
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=True,
+        )
+        output = re.search(r'<pre id="probe">(.*?)</pre>', process.stdout, re.DOTALL)
+        assert output, process.stdout[-500:]
+        console = [line for line in process.stderr.splitlines() if "CONSOLE" in line]
+        return json.loads(unescape(output[1])), console
+
+    return state

@@ -1,10 +1,6 @@
 """The page in Chromium itself, headless."""
 
-import json
 import re
-import shutil
-import subprocess
-from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -176,31 +172,16 @@ document.body.append(output);
 
 
 @pytest.fixture
-def look(tmp_path: Path):
+def look(browse, tmp_path: Path):
     """Return a function that opens a page, sorts, filters, opens a matrix, and returns the page's state."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("needs Chromium: apt install chromium")
 
     def state(text: str, width: int = 1280) -> dict[str, Any]:
         before, tag, after = text.rpartition("</body>")
         path = tmp_path / "page.html"
         path.write_text(before + PROBE + tag + after, encoding="utf-8")
-        process = subprocess.run(
-            [
-                *(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"),
-                *(f"--window-size={width},900", f"--user-data-dir={tmp_path / 'profile'}"),
-                *("--virtual-time-budget=60000", "--dump-dom", path.as_uri()),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=True,
-        )
-        output = re.search(r'<pre id="probe">(.*?)</pre>', process.stdout, re.DOTALL)
-        assert output, process.stdout[-500:]
-        console = [line for line in process.stderr.splitlines() if "CONSOLE" in line]
-        return {**json.loads(unescape(output[1])), "console": console}
+        flags = ("--disable-gpu", f"--window-size={width},900", "--virtual-time-budget=60000")
+        values, console = browse(path, *flags, timeout_s=300)
+        return {**values, "console": console}
 
     return state
 

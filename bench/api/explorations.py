@@ -12,7 +12,7 @@ import pandas as pd
 
 from bench import catalog, paths
 from bench import compute as computation
-from bench.api.objects import Function, spec_of
+from bench.api.objects import Function, named
 from bench.api.runs import dataset_text, with_specs
 from bench.errors import UsageError, shortlist
 from bench.exploration import Findings, clip_table, sections
@@ -91,11 +91,10 @@ def explore(
         If something is unknown or does not fit; the message says how to fix it.
     """
     extractors = (extractors,) if isinstance(extractors, str) else extractors
-    specs = {id(thing): spec_of("extractor", thing) for thing in extractors if not isinstance(thing, str)}
-    names = tuple(thing if isinstance(thing, str) else specs[id(thing)].name for thing in extractors)
+    names, specs = named("extractor", extractors)
     shared, fields = _divided(options)
     exploration = convert(fields, Exploration, "bench.explore")
-    declared = with_specs(catalog.load(), list(specs.values()))
+    declared = with_specs(catalog.load(), specs)
     with tempfile.TemporaryDirectory() as folder:
         text = dataset_text(dataset, Path(folder) if out is None else Path(out), 0)
         request = Request(

@@ -41,6 +41,19 @@ def spec_of(kind: Kind, thing: Any) -> Spec:
     return _estimator_spec(thing) if kind == "head" else _extractor_spec(thing)
 
 
+def named(kind: Kind, things: Sequence[Any]) -> tuple[tuple[str, ...], list[Spec]]:
+    """Return the names of things, of which some are names already, and the specs of the objects.
+
+    Raises
+    ------
+    UsageError
+        As of `spec_of`.
+    """
+    specs = {id(thing): spec_of(kind, thing) for thing in things if not isinstance(thing, str)}
+    names = tuple(thing if isinstance(thing, str) else specs[id(thing)].name for thing in things)
+    return names, list(specs.values())
+
+
 def _estimator_spec(estimator: Any) -> Spec:
     """Return the spec of a classifier by its class and parameters."""
     cls = type(estimator)

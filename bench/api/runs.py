@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bench import catalog, paths
-from bench.api.objects import Function, spec_of
+from bench.api.objects import Function, named
 from bench.api.results import Results
 from bench.catalog import Registry
 from bench.compute import compute
@@ -65,10 +65,11 @@ def run(  # an axis of the matrix per parameter, as on the command line
     accepted = declared_options(Request).keys() - {"tasks", "datasets", "extractors", "heads"}
     if unknown := options.keys() - accepted:
         raise UsageError(f"unknown option {shortlist(unknown)}; expected {', '.join(sorted(accepted))}")
-    specs = {id(thing): spec_of("extractor", thing) for thing in extractors if not isinstance(thing, str)}
-    specs |= {id(thing): spec_of("head", thing) for thing in heads if not isinstance(thing, str)}
+    extractor_names, extractor_specs = named("extractor", extractors)
+    head_names, head_specs = named("head", heads)
+    specs = [*extractor_specs, *head_specs]
     if specs and options.get("jobs", 1) > 1:
-        names = shortlist([spec.name for spec in specs.values()])
+        names = shortlist([spec.name for spec in specs])
         raise UsageError(f"jobs: {names}: an object exists in this process only; expected jobs=1")
     fields: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
@@ -77,14 +78,14 @@ def run(  # an axis of the matrix per parameter, as on the command line
         datasets=tuple(dataset_text(dataset, out, number) for number, dataset in enumerate(datasets)),
         home=paths.home(),
         tasks=tuple(tasks),
-        extractors=tuple(thing if isinstance(thing, str) else specs[id(thing)].name for thing in extractors),
-        heads=tuple(thing if isinstance(thing, str) else specs[id(thing)].name for thing in heads),
+        extractors=extractor_names,
+        heads=head_names,
         command="bench.run(...)",
         **fields,
     )
     check(request)
     store = Store(out)
-    compute(request, with_specs(catalog.load(), list(specs.values())), store, track=track)
+    compute(request, with_specs(catalog.load(), specs), store, track=track)
     return Results(store)
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from bench.errors import UsageError
-from bench.request import N_PERMUTATIONS, Option, Request, doubled, suite_keys
+from bench.request import LARGEST_SEED, N_PERMUTATIONS, Option, Request, doubled, suite_keys
 from bench.request import options as declared_options
 from bench.validation import convert
 
@@ -158,7 +158,7 @@ def _click(option: Option) -> Callable[[Command], Command]:
     elif option.form == "count":
         shared["type"] = click.IntRange(1, option.maximum)
     elif option.form == "seed":
-        shared["type"] = click.IntRange(0, 2**32 - 1)
+        shared["type"] = click.IntRange(0, LARGEST_SEED)
     elif option.form == "seconds":
         shared["type"] = click.FloatRange(0, min_open=True)
     elif option.form == "choice":

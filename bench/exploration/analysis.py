@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import display
 from bench.errors import UsageError, shortlist
 from bench.exploration import agreement, coefficients, components, maps, normalisation, planting
 from bench.exploration.clusters import Clusters, find_clusters
@@ -24,10 +23,9 @@ from bench.exploration.normalisation import Check
 from bench.exploration.outliers import Outliers, outliers
 from bench.exploration.suspects import suspects
 from bench.metrics.neighbours import agreements
-from bench.request import Exploration
+from bench.request import LARGEST_SEED, Exploration
 from bench.request import options as declared
-from bench.runner.options import LARGEST_SEED
-from bench.types import UNPOOLED, View
+from bench.types import View
 
 FRAME_EXTRACTOR = "mfcc-13"
 """Extractor whose frames are searched for outlying values, and compared with mean 0 and variance 1."""
@@ -77,7 +75,7 @@ def analyse(collection: Collection, options: Exploration, memory: Memory) -> Fin
     """
     labels = _labels(collection, options.color)
     analysis = _Analysis(collection, labels, options, memory)
-    frames = collection.frames.get(display.extractor(FRAME_EXTRACTOR, View(pool=UNPOOLED)))
+    frames = collection.frames.get((FRAME_EXTRACTOR, View().layer))
     first = collection.spaces[0].vectors
     return Findings(
         collection=collection,
@@ -113,8 +111,7 @@ class _Analysis:
         options = self.options
         plane = self._map(space) if options.map != "none" else None
         clusters = self._clusters(space) if options.clusters != "none" else None
-        layer = View(layer=space.view.layer, pool=UNPOOLED)
-        frames = self.collection.frames.get(display.extractor(space.learner.spec.name, layer))
+        frames = self.collection.frames.get((space.learner.spec.name, space.view.layer))
         share = options.components
         return SpaceFindings(
             space=space,

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 import msgspec
 import pandas as pd
@@ -14,6 +13,7 @@ from bench import audio, files
 from bench.errors import UsageError, reason
 from bench.exploration.clusters import Clusters
 from bench.paths import path_of, path_text
+from bench.request import Transfer
 from bench.types import Clip
 
 MANIFEST = "written.json"
@@ -24,9 +24,6 @@ MOST_BYTES = 200
 
 FIX = "delete its folder, or choose another one with --out"
 """What to do about a damaged list of written files."""
-
-How = Literal["link", "copy"]
-"""Whether whole files are linked or copied."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +70,7 @@ def table(clips: Sequence[Clip], clusters: Clusters) -> pd.DataFrame:
     )
 
 
-def export(folder: Path, clips: Sequence[Clip], clusters: Sequence[int], how: How = "link") -> Export:
+def export(folder: Path, clips: Sequence[Clip], clusters: Sequence[int], how: Transfer = "link") -> Export:
     """Write every clip into the folder of its cluster, in place of an earlier export.
 
     Folders are ``cluster-0`` and so on, and ``noise``. What an earlier export wrote there is removed, if it
@@ -86,7 +83,7 @@ def export(folder: Path, clips: Sequence[Clip], clusters: Sequence[int], how: Ho
         rate of its file.
     clusters : Sequence[int]
         Cluster of every clip, -1 for noise.
-    how : How
+    how : Transfer
         A file is copied where the system makes no link.
 
     Raises
@@ -210,7 +207,7 @@ def _is_part(clip: Clip) -> bool:
     return any(value is not None for value in (clip.start, clip.end, clip.seconds, clip.noise))
 
 
-def _write(clip: Clip, path: Path, how: How) -> tuple[str, str]:
+def _write(clip: Clip, path: Path, how: Transfer) -> tuple[str, str]:
     """Write a clip, and return whether it is a link, a copy or a cut, and why it is no link."""
     if _is_part(clip):
         header = audio.header(clip.path)

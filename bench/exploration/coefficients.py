@@ -12,6 +12,7 @@ import pandas as pd
 
 from bench.errors import UsageError
 from bench.exploration.frames import lengths, rows
+from bench.metrics import Floats
 from bench.report.figures import Axis, Bars
 from bench.types import Frames
 
@@ -24,7 +25,6 @@ IQR_LIMIT = 1.5
 MOST_BYTES = 128 * 2**20
 """Memory of the coefficients that are read together; one coefficient of all frames may need more."""
 
-Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 

@@ -21,7 +21,7 @@ from bench.embed.sources import CachedFrames, embed_source
 from bench.errors import UsageError
 from bench.keys import digest
 from bench.request import Request
-from bench.types import AUDIO_COLUMNS, UNPOOLED, Clip, Embeddings, Frames, View
+from bench.types import AUDIO_COLUMNS, UNPOOLED, Clip, Embeddings, Frames, Layer, View
 
 DEFAULT_EXTRACTORS = ("mfcc",)
 
@@ -69,7 +69,7 @@ class Collection:
         Row of every clip in the source.
     spaces : tuple[Space, ...]
         In the order of the request.
-    frames : Mapping[str, FrameSpace]
+    frames : Mapping[tuple[str, Layer], FrameSpace]
         Extractor and layer -> the frames of every clip.
     unreadable : Mapping[str, str]
         Clip -> reason.
@@ -79,7 +79,7 @@ class Collection:
     table: pd.DataFrame
     rows: npt.NDArray[np.intp]
     spaces: tuple[Space, ...]
-    frames: Mapping[str, FrameSpace]
+    frames: Mapping[tuple[str, Layer], FrameSpace]
     unreadable: Mapping[str, str]
 
     @property
@@ -163,7 +163,7 @@ def collection_of(
         collection,
         spaces=tuple(_space(contents, *point, cache) for point in points),
         frames={
-            display.extractor(learner.spec.name, view): FrameSpace(
+            (learner.spec.name, view.layer): FrameSpace(
                 key=digest([learner.digest, view.layer, contents]),
                 frames=CachedFrames(cache, learner, contents, view.layer),
             )

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-Floats = npt.NDArray[np.float64]
+from bench.metrics import Floats
+
 Codes = npt.NDArray[np.intp]
 
 TOLERANCE = 1e-5

@@ -13,6 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
 from bench.errors import UsageError
+from bench.metrics import Floats
 from bench.metrics.neighbours import Faithfulness, faithfulness
 from bench.paths import home
 from bench.types import Embeddings
@@ -29,7 +30,6 @@ LONG = 10_000
 PERPLEXITY = 30.0
 """Perplexity of t-SNE, or a third of the other clips if that is lower."""
 
-Floats = npt.NDArray[np.float64]
 Points = npt.NDArray[np.float32]
 
 

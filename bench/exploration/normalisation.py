@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from bench.errors import UsageError
 from bench.exploration.frames import lengths, rows
+from bench.metrics import Floats
 from bench.types import Frames
 
 CLIP, ALL = "clip", "all"
@@ -18,8 +19,6 @@ CLIP, ALL = "clip", "all"
 
 ROUNDING = 1e-13
 """Largest deviation of a constant coefficient, in means: above rounding, below one odd frame of millions."""
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -23,6 +23,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from bench.errors import UsageError
 from bench.exploration.maps import scale
+from bench.metrics import Floats
 from bench.types import Embeddings
 
 LEVEL = 0.1
@@ -45,8 +46,6 @@ LIMIT = 10.0
 
 MIN_NEIGHBOURS = 5
 """Least number of nearest clips that a clip is compared with."""
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -6,11 +6,20 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from bench.request.declaration import N_PERMUTATIONS, NEAR_COPIES, PRECISIONS, RUNTIMES, Output, Request
-from bench.request.exploration import SHARED, Exploration
+from bench.request.declaration import (
+    LARGEST_SEED,
+    N_PERMUTATIONS,
+    NEAR_COPIES,
+    PRECISIONS,
+    RUNTIMES,
+    Output,
+    Request,
+)
+from bench.request.exploration import SHARED, Exploration, Transfer
 from bench.request.option import Form, Option
 
 __all__ = [
+    "LARGEST_SEED",
     "NEAR_COPIES",
     "N_PERMUTATIONS",
     "PRECISIONS",
@@ -21,6 +30,7 @@ __all__ = [
     "Option",
     "Output",
     "Request",
+    "Transfer",
     "doubled",
     "options",
     "recorded",

@@ -11,6 +11,9 @@ PRECISIONS = ("fp32", "bf16", "auto")
 NEAR_COPIES = ("auto", "on", "off")
 RUNTIMES = ("auto", "torch", "openvino")
 
+LARGEST_SEED = 2**32 - 1
+"""Largest seed that numpy's generators take."""
+
 N_PERMUTATIONS = 20
 """Number of permutations of the labels where an option asks for them without a number."""
 

@@ -9,7 +9,6 @@ from typing import Literal, get_args
 from bench.request.option import option
 
 MAPS = ("umap", "pca", "tsne", "none")
-CLUSTERINGS = ("auto", "bic", "hdbscan", "none")
 
 SHARED = (
     "audio",

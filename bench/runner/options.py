@@ -9,15 +9,12 @@ import joblib
 from bench import splits
 from bench.catalog import Registry
 from bench.errors import UsageError
-from bench.request import Request, doubled, options
+from bench.request import LARGEST_SEED, Request, doubled, options
 
 DEVICE = re.compile(r"auto|(cpu|cuda|mps|xpu|hpu)(:\d+)?")
 
 REPEATABLE = frozenset({"preprocess", "augment"})
 """Lists of steps, of which one may come twice."""
-
-LARGEST_SEED = 2**32 - 1
-"""Largest seed that numpy's generators take."""
 
 
 def check(request: Request) -> None:
