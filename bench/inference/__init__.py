@@ -1,0 +1,1 @@
+"""Inference: a model that a run chose -> answers about recordings."""
