@@ -12,6 +12,8 @@ from bench.datasets.index import Source
 from bench.embed.cache import Cache
 from bench.embed.shards import ProgressFactory
 from bench.errors import BenchError, one_line
+from bench.inference.export import Choice
+from bench.inference.export import export as write_model
 from bench.report import Report
 from bench.request import Exploration, Request
 from bench.runner import Audit, progress, trackers
@@ -66,6 +68,19 @@ def export(request: Request, declared: Registry, path: Path, *, plain: bool = Fa
     embeddings = cache()
     with embeddings.in_use(), progress.watching(plain=plain) as events:
         return runner.export(request, declared, embeddings, path, _progress_of(events))
+
+
+def export_model(store: Store, choice: Choice, to: Path, *, plain: bool = False) -> str:
+    """Write a row of a run as a model, with progress and a soft stop, and return its card in Markdown.
+
+    Raises
+    ------
+    UsageError, SplitError, PluginError
+        See `inference.export.export`.
+    """
+    embeddings = cache()
+    with embeddings.in_use(), progress.watching(plain=plain) as events:
+        return write_model(store, choice, to, paths.home(), embeddings, _progress_of(events))
 
 
 def explore(

@@ -9,7 +9,7 @@ from bench.audio.ffmpeg import INSTALLATION as AV_INSTALLATION
 from bench.audio.ffmpeg import SUFFIXES as AV_SUFFIXES
 from bench.audio.ffmpeg import identity_here as av_identity
 from bench.audio.ffmpeg import is_installed as has_av
-from bench.audio.files import SUFFIXES, Header, header, identity, sha256, stamp, write
+from bench.audio.files import SUFFIXES, Header, at_rate, header, identity, sha256, stamp, write
 from bench.audio.mixing import MIXER, active_level, gains
 from bench.audio.near import near_copies
 from bench.audio.previews import preview
@@ -21,6 +21,7 @@ __all__ = [
     "SUFFIXES",
     "Header",
     "active_level",
+    "at_rate",
     "av_identity",
     "content",
     "duplicate_fingerprints",

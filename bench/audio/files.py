@@ -203,14 +203,42 @@ def samples(
         if missing:
             raise ClipError(f"{path}: truncated; {missing}")
         mono, rate = _window(stream, path, start or 0.0, end), stream.samplerate
+    return at_rate(mono, rate, sample_rate, quality, source=str(path))
+
+
+def at_rate(  # two rates, and where the samples come from
+    samples: npt.NDArray[Any], rate: int, sample_rate: int, quality: str = "HQ", *, source: str
+) -> Audio:
+    """Return samples, of which the channels are averaged, at another rate.
+
+    Parameters
+    ----------
+    samples : np.ndarray, shape=(n_samples,) or (n_samples, n_channels)
+        In [-1, 1].
+    rate, sample_rate : int
+        Rate of the samples, and of what is returned, in Hz.
+    source : str
+        Where they come from, for messages.
+
+    Returns
+    -------
+    Audio
+        shape=(n_samples,), in [-1, 1].
+
+    Raises
+    ------
+    ClipError
+        If a sample is not finite or far beyond full scale, or there is none.
+    """
+    mono = samples if samples.ndim == 1 else samples.mean(axis=1)
     peak = float(np.abs(mono).max(initial=0.0))
     if not np.isfinite(mono).all():
-        raise ClipError(f"{path}: contains NaN or infinite samples; expected finite samples")
+        raise ClipError(f"{source}: contains NaN or infinite samples; expected finite samples")
     if peak > LOUDEST:
-        raise ClipError(f"{path}: samples reach {peak:.3g}; expected [-1, 1], so write it at that scale")
+        raise ClipError(f"{source}: samples reach {peak:.3g}; expected [-1, 1], so write it at that scale")
     mono = soxr.resample(mono, rate, sample_rate, quality=quality) if rate != sample_rate else mono
     if mono.size == 0:
-        raise ClipError(f"{path}: has no samples at {sample_rate} Hz; expected a longer clip")
+        raise ClipError(f"{source}: has no samples at {sample_rate} Hz; expected a longer clip")
     clipped: Audio = np.clip(mono, -1.0, 1.0).astype(np.float32, copy=False)
     return clipped
 
