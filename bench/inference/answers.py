@@ -114,9 +114,12 @@ class Transcript:
     Parameters
     ----------
     language : str
-        ISO 639-1 code, such as ``en``.
+        ISO 639-1 code, such as ``en``; empty if it was to be detected and there is no speech.
     model : str
         Name of the transcriber.
+    voice_activity : bool
+        Whether a voice-activity check looked for voices (silero-vad is installed); else parts without speech
+        are those of the transcriber's own probability alone.
     """
 
     text: str
@@ -124,6 +127,7 @@ class Transcript:
     model: str
     phrases: tuple[Phrase, ...] = ()
     suppressed: tuple[Suppression, ...] = ()
+    voice_activity: bool = False
 
 
 Remark = Literal["clipped"]
