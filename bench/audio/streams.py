@@ -114,6 +114,20 @@ class _Unending(io.FileIO):
         return n_bytes
 
 
+def seeks(path: Path) -> bool:
+    """Return whether a window of a file is read without what is before it; MP3 and FFmpeg read from the start.
+
+    Raises
+    ------
+    soundfile.LibsndfileError, ClipError
+        If the file is not decodable.
+    """
+    if ffmpeg.decodes(path):
+        return False
+    with Stream(os.fsencode(path)) as stream:
+        return bool(stream.format != "MP3")
+
+
 def open_stream(path: Path) -> Stream | FfmpegStream:
     """Return the stream of an audio file.
 
