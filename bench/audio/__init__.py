@@ -7,9 +7,10 @@ from bench.audio.clips import content, read, seconds
 from bench.audio.duplicates import duplicate_fingerprints
 from bench.audio.ffmpeg import INSTALLATION as AV_INSTALLATION
 from bench.audio.ffmpeg import SUFFIXES as AV_SUFFIXES
+from bench.audio.ffmpeg import decodes as needs_av
 from bench.audio.ffmpeg import identity_here as av_identity
 from bench.audio.ffmpeg import is_installed as has_av
-from bench.audio.files import SUFFIXES, Header, header, identity, sha256, stamp, write
+from bench.audio.files import SUFFIXES, Header, bounded_header, header, identity, sha256, stamp, write
 from bench.audio.mixing import MIXER, active_level, gains
 from bench.audio.near import near_copies
 from bench.audio.previews import preview
@@ -22,6 +23,7 @@ __all__ = [
     "Header",
     "active_level",
     "av_identity",
+    "bounded_header",
     "content",
     "duplicate_fingerprints",
     "gains",
@@ -29,6 +31,7 @@ __all__ = [
     "header",
     "identity",
     "near_copies",
+    "needs_av",
     "preview",
     "read",
     "seconds",
