@@ -7,12 +7,14 @@ from bench.audio.clips import content, is_forward, read, read_windows, seconds
 from bench.audio.duplicates import duplicate_fingerprints
 from bench.audio.ffmpeg import INSTALLATION as AV_INSTALLATION
 from bench.audio.ffmpeg import SUFFIXES as AV_SUFFIXES
+from bench.audio.ffmpeg import decodes as needs_av
 from bench.audio.ffmpeg import identity_here as av_identity
 from bench.audio.ffmpeg import is_installed as has_av
 from bench.audio.files import (
     SUFFIXES,
     Header,
     at_rate,
+    bounded_header,
     header,
     identity,
     read_header,
@@ -33,6 +35,7 @@ __all__ = [
     "active_level",
     "at_rate",
     "av_identity",
+    "bounded_header",
     "content",
     "duplicate_fingerprints",
     "gains",
@@ -41,6 +44,7 @@ __all__ = [
     "identity",
     "is_forward",
     "near_copies",
+    "needs_av",
     "preview",
     "read",
     "read_header",

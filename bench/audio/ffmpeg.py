@@ -134,9 +134,14 @@ class FfmpegStream:
             for converted in self._converter.resample(frame):
                 yield converted.to_ndarray().mean(axis=0, dtype=np.float32)
 
-    def count(self) -> int:
-        """Return the number of samples per channel."""
-        return sum(block.size for block in self._blocks)
+    def count(self, most: int | None = None) -> int:
+        """Return the number of samples per channel; no more than `most`."""
+        n_samples = 0
+        for block in self._blocks:
+            n_samples += block.size
+            if most is not None and n_samples >= most:
+                return most
+        return n_samples
 
     def mono(self, first: int, last: int) -> Audio:
         """Return the mean of the channels of samples `first` to `last`, or to the end of the audio.

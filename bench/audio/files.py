@@ -148,6 +148,25 @@ def read_header(path: Path) -> Header:
         return Header(stream.samplerate, stream.channels, _n_frames(stream, path) / stream.samplerate)
 
 
+def bounded_header(path: Path, seconds: float) -> Header:
+    """Return the header of an audio file; a length that is not in it is decoded no further than a limit.
+
+    Parameters
+    ----------
+    seconds : float
+        Limit in s: a longer stream without a length counts as one sample longer than that.
+
+    Raises
+    ------
+    ClipError
+        If the file is missing or not decodable.
+    """
+    with _open(path) as stream, naming(path):
+        most = int(seconds * stream.samplerate) + 1
+        n_frames = stream.count(most) if stream.n_frames is None else stream.n_frames
+        return Header(stream.samplerate, stream.channels, n_frames / stream.samplerate)
+
+
 @contextmanager
 def _open(path: Path) -> Iterator[Stream | FfmpegStream]:
     """Open a file for decoding.

@@ -40,9 +40,9 @@ class Stream(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no typ
         n_frames: int = self.frames
         return n_frames if n_frames < UNKNOWN_FRAMES else None
 
-    def count(self) -> int:
-        """Return the number of samples per channel from here to the end of the audio."""
-        return sum(block.size for block in self._mono(UNKNOWN_FRAMES))
+    def count(self, most: int = UNKNOWN_FRAMES) -> int:
+        """Return the number of samples per channel from here to the end of the audio; no more than `most`."""
+        return sum(block.size for block in self._mono(most))
 
     def mono(self, first: int, last: int) -> Audio:
         """Return the mean of the channels of samples `first` to `last`, or to the end of the audio.
