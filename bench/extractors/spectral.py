@@ -30,6 +30,11 @@ class LogMel:
     ----------
     n_mels : int
         Number of bands over 0 to 8000 Hz.
+
+    Attributes
+    ----------
+    frequencies : np.ndarray, shape=(n_mels,)
+        Centres of the bands, in Hz.
     """
 
     sample_rate = SAMPLE_RATE
@@ -37,6 +42,7 @@ class LogMel:
 
     def __init__(self, n_mels: int = 80) -> None:
         self.dim = n_mels
+        self.frequencies = librosa.mel_frequencies(n_mels + 2, fmax=SAMPLE_RATE / 2)[1:-1]
 
     def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
         """Return one array of shape (n_frames, n_mels) per clip; zeros pad a clip shorter than a window."""

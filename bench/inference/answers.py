@@ -130,6 +130,18 @@ class Transcript:
     voice_activity: bool = False
 
 
+Remark = Literal["clipped"]
+"""What a reader should know of a recording: samples are at full scale, as of a level that was too high."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why there is no answer about a recording, in one line."""
+
+    file: str
+    error: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a model says about one recording.
@@ -166,6 +178,7 @@ class Answer:
     transcript: Transcript | None = None
     windows: tuple[Window, ...] = ()
     segments: tuple[Segment, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     seconds: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
     schema: int = SCHEMA

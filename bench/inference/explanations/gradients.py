@@ -1,0 +1,111 @@
+"""Integrated gradients and Grad-CAM, by captum, for heads and extractors that have a gradient."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from captum.attr import IntegratedGradients, LayerGradCam
+
+from bench.embed.layers import as_layers
+from bench.inference.explanations.chain import Chain, check
+from bench.inference.explanations.explanation import Classifier, Explainer, Saliency, Values
+from bench.types import Audio, Frames, Traits
+
+N_STEPS = 16
+"""Number of points of the path from silence to the recording, by Gauss and Legendre."""
+
+
+def integrated_gradients(model: Classifier, label: str) -> Explainer:
+    """Return an explainer: integrated gradients of a label's log-odds, from silence to the recording.
+
+    Their sum is the difference of the log-odds of the recording and of silence of its length.
+
+    Raises
+    ------
+    NotImplementedError
+        If a step or the head has no gradient here.
+
+    References
+    ----------
+    Sundararajan, Taly and Yan, "Axiomatic attribution for deep networks", ICML 2017.
+    """
+    chain = Chain(model, label)
+
+    def explain(audio: Audio) -> Saliency:
+        silence, layers = _layers(model, [np.zeros_like(audio), audio])
+        check(chain, model, layers)
+        values = IntegratedGradients(chain).attribute(
+            *(torch.as_tensor(x)[None] for x in (layers, silence)), n_steps=N_STEPS
+        )
+        return _saliency(model, values[0].sum(dim=0).numpy(), audio)
+
+    return explain
+
+
+def grad_cam(model: Classifier, label: str) -> Explainer:
+    """Return an explainer: Grad-CAM of a label's log-odds at the last convolutions that keep the time.
+
+    Raises
+    ------
+    NotImplementedError
+        If the head is no network with such convolutions, or a step has no gradient here.
+
+    References
+    ----------
+    Selvaraju et al., "Grad-CAM: Visual explanations from deep networks via gradient-based localization", ICCV
+    2017.
+    """
+    chain = Chain(model, label)
+    layer = _convolutions(model)
+
+    def explain(audio: Audio) -> Saliency:
+        (layers,) = _layers(model, [audio])
+        check(chain, model, layers)
+        cam = LayerGradCam(chain, layer).attribute(torch.as_tensor(layers)[None], relu_attributions=True)
+        n_frames, dim = layers.shape[1:]
+        # Of single frames, the image is a frame's bands; of sequences, bands x time.
+        image = cam.detach()[:, 0].T[None, None] if model.unit == "frame" else cam.detach()
+        return _saliency(model, _frame_map(image, n_frames, dim), audio)
+
+    return explain
+
+
+def _layers(model: Classifier, audio: list[Audio]) -> list[Frames]:
+    """Return the frames of clips as `as_layers` returns them."""
+    dim, n_layers = model.extractor.dim, Traits.of(model.extractor).n_layers
+    return [as_layers(frames, dim, n_layers) for frames in model.extractor.embed(audio)]
+
+
+def _convolutions(model: Classifier) -> Any:
+    """Return the last layer of a network whose output is still an image, or bands of single frames."""
+    head = model.pipeline[-1]
+    name = getattr(head, "network", "")
+    if name in {"Cnn2d", "Vgg"}:
+        return head.module_.blocks[-1][-1]
+    if name == "BcResNet":
+        return head.module_.blocks[-1]
+    if name == "Cnn1d" and model.unit == "frame":
+        return head.module_[6]  # the ReLU behind the third convolution
+    raise NotImplementedError
+
+
+def _frame_map(image: Any, n_frames: int, dim: int) -> Values:
+    """Return an image of n_bands x n_cells at the resolution of the frames, shape=(n_frames, dim).
+
+    Every pooling halves the frames and drops one that is left over.
+    """
+    n_cells = image.shape[-1]
+    stride = 2 ** int(np.log2(max(n_frames / n_cells, 1)))
+    size = (dim, n_cells * stride)
+    values = torch.nn.functional.interpolate(image, size, mode="bilinear")[0, 0].T.numpy()[:n_frames]
+    return np.pad(values, ((0, n_frames - len(values)), (0, 0)), mode="edge")
+
+
+def _saliency(model: Classifier, values: Values, audio: Audio) -> Saliency:
+    """Return a map over the frames of a recording, which are spread evenly over it."""
+    seconds = len(audio) / model.extractor.sample_rate
+    times = (np.arange(len(values)) + 0.5) * seconds / len(values)
+    frequencies = getattr(model.extractor, "frequencies", None)
+    if frequencies is None:
+        return Saliency(times, None, values.sum(axis=1, dtype=np.float64))
+    return Saliency(times, np.asarray(frequencies), values.astype(np.float64))
