@@ -90,6 +90,11 @@ class Saliency:
         return float(self.times[highest[len(highest) // 2]])
 
 
+def has_gradient(head: Any) -> bool:
+    """Return whether a fitted head is a network, or linear with probabilities."""
+    return hasattr(head, "module_") or (hasattr(head, "coef_") and hasattr(head, "predict_proba"))
+
+
 Explainer: TypeAlias = Callable[[Audio], Saliency]
 """Computes the saliency of a recording at the extractor's rate, for one model and label."""
 
