@@ -85,7 +85,9 @@ def _occluded(audio: Audio, rate: int, parts: Sequence[_Part]) -> list[Audio]:
     """Return the recording once per part, with its magnitudes there lowered to the background."""
     n_fft = 2 * round(FFT_SECONDS * rate / 2)
     hop = n_fft // 4
-    spectrum = librosa.stft(audio, n_fft=n_fft, hop_length=hop)
+    spectrum = librosa.stft(
+        librosa.util.fix_length(audio, size=max(len(audio), n_fft)), n_fft=n_fft, hop_length=hop
+    )
     magnitude = np.abs(spectrum)
     background = np.quantile(magnitude, BACKGROUND, axis=1, keepdims=True)
     lowered = spectrum * np.minimum(1, background / np.maximum(magnitude, np.finfo(np.float32).tiny))
