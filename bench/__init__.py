@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 from bench._version import __version__
 
 if TYPE_CHECKING:
-    from bench.api import Overview, Results, explore, run
+    from bench.api import LoadedModel, Overview, Results, explore, load_model, run
 
-__all__ = ["Overview", "Results", "__version__", "explore", "run"]
+__all__ = ["LoadedModel", "Overview", "Results", "__version__", "explore", "load_model", "run"]
 
 
 def __getattr__(name: str) -> Any:
     """Return what loads numerical libraries when it is asked for."""
-    if name in {"Overview", "Results", "explore", "run"}:
+    if name in {*__all__} - {"__version__"}:
         from bench import paths
 
         paths.redirect_library_caches()  # before numba is imported

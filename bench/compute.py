@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench import exploration, paths, report, runner
 from bench.catalog import Registry
@@ -16,6 +17,9 @@ from bench.report import Report
 from bench.request import Exploration, Request
 from bench.runner import Audit, progress, trackers
 from bench.store import Counters, Store, signature
+
+if TYPE_CHECKING:
+    from bench.inference.export import Choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,21 @@ def export(request: Request, declared: Registry, path: Path, *, plain: bool = Fa
     embeddings = cache()
     with embeddings.in_use(), progress.watching(plain=plain) as events:
         return runner.export(request, declared, embeddings, path, _progress_of(events))
+
+
+def export_model(store: Store, choice: Choice, to: Path, *, plain: bool = False) -> str:
+    """Write a row of a run as a model, with progress and a soft stop, and return its card in Markdown.
+
+    Raises
+    ------
+    UsageError, SplitError, PluginError
+        See `inference.export.export`.
+    """
+    from bench.inference.export import export  # what other verbs do not need
+
+    embeddings = cache()
+    with embeddings.in_use(), progress.watching(plain=plain) as events:
+        return export(store, choice, to, paths.home(), embeddings, _progress_of(events))
 
 
 def explore(

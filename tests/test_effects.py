@@ -23,6 +23,7 @@ ALLOWED = {
         "report",
         "runner.executors",
         "scaffold",
+        "serving.uploads",
         "store",
     ],
     "read the clock": ["cli", "costs", "embed.engine", "embed.extraction", "embed.shards", "runner"],

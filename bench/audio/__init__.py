@@ -3,13 +3,25 @@
 Conventions: full scale is 1.0; channels are averaged; times in s, rates in Hz.
 """
 
-from bench.audio.clips import content, read, seconds
+from bench.audio.clips import content, is_forward, read, read_windows, seconds
 from bench.audio.duplicates import duplicate_fingerprints
 from bench.audio.ffmpeg import INSTALLATION as AV_INSTALLATION
 from bench.audio.ffmpeg import SUFFIXES as AV_SUFFIXES
+from bench.audio.ffmpeg import decodes as needs_av
 from bench.audio.ffmpeg import identity_here as av_identity
 from bench.audio.ffmpeg import is_installed as has_av
-from bench.audio.files import SUFFIXES, Header, header, identity, sha256, stamp, write
+from bench.audio.files import (
+    SUFFIXES,
+    Header,
+    at_rate,
+    bounded_header,
+    header,
+    identity,
+    read_header,
+    sha256,
+    stamp,
+    write,
+)
 from bench.audio.mixing import MIXER, active_level, gains
 from bench.audio.near import near_copies
 from bench.audio.previews import preview
@@ -21,16 +33,22 @@ __all__ = [
     "SUFFIXES",
     "Header",
     "active_level",
+    "at_rate",
     "av_identity",
+    "bounded_header",
     "content",
     "duplicate_fingerprints",
     "gains",
     "has_av",
     "header",
     "identity",
+    "is_forward",
     "near_copies",
+    "needs_av",
     "preview",
     "read",
+    "read_header",
+    "read_windows",
     "seconds",
     "sha256",
     "stamp",

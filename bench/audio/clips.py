@@ -1,6 +1,6 @@
 """Clips: their samples, padded and mixed, their lengths and the digests of their content."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -48,9 +48,7 @@ def read(clip: Clip, sample_rate: int, quality: str = "HQ") -> Audio:
 
 def _samples(clip: Clip, sample_rate: int, quality: str) -> Audio:
     """Return the samples of a clip, whether or not its files are those of the plan."""
-    samples = files.samples(clip.path, sample_rate, clip.start, clip.end, quality)
-    if clip.seconds is not None:
-        samples = np.pad(samples, (0, max(0, round(clip.seconds * sample_rate) - samples.size)))
+    samples = _padded(clip, files.samples(clip.path, sample_rate, clip.start, clip.end, quality), sample_rate)
     if clip.noise:
         noise = files.samples(clip.noise.path, sample_rate, quality=quality)
         noise = np.resize(np.roll(noise, -round(clip.noise.start * sample_rate)), samples.size)
@@ -60,6 +58,54 @@ def _samples(clip: Clip, sample_rate: int, quality: str) -> Audio:
             raise ClipError(f"{silent}: is silent, so a mixture with it has no SNR; leave this file out")
         samples = (speech_gain * samples + noise_gain * noise).astype(np.float32)
     return samples
+
+
+def _padded(clip: Clip, samples: Audio, sample_rate: int) -> Audio:
+    """Return the samples of a clip with zeros up to its length after padding."""
+    if clip.seconds is None:
+        return samples
+    return np.pad(samples, (0, max(0, round(clip.seconds * sample_rate) - samples.size)))
+
+
+def is_forward(clips: Sequence[Clip]) -> bool:
+    """Return whether clips are plain windows of one file, in order, that cannot be read one by one in linear time.
+
+    These are windows of an MP3 file and of what FFmpeg decodes; `read_windows` reads them.
+    """
+    if len(clips) < 2 or any(
+        clip.path != clips[0].path or clip.end is None or clip.noise or clip.planned for clip in clips
+    ):
+        return False
+    starts = [clip.start or 0.0 for clip in clips]
+    return starts == sorted(starts) and not files.seeks(clips[0].path)
+
+
+def read_windows(clips: Sequence[Clip], sample_rate: int, quality: str = "HQ") -> Iterator[Audio | ClipError]:
+    """Yield the samples of windows of one file at a rate, padded, in one pass through the file.
+
+    Parameters
+    ----------
+    clips : Sequence[Clip]
+        Windows for which `is_forward` is true.
+    sample_rate : int
+        In Hz.
+    quality : str
+        Quality of soxr's resampling, such as ``HQ``.
+
+    Yields
+    ------
+    Audio | ClipError
+        As `read` returns or raises it. Samples of MP3 files may differ by 2.4e-7, the rounding of libmpg123.
+    """
+    spans = [(clip.start or 0.0, clip.end or 0.0) for clip in clips]
+    windows = files.windows(clips[0].path, sample_rate, spans, quality)
+    for position, clip in enumerate(clips):
+        try:
+            samples = next(windows)
+        except ClipError as error:
+            yield from [error] * (len(clips) - position)
+            return
+        yield samples if isinstance(samples, ClipError) else _padded(clip, samples, sample_rate)
 
 
 def _stamps(clip: Clip) -> tuple[str, ...]:

@@ -118,6 +118,8 @@ class FfmpegStream:
         self.channels: int = facts.layout.nb_channels
         # Float32 of full scale 1.0 from every sample format; rate and channels stay.
         self._converter = av.AudioResampler(format="fltp", layout=facts.layout, rate=facts.sample_rate)
+        self._blocks = self._mono()
+        self._tail, self._start = np.empty(0, np.float32), 0
 
     def _decoded(self) -> Iterator[Any]:
         """Yield the decoded frames."""
@@ -132,25 +134,37 @@ class FfmpegStream:
             for converted in self._converter.resample(frame):
                 yield converted.to_ndarray().mean(axis=0, dtype=np.float32)
 
-    def count(self) -> int:
-        """Return the number of samples per channel."""
-        return sum(block.size for block in self._mono())
+    def count(self, most: int | None = None) -> int:
+        """Return the number of samples per channel; no more than `most`."""
+        n_samples = 0
+        for block in self._blocks:
+            n_samples += block.size
+            if most is not None and n_samples >= most:
+                return most
+        return n_samples
 
     def mono(self, first: int, last: int) -> Audio:
         """Return the mean of the channels of samples `first` to `last`, or to the end of the audio.
+
+        A window may overlap the one before, but starts no earlier.
 
         Returns
         -------
         Audio
             shape=(n_samples,).
         """
-        blocks, position = [np.empty(0, np.float32)], 0
-        for block in self._mono():
-            blocks.append(block[max(0, first - position) : max(0, last - position)])
-            position += block.size
-            if position >= last:
+        if first < self._start:
+            raise ValueError(f"sample {first} is before {self._start}, the start of the window before")
+        position = self._start + self._tail.size
+        parts = [self._tail[first - self._start :]]
+        while position < last:
+            block = next(self._blocks, None)
+            if block is None:
                 break
-        return np.concatenate(blocks)
+            parts.append(block[max(0, first - position) :])
+            position += block.size
+        self._tail, self._start = np.concatenate(parts), first
+        return self._tail[: last - first]
 
     def __enter__(self) -> Self:
         """Return the stream."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from bench.audio import ffmpeg
+from bench.audio import ffmpeg, streams
 from bench.audio.containers import truncation
 from bench.audio.ffmpeg import FfmpegStream
 from bench.audio.streams import FRAMES_PER_BYTE, Stream, open_stream
@@ -131,11 +131,40 @@ def sha256(path: Path) -> str:
 def header(path: Path | str) -> Header | None:
     """Return the header of an audio file; None if the file has no readable header."""
     try:
-        path = Path(path)
-        with _open(path) as stream:
-            return Header(stream.samplerate, stream.channels, _n_frames(stream, path) / stream.samplerate)
+        return read_header(Path(path))
     except ClipError:
         return None
+
+
+def read_header(path: Path) -> Header:
+    """Return the header of an audio file.
+
+    Raises
+    ------
+    ClipError
+        If the file is missing, or has no readable header.
+    """
+    with _open(path) as stream:
+        return Header(stream.samplerate, stream.channels, _n_frames(stream, path) / stream.samplerate)
+
+
+def bounded_header(path: Path, seconds: float) -> Header:
+    """Return the header of an audio file; a length that is not in it is decoded no further than a limit.
+
+    Parameters
+    ----------
+    seconds : float
+        Limit in s: a longer stream without a length counts as one sample longer than that.
+
+    Raises
+    ------
+    ClipError
+        If the file is missing or not decodable.
+    """
+    with _open(path) as stream, naming(path):
+        most = int(seconds * stream.samplerate) + 1
+        n_frames = stream.count(most) if stream.n_frames is None else stream.n_frames
+        return Header(stream.samplerate, stream.channels, n_frames / stream.samplerate)
 
 
 @contextmanager
@@ -166,6 +195,15 @@ def _open(path: Path) -> Iterator[Stream | FfmpegStream]:
                     f"{path}: damaged; its header claims {stream.n_frames} samples in {n_bytes} bytes"
                 )
             yield stream
+
+
+def seeks(path: Path) -> bool:
+    """Return whether a window of a file is read without what is before it; True for one that is not decodable."""
+    try:
+        stamp(path)
+        return streams.seeks(path)
+    except (ClipError, soundfile.LibsndfileError):
+        return True
 
 
 def write(path: Path, samples: npt.NDArray[Any], sample_rate: int) -> None:
@@ -199,18 +237,92 @@ def samples(
         full scale, or if the window is not within the file.
     """
     with _open(path) as stream:
-        missing = truncation(path)
-        if missing:
-            raise ClipError(f"{path}: truncated; {missing}")
+        _check_end(path)
         mono, rate = _window(stream, path, start or 0.0, end), stream.samplerate
+    return at_rate(mono, rate, sample_rate, quality, source=str(path))
+
+
+def windows(
+    path: Path, sample_rate: int, spans: Sequence[tuple[float, float]], quality: str = "HQ"
+) -> Iterator[Audio | ClipError]:
+    """Yield the samples of windows of a file, which is opened once and read forward.
+
+    `samples` opens the file for each window. Formats without an index are then read from their start each
+    time, so the time grows with the square of their length. The samples are the same; only those of MP3
+    differ by the rounding of libmpg123, at most 2.4e-7.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In Hz.
+    spans : Sequence[tuple[float, float]]
+        Starts and ends in s; no start is before an earlier one.
+    quality : str
+        Quality of soxr's resampling, such as ``HQ``.
+
+    Yields
+    ------
+    Audio | ClipError
+        shape=(n_samples,), in [-1, 1]; or why this window has no samples.
+
+    Raises
+    ------
+    ClipError
+        If the file is missing, not decodable or truncated.
+    """
+    with _open(path) as stream:
+        _check_end(path)
+        for start, end in spans:
+            window: Audio | ClipError
+            try:
+                with naming(path):
+                    mono = _window(stream, path, start, end)
+                    window = at_rate(mono, stream.samplerate, sample_rate, quality, source=str(path))
+            except ClipError as error:
+                window = error
+            yield window
+
+
+def _check_end(path: Path) -> None:
+    """Raise ClipError if a file shows that its end is missing."""
+    missing = truncation(path)
+    if missing:
+        raise ClipError(f"{path}: truncated; {missing}")
+
+
+def at_rate(  # two rates, and where the samples come from
+    samples: npt.NDArray[Any], rate: int, sample_rate: int, quality: str = "HQ", *, source: str
+) -> Audio:
+    """Return samples, of which the channels are averaged, at another rate.
+
+    Parameters
+    ----------
+    samples : np.ndarray, shape=(n_samples,) or (n_samples, n_channels)
+        In [-1, 1].
+    rate, sample_rate : int
+        Rate of the samples, and of what is returned, in Hz.
+    source : str
+        Where they come from, for messages.
+
+    Returns
+    -------
+    Audio
+        shape=(n_samples,), in [-1, 1].
+
+    Raises
+    ------
+    ClipError
+        If a sample is not finite or far beyond full scale, or there is none.
+    """
+    mono = samples if samples.ndim == 1 else samples.mean(axis=1)
     peak = float(np.abs(mono).max(initial=0.0))
     if not np.isfinite(mono).all():
-        raise ClipError(f"{path}: contains NaN or infinite samples; expected finite samples")
+        raise ClipError(f"{source}: contains NaN or infinite samples; expected finite samples")
     if peak > LOUDEST:
-        raise ClipError(f"{path}: samples reach {peak:.3g}; expected [-1, 1], so write it at that scale")
+        raise ClipError(f"{source}: samples reach {peak:.3g}; expected [-1, 1], so write it at that scale")
     mono = soxr.resample(mono, rate, sample_rate, quality=quality) if rate != sample_rate else mono
     if mono.size == 0:
-        raise ClipError(f"{path}: has no samples at {sample_rate} Hz; expected a longer clip")
+        raise ClipError(f"{source}: has no samples at {sample_rate} Hz; expected a longer clip")
     clipped: Audio = np.clip(mono, -1.0, 1.0).astype(np.float32, copy=False)
     return clipped
 

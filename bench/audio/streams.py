@@ -40,9 +40,9 @@ class Stream(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no typ
         n_frames: int = self.frames
         return n_frames if n_frames < UNKNOWN_FRAMES else None
 
-    def count(self) -> int:
-        """Return the number of samples per channel from here to the end of the audio."""
-        return sum(block.size for block in self._mono(UNKNOWN_FRAMES))
+    def count(self, most: int = UNKNOWN_FRAMES) -> int:
+        """Return the number of samples per channel from here to the end of the audio; no more than `most`."""
+        return sum(block.size for block in self._mono(most))
 
     def mono(self, first: int, last: int) -> Audio:
         """Return the mean of the channels of samples `first` to `last`, or to the end of the audio.
@@ -112,6 +112,20 @@ class _Unending(io.FileIO):
         n_bytes = super().readinto(buffer) or 0
         self._position += n_bytes
         return n_bytes
+
+
+def seeks(path: Path) -> bool:
+    """Return whether a window of a file is read without what is before it; MP3 and FFmpeg read from the start.
+
+    Raises
+    ------
+    soundfile.LibsndfileError, ClipError
+        If the file is not decodable.
+    """
+    if ffmpeg.decodes(path):
+        return False
+    with Stream(os.fsencode(path)) as stream:
+        return bool(stream.format != "MP3")
 
 
 def open_stream(path: Path) -> Stream | FfmpegStream:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import audio, catalog, preprocess
-from bench.catalog import Registry, devices, families, layer_counts, plugin_files, weights
+from bench.catalog import Registry, devices, families, layer_counts, names, plugin_files, weights
 from bench.errors import PluginError, UnavailableError, UsageError
 from bench.keys import digest
 from bench.request import Request
@@ -76,6 +76,31 @@ def extractors(
         for view in _views(learners[name], pooled, text, declared)
     }
     return [(learners[name], view) for name, view in points]
+
+
+def extractor(spec: Spec, request: Request, declared: Registry, place: str = "") -> Learner:
+    """Return the extractor that an earlier one was, as it is here and now.
+
+    Parameters
+    ----------
+    spec : Spec
+        The earlier one: its name and its preprocessing count. Its factory does not, since it may come from
+        anybody; what the name stands for here does.
+    request : Request
+        Its device, precision and runtime count.
+    place : str
+        Folder or file of its weights; empty for where the name says.
+
+    Raises
+    ------
+    UsageError
+        If the name is unknown.
+    """
+    prefix, _, rest = spec.name.partition(":")
+    is_declared = spec.name in declared.extractors or prefix not in names.PREFIXES
+    text = spec.name if is_declared else f"{prefix}:{place or rest}"
+    here = catalog.resolve("extractor", text, declared.extractors)
+    return _learner(replace(here, preprocess=spec.preprocess, weights=place or here.weights), request)
 
 
 def _extractor(name: str, request: Request, declared: Registry) -> Spec:

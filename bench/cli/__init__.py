@@ -7,7 +7,22 @@ import click
 
 from bench import paths
 from bench._version import __version__
-from bench.cli import audit, cache, check, compare, data, embed, explore, fetch, new, report, rerun, run
+from bench.cli import (
+    audit,
+    cache,
+    check,
+    compare,
+    data,
+    embed,
+    explore,
+    export,
+    fetch,
+    new,
+    predict,
+    report,
+    rerun,
+    run,
+)
 from bench.cli import list as list_
 from bench.cli.errors import Group
 
@@ -19,5 +34,10 @@ def main() -> None:
     paths.redirect_library_caches()
 
 
-for module in (run, rerun, audit, report, compare, list_, fetch, embed, explore, cache, data, check, new):
+VERBS = (
+    *(run, rerun, audit, report, compare, export, predict, list_, fetch, embed, explore),
+    *(cache, data, check, new),
+)
+
+for module in VERBS:
     main.add_command(module.command)

@@ -169,7 +169,11 @@ def _click(option: Option) -> Callable[[Command], Command]:
         shared["metavar"] = option.metavar or {"list": "A,B"}.get(option.form)
     if option.form in PARSERS:
         shared["callback"] = PARSERS[option.form]
-    default = {"seconds": None, "draws": 0, "choice": option.default or None}.get(option.form, option.default)
+    default: Any = option.default
+    if option.form in {"seconds", "choice", "count", "folder"}:
+        default = option.default or None
+    elif option.form == "draws":
+        default = 0
     return click.option(*option.flags, option.name, default=default, **shared)
 
 

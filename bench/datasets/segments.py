@@ -15,6 +15,9 @@ from bench.types import PADDED, Clip, Dataset, Note
 SHORTEST_S, LONGEST_S = 0.001, 86_400
 """Bounds of the length of a segment and of the distance between two, in s."""
 
+SLACK_S = 1e-6
+"""Tolerance of lengths in s, which are rounded numbers of samples."""
+
 MOST_SEGMENTS = 10_000_000
 """Largest number of segments of a dataset."""
 
@@ -57,7 +60,7 @@ def cut(clips: Dataset, seconds: float, hop: float | None = None, pad: bool = Fa
         if not (end - start) / hop + len(rows) < MOST_SEGMENTS:
             many = f"more than {MOST_SEGMENTS:,} segments of {seconds:g} s every {hop:g} s"
             raise UsageError(f"{clips.source}: {many}, at {clip.id}, which ends at {end:g} s; raise hop")
-        offsets = _offsets(end - start, seconds, hop, pad)
+        offsets = offsets(end - start, seconds, hop, pad)
         n_short += not offsets
         rows += [
             {
@@ -85,10 +88,19 @@ def _end(clip: Clip) -> float | None:
     return header.seconds if header else None
 
 
-def _offsets(length: float, seconds: float, hop: float, pad: bool) -> list[float]:
-    """Return the starts of the segments of a clip, in s from the start of the clip."""
-    slack = 1e-6  # a length in s is a rounded number of samples
-    n_whole = int((length - seconds + slack) // hop) + 1 if length + slack >= seconds else 0
-    covered = (n_whole - 1) * hop + seconds if n_whole else 0.0
-    rest = pad and covered + slack < length
+def offsets(length: float, seconds: float, hop: float, pad: bool) -> list[float]:
+    """Return the starts of the segments of a clip, in s from the start of the clip.
+
+    Parameters
+    ----------
+    length : float
+        Length of the clip, in s.
+    seconds, hop : float
+        Length of a segment, and the distance between two starts, in s.
+    pad : bool
+        Whether the rest at the end becomes a segment too.
+    """
+    n_whole = int((length - seconds + SLACK_S) // hop) + 1 if length + SLACK_S >= seconds else 0
+    covered = max((n_whole - 1) * hop + seconds, n_whole * hop) if n_whole else 0.0  # a gap is no rest
+    rest = pad and covered + SLACK_S < length
     return [number * hop for number in range(n_whole + rest)]

@@ -85,6 +85,30 @@ def embed(  # the fields of a shard, and two settings
         yield EmbeddingBatch(_with_usage(embeddings, meter.read()), errors)
 
 
+def embed_audio(
+    audio: Iterator[tuple[str, Audio | str]],
+    spec: Spec,
+    extractor: Extractor,
+    frame_layers: Collection[Layer] = (),
+) -> Iterator[tuple[str, ClipEmbedding | str]]:
+    """Yield the embedding of every clip, batch by batch, or why it has none.
+
+    Parameters
+    ----------
+    audio : Iterator[tuple[str, Audio | str]]
+        Name of every clip, with its samples at the extractor's rate, or with the reason if it has none.
+    spec, extractor, frame_layers
+        As of `embed`.
+
+    Raises
+    ------
+    PluginError
+        As of `embed`.
+    """
+    for results in _Engine(spec, extractor, frame_layers, check_invariance=False).run(audio):
+        yield from results
+
+
 def _with_usage(embeddings: Mapping[str, ClipEmbedding], usage: Usage) -> Mapping[str, ClipEmbedding]:
     """Return embeddings with their shares of a usage, by the time that the extractor took for each."""
     total = sum(embedding.usage.seconds for embedding in embeddings.values())

@@ -143,7 +143,7 @@ def _embed(
     progress_of: ProgressFactory,
 ) -> Sequence[ClipEmbedding]:
     """Return the embeddings of a source's clips in their order; embed those that the cache lacks."""
-    clips = embed_source(source, learner, views, cache, progress_of)
+    clips = source.bad(embed_source(source, learner, views, cache, progress_of))
     if clips:
         clip, reason = next(iter(clips.items()))
         raise ClipError(f"{len(clips)} clips cannot be decoded, such as {clip}: {reason}")

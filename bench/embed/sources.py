@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import overload
 
+from bench.augment import Changes
 from bench.catalog.learners import Learner
 from bench.datasets.index import Source
 from bench.embed.cache import Cache
@@ -13,14 +14,15 @@ FRAME_CLIPS = 256
 """Number of clips whose frames are read at once."""
 
 
-def embed_source(
+def embed_source(  # what embedding depends on, from five rooms
     source: Source,
     learner: Learner,
     views: Collection[View],
     cache: Cache,
     progress_of: ProgressFactory,
+    changes: Changes = (),
 ) -> Mapping[str, str]:
-    """Embed the clips that the cache lacks; return clip -> reason of all that cannot be read.
+    """Embed the clips and copies that the cache lacks; return content -> reason of all that cannot be read.
 
     Raises
     ------
@@ -30,14 +32,14 @@ def embed_source(
         If the progress callback asks for an end.
     """
     bad: dict[str, str] = {}
-    todo, _ = shards(source, learner.spec, learner.digest, cache, views=views)
+    todo, _ = shards(source, learner.spec, learner.digest, cache, changes, views)
     progress = progress_of(source, learner.spec.name, sum(len(shard.clips) for shard in todo))
     for shard in todo:
         report = embed_shard(shard, progress)
         bad |= report.bad
         if report.rest:
             raise KeyboardInterrupt
-    return source.bad(bad)
+    return bad
 
 
 class CachedFrames(Sequence[Frames]):

@@ -140,7 +140,7 @@ def collection_of(
         views.setdefault(learner.spec.name, set()).add(view)
     unreadable: dict[str, str] = {}
     for name, learner in {learner.spec.name: learner for learner, _ in (*points, *frame_points)}.items():
-        unreadable |= embed_source(source, learner, views[name], cache, progress_of)
+        unreadable |= source.bad(embed_source(source, learner, views[name], cache, progress_of))
     table = source.dataset.table.reset_index(names="line")
     is_readable = ~table["clip"].isin(unreadable.keys()).to_numpy()
     order = np.argsort(table["line"].to_numpy(), kind="stable")

@@ -114,9 +114,12 @@ class Transcript:
     Parameters
     ----------
     language : str
-        ISO 639-1 code, such as ``en``.
+        ISO 639-1 code, such as ``en``; empty if it was to be detected and there is no speech.
     model : str
         Name of the transcriber.
+    voice_activity : bool
+        Whether a voice-activity check looked for voices (silero-vad is installed); else parts without speech
+        are those of the transcriber's own probability alone.
     """
 
     text: str
@@ -124,6 +127,19 @@ class Transcript:
     model: str
     phrases: tuple[Phrase, ...] = ()
     suppressed: tuple[Suppression, ...] = ()
+    voice_activity: bool = False
+
+
+Remark = Literal["clipped"]
+"""What a reader should know of a recording: samples are at full scale, as of a level that was too high."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why there is no answer about a recording, in one line."""
+
+    file: str
+    error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +178,7 @@ class Answer:
     transcript: Transcript | None = None
     windows: tuple[Window, ...] = ()
     segments: tuple[Segment, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     seconds: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
     schema: int = SCHEMA

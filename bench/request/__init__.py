@@ -16,6 +16,7 @@ from bench.request.declaration import (
     Request,
 )
 from bench.request.exploration import SHARED, Exploration, Transfer
+from bench.request.inference import AnswerFormat, Explanation, Inference
 from bench.request.option import Form, Option
 
 __all__ = [
@@ -25,8 +26,11 @@ __all__ = [
     "PRECISIONS",
     "RUNTIMES",
     "SHARED",
+    "AnswerFormat",
+    "Explanation",
     "Exploration",
     "Form",
+    "Inference",
     "Option",
     "Output",
     "Request",
@@ -49,7 +53,7 @@ def doubled(values: Sequence[Any]) -> str:
     return next((str(value) for value in values if values.count(value) > 1), "")
 
 
-def options(noun: type[Request] | type[Output] | type[Exploration]) -> dict[str, Option]:
+def options(noun: type[Request] | type[Output] | type[Exploration] | type[Inference]) -> dict[str, Option]:
     """Return the options of a class by their fields' names."""
     return {
         item.name: Option(name=item.name, **item.metadata["option"])

@@ -10,6 +10,7 @@ from bench.runner.execution import run
 from bench.runner.listing import split_table
 from bench.runner.machine import folders
 from bench.runner.planning import Plan, plan
+from bench.runner.refitting import refit
 from bench.runner.rerun import differences
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "folders",
     "open_dataset",
     "plan",
+    "refit",
     "run",
     "split_table",
 ]

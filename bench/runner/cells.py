@@ -5,14 +5,15 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from bench import catalog
@@ -31,7 +32,29 @@ from bench.metrics import METRICS
 from bench.runner.extraction import Extraction, Work, extraction_of, samples
 from bench.runner.provenance import versions
 from bench.sharing import without_folders
-from bench.types import Cost, Permutations, Result, Status, Usage
+from bench.types import Cost, Labels, Permutations, Result, Statistics, Status, Usage
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedCell:
+    """A cell's pipeline fitted to every clip, and these clips without those that cannot be decoded.
+
+    Parameters
+    ----------
+    statistics : Sequence[Statistics]
+        Of every clip, shape=(n_layers, n_statistics, dim).
+    y, group : Labels
+        Label and group of every clip, shape=(n_clips,).
+    audio_s : float
+        Length of all clips, in s.
+    """
+
+    card: BundleCard
+    pipeline: Pipeline
+    statistics: Sequence[Statistics]
+    y: Labels
+    group: Labels
+    audio_s: float
 
 
 def evaluate_cell(work: Work) -> tuple[Result, pd.DataFrame | None]:
@@ -186,24 +209,52 @@ def _with_inner_scores(work: Work, extraction: Extraction, result: Result) -> Re
     return replace(result, inner=inner)
 
 
+def fit(work: Work, result: Result) -> FittedCell:
+    """Return a cell's pipeline fitted to every clip, and what it was fitted to.
+
+    Raises
+    ------
+    SplitError, PluginError
+        As of `learn.folds.fit_all`.
+    """
+    extraction = extraction_of(work)
+    card, pipeline = _fitted(work, extraction, result)
+    rows = extraction.decodable
+    split = work.problem.split
+    return FittedCell(
+        card=card,
+        pipeline=pipeline,
+        statistics=[row.statistics for row in extraction.passes[0]],
+        y=work.problem.y[rows],
+        group=split.groups[split.group][rows],
+        audio_s=extraction.audio_s,
+    )
+
+
+def _fitted(work: Work, extraction: Extraction, result: Result) -> tuple[BundleCard, Pipeline]:
+    """Return the pipeline of all clips, and its card, which names no folder of this machine."""
+    examples, spec = _inputs(work, extraction)
+    with _reproducibly(work):
+        pipeline = fit_all(examples, spec)
+    card = BundleCard(
+        cell=work.cell,
+        extractor_identity=work.identity,
+        labels=tuple(np.unique(examples.y[examples.y != ""]).tolist()),
+        data_digest=digest(list(work.contents)),
+        split_digest=work.problem.fingerprint,
+        scores=result.scores,
+        env=result.env,
+    )
+    return without_folders(card, work.folders), pipeline
+
+
 def _with_models(
     work: Work, folder: Path, extraction: Extraction, evaluation: Evaluation, result: Result
 ) -> Result:
     """Save the models of the folds and one of all clips; return the result, with the reason if that fails."""
     try:
-        examples, pipeline = _inputs(work, extraction)
-        with _reproducibly(work):
-            models = {**evaluation.models, ALL: fit_all(examples, pipeline)}
-        card = BundleCard(
-            cell=work.cell,
-            extractor_identity=work.identity,
-            labels=tuple(np.unique(examples.y[examples.y != ""]).tolist()),
-            data_digest=digest(list(work.contents)),
-            split_digest=work.problem.fingerprint,
-            scores=result.scores,
-            env=result.env,
-        )
-        bundle.save(folder, without_folders(card, work.folders), models)
+        card, pipeline = _fitted(work, extraction, result)
+        bundle.save(folder, card, {**evaluation.models, ALL: pipeline})
     except UsageError:
         raise
     except Exception as error:  # whatever a head raises, the scores of its folds are valid

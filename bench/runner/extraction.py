@@ -143,14 +143,14 @@ def samples(work: Work, extraction: Extraction) -> Sequence[Samples]:
     key = (cell.view, cell.head.unit)
     if key not in extraction.samples:
         extraction.samples.clear()  # the cells of a view follow each other too
-        clips, *copies = (_samples_of(cell, rows) for rows in extraction.passes)
+        clips, *copies = (samples_of(cell, rows) for rows in extraction.passes)
         if group is not None:
             clips, *copies = normalise(clips, copies, group[extraction.decodable])
         extraction.samples[key] = [clips, *copies]
     return extraction.samples[key]
 
 
-def _samples_of(cell: Cell, rows: Sequence[ClipEmbedding]) -> Embeddings | Sequence[Frames]:
+def samples_of(cell: Cell, rows: Sequence[ClipEmbedding]) -> Embeddings | Sequence[Frames]:
     """Return what the cell's head sees of some clips."""
     if cell.head.unit in FRAMED:
         return [row.frames[cell.view.layer] for row in rows]

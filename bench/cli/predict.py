@@ -1,0 +1,117 @@
+"""`bench predict`: what a model says about recordings."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench import paths
+from bench.cli import options
+from bench.cli.errors import Failure
+from bench.errors import UsageError
+from bench.request import Inference
+from bench.request import options as declared
+
+SHOWN = 20
+"""Largest number of answers that are shown where a folder gets them."""
+
+
+@click.command("predict")
+@click.argument("model", type=Path)
+@click.argument("files", nargs=-1)
+@options.declared(declared(Inference).values())
+@click.option(
+    "--record", type=click.FloatRange(0, min_open=True), metavar="S", help="Record this long, in s."
+)
+@click.option("--mic", default="", metavar="NAME", help="Microphone.  [default: that of the system]")
+@click.option("--watch", type=Path, metavar="FOLDER", help="Predict what arrives in this folder.")
+@options.plain
+def command(  # the options of recording beside those of the prediction
+    model: Path,
+    files: tuple[str, ...],
+    record: float | None,
+    mic: str,
+    watch: Path | None,
+    plain: bool,
+    **fields: Any,
+) -> None:
+    """Predict FILES by the MODEL that `bench export` wrote.
+
+    FILES are audio files, folders, tables, or - for paths on the standard input. A recording that cannot be
+    read is listed with its reason, and ends in exit code 1.
+    """
+    from bench.inference.run import Run
+    from bench.inference.work import Setup
+
+    wanted = Inference(**fields)
+    sources = [name for name, value in (("FILES", files), ("--record", record), ("--watch", watch)) if value]
+    if len(sources) != 1:
+        raise UsageError(f"{' and '.join(sources) or 'FILES'}: expected one of FILES, --record and --watch")
+    if (wanted.figures or wanted.explain) and not wanted.out:
+        raise UsageError("--figures: needs a folder for the pictures; add --out FOLDER")
+    run = Run(Setup(model=model.resolve(), options=wanted))
+    if watch:
+        from bench.inference import watching
+
+        _print(run.each(watching.files(watch), watch.resolve()), wanted)
+    else:
+        clips = [_recorded(record, mic, wanted.out)] if record else _clips(files)
+        _print(_shown(run.all(run.lacking(clips)), len(clips), plain), wanted)
+    run.finish()
+    if wanted.out:
+        click.echo(f"wrote {wanted.out}")
+    if run.n_unfamiliar:
+        what = f"{run.n_unfamiliar} of {run.n_recordings} recordings are unlike the training clips"
+        click.echo(f"{what}: their labels mean little", err=True)
+    if run.n_failed:
+        raise Failure(f"{run.n_failed} of {run.n_recordings} recordings without an answer", 1)
+
+
+def _clips(files: Sequence[str]) -> Sequence[Any]:
+    """Return the recordings that the user named."""
+    from bench import catalog
+    from bench.inference import inputs
+
+    return inputs.recordings(files, catalog.load(), paths.home())
+
+
+def _recorded(seconds: float, mic: str, out: Path | None) -> Any:
+    """Record, and return the recording, which is saved beside its answer."""
+    from bench.inference import recording
+
+    return recording.recorded(seconds, mic or None, out or Path())
+
+
+def _shown(answers: Iterable[Mapping[str, Any]], total: int, plain: bool) -> Iterable[Mapping[str, Any]]:
+    """Yield answers with a bar on a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    is_hidden = plain or total < 2 or not console.is_terminal
+    return track(answers, "predicting", total, console=console, disable=is_hidden, transient=True)
+
+
+def _print(answers: Iterable[Mapping[str, Any]], wanted: Inference) -> None:
+    """Print answers in the format that the user wants; those that a folder gets in short."""
+    from bench.inference import writing
+
+    if wanted.format == "jsonl" and not wanted.out:
+        for answer in answers:
+            click.echo(writing.line(answer))
+            sys.stdout.flush()
+        return
+    every = list(answers)
+    if not every:
+        return
+    if wanted.out:
+        click.echo(writing.overview(every[:SHOWN]))
+        if len(every) > SHOWN:
+            click.echo(f"... and {len(every) - SHOWN} more")
+        return
+    texts = {"json": writing.document, "csv": writing.table, "table": writing.overview}
+    click.echo(texts[wanted.format](every), nl=wanted.format != "csv")

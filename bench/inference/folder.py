@@ -1,0 +1,170 @@
+"""The folder of a model: written whole, and read without its training data and without running its code.
+
+`card.json` and the files of the pipeline are those of `bench.learn.bundle`; `model.json` is the card of the
+model, with the SHA-256 of every other file; `familiarity.safetensors` holds the training embeddings that a
+recording is compared with; `README.md` says all of it for people.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sklearn.pipeline import Pipeline
+
+from bench.calibration.familiarity import Familiarity
+from bench.catalog import Registry, learners
+from bench.catalog.learners import Learner
+from bench.errors import UsageError, reason, shortlist
+from bench.files import parse_json, sha256, sync
+from bench.inference import readme
+from bench.inference.cards import SCHEMA, ModelCard
+from bench.inference.model import Model
+from bench.keys import changes
+from bench.learn import bundle
+from bench.learn.bundle import BundleCard
+from bench.learn.folds import ALL
+from bench.request import Request
+from bench.validation import convert
+
+CARD = "model.json"
+
+FAMILIARITY = "familiarity.safetensors"
+
+AGAIN = "write it again: bench export"
+
+
+def write(
+    folder: Path,
+    card: ModelCard,
+    bundle_card: BundleCard,
+    pipeline: Pipeline,
+    familiarity: Familiarity | None,
+) -> None:
+    """Write a model, in place of an earlier one.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds something else than a model, or cannot be written.
+    PluginError
+        If no safe format can hold the pipeline.
+    """
+    check_free(folder)
+    part = folder.with_name(f"{folder.name}.new")
+    bundle.save(part, bundle_card, {ALL: pipeline})
+    try:
+        if familiarity is not None:
+            (part / FAMILIARITY).write_bytes(familiarity.to_bytes())
+        files = {path.name: sha256(path) for path in sorted(part.iterdir())}
+        card = replace(card, has_familiarity=familiarity is not None, files=files)
+        (part / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
+        (part / "README.md").write_text(readme.text(card, bundle_card), encoding="utf-8")
+        for path in (*part.iterdir(), part):
+            sync(path)
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
+        sync(folder.parent)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be written ({reason(error)})") from error
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a path at which there is something else than a model.
+
+    Raises
+    ------
+    UsageError
+        If there is.
+    """
+    if folder.is_dir() and not any(folder.iterdir()):
+        return
+    if folder.exists() and not (folder / CARD).is_file():
+        raise UsageError(f"--to {folder}: holds something else than a model; expected a folder that is free")
+
+
+def read(
+    folder: Path,
+    declared: Registry,
+    request: Request,
+    *,
+    weights: str = "",
+    trusted: Sequence[str] = (),
+) -> Model:
+    """Return the model in a folder.
+
+    Parameters
+    ----------
+    request : Request
+        Its device counts.
+    weights : str
+        Folder or file of the extractor's weights; empty for where its name says.
+    trusted : Sequence[str]
+        See `bundle.load`.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds no model, a file was changed or is damaged, or the extractor here is another one
+        than the model was fitted with.
+    """
+    card = _card(folder)
+    _check_files(folder, card)
+    loaded = bundle.load(folder, ALL, trusted)
+    cell = loaded.card.cell
+    identity = loaded.card.extractor_identity
+    request = replace(
+        request,
+        precision=identity.get("precision", "fp32"),
+        runtime=cell.extractor.params.get("runtime", "auto"),
+    )
+    learner = learners.extractor(cell.extractor, request, declared, weights)
+    _check_extractor(folder, learner, identity)
+    familiarity = Familiarity.of_bytes((folder / FAMILIARITY).read_bytes()) if card.has_familiarity else None
+    return Model(card, loaded, learner, familiarity)
+
+
+def _card(folder: Path) -> ModelCard:
+    path = folder / CARD
+    if not path.is_file():
+        raise UsageError(f"{folder}: holds no {CARD}; expected a folder that `bench export` wrote")
+    try:
+        fields = parse_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read ({error}); {AGAIN}") from error
+    schema = fields.get("schema") if isinstance(fields, Mapping) else None
+    if schema != SCHEMA:
+        is_newer = isinstance(schema, int) and schema > SCHEMA
+        fix = "upgrade this package" if is_newer else AGAIN
+        raise UsageError(f"{path}: schema {schema}; expected {SCHEMA}; {fix}")
+    return convert(fields, ModelCard, str(path))
+
+
+def _check_files(folder: Path, card: ModelCard) -> None:
+    """Refuse files that are not those that were written."""
+    for name, digest in card.files.items():
+        path = folder / name
+        if not path.is_file():
+            raise UsageError(f"{path}: not found; {AGAIN}")
+        if sha256(path) != digest:
+            raise UsageError(f"{path}: was changed after the model was written; {AGAIN}")
+
+
+def _check_extractor(folder: Path, learner: Learner, identity: Mapping[str, Any]) -> None:
+    """Refuse an extractor that computes other embeddings than those the model was fitted to."""
+    name = learner.spec.name
+    if learner.obstacle:
+        from bench import display
+
+        raise UsageError(f"{folder}: {display.cell_obstacle(learner.obstacle.why)}")
+    here = msgspec.to_builtins(learner.identity)
+    different = [key for key in changes(identity, here) if key not in {"versions", "audio"}]
+    if different:
+        raise UsageError(
+            f"{folder}: extractor '{name}' here differs from the one it was fitted with in "
+            f"{shortlist(different)}; expected the same weights and code, see --weights"
+        )

@@ -1,0 +1,94 @@
+"""Run: recordings -> answers on the standard output, or in a folder with their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError
+from bench.files import sha256
+from bench.inference import folder, output, work, writing
+from bench.inference.answers import Answer, Failure
+from bench.inference.output import Output
+from bench.inference.pictures import draw
+from bench.inference.session import Session
+from bench.inference.work import Setup
+from bench.types import Clip
+
+UNRECORDED = ("format", "out", "resume", "jobs", "device", "weights")
+"""Options that change no answer."""
+
+
+class Run:
+    """Answers about recordings, in a folder if the options name one.
+
+    Attributes
+    ----------
+    n_recordings, n_failed, n_unfamiliar : int
+        Numbers of recordings, of those without an answer, and of those unlike the training clips.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.n_recordings = self.n_failed = self.n_unfamiliar = 0
+        self.output: Output | None = None
+        options = setup.options
+        if options.out:
+            about = {name: value for name, value in asdict(options).items() if name not in UNRECORDED}
+            about["model"] = (
+                sha256(setup.model / folder.CARD) if (setup.model / folder.CARD).is_file() else ""
+            )
+            self.session  # noqa: B018  # a model that cannot be read leaves no folder
+            self.output = Output(options.out, about, resume=options.resume, top=options.top)
+
+    @cached_property
+    def session(self) -> Session:
+        """Return the session of this process."""
+        return self.setup.session()
+
+    def lacking(self, clips: Sequence[Clip]) -> Sequence[Clip]:
+        """Return the recordings without an answer in the folder."""
+        return self.output.lacking(clips) if self.output else clips
+
+    def all(self, clips: Sequence[Clip]) -> Iterator[Mapping[str, Any]]:
+        """Yield the fields of the answer about every recording, in their order."""
+        root = output.root_of(clips)
+        answers = work.answers(self.setup, self.session, clips, self.setup.options.jobs)
+        for clip, answer in zip(clips, answers, strict=True):
+            yield self._settle(clip, answer, root)
+
+    def each(self, clips: Iterable[Clip], root: Path) -> Iterator[Mapping[str, Any]]:
+        """Yield the fields of the answer about every recording as soon as it arrives."""
+        for clip in clips:
+            [answer] = self.session.answers([clip])
+            yield self._settle(clip, answer, root)
+
+    def finish(self) -> None:
+        """Write the table of the folder."""
+        if self.output:
+            self.output.finish()
+
+    def _settle(self, clip: Clip, answer: Answer | Failure, root: Path) -> Mapping[str, Any]:
+        """Write an answer and its pictures, count it, and return its fields."""
+        options = self.setup.options
+        if self.output:
+            place = self.output.add(answer, root)
+            if isinstance(answer, Answer) and (options.figures or options.explain):
+                answer = self._drawn(clip, answer, place)
+        self.n_recordings += 1
+        if isinstance(answer, Failure):
+            self.n_failed += 1
+        elif answer.prediction.unfamiliar:
+            self.n_unfamiliar += answer.prediction.unfamiliar.flag
+        return writing.fields(answer, options.top)
+
+    def _drawn(self, clip: Clip, answer: Answer, place: Path) -> Answer | Failure:
+        """Draw the pictures of an answer; return the answer, or why they cannot be drawn."""
+        try:
+            draw(self.session.model, clip, answer, place, self.setup.options.explain)
+        except BenchError as error:
+            return Failure(file=answer.file, error=f"pictures: {error}")
+        return answer

@@ -1,0 +1,189 @@
+"""Session: recordings -> answers, by a model and a transcriber that stay in memory."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy.typing as npt
+
+from bench import audio
+from bench.errors import BenchError, ClipError
+from bench.inference import segments, windows
+from bench.inference.answers import Answer, Failure, Prediction, Window
+from bench.inference.hearing import Sound
+from bench.inference.model import Model
+from bench.inference.transcribers.base import RATE
+from bench.inference.transcription import Transcriber
+from bench.runner.provenance import VERSIONED, versions
+from bench.types import Audio, Clip
+
+CHUNK = 64
+"""Number of recordings that are heard together."""
+
+WINDOWS = 256
+"""Number of windows of a recording that are heard together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Windows of a recording: their length and hop, in s."""
+
+    seconds: float
+    hop: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """Prediction for the part of a recording from `start` to `end`, in s."""
+
+    start: float
+    end: float
+    prediction: Prediction
+    is_clipped: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """A model at work.
+
+    Parameters
+    ----------
+    grid : Grid | None
+        Windows to predict; None predicts a recording as a whole.
+    transcriber : Transcriber | None
+        None writes no text.
+    coverage : float
+        See `Model.predictions`.
+    """
+
+    model: Model
+    grid: Grid | None = None
+    transcriber: Transcriber | None = None
+    coverage: float = 0.9
+
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """Return the versions of what computes answers."""
+        cell = self.model.cell
+        return versions([*VERSIONED, *cell.extractor.requires, *cell.head.requires])
+
+    def answers(self, clips: Iterable[Clip]) -> Iterator[Answer | Failure]:
+        """Yield the answer about every recording, in their order."""
+        rest = iter(clips)
+        while chunk := list(itertools.islice(rest, 1 if self.grid else CHUNK)):
+            if self.grid:
+                yield self._of_windows(chunk[0], self.grid)
+            else:
+                yield from self._of_wholes(chunk)
+
+    def answer(self, samples: npt.NDArray[Any], rate: int, name: str = "") -> Answer:
+        """Return the answer about an array.
+
+        Parameters
+        ----------
+        samples : np.ndarray, shape=(n_samples,) or (n_samples, n_channels)
+            In [-1, 1].
+        rate : int
+            In Hz.
+
+        Raises
+        ------
+        ClipError
+            If the samples are silent, not finite or far beyond [-1, 1].
+        """
+        start, source, ear = time.perf_counter(), name or "samples", self.model.ear
+        rate_here, duration = ear.extractor.sample_rate, len(samples) / rate
+        mono = audio.at_rate(samples, rate, rate_here, source=source)
+        spans = windows.spans(duration, self.grid.seconds, self.grid.hop) if self.grid else [(0.0, duration)]
+        pieces = [mono[round(first * rate_here) : round(last * rate_here)] for first, last in spans]
+        parts = self._parts(spans, dict(ear.hear_samples(pieces)))
+        if not parts:
+            raise ClipError(f"{source}: is silent: every sample is 0; there is nothing to predict")
+        return self._answer(
+            name, duration, parts, lambda: audio.at_rate(samples, rate, RATE, source=source), start
+        )
+
+    def _of_wholes(self, clips: Sequence[Clip]) -> Iterator[Answer | Failure]:
+        """Yield the answers about recordings that are predicted as wholes."""
+        start = time.perf_counter()
+        sounds = dict(self.model.ear.hear_files(clips))
+        rows = [row for row in sorted(sounds) if isinstance(sounds[row], Sound)]
+        heard = [sound for row in rows if isinstance(sound := sounds[row], Sound)]
+        predictions = dict(zip(rows, self.model.predictions(heard, self.coverage), strict=True))
+        share = (time.perf_counter() - start) / len(clips)
+        for row, clip in enumerate(clips):
+            sound = sounds[row]
+            if isinstance(sound, str):
+                yield Failure(file=clip.id, error=sound)
+                continue
+            duration = audio.seconds(clip)
+            part = _Part(0.0, duration, predictions[row], sound.is_clipped)
+            yield self._of_file(clip, duration, [part], time.perf_counter() - share)
+
+    def _of_windows(self, clip: Clip, grid: Grid) -> Answer | Failure:
+        """Return the answer about a recording whose windows are predicted."""
+        start = time.perf_counter()
+        try:
+            first = clip.start or 0.0
+            last = audio.read_header(clip.path).seconds if clip.end is None else clip.end
+            spans = iter(windows.spans(last - first, grid.seconds, grid.hop))
+            parts: list[_Part] = []
+            while chunk := list(itertools.islice(spans, WINDOWS)):
+                pieces = [replace(clip, start=first + start, end=first + end) for start, end in chunk]
+                parts += self._parts(chunk, dict(self.model.ear.hear_files(pieces)))
+            if not parts:
+                raise ClipError(f"{clip.path}: is silent, or cannot be read, in every window")
+        except BenchError as error:
+            return Failure(file=clip.id, error=str(error))
+        return self._of_file(clip, last - first, parts, start)
+
+    def _parts(self, spans: Sequence[tuple[float, float]], sounds: Mapping[int, Sound | str]) -> list[_Part]:
+        """Return the predictions of the parts of a recording; those that cannot be heard have none."""
+        rows = [row for row in sorted(sounds) if isinstance(sounds[row], Sound)]
+        heard = [sound for row in rows if isinstance(sound := sounds[row], Sound)]
+        predictions = self.model.predictions(heard, self.coverage)
+        return [
+            _Part(*spans[row], prediction, sound.is_clipped)
+            for row, prediction, sound in zip(rows, predictions, heard, strict=True)
+        ]
+
+    def _of_file(self, clip: Clip, duration: float, parts: Sequence[_Part], start: float) -> Answer | Failure:
+        """Return the answer about a file whose parts are predicted."""
+        try:
+            return self._answer(clip.id, duration, parts, lambda: audio.read(clip, RATE), start)
+        except BenchError as error:
+            return Failure(file=clip.id, error=str(error))
+
+    def _answer(  # what an answer is made of
+        self,
+        name: str,
+        duration: float,
+        parts: Sequence[_Part],
+        samples: Callable[[], Audio],
+        start: float,
+    ) -> Answer:
+        """Return an answer; `samples` returns the recording at `RATE` for the transcriber."""
+        model = self.model
+        in_windows = tuple(Window(start=p.start, end=p.end, prediction=p.prediction) for p in parts)
+        whole = model.combined([p.prediction for p in parts], self.coverage)
+        transcript = self.transcriber.transcribe(samples()) if self.transcriber else None
+        return Answer(
+            file=name,
+            model=model.name,
+            task=model.cell.task.name,
+            duration=round(duration, 3),
+            prediction=whole,
+            calibrated=model.card.calibrator is not None,
+            measured=model.measured,
+            transcript=transcript,
+            windows=in_windows if self.grid else (),
+            segments=segments.merge(in_windows) if self.grid else (),
+            remarks=("clipped",) if any(p.is_clipped for p in parts) else (),
+            seconds=round(time.perf_counter() - start, 3),
+            versions=self.versions,
+        )

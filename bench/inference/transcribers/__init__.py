@@ -1,0 +1,1 @@
+"""Transcribers: networks that write down what is said in at most 30 s."""

@@ -1,0 +1,183 @@
+"""Whisper by transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperTokenizer
+from transformers.modeling_outputs import BaseModelOutput
+from transformers.utils import logging
+
+from bench.catalog import checkpoints
+from bench.errors import UsageError, message
+from bench.inference.answers import Phrase
+from bench.inference.transcribers.base import RATE, Decoding
+from bench.types import Audio, Frames
+
+TIMESTAMP_SECONDS = 0.02
+"""Step of Whisper's timestamps, in s."""
+
+
+class Whisper:
+    """A checkpoint of Whisper in the format of `save_pretrained`, in fp32, greedy.
+
+    Its text is that of `WhisperForConditionalGeneration.generate` with the language and the task
+    ``transcribe``. One pass of the encoder serves the language, the probability of no speech and the text.
+
+    Parameters
+    ----------
+    name : str
+        Name in answers.
+    folder : Path
+        Where the checkpoint is.
+    device : str
+        A device of torch.
+    digest : str
+        SHA-256 of the weights.
+
+    Raises
+    ------
+    UsageError
+        If the folder lacks what a transcription needs.
+
+    References
+    ----------
+    Radford et al., "Robust speech recognition via large-scale weak supervision", ICML 2023.
+    """
+
+    def __init__(self, name: str, folder: Path, device: str, digest: str) -> None:
+        self.name = name
+        self.digest = digest
+        self._device = device
+        self._model = _model(folder).to(device).eval()
+        self._features = WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
+        self._tokenizer = WhisperTokenizer.from_pretrained(folder, local_files_only=True)
+        config = self._model.generation_config
+        ids = getattr(config, "lang_to_id", None) or {}
+        self._languages = {number: token.strip("<|>") for token, number in ids.items()}
+        self._is_multilingual = bool(ids) and bool(getattr(config, "is_multilingual", True))
+        self.languages = tuple(self._languages.values()) if self._is_multilingual else ("en",)
+        self._no_timestamps = int(config.no_timestamps_token_id)
+
+    def decode(
+        self, audio: Audio, language: str | None, timestamps: bool, states: Frames | None = None
+    ) -> Decoding:
+        """Return the text of at most 30 s; see `base.Decoder`."""
+        with torch.inference_mode(), _quiet():
+            hidden = self._encode(audio) if states is None else torch.from_numpy(states)[None]
+            encoder_outputs = BaseModelOutput(last_hidden_state=hidden.to(self._device))
+            no_speech, detection = self._first_token(encoder_outputs)
+            language = language or detection
+            options = {"language": language, "task": "transcribe"} if self._is_multilingual else {}
+            output = self._model.generate(
+                encoder_outputs=encoder_outputs,
+                return_timestamps=timestamps,
+                force_unique_generate_call=True,
+                return_dict_in_generate=True,
+                output_scores=True,
+                do_sample=False,
+                num_beams=1,
+                **options,
+            )
+            scores = self._model.compute_transition_scores(
+                output.sequences, output.scores, normalize_logits=True
+            )
+        tokens = output.sequences[0, -len(output.scores) :].tolist()
+        return Decoding(
+            phrases=tuple(self._phrases(tokens, audio.size / RATE)),
+            language=language,
+            no_speech=no_speech,
+            log_probability=float(scores[0].double().mean()),
+        )
+
+    def _encode(self, audio: Audio) -> torch.Tensor:
+        """Return the last hidden states of a clip padded to 30 s, shape=(1, n_frames, dim)."""
+        features: Any = self._features(audio, sampling_rate=RATE, return_tensors="pt")
+        hidden: torch.Tensor = self._model.model.encoder(
+            features["input_features"].to(self._device)
+        ).last_hidden_state
+        return hidden
+
+    def _first_token(self, encoder_outputs: Any) -> tuple[float, str]:
+        """Return the probability that nobody speaks, and the most probable language.
+
+        Both are read behind the token that starts a transcript, as in the paper.
+        """
+        start = torch.tensor([[self._model.generation_config.decoder_start_token_id]], device=self._device)
+        output = self._model(encoder_outputs=encoder_outputs, decoder_input_ids=start, use_cache=False)
+        probabilities = output.logits[0, -1].float().softmax(dim=-1)
+        no_speech = float(probabilities[self._no_timestamps - 1])
+        if not self._is_multilingual:
+            return no_speech, "en"
+        return no_speech, self._languages[
+            max(self._languages, key=lambda number: float(probabilities[number]))
+        ]
+
+    def _phrases(self, tokens: Sequence[int], seconds: float) -> Iterator[Phrase]:
+        """Yield the phrases between timestamps; without timestamps, one of the whole chunk."""
+        first = self._no_timestamps + 1
+        start = 0.0
+        words: list[int] = []
+        for token in tokens:
+            if token < first:
+                words.append(token)
+                continue
+            time = min((token - first) * TIMESTAMP_SECONDS, seconds)
+            yield from self._phrase(words, start, time)
+            start, words = time, []
+        yield from self._phrase(words, start, seconds)
+
+    def _phrase(self, words: Sequence[int], start: float, end: float) -> Iterator[Phrase]:
+        """Yield the phrase of some tokens, unless they are no text."""
+        text = self._tokenizer.decode(words, skip_special_tokens=True)
+        if text.strip():
+            yield Phrase(start=start, end=max(start, end), text=text)
+
+
+def _model(folder: Path) -> Any:
+    """Return the network of a checkpoint in fp32, of tensors alone."""
+    if not (folder / "generation_config.json").is_file() or not (folder / "tokenizer.json").is_file():
+        raise UsageError(
+            f"{folder}: cannot write text; expected generation_config.json and tokenizer.json beside the "
+            "weights, as save_pretrained of the model and the tokenizer write them"
+        )
+    model_type = checkpoints.configuration(folder).model_type
+    if model_type != "whisper":
+        raise UsageError(f"{folder}: the model type is {model_type}; expected whisper")
+    options = {"dtype": torch.float32, "use_safetensors": True, "local_files_only": True}
+    try:
+        with _quiet():
+            model, report = WhisperForConditionalGeneration.from_pretrained(
+                folder, output_loading_info=True, **options
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise UsageError(f"{folder}: cannot be loaded ({message(error)[:300]})") from error
+    absent = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))
+    if absent:
+        raise UsageError(
+            f"{folder}: lacks {len(absent)} weights, such as {absent[0]}; they would be random: expected a "
+            "checkpoint with its decoder"
+        )
+    if not hasattr(model.generation_config, "no_timestamps_token_id"):
+        raise UsageError(
+            f"{folder}/generation_config.json: lacks no_timestamps_token_id; expected that of Whisper"
+        )
+    return model
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers from writing of options that it sets itself, and from showing progress."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        logging.enable_progress_bar()

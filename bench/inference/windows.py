@@ -1,0 +1,88 @@
+"""Windows of a recording: clips of one length, at one distance, over all of it."""
+
+import math
+from pathlib import Path
+
+from bench import audio
+from bench.datasets import segments
+from bench.errors import ClipError, UsageError
+from bench.types import Clip
+
+
+def parse(text: str) -> tuple[float, float]:
+    """Return the length of a window and the distance of two starts, in s, from a text as ``3:1`` or ``3``.
+
+    Raises
+    ------
+    UsageError
+        If the text is no pair of lengths.
+
+    Examples
+    --------
+    >>> parse("3:1"), parse("2.5")
+    ((3.0, 1.0), (2.5, 2.5))
+    """
+    seconds, _, hop = text.partition(":")
+    try:
+        lengths = float(seconds), float(hop or seconds)
+    except ValueError as error:
+        raise UsageError(f"--segments {text}: expected SECONDS or SECONDS:HOP, such as 3:1") from error
+    _check(*lengths)
+    return lengths
+
+
+def clips(path: Path, seconds: float, hop: float | None = None) -> list[Clip]:
+    """Return the windows of a recording in the order of time, as clips that are decoded when they are read.
+
+    The starts are those of the segments that a card cuts for training. What is left at the end is covered by a
+    window of the same length that ends with the recording: padding would add zeros, which a model may never
+    have heard in training. A recording shorter than a window is one window of its own length.
+
+    Parameters
+    ----------
+    seconds : float
+        Length of a window, in s.
+    hop : float | None
+        Distance between the starts of two windows, in s; `seconds` if None.
+
+    Raises
+    ------
+    ClipError
+        If the file has no readable header or no samples.
+    UsageError
+        If a length is out of range, or there are too many windows.
+    """
+    hop = seconds if hop is None else hop
+    _check(seconds, hop)
+    length = audio.read_header(path).seconds
+    if not length:
+        raise ClipError(f"{path}: has 0 samples; expected audio")
+    return [
+        Clip(f"{path}#{number}", path, start, end)
+        for number, (start, end) in enumerate(spans(length, seconds, hop))
+    ]
+
+
+def spans(length: float, seconds: float, hop: float) -> list[tuple[float, float]]:
+    """Return the starts and ends of the windows of a recording of some length, all in s; see `clips`.
+
+    Raises
+    ------
+    UsageError
+        If there are too many windows.
+    """
+    if length / hop > segments.MOST_SEGMENTS:
+        many = f"more than {segments.MOST_SEGMENTS:,} windows of {seconds:g} s every {hop:g} s"
+        raise UsageError(f"--segments {seconds:g}:{hop:g}: {length:g} s have {many}; raise the hop")
+    last = max(length - seconds, 0.0)
+    starts = [min(start, last) for start in segments.offsets(length, seconds, hop, pad=True)]
+    return [(start, min(start + seconds, length)) for start in starts]
+
+
+def _check(seconds: float, hop: float) -> None:
+    """Raise UsageError if a length is out of range."""
+    low, high = segments.SHORTEST_S, segments.LONGEST_S
+    if not all(math.isfinite(length) and low <= length <= high for length in (seconds, hop)):
+        raise UsageError(
+            f"--segments {seconds:g}:{hop:g}: expected lengths from {low} to {high} s, such as 3:1"
+        )
