@@ -5,7 +5,7 @@ from contextlib import suppress
 from types import ModuleType
 from typing import TypeAlias
 
-from bench.errors import UsageError
+from bench.errors import ClipError, UsageError
 from bench.inference.explanations import occlusion, pointing
 from bench.inference.explanations.explanation import (
     Classifier,
@@ -21,6 +21,9 @@ from bench.types import Audio
 
 __all__ = ["Classifier", "Explanation", "Method", "Procedure", "Saliency", "explain", "figure"]
 
+
+LONGEST_SECONDS = 60
+"""Longest recording that is explained, in s."""
 
 ExplainerOf: TypeAlias = Callable[[Classifier, str], Explainer]
 
@@ -41,8 +44,17 @@ def explain(model: Classifier, audio: Audio, method: Method, label: str | None =
     Raises
     ------
     UsageError
-        If the model has no such label, the head does not fit the method, or captum is not installed.
+        If the model has no such label, the head does not fit the method or gives no probabilities, or captum
+        is not installed.
+    ClipError
+        If the recording is longer than `LONGEST_SECONDS`.
     """
+    rate = model.extractor.sample_rate
+    if len(audio) > LONGEST_SECONDS * rate:
+        seconds = len(audio) / rate
+        raise ClipError(
+            f"is {seconds:.0f} s long; expected at most {LONGEST_SECONDS} s to explain, so cut it"
+        )
     labels = list(model.labels)
     label = label or labels[int(model.probabilities([audio])[0].argmax())]
     if label not in labels:

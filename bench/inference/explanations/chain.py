@@ -60,8 +60,7 @@ class Chain(torch.nn.Module):  # type: ignore[misc]  # torch counts as untyped
         for step in self.steps:
             features = step(features)
         if self.unit == "sequence":
-            lengths = torch.full((len(features),), features.shape[1], device=features.device)
-            return self.head(features, lengths)
+            return self.head(features, torch.full((len(features),), features.shape[1]))
         if self.unit == "frame":
             return self.head(features.flatten(0, 1)).unflatten(0, features.shape[:2])
         return self.head(features)
@@ -99,7 +98,7 @@ class EndToEnd(torch.nn.Module):  # type: ignore[misc]
     def layers(self, values: Any) -> Any:
         """Return the layers of frames, shape=(n_clips, n_layers, n_frames, dim)."""
         weight = next(self.network.parameters())
-        layers = self.network(values.to(weight.device, weight.dtype)).float().cpu()[:, :, : self.shape[1]]
+        layers = self.network(values.to(weight.device, weight.dtype))[:, :, : self.shape[1]].float().cpu()
         # As in `as_layers`: the last layer stands for a last hidden state.
         return layers if layers.shape[1] == self.shape[0] else torch.cat([layers, layers[:, -1:]], dim=1)
 
@@ -202,7 +201,8 @@ def _flat(x: Any, mean: Any) -> Any:
 def _head(head: Any) -> Any:
     """Return a fitted head as a function of tensors that returns logits."""
     if hasattr(head, "module_"):
-        return head.module_.cpu()
+        device = next(head.module_.parameters()).device
+        return lambda *inputs: head.module_(*(tensor.to(device) for tensor in inputs)).cpu()
     if not has_gradient(head):
         raise NotImplementedError
     weight, bias = _tensor(head.coef_), _tensor(np.atleast_1d(head.intercept_))

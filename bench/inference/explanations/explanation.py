@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
 
-from bench.types import Audio, Extractor, Unit, View
+from bench.types import Audio, Cell, Extractor, Unit, View
 
 Values: TypeAlias = npt.NDArray[np.float64]
 
@@ -31,6 +31,10 @@ class Classifier(Protocol):
     @property
     def labels(self) -> Sequence[str]:
         """Return the classes, in the order of `probabilities`."""
+
+    @property
+    def cell(self) -> Cell:
+        """Return the cell of the run, with the preprocessing of its extractor."""
 
     @property
     def extractor(self) -> Extractor:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from captum.attr import IntegratedGradients, LayerGradCam
 
+from bench import preprocess
 from bench.embed.layers import as_layers
 from bench.inference.explanations.chain import Chain, EndToEnd, check, network_input, network_of
 from bench.inference.explanations.explanation import Classifier, Explainer, Saliency, Values
@@ -13,6 +14,9 @@ from bench.types import Audio, Frames, Traits
 
 N_STEPS = 16
 """Number of points of the path from silence to the recording, by Gauss and Legendre."""
+
+BATCH_FRAMES = 4000
+"""Number of frames at once, over all points of the path."""
 
 CELL_SECONDS = 0.01
 """Time between two values of a map over a waveform, in s."""
@@ -37,12 +41,15 @@ def integrated_gradients(model: Classifier, label: str) -> Explainer:
     network = network_of(model.extractor)
 
     def explain(audio: Audio) -> Saliency:
-        silence, layers = _layers(model, [np.zeros_like(audio), audio])
+        clip = _prepared(model, audio)
+        silence, layers = _layers(model, [np.zeros_like(clip), clip])
         check(chain, model, layers)
         if network is not None:
-            return _through_network(model, EndToEnd(network, chain, layers.shape), audio, layers)
+            return _through_network(model, EndToEnd(network, chain, layers.shape), clip, layers)
         values = IntegratedGradients(chain).attribute(
-            *(torch.as_tensor(x)[None] for x in (layers, silence)), n_steps=N_STEPS
+            *(torch.as_tensor(x)[None] for x in (layers, silence)),
+            n_steps=N_STEPS,
+            internal_batch_size=max(1, BATCH_FRAMES // layers.shape[1]),
         )
         return _saliency(model, values[0].sum(dim=0).numpy(), audio)
 
@@ -93,15 +100,32 @@ def grad_cam(model: Classifier, label: str) -> Explainer:
     layer = _convolutions(model)
 
     def explain(audio: Audio) -> Saliency:
-        (layers,) = _layers(model, [audio])
+        (layers,) = _layers(model, [_prepared(model, audio)])
         check(chain, model, layers)
         cam = LayerGradCam(chain, layer).attribute(torch.as_tensor(layers)[None], relu_attributions=True)
         n_frames, dim = layers.shape[1:]
         # Of single frames, the image is a frame's bands; of sequences, bands x time.
-        image = cam.detach()[:, 0].T[None, None] if model.unit == "frame" else cam.detach()
+        image = cam.detach().cpu()
+        if model.unit == "frame":
+            image = image[:, 0].T[None, None]
         return _saliency(model, _frame_map(image, n_frames, dim), audio)
 
     return explain
+
+
+def _prepared(model: Classifier, audio: Audio) -> Audio:
+    """Return a recording after the preprocessing of the model.
+
+    Raises
+    ------
+    NotImplementedError
+        If its length changes, or it is longer than the extractor takes at once.
+    """
+    clip = preprocess.parse(model.cell.extractor.preprocess).apply(audio)
+    longest = Traits.of(model.extractor).max_seconds * model.extractor.sample_rate
+    if len(clip) != len(audio) or (longest and len(clip) > longest):
+        raise NotImplementedError
+    return clip
 
 
 def _layers(model: Classifier, audio: list[Audio]) -> list[Frames]:

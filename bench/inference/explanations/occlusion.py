@@ -7,6 +7,7 @@ from typing import NamedTuple
 import librosa
 import numpy as np
 
+from bench.errors import UsageError
 from bench.inference.explanations.explanation import Classifier, Explainer, Saliency, Values
 from bench.types import Audio
 
@@ -117,9 +118,21 @@ def _over_time(scores: Values, starts: Sequence[int], width: int) -> tuple[Value
 
 
 def _log_odds(model: Classifier, label: str, clips: Sequence[Audio]) -> Values:
-    """Return the log-odds of a label for every clip, shape=(n_clips,)."""
+    """Return the log-odds of a label for every clip, shape=(n_clips,); silence has the lowest of all.
+
+    Raises
+    ------
+    UsageError
+        If the head gives no probabilities.
+    """
     column = list(model.labels).index(label)
-    p = np.clip(model.probabilities(clips)[:, column], MIN_PROBABILITY, 1 - MIN_PROBABILITY).astype(
-        np.float64
-    )
-    return np.asarray(np.log(p / (1 - p)))
+    is_audible = np.array([clip.any() for clip in clips])
+    audible = [clip for clip, flag in zip(clips, is_audible, strict=True) if flag]
+    probability = np.asarray(model.probabilities(audible), np.float64)[:, column]
+    if np.isnan(probability).any():
+        raise UsageError("--explain: the head gives no probabilities; expected one that does, such as logreg")
+    probability = probability.clip(MIN_PROBABILITY, 1 - MIN_PROBABILITY)
+    scores = np.log(probability / (1 - probability))
+    values = np.full(len(clips), scores.min())
+    values[is_audible] = scores
+    return values
