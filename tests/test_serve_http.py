@@ -194,6 +194,7 @@ def test_the_query_asks_as_the_command_line_does(site: Running):
 LONG = encoded("FLAC", np.zeros(6 * 8000), 8000)
 FAST = encoded("FLAC", np.zeros(4 * 96_000), 96_000)
 CUT = encoded("WAV")[:2000]
+FIELDS = b'--xyz\r\nContent-Disposition: form-data; name="a"\r\n\r\n' + bytes(20_000) + b"\r\n"
 NAN = encoded("WAV", np.full(800, np.nan), subtype="FLOAT")
 
 
@@ -205,8 +206,11 @@ NAN = encoded("WAV", np.full(800, np.nan), subtype="FLOAT")
         ("multipart/form-data; boundary=xyz", b"--xyz--\r\n", "", 400, "has no file"),
         ("multipart/form-data", b"--xyz--\r\n", "", 400, "boundary"),
         ("multipart/form-data; boundary=xyz", form(b"")[1], "", 400, "empty one"),
-        ("multipart/form-data; boundary=xyz", form(WAV)[1][:-11], "", 400, "form:"),
-        ("multipart/form-data; boundary=xyz", b"nonsense", "", 400, "form:"),
+        ("multipart/form-data; boundary=xyz", form(WAV)[1][:-11], "", 400, "cut off"),
+        ("multipart/form-data; boundary=xyz", b"nonsense", "", 400, "damaged"),
+        (f"multipart/form-data; boundary={'x' * 999}", b"--x", "", 400, "boundary is too long"),
+        ("multipart/form-data; boundary=xyz", form(WAV)[1][:-9] + form(WAV)[1], "", 400, "several files"),
+        ("multipart/form-data; boundary=xyz", FIELDS + form(WAV)[1], "", 400, "long fields"),
         ("audio/wav", bytes(200_001), "", 413, r"larger than 0.2 MB"),
         ("multipart/form-data; boundary=xyz", form(bytes(200_001))[1], "", 413, r"larger than 0.2 MB"),
         ("audio/flac", LONG, "", 413, "longer than 5 s"),
