@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench import exploration, paths, report, runner
 from bench.catalog import Registry
@@ -12,12 +13,13 @@ from bench.datasets.index import Source
 from bench.embed.cache import Cache
 from bench.embed.shards import ProgressFactory
 from bench.errors import BenchError, one_line
-from bench.inference.export import Choice
-from bench.inference.export import export as write_model
 from bench.report import Report
 from bench.request import Exploration, Request
 from bench.runner import Audit, progress, trackers
 from bench.store import Counters, Store, signature
+
+if TYPE_CHECKING:
+    from bench.inference.export import Choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,11 @@ def export_model(store: Store, choice: Choice, to: Path, *, plain: bool = False)
     UsageError, SplitError, PluginError
         See `inference.export.export`.
     """
+    from bench.inference.export import export  # what other verbs do not need
+
     embeddings = cache()
     with embeddings.in_use(), progress.watching(plain=plain) as events:
-        return write_model(store, choice, to, paths.home(), embeddings, _progress_of(events))
+        return export(store, choice, to, paths.home(), embeddings, _progress_of(events))
 
 
 def explore(

@@ -16,13 +16,12 @@ from bench.errors import ClipError, UsageError
 from bench.inference import explanations, folder, transcription, writing
 from bench.inference.answers import Failure
 from bench.inference.cards import ModelCard
-from bench.inference.explanations import Explanation
+from bench.inference.explanations import Explanation, Method
 from bench.inference.model import Model
 from bench.inference.session import Session
 from bench.inference.work import grid_of
 from bench.inference.writing import WrittenAnswer
 from bench.request import Request
-from bench.request.inference import Explanation as Method
 from bench.types import Audio, Clip
 
 Samples = npt.NDArray[Any]

@@ -98,12 +98,13 @@ class Ear:
 
         layers: Sequence[Layer] = [self.cell.view.layer] if self.cell.head.unit in FRAMED else []
         for name, result in embed_audio(audible(), self.cell.extractor, self.extractor, layers):
-            samples = waiting.pop(name, None)
-            yield name, result if isinstance(result, str) or samples is None else Sound(samples, result)
+            yield name, result if isinstance(result, str) else Sound(waiting.pop(name), result)
 
 
 def _seconds(clip: Clip) -> float:
     """Return the length of a clip in s; 0 if its file cannot be opened."""
+    if clip.start is not None and clip.end is not None:
+        return clip.end - clip.start
     try:
         return audio.seconds(clip)
     except ClipError:

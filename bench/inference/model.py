@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from bench import catalog, display
 from bench.calibration.familiarity import Familiarity
@@ -23,7 +24,7 @@ from bench.inference.hearing import Ear, Sound
 from bench.learn.bundle import Bundle
 from bench.learn.pipeline import selected_layer
 from bench.runner.extraction import samples_of
-from bench.types import SCORE_PREFIX, Audio, Cell, Embeddings, Extractor, Statistics, View
+from bench.types import SCORE_PREFIX, Audio, Cell, Embeddings, Extractor, Statistics, Unit, View
 
 VECTOR_POOL = "mean+std"
 """Pooling of the embeddings that tell how familiar a recording is, whatever the head sees."""
@@ -65,6 +66,21 @@ class Model:
     def labels(self) -> tuple[str, ...]:
         """Return the classes, sorted."""
         return self.bundle.card.labels
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """Return the fitted steps and head; the head is the last step."""
+        return self.bundle.pipeline
+
+    @property
+    def view(self) -> View:
+        """Return the layer and the pooling of the features."""
+        return self.cell.view
+
+    @property
+    def unit(self) -> Unit:
+        """Return what the head sees of a recording."""
+        return self.cell.head.unit
 
     @property
     def measured(self) -> Measurement:
@@ -112,7 +128,7 @@ class Model:
         if places:
             score, share = np.median([p.score for p in places]), np.mean([p.flag for p in places])
             unfamiliar = Unfamiliarity(score=float(score), flag=bool(share >= 0.5))
-        if self.card.calibrator is None:
+        if not all(part.probabilities for part in parts):
             label = Counter(part.predicted_label for part in parts).most_common(1)[0][0]
             nothing = np.full(len(self.labels), np.nan)
             return self._prediction(label, nothing, (), unfamiliar)
@@ -145,7 +161,10 @@ class Model:
         """Return calibrated probabilities of predictions, shape=(n_clips, n_classes)."""
         columns = [f"{SCORE_PREFIX}{name}" for name in self.labels]
         scores = table.reindex(columns=columns).to_numpy(dtype=np.float64)
-        return self.card.calibrator.apply(scores) if self.card.calibrator else np.full(scores.shape, np.nan)
+        if self.card.calibrator:
+            return self.card.calibrator.apply(scores)
+        is_distribution = scores.min() >= 0 and np.allclose(scores.sum(axis=1), 1.0)  # not with NaN
+        return scores if is_distribution else np.full(scores.shape, np.nan)
 
     def _sets(self, probabilities: npt.NDArray[np.float64], coverage: float) -> Iterator[tuple[str, ...]]:
         """Yield the prediction set of every row, the most probable class first."""
@@ -161,7 +180,7 @@ class Model:
         """Return how far every recording is from the training clips."""
         if self.familiarity is None:
             return [None] * len(statistics)
-        layer = selected_layer(self.bundle.pipeline)
+        layer = selected_layer(self.pipeline)
         scores = self.familiarity.score(vectors(statistics, self.cell.view, layer))
         return [Unfamiliarity(score=float(score), flag=bool(score > 1)) for score in scores]
 
@@ -173,7 +192,7 @@ class Model:
         unfamiliar: Unfamiliarity | None,
     ) -> Prediction:
         """Return one prediction as it is written."""
-        has_scores = self.card.calibrator is not None
+        has_scores = not np.isnan(probabilities).any()
         order = np.argsort(-probabilities, kind="stable") if has_scores else ()
         by_class = {self.labels[number]: float(probabilities[number]) for number in order}
         return Prediction(

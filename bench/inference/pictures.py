@@ -7,13 +7,13 @@ from pathlib import Path
 from bench import audio
 from bench.inference import explanations, figures
 from bench.inference.answers import Answer
+from bench.inference.explanations import Method
 from bench.inference.hearing import LONGEST_SECONDS
 from bench.inference.model import Model
-from bench.request import Explanation
 from bench.types import Clip
 
 
-def draw(model: Model, clip: Clip, answer: Answer, place: Path, method: Explanation | None) -> list[Path]:
+def draw(model: Model, clip: Clip, answer: Answer, place: Path, method: Method | None) -> list[Path]:
     """Write the figures of an answer, and return their paths.
 
     Parameters

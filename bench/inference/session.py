@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +17,8 @@ from bench.inference import segments, windows
 from bench.inference.answers import Answer, Failure, Prediction, Window
 from bench.inference.hearing import Sound
 from bench.inference.model import Model
-from bench.inference.transcription import RATE, Transcriber
+from bench.inference.transcribers.base import RATE
+from bench.inference.transcription import Transcriber
 from bench.runner.provenance import VERSIONED, versions
 from bench.types import Audio, Clip
 
@@ -100,7 +101,9 @@ class Session:
         mono = audio.at_rate(samples, rate, rate_here, source=source)
         spans = windows.spans(duration, self.grid.seconds, self.grid.hop) if self.grid else [(0.0, duration)]
         pieces = [mono[round(first * rate_here) : round(last * rate_here)] for first, last in spans]
-        parts = self._parts(spans, dict(ear.hear_samples(pieces)), source)
+        parts = self._parts(spans, dict(ear.hear_samples(pieces)))
+        if not parts:
+            raise ClipError(f"{source}: is silent: every sample is 0; there is nothing to predict")
         return self._answer(
             name, duration, parts, lambda: audio.at_rate(samples, rate, RATE, source=source), start
         )
@@ -126,30 +129,23 @@ class Session:
         """Return the answer about a recording whose windows are predicted."""
         start = time.perf_counter()
         try:
-            duration = audio.seconds(clip)
-            pieces = iter(windows.clips(clip, grid.seconds, grid.hop))
+            first = clip.start or 0.0
+            last = audio.read_header(clip.path).seconds if clip.end is None else clip.end
+            spans = iter(windows.spans(last - first, grid.seconds, grid.hop))
             parts: list[_Part] = []
-            while chunk := list(itertools.islice(pieces, WINDOWS)):
-                spans = [(piece.start or 0.0, piece.end or duration) for piece in chunk]
-                parts += self._parts(spans, dict(self.model.ear.hear_files(chunk)), clip.id)
+            while chunk := list(itertools.islice(spans, WINDOWS)):
+                pieces = [replace(clip, start=first + start, end=first + end) for start, end in chunk]
+                parts += self._parts(chunk, dict(self.model.ear.hear_files(pieces)))
+            if not parts:
+                raise ClipError(f"{clip.path}: is silent, or cannot be read, in every window")
         except BenchError as error:
             return Failure(file=clip.id, error=str(error))
-        return self._of_file(clip, duration, parts, start)
+        return self._of_file(clip, last - first, parts, start)
 
-    def _parts(
-        self, spans: Sequence[tuple[float, float]], sounds: dict[int, Sound | str], source: str
-    ) -> list[_Part]:
-        """Return the predictions of the parts of a recording; silent ones have none.
-
-        Raises
-        ------
-        ClipError
-            If no part can be heard.
-        """
+    def _parts(self, spans: Sequence[tuple[float, float]], sounds: Mapping[int, Sound | str]) -> list[_Part]:
+        """Return the predictions of the parts of a recording; those that cannot be heard have none."""
         rows = [row for row in sorted(sounds) if isinstance(sounds[row], Sound)]
         heard = [sound for row in rows if isinstance(sound := sounds[row], Sound)]
-        if not heard:
-            raise ClipError(f"{source}: {sounds[0]}")
         predictions = self.model.predictions(heard, self.coverage)
         return [
             _Part(*spans[row], prediction, sound.is_clipped)

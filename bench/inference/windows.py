@@ -57,15 +57,26 @@ def clips(path: Path, seconds: float, hop: float | None = None) -> list[Clip]:
     length = audio.read_header(path).seconds
     if not length:
         raise ClipError(f"{path}: has 0 samples; expected audio")
+    return [
+        Clip(f"{path}#{number}", path, start, end)
+        for number, (start, end) in enumerate(spans(length, seconds, hop))
+    ]
+
+
+def spans(length: float, seconds: float, hop: float) -> list[tuple[float, float]]:
+    """Return the starts and ends of the windows of a recording of some length, all in s; see `clips`.
+
+    Raises
+    ------
+    UsageError
+        If there are too many windows.
+    """
     if length / hop > segments.MOST_SEGMENTS:
         many = f"more than {segments.MOST_SEGMENTS:,} windows of {seconds:g} s every {hop:g} s"
-        raise UsageError(f"--segments {seconds:g}:{hop:g}: {path} of {length:g} s has {many}; raise the hop")
+        raise UsageError(f"--segments {seconds:g}:{hop:g}: {length:g} s have {many}; raise the hop")
     last = max(length - seconds, 0.0)
     starts = [min(start, last) for start in segments.offsets(length, seconds, hop, pad=True)]
-    return [
-        Clip(f"{path}#{number}", path, start, min(start + seconds, length))
-        for number, start in enumerate(starts)
-    ]
+    return [(start, min(start + seconds, length)) for start in starts]
 
 
 def _check(seconds: float, hop: float) -> None:

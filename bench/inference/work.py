@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench import catalog, paths
 from bench.errors import UsageError
-from bench.inference import folder, transcription
+from bench.inference import folder, transcription, windows
 from bench.inference.answers import Answer, Failure
 from bench.inference.session import CHUNK, Grid, Session
 from bench.request import Inference, Request
@@ -47,30 +47,14 @@ class Setup:
 
 
 def grid_of(text: str) -> Grid | None:
-    """Return the windows of ``SECONDS:HOP``, or of ``SECONDS``, which do not overlap; None for no text.
+    """Return the windows of ``SECONDS:HOP``; None for no text.
 
     Raises
     ------
     UsageError
-        If the text is no such pair, or the hop is longer than a window.
-
-    Examples
-    --------
-    >>> grid_of("3:1"), grid_of("2")
-    (Grid(seconds=3.0, hop=1.0), Grid(seconds=2.0, hop=2.0))
+        As of `windows.parse`.
     """
-    if not text:
-        return None
-    first, _, second = text.partition(":")
-    try:
-        seconds, hop = float(first), float(second or first)
-    except ValueError:
-        seconds = hop = 0.0
-    if not 0 < hop <= seconds < float("inf"):
-        raise UsageError(
-            f"--segments {text}: expected SECONDS:HOP, such as 3:1, with a hop of at most the length"
-        )
-    return Grid(seconds, hop)
+    return Grid(*windows.parse(text)) if text else None
 
 
 def _language(text: str) -> str | None:
