@@ -1,9 +1,12 @@
 import http.client
 import io
 import json
+import queue as queues
 import re
+import shutil
 import socket
 import struct
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +22,10 @@ import soundfile
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 pytest.importorskip("python_multipart")
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from bench import audio
 from bench.errors import ClipError, UsageError
@@ -89,6 +96,7 @@ class Running:
     answers: Answers
     log: list[str]
     stop: Callable[[], None]
+    states: "queues.Queue[dict[str, Any]]"
 
     def ask(
         self, body: Any = WAV, query: str = "", path: str = "/predict", method: str = "POST", **headers: str
@@ -118,12 +126,20 @@ def running(folder: Path, limits: Limits, transcriber: str | None = "whisper") -
         uvicorn = server(service, limits, Site(has_page=True, log=log.append), folder, queue)
         thread = threading.Thread(target=uvicorn.run, kwargs={"sockets": [listener]})
 
+        states: queues.Queue[dict[str, Any]] = queues.Queue()
+
+        async def state(request: Request) -> Response:
+            states.put(await request.json())
+            return Response()
+
         def stop() -> None:
             uvicorn.should_exit = True
 
+        uvicorn.config.app.router.routes.append(Route("/probe", state, methods=["POST"]))
+
         thread.start()
         try:
-            yield Running(port, folder, queue, answers, log, stop)
+            yield Running(port, folder, queue, answers, log, stop, states)
         finally:
             answers.gate.set()
             stop()
@@ -142,7 +158,6 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]
 
 @pytest.fixture
 def site(shared_server: Running) -> Running:
-    shared_server.answers = shared_server.answers
     shared_server.answers.error = None
     shared_server.answers.gate.set()
     shared_server.log.clear()
@@ -451,3 +466,107 @@ def test_the_page_loads_only_its_own_files(site: Running):
         assert headers["x-content-type-options"] == "nosniff"
         assert not re.search(r"https?://|<script>|style=|\son\w+=", text)
         assert LABEL not in text
+
+
+PROBE = """
+import { wav } from "./recorder.js";
+const state = { errors: [] };
+window.addEventListener("error", (event) => state.errors.push(event.message));
+window.addEventListener("unhandledrejection", (event) => state.errors.push(String(event.reason)));
+const part = (id) => document.getElementById(id);
+const until = async (condition) => {
+  const end = Date.now() + 20000;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`never: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+};
+const answered = () => until(() => part("status").textContent.startsWith("Answered"));
+const drop = (file) => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(file);
+  document.dispatchEvent(new DragEvent("drop", { dataTransfer }));
+};
+(async () => {
+  part("record").click();
+  await until(() => parseFloat(part("clock").textContent) > 1);
+  state.button = part("record").textContent;
+  part("record").click();
+  await answered();
+  state.recorded = JSON.parse(document.querySelector("#result pre").textContent);
+  state.label = document.querySelector("#result strong").textContent;
+  state.bars = document.querySelectorAll("#result .bars li").length;
+  state.injected = document.querySelectorAll("#result b, main script").length;
+  const canvas = part("spectrogram");
+  const column = canvas.getContext("2d").getImageData(canvas.width / 2, 6, 1, canvas.height - 28).data;
+  const light = Array.from({ length: column.length / 4 }, (_, y) => column[4 * y] + column[4 * y + 1]);
+  state.height = 1 - light.indexOf(Math.max(...light)) / light.length;
+  part("transcribe").checked = false;
+  drop(new File([wav([new Float32Array(8000).fill(0.25)], 16000)], "<b>drop.wav"));
+  await answered();
+  state.name = part("name").textContent;
+  state.dropped = JSON.parse(document.querySelector("#result pre").textContent);
+  drop(new File(["no audio"], "a.wav"));
+  await until(() => !part("failure").hidden);
+  state.failure = part("failure").textContent;
+  state.foreign = performance.getEntriesByType("resource").map((entry) => entry.name)
+    .filter((name) => !name.startsWith(location.origin) && !name.startsWith("blob:"));
+  state.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+})().catch((error) => state.errors.push(String(error))).finally(() => {
+  fetch("probe", { method: "POST", body: JSON.stringify(state) });
+});
+"""
+
+
+@pytest.mark.slow
+def test_the_page_records_and_drops_in_chromium(tmp_path: Path, monkeypatch):
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("needs Chromium: apt install chromium")
+    files = page.files
+
+    def with_probe(facts: Mapping[str, Any]) -> dict[str, tuple[bytes, str]]:
+        content = files(facts)
+        script = b'<script type="module" src="probe.js"></script></head>'
+        html = content["/"][0].replace(b"</head>", script)
+        return content | {"/": (html, "text/html"), "/probe.js": (PROBE.encode(), "text/javascript")}
+
+    monkeypatch.setattr(page, "files", with_probe)
+    soundfile.write(tmp_path / "tone.wav", np.tile(TONE, 20), RATE)
+    flags = [
+        *(
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--window-size=320,700",
+            "--remote-debugging-port=0",
+        ),
+        *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
+        f"--use-file-for-fake-audio-capture={tmp_path / 'tone.wav'}",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]
+    (tmp_path / "uploads").mkdir()
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with (
+        running(tmp_path / "uploads", Limits()) as site,
+        subprocess.Popen([chromium, *flags, f"http://127.0.0.1:{site.port}/"], **quiet) as browser,
+    ):
+        try:
+            state = site.states.get(timeout=90)
+        finally:
+            browser.terminate()
+    assert state["errors"] == []
+    assert state["foreign"] == []
+    assert (state["button"], state["label"], state["bars"], state["injected"]) == ("Stop", LABEL, 2, 0)
+    recorded, dropped = state["recorded"], state["dropped"]
+    assert recorded["file"] == "recording.wav"
+    assert recorded["n_samples"] > 0.9 * RATE
+    assert recorded["confidence"] == pytest.approx(0.4, abs=0.03)
+    assert recorded["probabilities"]["loudness"] == pytest.approx(0.08, abs=0.02)
+    mel = np.log10(1 + 440 / 700) / np.log10(1 + 8000 / 700)
+    assert state["height"] == pytest.approx(mel, abs=0.03)
+    assert state["name"] == "<b>drop.wav"
+    assert (dropped["file"], dropped["n_samples"], dropped["transcription"]) == ("<b>drop.wav", 8000, None)
+    assert dropped["confidence"] == pytest.approx(0.25, abs=0.001)
+    assert "not decodable" in state["failure"]
+    assert state["overflow"] == 0
