@@ -40,8 +40,8 @@ class Calibrator:
     slope : float
         Inverse of the temperature.
     differences, probabilities : tuple[float, ...]
-        Knots of the isotonic function: the second class's score minus the first one's, in ascending order, and
-        the probability of the second class; linear between knots.
+        Knots of the isotonic function: the second class's score minus the first one's, ascending, and the
+        probability of the second class; linear between knots.
 
     References
     ----------
@@ -61,8 +61,8 @@ class Calibrator:
         Parameters
         ----------
         scores : np.ndarray, shape=(n_clips, n_classes)
-            As the head gives them, columns in the order of `HeldOut.classes`; NaN for a class that the head was
-            not fitted to, whose probability is 0.
+            As the head gives them, columns in the order of `HeldOut.classes`; NaN for a class that the head
+            was not fitted to, whose probability is 0.
         """
         logits = _logits(scores, self.are_probabilities)
         if self.kind == "temperature":
