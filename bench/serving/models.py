@@ -40,15 +40,17 @@ def service(session: Session) -> Service:
 
 def card(model: Model) -> dict[str, Any]:
     """Return the facts of a model without folders of this machine, of JSON's types alone."""
-    data, error = asdict(model.card.data), model.card.calibration_error
+    data, calibration = asdict(model.card.data), model.card.calibration
     return {
         "model": without_folders(model.name),
         "task": model.cell.task.name,
         "classes": list(model.labels),
         "measured": asdict(model.measured),
         "data": data | {"dataset": without_folders(data["dataset"])},
-        "calibrated": model.card.calibrator is not None,
-        "calibration_error": asdict(error) if error else None,
+        "calibrated": calibration is not None,
+        "calibration_error": {"before": calibration.before.ece, "after": calibration.after.ece}
+        if calibration
+        else None,
         "has_familiarity": model.card.has_familiarity,
         "sample_rate": model.extractor.sample_rate,
     }
