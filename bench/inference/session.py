@@ -178,7 +178,7 @@ class Session:
             task=model.cell.task.name,
             duration=round(duration, 3),
             prediction=whole,
-            calibrated=model.card.calibrator is not None,
+            calibrated=model.card.calibration is not None,
             measured=model.measured,
             transcript=transcript,
             windows=in_windows if self.grid else (),

@@ -34,9 +34,9 @@ def parse(text: str) -> tuple[float, float]:
 def clips(path: Path, seconds: float, hop: float | None = None) -> list[Clip]:
     """Return the windows of a recording in the order of time, as clips that are decoded when they are read.
 
-    The starts are those of the segments that a card cuts for training. What is left at the end is covered by a
-    window of the same length that ends with the recording: padding would add zeros, which a model may never
-    have heard in training. A recording shorter than a window is one window of its own length.
+    The starts are those of the segments that a card cuts for training. The rest at the end belongs to a
+    window of the same length that ends with the recording: padding would add zeros, which a model may never have
+    heard in training. A recording shorter than a window is one window of its own length.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import librosa
 import numpy as np
 
+from bench.errors import UsageError
 from bench.inference.explanations.explanation import Classifier, Explainer, Saliency, Values
 from bench.types import Audio
 
@@ -85,7 +86,9 @@ def _occluded(audio: Audio, rate: int, parts: Sequence[_Part]) -> list[Audio]:
     """Return the recording once per part, with its magnitudes there lowered to the background."""
     n_fft = 2 * round(FFT_SECONDS * rate / 2)
     hop = n_fft // 4
-    spectrum = librosa.stft(audio, n_fft=n_fft, hop_length=hop)
+    spectrum = librosa.stft(
+        librosa.util.fix_length(audio, size=max(len(audio), n_fft)), n_fft=n_fft, hop_length=hop
+    )
     magnitude = np.abs(spectrum)
     background = np.quantile(magnitude, BACKGROUND, axis=1, keepdims=True)
     lowered = spectrum * np.minimum(1, background / np.maximum(magnitude, np.finfo(np.float32).tiny))
@@ -115,9 +118,21 @@ def _over_time(scores: Values, starts: Sequence[int], width: int) -> tuple[Value
 
 
 def _log_odds(model: Classifier, label: str, clips: Sequence[Audio]) -> Values:
-    """Return the log-odds of a label for every clip, shape=(n_clips,)."""
+    """Return the log-odds of a label for every clip, shape=(n_clips,); silence has the lowest of all.
+
+    Raises
+    ------
+    UsageError
+        If the head gives no probabilities.
+    """
     column = list(model.labels).index(label)
-    p = np.clip(model.probabilities(clips)[:, column], MIN_PROBABILITY, 1 - MIN_PROBABILITY).astype(
-        np.float64
-    )
-    return np.asarray(np.log(p / (1 - p)))
+    is_audible = np.array([clip.any() for clip in clips])
+    audible = [clip for clip, flag in zip(clips, is_audible, strict=True) if flag]
+    probability = np.asarray(model.probabilities(audible), np.float64)[:, column]
+    if np.isnan(probability).any():
+        raise UsageError("--explain: the head gives no probabilities; expected one that does, such as logreg")
+    probability = probability.clip(MIN_PROBABILITY, 1 - MIN_PROBABILITY)
+    scores = np.log(probability / (1 - probability))
+    values = np.full(len(clips), scores.min())
+    values[is_audible] = scores
+    return values
