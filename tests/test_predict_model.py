@@ -89,6 +89,8 @@ def test_a_model_predicts_its_training_clips_as_a_plain_script_does(folder: Path
     np.testing.assert_allclose(after, before * model.card.calibration.calibrator.slope, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.verb("export")
+@pytest.mark.verb("predict")
 def test_an_answer_has_the_fields_of_the_schema_whatever_its_form(folder: Path, bench: Run, take):
     path = take("theo", 1, 0)
     answer = json.loads(bench("predict", folder / "model", path).stdout)
