@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
-from audiomentations import PitchShift, TimeStretch
 
 from bench.audio import gains
 from bench.errors import UsageError
@@ -14,6 +13,8 @@ from bench.types import Audio
 
 def stretch(y: Audio, sample_rate: int, rate: float, _: np.random.Generator) -> Audio:
     """Return audio that is `rate` times as fast, at the same pitch."""
+    from audiomentations import TimeStretch  # it loads scipy.signal, which few runs need
+
     transform = TimeStretch(leave_length_unchanged=False)
     transform.parameters = {"should_apply": True, "rate": rate}
     transform.freeze_parameters()
@@ -23,6 +24,8 @@ def stretch(y: Audio, sample_rate: int, rate: float, _: np.random.Generator) -> 
 
 def shift_pitch(y: Audio, sample_rate: int, semitones: float, _: np.random.Generator) -> Audio:
     """Return audio that is `semitones` higher, at the same speed."""
+    from audiomentations import PitchShift
+
     transform = PitchShift()
     transform.parameters = {"should_apply": True, "num_semitones": semitones}
     transform.freeze_parameters()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import exploration, paths, report, runner
+from bench import paths, report, runner
 from bench.catalog import Registry
 from bench.datasets.index import Source
 from bench.embed.cache import Cache
@@ -19,6 +19,7 @@ from bench.runner import Audit, progress, trackers
 from bench.store import Counters, Store, signature
 
 if TYPE_CHECKING:
+    from bench import exploration
     from bench.inference.export import Choice
 
 
@@ -97,6 +98,8 @@ def explore(
     UsageError
         If something is unknown or does not fit, or the folder or the cache cannot be written.
     """
+    from bench import exploration
+
     exploration.check(options)
     folder = exploration.Folder(options.out)
     folder.check(exploration.NAMES)
@@ -115,6 +118,8 @@ def findings(
     UsageError
         As of `explore`.
     """
+    from bench import exploration  # a run needs none of its libraries
+
     exploration.check(options)
     embeddings = cache()
     with embeddings.in_use(), progress.watching(plain=plain) as events:

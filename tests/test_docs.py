@@ -22,7 +22,21 @@ pytestmark = pytest.mark.no_cover  # tracing slows them by a third, and reaches 
 
 ROOT = Path(__file__).parent.parent
 
-TESTED = ("neural", "av", "opensmile", "openvino", "html", "dask", "mlflow", "tensorboard", "energy")
+TESTED = (
+    "neural",
+    "av",
+    "opensmile",
+    "openvino",
+    "serve",
+    "record",
+    "transcribe",
+    "explain",
+    "html",
+    "dask",
+    "mlflow",
+    "tensorboard",
+    "energy",
+)
 """The extras that were installed at some release when the tests last passed."""
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DATA = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")

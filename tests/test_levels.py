@@ -66,6 +66,20 @@ def test_a_light_command_loads_no_heavy_library(command: str, heavy: set[str]):
     assert done.stdout.strip() == "[]"
 
 
+def test_computing_a_run_loads_only_what_a_run_needs():
+    unneeded = {
+        "audiomentations",
+        "bench.exploration",
+        "bench.inference",
+        "matplotlib",
+        "scipy.signal",
+        "torch",
+    }
+    code = f"import sys, bench.compute; print(sorted({unneeded} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 @pytest.mark.xdist_group("clock")
 def test_help_starts_in_half_a_second():
     best = min(_seconds([sys.executable, "-m", "bench", "--help"]) for _ in range(5))

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 from scipy.fft import irfft, next_fast_len, rfft
-from scipy.signal import resample
 
 from bench.audio.landmarks import HIGHEST, LOWEST, RATE
 from bench.types import Audio
@@ -182,7 +182,7 @@ def _norms(region: Audio, length: int) -> npt.NDArray[np.float32]:
 def _resampled(window: Audio, speed: float) -> Audio:
     """Return a window that lasts `speed` times as long."""
     length = round(len(window) * speed)
-    stretched: Audio = window if length == len(window) else resample(window, length)
+    stretched: Audio = window if length == len(window) else scipy.signal.resample(window, length)
     return stretched
 
 

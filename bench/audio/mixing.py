@@ -1,7 +1,7 @@
 """Levels of speech and the gains that give a mixture its SNR."""
 
 import numpy as np
-from scipy.signal import lfilter
+import scipy
 
 from bench.types import Audio
 
@@ -57,7 +57,7 @@ def active_level(speech: Audio, sample_rate: int) -> float:
     decay = np.exp(-1 / (0.03 * sample_rate))
     envelope = np.abs(speech).astype(np.float64)
     for _ in range(2):
-        envelope = lfilter([1 - decay], [1, -decay], envelope)
+        envelope = scipy.signal.lfilter([1 - decay], [1, -decay], envelope)
     # Halvings of the envelope's maximum, not of full scale: then the level follows every gain exactly.
     thresholds = envelope.max() / 2.0 ** np.arange(20)
     positions, hangover = np.arange(envelope.size), round(0.2 * sample_rate)

@@ -12,7 +12,8 @@ from bench.embed.cache import ClipEmbedding
 from bench.embed.decoding import decode
 from bench.embed.engine import embed_audio
 from bench.errors import ClipError
-from bench.types import Audio, Cell, Clip, Extractor, Layer
+from bench.inference.shared_encoder import SharedEncoder
+from bench.types import Audio, Cell, Clip, Extractor, Frames, Layer
 
 FRAMED = ("frame", "sequence")
 """Units of heads that see frames."""
@@ -35,10 +36,13 @@ class Sound:
     ----------
     samples : Audio
         At the extractor's rate, after its preprocessing.
+    states : Frames | None
+        Last hidden states of the extractor, if it shares them with a transcriber.
     """
 
     samples: Audio
     embedding: ClipEmbedding
+    states: Frames | None = None
 
     @property
     def is_clipped(self) -> bool:
@@ -98,7 +102,13 @@ class Ear:
 
         layers: Sequence[Layer] = [self.cell.view.layer] if self.cell.head.unit in FRAMED else []
         for name, result in embed_audio(audible(), self.cell.extractor, self.extractor, layers):
-            yield name, result if isinstance(result, str) else Sound(waiting.pop(name), result)
+            if isinstance(result, str):
+                yield name, result
+                continue
+            samples = waiting.pop(name)
+            encoder = self.extractor
+            states = encoder.states(samples) if isinstance(encoder, SharedEncoder) else None
+            yield name, Sound(samples, result, states)
 
 
 def _seconds(clip: Clip) -> float:

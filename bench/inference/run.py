@@ -13,7 +13,6 @@ from bench.files import sha256
 from bench.inference import folder, output, work, writing
 from bench.inference.answers import Answer, Failure
 from bench.inference.output import Output
-from bench.inference.pictures import draw
 from bench.inference.session import Session
 from bench.inference.work import Setup
 from bench.types import Clip
@@ -87,6 +86,8 @@ class Run:
 
     def _drawn(self, clip: Clip, answer: Answer, place: Path) -> Answer | Failure:
         """Draw the pictures of an answer; return the answer, or why they cannot be drawn."""
+        from bench.inference.pictures import draw  # matplotlib takes a second to import
+
         try:
             draw(self.session.model, clip, answer, place, self.setup.options.explain)
         except BenchError as error:

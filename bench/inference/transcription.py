@@ -42,8 +42,8 @@ class Transcriber:
     language : str | None
         ISO 639-1 code; None or ``auto`` to detect it in the first chunk with speech.
     timestamps : bool
-        Whether the network times phrases in recordings of up to 30 s too, which can change the text; else such
-        a recording is one phrase.
+        Whether the network times the phrases of recordings of up to 30 s too, which can change the text; else
+        such a recording is one phrase.
 
     Attributes
     ----------

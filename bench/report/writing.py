@@ -16,7 +16,6 @@ from bench.files import replace_text, replacing, sha256
 from bench.keys import digest
 from bench.metrics import METRICS
 from bench.report.document import Picture
-from bench.report.figures import png
 from bench.report.rows import Table
 from bench.report.sections import Content, content
 from bench.report.sections import bayes as comparison
@@ -193,6 +192,8 @@ class Composition:
 
     def write(self, folder: Path) -> Report:
         """Write the files into a folder."""
+        from bench.report.figures import png  # matplotlib, which a run that draws nothing does without
+
         folder.mkdir(parents=True, exist_ok=True)
         for picture in self._pictures():
             path = folder / picture.path

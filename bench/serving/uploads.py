@@ -3,17 +3,16 @@
 import asyncio
 import itertools
 import re
-import shutil
 import struct
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from bench import audio
+from bench.serving.forms import FormFile
 from bench.serving.limits import Limits, RefusalError
 
 NAME_LENGTH = 120
@@ -163,24 +162,13 @@ class Uploads:
 
     async def _form_file(self, request: Request, path: Path) -> str:
         """Write the file of a form, and return the name that the client gave it."""
-        try:
+        with path.open("xb") as file:
+            form = FormFile(request.headers["content-type"], file)
             async with aclosing(self._chunks(request)) as chunks:
-                form = await MultiPartParser(request.headers, chunks, max_files=1, max_fields=8).parse()
-        except MultiPartException as error:
-            raise RefusalError(
-                400, f"form: {error.message.rstrip('.')}; send one file in multipart/form-data"
-            ) from error
-        try:
-            files = [value for _, value in form.multi_items() if not isinstance(value, str)]
-            if not files or not files[0].size:
-                raise RefusalError(
-                    400, "form: has no file, or an empty one; send one, such as -F file=@a.wav"
-                )
-            with path.open("xb") as file:
-                await asyncio.to_thread(shutil.copyfileobj, files[0].file, file)
-            return shown_name(files[0].filename or "")
-        finally:
-            await form.close()
+                async for chunk in chunks:
+                    form.write(chunk)
+            form.finish()
+            return shown_name(form.name or "")
 
     def _too_large(self) -> RefusalError:
         limit = self._limits.megabytes

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import signal
+import scipy
 
 from bench import audio
 from bench.datasets.layouts import manifest
@@ -195,13 +195,13 @@ def _say(voice: Voice, phrase: str, rng: np.random.Generator) -> Samples:
 
 def _source(voice: Voice, f0: Samples, rng: np.random.Generator) -> Samples:
     """Return the derivative of the glottal flow, with breath noise; `f0` has one value in Hz per sample."""
-    wander = signal.lfilter([0.02], [1, -0.98], rng.normal(size=len(f0)))
+    wander = scipy.signal.lfilter([0.02], [1, -0.98], rng.normal(size=len(f0)))
     phase = np.cumsum(f0 * (1 + 0.05 * wander) / SAMPLE_RATE) % 1.0
     opening, closing = 0.66 * voice.open_quotient, 0.34 * voice.open_quotient
     rise = 0.5 * (1 - np.cos(np.pi * phase / opening))
     fall = np.cos(np.pi / 2 * (phase - opening) / closing)
     flow = np.where(phase < opening, rise, np.where(phase < opening + closing, fall, 0.0))
-    pulses = signal.lfilter([1 - voice.tilt], [1, -voice.tilt], np.diff(flow, prepend=flow[0]))
+    pulses = scipy.signal.lfilter([1 - voice.tilt], [1, -voice.tilt], np.diff(flow, prepend=flow[0]))
     return pulses / np.abs(pulses).max() + voice.breath * rng.normal(size=len(f0)) * (0.3 + flow)
 
 
@@ -218,7 +218,7 @@ def _vowel(voice: Voice, vowel: str, n_samples: int, pitch: float, rng: np.rando
         glide = min(1.0, 0.4 + first / (0.06 * SAMPLE_RATE))
         formants = np.concatenate([neutral + glide * (goal - neutral), upper])
         block = slice(first, first + BLOCK)
-        out[block], state = signal.sosfilt(_resonators(formants), source[block], zi=state)
+        out[block], state = scipy.signal.sosfilt(_resonators(formants), source[block], zi=state)
     fade = np.minimum(1.0, np.minimum(steps, 1 - steps) * 8)
     return out / np.abs(out).max() * fade
 
@@ -238,9 +238,9 @@ def _consonant(voice: Voice, name: str, n_samples: int, rng: np.random.Generator
     low, high = (edge * (1 + 0.5 * (voice.tract - 1)) for edge in CONSONANTS[name])
     if name == "m":
         hum = _source(voice, np.full(n_samples, voice.pitch), rng)
-        return 0.3 * signal.sosfilt(_resonators(np.array([280.0, 1000.0]) * voice.tract), hum)
-    sos = signal.butter(2, [low, min(high, 7800)], "bandpass", fs=SAMPLE_RATE, output="sos")
-    sound = 0.25 * signal.sosfilt(sos, rng.normal(size=n_samples))
+        return 0.3 * scipy.signal.sosfilt(_resonators(np.array([280.0, 1000.0]) * voice.tract), hum)
+    sos = scipy.signal.butter(2, [low, min(high, 7800)], "bandpass", fs=SAMPLE_RATE, output="sos")
+    sound = 0.25 * scipy.signal.sosfilt(sos, rng.normal(size=n_samples))
     steps = np.linspace(0, 1, n_samples)
     # A plosive is a silence and a burst, a fricative swells and ebbs.
     envelope = (
@@ -259,8 +259,9 @@ def _acoustics(rng: np.random.Generator) -> tuple[Samples, Samples, float]:
     room = tail * rng.uniform(0.03, 0.12) / np.sqrt(np.sum(tail**2)) * 3
     room[0] = 1.0
     low, high = rng.uniform(40, 160), rng.uniform(5500, 7600)
-    band = signal.butter(1, [low, high], "bandpass", fs=SAMPLE_RATE, output="sos")
-    peak = np.hstack(signal.iirpeak(rng.uniform(800, 4000), rng.uniform(1, 3), fs=SAMPLE_RATE))[np.newaxis]
+    band = scipy.signal.butter(1, [low, high], "bandpass", fs=SAMPLE_RATE, output="sos")
+    resonance = scipy.signal.iirpeak(rng.uniform(800, 4000), rng.uniform(1, 3), fs=SAMPLE_RATE)
+    peak = np.hstack(resonance)[np.newaxis]
     peak[:, :3] = peak[:, 3:] + rng.uniform(-0.4, 0.9) * peak[:, :3]
     return room, np.vstack([band, peak]), rng.uniform(45, 60)
 
@@ -268,7 +269,7 @@ def _acoustics(rng: np.random.Generator) -> tuple[Samples, Samples, float]:
 def _record(speech: Samples, acoustics: tuple[Samples, Samples, float], rng: np.random.Generator) -> Samples:
     """Return speech after the room, the microphone and its noise floor."""
     room, microphone, floor_db = acoustics
-    filtered = signal.sosfilt(microphone, signal.fftconvolve(speech, room)[: len(speech)])
+    filtered = scipy.signal.sosfilt(microphone, scipy.signal.fftconvolve(speech, room)[: len(speech)])
     return mix(filtered, rng.normal(size=len(filtered)), floor_db)
 
 
@@ -304,7 +305,7 @@ def _noise(kind: str, n_samples: int, crowd: list[Samples], rng: np.random.Gener
         phase = 2 * np.pi * np.cumsum(speed) / SAMPLE_RATE
         strokes = np.arange(1, 13)[:, np.newaxis]
         firing = np.sin(strokes * phase + rng.uniform(0, 6, strokes.shape)) / np.sqrt(strokes)
-        return firing.sum(axis=0) + signal.lfilter([0.4], [1, -0.95], white)
+        return firing.sum(axis=0) + scipy.signal.lfilter([0.4], [1, -0.95], white)
     clicks = np.where(rng.random(n_samples) < 12 / SAMPLE_RATE, rng.uniform(-1, 1, n_samples), 0.0)
     clicks[rng.integers(n_samples)] = 1.0
-    return signal.sosfilt(_resonators(np.array([rng.uniform(1500, 4000)])), clicks)
+    return scipy.signal.sosfilt(_resonators(np.array([rng.uniform(1500, 4000)])), clicks)

@@ -8,7 +8,6 @@ from urllib.parse import quote
 from tabulate import tabulate
 
 from bench.report.document import Block, Grid, Map, Notes, Paragraph, Picture, Section, Span, Text
-from bench.report.figures import png
 from bench.report.sections import Content
 
 SPECIAL = re.compile(r"[\\`*|~]|^\[|\](?=[(\[:])|(?<!\w)_|_(?!\w)")
@@ -95,6 +94,8 @@ def _picture(picture: Picture) -> str:
     """Return an image, and the texts that it cannot show; nothing for a figure without a file."""
     if not picture.path:
         return ""
+    from bench.report.figures import png  # matplotlib
+
     image = f"![{escaped(picture.title)}]({quote(picture.path)})"
     signs = ", ".join(f"{sign} {escaped(text)}" for sign, text in png.legend(picture.figure))
     return f"{image}\n\nIn the figure, whose fonts lack their characters: {signs}." if signs else image
