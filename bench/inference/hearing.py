@@ -79,6 +79,26 @@ class Ear:
             row = rows[key]
             yield row, replace(sound, duration=seconds[row]) if isinstance(sound, Sound) else sound
 
+    def hear_windows(self, clips: Sequence[Clip]) -> Iterator[tuple[int, Sound | str]]:
+        """Yield the row of every window of one file with its sound, or with the reason if it cannot be heard.
+
+        Parameters
+        ----------
+        clips : Sequence[Clip]
+            Windows of about one length, in the order of time: the file is read forward, a part at a time.
+        """
+        fault = _fault(clips[0], _seconds(clips[0])) if clips else ""
+        if fault:
+            yield from ((row, fault) for row in range(len(clips)))
+            return
+        steps = preprocess.parse(self.cell.extractor.preprocess)
+        windows = audio.read_windows(clips, self.extractor.sample_rate, steps.quality)
+        samples = (
+            (f"{row:x}", str(window) if isinstance(window, ClipError) else steps.apply(window))
+            for row, window in enumerate(windows)
+        )
+        yield from ((int(key, 16), sound) for key, sound in self.hear(samples))
+
     def hear_samples(self, arrays: Sequence[Audio]) -> Iterator[tuple[int, Sound | str]]:
         """Yield the row of every array with its sound, or with the reason if it cannot be heard.
 
