@@ -190,6 +190,7 @@ def test_a_folder_of_answers_is_resumed_and_never_mixed(folder: Path, bench: Run
     assert "other options" in other.stderr
 
 
+@pytest.mark.slow
 def test_the_same_recordings_give_the_same_answers_in_two_processes(folder: Path, bench: Run, take):
     files = [take(speaker, 0, 0) for speaker in SPEAKERS[:4]]
 
