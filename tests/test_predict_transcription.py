@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bench import catalog
+from bench.catalog import weights
 from bench.errors import UnavailableError, UsageError
 from bench.inference import transcription
 from bench.inference.answers import Phrase, Suppression
@@ -249,8 +250,27 @@ def test_an_encoder_alone_is_refused(checkpoint: Path, tmp_path: Path):
     from safetensors.numpy import load_file, save_file
 
     shutil.copytree(checkpoint, tmp_path / "copy")
-    weights = load_file(checkpoint / "model.safetensors")
-    parts = {name: tensor for name, tensor in weights.items() if ".encoder." in name}
+    tensors = load_file(checkpoint / "model.safetensors")
+    parts = {name: tensor for name, tensor in tensors.items() if ".encoder." in name}
     save_file(parts, tmp_path / "copy" / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(UsageError, match=r"lacks \d+ weights, such as model.decoder.* with its decoder"):
         transcription.load(f"hf:{tmp_path / 'copy'}", declared=DECLARED)
+
+
+def test_a_whisper_that_was_fetched_without_its_tokenizer_is_fetched_again(checkpoint, monkeypatch, tmp_path):
+    snapshot = tmp_path / "models--openai--whisper-tiny" / "snapshots" / ("0" * 40)
+    shutil.copytree(checkpoint, snapshot, ignore=shutil.ignore_patterns("tokenizer.json"))
+    calls = []
+
+    def download(weights: str, **options) -> Path:
+        calls.append(options.get("allow_patterns"))
+        if options.get("allow_patterns"):
+            shutil.copy(checkpoint / "tokenizer.json", snapshot)
+        return snapshot
+
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path))
+    monkeypatch.setattr(weights, "_snapshot", download)
+    assert weights.fetch("openai/whisper-tiny") == snapshot
+    assert "tokenizer.json" in calls[-1]
+    assert weights.fetch("openai/whisper-tiny") == snapshot
+    assert calls[-1] is None  # it only looks

@@ -14,6 +14,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import logging
 
 from bench.catalog import checkpoints
+from bench.catalog.weights import TEXT
 from bench.errors import UsageError, message
 from bench.inference.answers import Phrase
 from bench.inference.transcribers.base import RATE, Decoding
@@ -158,10 +159,10 @@ class Whisper:
 
 def _model(folder: Path) -> Any:
     """Return the network of a checkpoint in fp32, of tensors alone."""
-    if not (folder / "generation_config.json").is_file() or not (folder / "tokenizer.json").is_file():
+    if not all((folder / name).is_file() for name in TEXT):
         raise UsageError(
-            f"{folder}: cannot write text; expected generation_config.json and tokenizer.json beside the "
-            "weights, as save_pretrained of the model and the tokenizer write them"
+            f"{folder}: cannot write text; expected {' and '.join(TEXT)} beside the weights, as bench fetch "
+            "gets them, and save_pretrained of the model and the tokenizer writes them"
         )
     model_type = checkpoints.configuration(folder).model_type
     if model_type != "whisper":
