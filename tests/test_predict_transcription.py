@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from bench import catalog
+from bench.catalog import weights
 from bench.errors import UnavailableError, UsageError
 from bench.inference import transcription
 from bench.inference.answers import Phrase, Suppression
 from bench.inference.shared_encoder import shared
 from bench.inference.transcribers.base import RATE, Decoder, Decoding
 from bench.inference.transcription import Transcriber
-from bench.inference.voices import FRAME, Activity
 from bench.types import Audio, Extractor, Spec, Traits
 
 DECLARED = catalog.load()
@@ -36,53 +36,48 @@ class Recorder:
         return self.decodings.pop(0)
 
 
-def decoding(text: str = " Yes.", start: float = 0.0, end: float = 2.0, **fields) -> Decoding:
-    phrases = (Phrase(start=start, end=end, text=text),)
-    return Decoding(
-        **{"phrases": phrases, "language": "de", "no_speech": 0.0, "log_probability": -0.2, **fields}
-    )
+def decoding(*phrases: Phrase, n_samples: int = 2 * RATE, **fields: float) -> Decoding:
+    """Return what a decoder heard; without phrases, one of 2 s."""
+    values = {"language": "de", "no_speech": 0.0, "log_probability": -0.2, **fields}
+    return Decoding(phrases=phrases or (YES,), n_samples=n_samples, **values)
 
 
-def transcriber(monkeypatch: pytest.MonkeyPatch, activity: Activity, *decodings: Decoding, **options):
-    """Return a transcriber whose voices are given."""
+YES = Phrase(start=0.0, end=2.0, text=" Yes.")
+
+
+def transcriber(monkeypatch: pytest.MonkeyPatch, spans, *decodings: Decoding, **options):
+    """Return a transcriber for which the parts with a voice are `spans`, and its decoder."""
     recorder = Recorder(*decodings)
     result = Transcriber(recorder, **options)
-    monkeypatch.setattr(result._voices, "activity", lambda _: activity)
+    monkeypatch.setattr(result._voices, "spans", lambda _: spans)
     return result, recorder
 
 
-def curve(seconds: float, *pauses: float) -> np.ndarray:
-    """Return a curve of activity with pauses of 0.6 s around some times."""
-    values = np.ones(-(-int(seconds * RATE) // FRAME))
-    for pause in pauses:
-        values[int((pause - 0.3) * RATE / FRAME) : int((pause + 0.3) * RATE / FRAME)] = 0
-    return values
-
-
-def test_a_long_recording_is_cut_at_pauses_and_its_language_is_that_of_the_first_chunk(monkeypatch):
-    activity = Activity(curve(70, 12, 24, 40), ((0.0, 70.0),))
-    result, recorder = transcriber(monkeypatch, activity, *[decoding()] * 3)
-    transcript = result.transcribe(np.zeros(70 * RATE, np.float32))
-    ends = np.cumsum([size for size, _, _ in recorder.calls]) / RATE
-    np.testing.assert_allclose(ends, [24, 40, 70], atol=0.3)  # 12 s is no pause: a chunk of 24 s is possible
-    assert [call[1:] for call in recorder.calls] == [(None, True), ("de", True), ("de", True)]
+def test_a_chunk_starts_where_the_last_whole_phrase_ended_and_the_language_is_that_of_the_first(monkeypatch):
+    ends = [decoding(n_samples=24 * RATE), decoding(n_samples=16 * RATE), decoding(n_samples=10 * RATE)]
+    result, recorder = transcriber(monkeypatch, None, *ends)
+    transcript = result.transcribe(np.zeros(50 * RATE, np.float32))
+    assert recorder.calls == [(30 * RATE, None, True), (26 * RATE, "de", True), (10 * RATE, "de", True)]
     assert transcript.text == "Yes. Yes. Yes."
-    assert [phrase.start for phrase in transcript.phrases] == pytest.approx([0, ends[0], ends[1]], abs=1e-3)
-
-
-def test_without_a_pause_no_chunk_is_longer_than_30_s():
-    chunks = list(transcription._chunks(np.ones(5000), 5000 * FRAME))
-    assert max(end - start for start, end in chunks) <= 30 * RATE
-    assert [start for start, _ in chunks[1:]] == [end for _, end in chunks[:-1]]
-    assert (chunks[0][0], chunks[-1][1]) == (0, 5000 * FRAME)
+    assert [phrase.start for phrase in transcript.phrases] == [0, 24, 40]
+    assert not transcript.voice_activity
 
 
 def test_a_recording_without_a_voice_is_not_decoded(monkeypatch):
-    result, recorder = transcriber(monkeypatch, Activity(curve(65), ()))
+    result, recorder = transcriber(monkeypatch, ())
     transcript = result.transcribe(np.zeros(65 * RATE, np.float32))
     assert recorder.calls == []
     assert (transcript.text, transcript.language) == ("", "")
     assert transcript.suppressed == (Suppression(start=0.0, end=65.0, reason="no voice"),)
+    assert transcript.voice_activity
+
+
+def test_a_silence_of_30_s_is_skipped_up_to_the_next_voice(monkeypatch):
+    result, recorder = transcriber(monkeypatch, ((0.0, 2.0), (40.0, 42.0)), *[decoding()] * 2)
+    transcript = result.transcribe(np.zeros(42 * RATE, np.float32))
+    assert [size for size, _, _ in recorder.calls] == [30 * RATE, 2 * RATE]
+    assert transcript.phrases == tuple(Phrase(start=at, end=at + 2, text="Yes.") for at in (0.0, 40.0))
+    assert transcript.suppressed == (Suppression(start=2.0, end=40.0, reason="no voice"),)
 
 
 @pytest.mark.parametrize(
@@ -90,20 +85,19 @@ def test_a_recording_without_a_voice_is_not_decoded(monkeypatch):
 )
 def test_text_is_suppressed_by_the_rule_of_the_paper(monkeypatch, no_speech, log_probability, is_text):
     heard = decoding(no_speech=no_speech, log_probability=log_probability)
-    result, _ = transcriber(monkeypatch, Activity(curve(2), None), heard)
+    result, _ = transcriber(monkeypatch, None, heard)
     transcript = result.transcribe(NOISE[: 2 * RATE])
     assert transcript.text == ("Yes." if is_text else "")
     assert [part.reason for part in transcript.suppressed] == ([] if is_text else ["no speech"])
 
 
-def test_a_phrase_without_a_voice_is_suppressed_and_others_end_with_the_voice(monkeypatch):
-    both = decoding(
-        phrases=(Phrase(start=0, end=4, text=" Yes."), Phrase(start=4, end=9, text=" Thank you."))
-    )
-    result, _ = transcriber(monkeypatch, Activity(curve(10), ((0.5, 3.0),)), both, timestamps=True)
+def test_a_phrase_without_a_voice_is_suppressed_and_others_are_cut_to_the_voice(monkeypatch):
+    thanks = Phrase(start=4.0, end=9.0, text=" Thank you.")
+    heard = decoding(YES, thanks, n_samples=10 * RATE)
+    result, _ = transcriber(monkeypatch, ((0.5, 1.5), (1.75, 3.0)), heard, timestamps=True)
     transcript = result.transcribe(np.zeros(10 * RATE, np.float32))
-    assert transcript.phrases == (Phrase(start=0.5, end=3.0, text="Yes."),)
-    assert transcript.suppressed == (Suppression(start=4, end=9, reason="no voice"),)
+    assert transcript.phrases == (Phrase(start=0.5, end=2.0, text="Yes."),)
+    assert transcript.suppressed == (Suppression(start=4.0, end=9.0, reason="no voice"),)
 
 
 def test_an_unknown_language_lists_those_that_the_network_transcribes():
@@ -256,8 +250,27 @@ def test_an_encoder_alone_is_refused(checkpoint: Path, tmp_path: Path):
     from safetensors.numpy import load_file, save_file
 
     shutil.copytree(checkpoint, tmp_path / "copy")
-    weights = load_file(checkpoint / "model.safetensors")
-    parts = {name: tensor for name, tensor in weights.items() if ".encoder." in name}
+    tensors = load_file(checkpoint / "model.safetensors")
+    parts = {name: tensor for name, tensor in tensors.items() if ".encoder." in name}
     save_file(parts, tmp_path / "copy" / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(UsageError, match=r"lacks \d+ weights, such as model.decoder.* with its decoder"):
         transcription.load(f"hf:{tmp_path / 'copy'}", declared=DECLARED)
+
+
+def test_a_whisper_that_was_fetched_without_its_tokenizer_is_fetched_again(checkpoint, monkeypatch, tmp_path):
+    snapshot = tmp_path / "models--openai--whisper-tiny" / "snapshots" / ("0" * 40)
+    shutil.copytree(checkpoint, snapshot, ignore=shutil.ignore_patterns("tokenizer.json"))
+    calls = []
+
+    def download(weights: str, **options) -> Path:
+        calls.append(options.get("allow_patterns"))
+        if options.get("allow_patterns"):
+            shutil.copy(checkpoint / "tokenizer.json", snapshot)
+        return snapshot
+
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path))
+    monkeypatch.setattr(weights, "_snapshot", download)
+    assert weights.fetch("openai/whisper-tiny") == snapshot
+    assert "tokenizer.json" in calls[-1]
+    assert weights.fetch("openai/whisper-tiny") == snapshot
+    assert calls[-1] is None  # it only looks

@@ -10,7 +10,7 @@ from faster_whisper import WhisperModel
 from bench.catalog import devices
 from bench.errors import UsageError, message
 from bench.inference.answers import Phrase
-from bench.inference.transcribers.base import Decoding
+from bench.inference.transcribers.base import CHUNK, RATE, Decoding
 from bench.types import Audio, Frames
 
 FILES = ("config.json", "model.bin", "tokenizer.json")
@@ -70,7 +70,11 @@ class FasterWhisper:
             **options,
         )
         parts = list(segments)
+        n_samples = audio.size
+        if audio.size == CHUNK and len(parts) > 1:  # the last phrase may be cut: it is decoded again
+            n_samples = max(1, round(parts.pop().start * RATE))
         return Decoding(
+            n_samples=n_samples,
             phrases=tuple(Phrase(start=part.start, end=part.end, text=part.text) for part in parts),
             language=info.language,
             no_speech=max((part.no_speech_prob for part in parts), default=0.0),
