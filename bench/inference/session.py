@@ -146,10 +146,9 @@ class Session:
             if isinstance(sound, str):
                 yield Failure(file=clip.id, error=sound)
                 continue
-            duration = audio.seconds(clip)
-            part = _Part(0.0, duration, predictions[row], sound.is_clipped)
+            part = _Part(0.0, sound.duration, predictions[row], sound.is_clipped)
             speech = Speech(sound.samples, sound.states) if self._hears_speech else None
-            yield self._of_file(clip, duration, [part], time.perf_counter() - share, speech)
+            yield self._of_file(clip, sound.duration, [part], time.perf_counter() - share, speech)
 
     def _of_windows(self, clip: Clip, grid: Grid) -> Answer | Failure:
         """Return the answer about a recording whose windows are predicted."""

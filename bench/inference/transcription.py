@@ -19,6 +19,9 @@ from bench.types import Audio, Frames, Spec
 AUTO = "auto"
 """Language that the network detects."""
 
+FASTER_WHISPER = "faster-whisper"
+"""Prefix of a name with a folder of CTranslate2."""
+
 CHUNK_SECONDS = 30.0
 """Longest audio that Whisper takes at once, in s."""
 
@@ -122,7 +125,8 @@ def load(
     Parameters
     ----------
     name : str
-        An extractor with the weights of Whisper, such as ``whisper-small``; ``hf:ID_OR_FOLDER`` or a folder.
+        An extractor with the weights of Whisper, such as ``whisper-small``; ``hf:ID_OR_FOLDER`` or a folder of
+        `save_pretrained`; ``faster-whisper:FOLDER`` with a folder of CTranslate2.
     language, timestamps : str | None, bool
         As of `Transcriber`.
     device : str
@@ -136,13 +140,35 @@ def load(
         If the name is unknown, its weights are no Whisper with a decoder and a tokenizer, or the language is
         unknown.
     """
+    device, _ = devices.resolve(device, "fp32")
+    runtime, _, folder = name.partition(":")
+    if runtime == FASTER_WHISPER:
+        return Transcriber(_faster_whisper(folder, device), language, timestamps)
     is_folder = name not in declared.extractors and Path(name).expanduser().is_dir()
     spec = catalog.resolve("extractor", f"hf:{name}" if is_folder else name, declared.extractors)
     path = _weights(replace(spec, requires=("torch", "transformers")))
     from bench.inference.transcribers.whisper import Whisper  # transformers takes seconds to import
 
-    decoder = Whisper(spec.name, path, devices.resolve(device, "fp32")[0], weights.digest(path))
-    return Transcriber(decoder, language, timestamps)
+    return Transcriber(Whisper(spec.name, path, device, weights.digest(path)), language, timestamps)
+
+
+def _faster_whisper(text: str, device: str) -> Decoder:
+    """Return the decoder of a folder of CTranslate2."""
+    folder = Path(text).expanduser()
+    name = f"{FASTER_WHISPER}:{folder.name}"
+    _require(Spec("extractor", name, "", requires=("faster-whisper",)))
+    if not folder.is_dir():
+        raise UsageError(f"--transcribe {FASTER_WHISPER}:{text}: no such folder")
+    from bench.inference.transcribers.faster_whisper import FasterWhisper  # optional
+
+    return FasterWhisper(name, folder, device)
+
+
+def _require(spec: Spec) -> None:
+    """Refuse a transcriber whose packages are not installed."""
+    command = catalog.missing(spec)
+    if command:
+        raise UnavailableError(f"--transcribe {spec.name}: is not installed; run: {command}")
 
 
 def _weights(spec: Spec) -> Path:
@@ -152,9 +178,7 @@ def _weights(spec: Spec) -> Path:
             f"--transcribe {spec.name}: has no weights; expected one of Whisper, such as whisper-small or "
             "hf:FOLDER"
         )
-    command = catalog.missing(spec)
-    if command:
-        raise UnavailableError(f"--transcribe {spec.name}: is not installed; run: {command}")
+    _require(spec)
     try:
         return weights.of_extractor(spec)
     except UnavailableError as error:

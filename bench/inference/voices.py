@@ -65,8 +65,8 @@ class VoiceDetector:
 
     def __init__(self) -> None:
         self._silero = _silero()
+        self.is_installed = self._silero is not None
         self._network = _network(self._silero) if self._silero else None
-        self.is_installed = self._network is not None
 
     def activity(self, audio: Audio) -> Activity:
         """Return where a recording has a voice.
@@ -94,7 +94,7 @@ class VoiceDetector:
 
 
 def _silero() -> Any:
-    """Return the package silero-vad; None if it is not installed."""
+    """Return the package silero-vad; None if it is not installed, or is a release before 6.2.3."""
     try:
         import torch
     except ModuleNotFoundError:
@@ -102,11 +102,11 @@ def _silero() -> Any:
     threads = torch.get_num_threads()
     try:
         import silero_vad  # optional
-    except ModuleNotFoundError:
+    except ImportError:  # older releases need torchaudio
         return None
     finally:
         torch.set_num_threads(threads)  # its import sets it to 1, for every network of the process
-    return silero_vad
+    return silero_vad if hasattr(silero_vad, "get_speech_timestamps_from_probs") else None
 
 
 def _network(silero: Any) -> Any:
