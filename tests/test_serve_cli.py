@@ -8,6 +8,7 @@ from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
 
+import jsonschema
 import pytest
 from click.testing import Result
 
@@ -45,7 +46,7 @@ def replies(port: int, recording: bytes) -> dict[str, str]:
     """Return address -> text of a server's response."""
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
     texts = {}
-    for path in ("/predict", "/predict?segments=0.2:0.1&top=2", "/model", "/"):
+    for path in ("/predict", "/predict?segments=0.2:0.1&top=2", "/model", "/openapi.json", "/"):
         body = recording if "predict" in path else None
         connection.request("POST" if body else "GET", path, body, {"Content-Type": "audio/wav"})
         texts[path] = connection.getresponse().read().decode()
@@ -78,6 +79,9 @@ def test_a_served_model_answers_as_on_the_command_line(
     for name in ("file", "seconds"):
         del answer[name], expected[name]
     assert answer == expected
+    description = json.loads(texts["/openapi.json"])
+    answer_schema = {**description, "$ref": "#/components/schemas/WrittenAnswer"}
+    jsonschema.Draft202012Validator(answer_schema).validate(json.loads(texts["/predict"]))
     windows = json.loads(texts["/predict?segments=0.2:0.1&top=2"])
     assert len(windows["windows"]) > 1
     assert len(windows["probabilities"]) == 2

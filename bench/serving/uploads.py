@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from starlette.requests import ClientDisconnect, Request
 
 from bench import audio
+from bench.errors import reason
 from bench.serving.forms import FormFile
 from bench.serving.limits import Limits, RefusalError
 
@@ -100,7 +101,8 @@ class Uploads:
         ------
         RefusalError
             If it is empty or no form (400), too slow (408), too large (413), of another type (415), not a
-            whole number of samples (422), or if too many others arrive at the moment (429).
+            whole number of samples (422), if too many others arrive at the moment (429), or if the disk is
+            full (503).
         ConnectionError
             If the client leaves before its end.
         """
@@ -125,6 +127,9 @@ class Uploads:
                 raise RefusalError(408, line, {"Connection": "close"}) from error
             if isinstance(error, ClientDisconnect):
                 raise ConnectionError from error
+            if isinstance(error, OSError):
+                line = f"the recording cannot be kept here ({reason(error)}); try later"
+                raise RefusalError(503, line, {"Retry-After": "30"}) from error
             raise
         return upload
 
