@@ -27,10 +27,10 @@ class Conformal:
     A class is in the set of a clip if its probability is at least a threshold. The most probable class always
     is: no set is empty, and a model that is right more often than the coverage covers more clips.
 
-    With `FEWEST_GROUPS` groups or more, the label of a clip of an unheard group, drawn like the groups of the
-    held-out clips, is in the set with a probability of at least the coverage. With fewer, such sets would hold
-    nearly every class: then sets cover the held-out clips at the rate, every group having the same weight,
-    and unheard groups about as often, which nothing guarantees.
+    With `FEWEST_GROUPS` groups or more, the label of a clip of an unheard group, drawn like the others, is in
+    the set with a probability of at least the coverage. With fewer, such sets would hold nearly every class:
+    they cover the held-out clips at that rate instead, every group having the same weight, and the clips of
+    unheard groups about as often, which nothing guarantees.
 
     Parameters
     ----------

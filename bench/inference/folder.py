@@ -123,7 +123,11 @@ def read(
         precision=identity.get("precision", "fp32"),
         runtime=cell.extractor.params.get("runtime", "auto"),
     )
-    learner = learners.extractor(cell.extractor, request, declared, weights)
+    try:
+        learner = learners.extractor(cell.extractor, request, declared, weights)
+    except UsageError as error:
+        fix = "work in the folder whose registry declares it, or name its weights by --weights"
+        raise UsageError(f"{folder}: its extractor is not here ({error}); {fix}") from error
     _check_extractor(folder, learner, identity)
     return Model(card, loaded, learner, _familiarity(folder) if card.has_familiarity else None)
 

@@ -94,11 +94,6 @@ class Model:
         extractor: Extractor = catalog.build(self.learner.spec)
         return extractor
 
-    @property
-    def ear(self) -> Ear:
-        """Return what hears recordings as the clips of the run were heard."""
-        return Ear(self.cell, self.extractor)
-
     def predictions(self, sounds: Sequence[Sound], coverage: float = 0.9) -> list[Prediction]:
         """Return the prediction of every sound.
 
@@ -150,7 +145,7 @@ class Model:
             If a clip cannot be heard.
         """
         sounds: list[Any] = [None] * len(audio)
-        for row, sound in self.ear.hear_samples(audio):
+        for row, sound in Ear(self.cell, self.extractor).hear_samples(audio):
             if isinstance(sound, str):
                 raise ClipError(f"clip {row}: {sound}")
             sounds[row] = sound

@@ -260,9 +260,8 @@ def _acoustics(rng: np.random.Generator) -> tuple[Samples, Samples, float]:
     room[0] = 1.0
     low, high = rng.uniform(40, 160), rng.uniform(5500, 7600)
     band = scipy.signal.butter(1, [low, high], "bandpass", fs=SAMPLE_RATE, output="sos")
-    peak = np.hstack(scipy.signal.iirpeak(rng.uniform(800, 4000), rng.uniform(1, 3), fs=SAMPLE_RATE))[
-        np.newaxis
-    ]
+    resonance = scipy.signal.iirpeak(rng.uniform(800, 4000), rng.uniform(1, 3), fs=SAMPLE_RATE)
+    peak = np.hstack(resonance)[np.newaxis]
     peak[:, :3] = peak[:, 3:] + rng.uniform(-0.4, 0.9) * peak[:, :3]
     return room, np.vstack([band, peak]), rng.uniform(45, 60)
 

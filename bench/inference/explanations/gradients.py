@@ -8,12 +8,13 @@ from captum.attr import IntegratedGradients, LayerGradCam
 
 from bench import preprocess
 from bench.embed.layers import as_layers
+from bench.inference.explanations.background import background
 from bench.inference.explanations.chain import Chain, EndToEnd, check, network_input, network_of
 from bench.inference.explanations.explanation import Classifier, Explainer, Saliency, Values
 from bench.types import Audio, Frames, Traits
 
 N_STEPS = 16
-"""Number of points of the path from silence to the recording, by Gauss and Legendre."""
+"""Number of points of the path from background to recording, by Gauss and Legendre."""
 
 BATCH_FRAMES = 4000
 """Number of frames at once, over all points of the path."""
@@ -23,10 +24,10 @@ CELL_SECONDS = 0.01
 
 
 def integrated_gradients(model: Classifier, label: str) -> Explainer:
-    """Return an explainer: integrated gradients of a label's log-odds, from silence to the recording.
+    """Return an explainer: integrated gradients of a label's log-odds, from its background to the recording.
 
-    Their sum is the difference of the log-odds of the recording and of silence of its length. The gradient
-    goes through the network of an extractor that torch runs, to its input; else to the extractor's frames.
+    Their sum is the difference of the log-odds of the recording and of its background. The gradient goes
+    to the input of an extractor's network if torch runs it, else to the extractor's frames.
 
     Raises
     ------
@@ -42,12 +43,13 @@ def integrated_gradients(model: Classifier, label: str) -> Explainer:
 
     def explain(audio: Audio) -> Saliency:
         clip = _prepared(model, audio)
-        silence, layers = _layers(model, [np.zeros_like(clip), clip])
+        quiet = background(clip, model.extractor.sample_rate)
+        baseline, layers = _layers(model, [quiet, clip])
         check(chain, model, layers)
         if network is not None:
-            return _through_network(model, EndToEnd(network, chain, layers.shape), clip, layers)
+            return _through_network(model, EndToEnd(network, chain, layers.shape), clip, quiet)
         values = IntegratedGradients(chain).attribute(
-            *(torch.as_tensor(x)[None] for x in (layers, silence)),
+            *(torch.as_tensor(x)[None] for x in (layers, baseline)),
             n_steps=N_STEPS,
             internal_batch_size=max(1, BATCH_FRAMES // layers.shape[1]),
         )
@@ -56,7 +58,7 @@ def integrated_gradients(model: Classifier, label: str) -> Explainer:
     return explain
 
 
-def _through_network(model: Classifier, chain: EndToEnd, audio: Audio, layers: Frames) -> Saliency:
+def _through_network(model: Classifier, chain: EndToEnd, audio: Audio, quiet: Audio) -> Saliency:
     """Return the integrated gradients at the input of an extractor's network.
 
     Raises
@@ -64,14 +66,15 @@ def _through_network(model: Classifier, chain: EndToEnd, audio: Audio, layers: F
     NotImplementedError
         If the extractor does more to the output of the network than to cut it to the clip.
     """
-    values = network_input(chain.network, lambda: model.extractor.embed([audio]))
-    chain.check(values, layers)
-    is_spectrum = values.ndim == 3  # shape=(1, n_mels, n_spectra); else a waveform
-    silence = torch.full_like(values, float(values.min()) if is_spectrum else 0.0)
+    embed = model.extractor.embed
+    values, baseline = (
+        network_input(chain.network, lambda clip=clip: embed([clip])) for clip in (audio, quiet)
+    )
+    chain.check(values, _layers(model, [audio])[0])
     method = IntegratedGradients(chain)
-    attribution = method.attribute(values, silence, n_steps=N_STEPS, internal_batch_size=1)[0].numpy()
+    attribution = method.attribute(values, baseline, n_steps=N_STEPS, internal_batch_size=1)[0].numpy()
     rate = model.extractor.sample_rate
-    if not is_spectrum:
+    if attribution.ndim == 1:  # a waveform
         n_cells = max(1, round(len(attribution) / rate / CELL_SECONDS))
         sums = np.array([part.sum() for part in np.array_split(attribution, n_cells)], np.float64)
         return Saliency((np.arange(n_cells) + 0.5) * len(audio) / rate / n_cells, None, sums)
