@@ -168,7 +168,7 @@ def _bars(scores: Sequence[Score]) -> list[list[float]]:
 
 
 def points(figure: Points) -> plots.Figure:
-    """Return points by their colours, each with a shape too; a front, and other intervals, are on the page."""
+    """Return points by their colours, each with a shape too; a front and other intervals are on the page."""
     drawing = canvas(8, 6, dpi=200)
     plot = drawing.add_subplot()
     size = float(np.clip(12_000 / max(len(figure.points), 1), 3, 40))
