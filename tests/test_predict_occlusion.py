@@ -128,7 +128,7 @@ def test_the_shortest_recordings_have_an_explanation(n_samples: int, tmp_path: P
 
 def test_a_recording_that_is_too_long_is_refused():
     with pytest.raises(ClipError, match="is 61 s long; expected at most 60 s to explain, so cut it"):
-        explanations.explain(ToneDetector(), np.zeros(61 * RATE, np.float32), "occlusion")
+        explanations.explain(ToneDetector(), np.ones(61 * RATE, np.float32), "occlusion")
 
 
 def test_a_head_without_probabilities_is_refused(recording: Audio, monkeypatch: pytest.MonkeyPatch):
