@@ -1,8 +1,11 @@
 """`bench export`, `bench predict` and `bench.load_model`: what a model says, writes, loads and refuses."""
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 import bench as package
 from bench import audio, catalog, cli
 from bench.errors import ClipError, UsageError
-from bench.inference import writing
+from bench.inference import watching, writing
 from bench.inference.answers import Failure
 from bench.types import Clip
 
@@ -187,6 +190,7 @@ def test_a_folder_of_answers_is_resumed_and_never_mixed(folder: Path, bench: Run
     assert "other options" in other.stderr
 
 
+@pytest.mark.slow
 def test_the_same_recordings_give_the_same_answers_in_two_processes(folder: Path, bench: Run, take):
     files = [take(speaker, 0, 0) for speaker in SPEAKERS[:4]]
 
@@ -279,3 +283,71 @@ def test_predict_many_lists_a_failure(folder: Path, bench: Run, take):
     first, second = model.predict_many(["absent.wav", take("theo", 1, 0)])
     assert first == Failure(file="absent.wav", error="absent.wav: no such file")
     assert second.predicted_label == "theo"
+
+
+def test_a_full_disk_keeps_the_answers_before_it(folder: Path, bench: Run, take, tmp_path: Path, monkeypatch):
+    files = [take(speaker, 0, 0) for speaker in SPEAKERS[:3]]
+    write = Path.write_text
+
+    def full(path: Path, text: str, **options: Any) -> int:
+        if path.name == f"{files[2].stem}.json":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(path, text, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        done = bench("predict", folder / "model", *files, "--out", "answers")
+    assert done.exit_code == 2
+    assert "No space left on device" in done.stderr
+    assert "--resume goes on" in done.stderr
+    assert bench("predict", folder / "model", *files, "--out", "answers", "--resume").exit_code == 0
+    lines = (tmp_path / "answers" / "predictions.jsonl").read_text().splitlines()
+    assert [json.loads(line)["file"] for line in lines] == list(map(str, files))
+
+
+def test_names_that_differ_by_folder_or_suffix_alone_keep_their_answers(
+    folder: Path, bench: Run, take, tmp_path: Path
+):
+    samples, rate = soundfile.read(take("theo", 0, 0))
+    for name in ("a/x.wav", "b/x.wav", "b/x.flac", 'b/Zo\u00eb, "1".wav'):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / "in" / name, samples, rate)
+    assert bench("predict", folder / "model", "in", "--out", "answers").exit_code == 0
+    names = {
+        path.relative_to(tmp_path / "answers").as_posix() for path in (tmp_path / "answers").rglob("*/*.json")
+    }
+    assert names == {"a/x.json", "b/x.json", "b/x.wav.json", 'b/Zo\u00eb, "1".json'}
+    table = pd.read_csv(tmp_path / "answers" / "predictions.csv")
+    assert sorted(table["file"]) == sorted(
+        f"in/{name}" for name in ("a/x.wav", "b/x.wav", "b/x.flac", 'b/Zo\u00eb, "1".wav')
+    )
+
+
+def test_an_explanation_that_does_not_fit_the_head_is_one_line(folder: Path, bench: Run, take):
+    call = ("predict", folder / "model", take("theo", 0, 0), "--explain", "gradcam", "--out", "answers")
+    done = bench(*call)
+    assert done.exit_code == 2
+    assert "--explain saliency or occlusion" in done.stderr
+
+
+def test_what_arrives_in_a_folder_is_answered(folder: Path, bench: Run, take, tmp_path: Path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    shutil.copy(take("theo", 1, 0), tmp_path / "in")
+    looks = iter([None, KeyboardInterrupt])
+
+    def wait(seconds: float) -> None:
+        if error := next(looks):
+            raise error
+
+    monkeypatch.setattr(watching, "files", partial(watching.files, wait=wait))
+    done = bench("predict", folder / "model", "--watch", "in", "--format", "jsonl")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["predicted_label"] == "theo"
+
+
+def test_a_microphone_records_what_is_then_predicted(folder: Path, bench: Run, tmp_path: Path):
+    pytest.importorskip("miniaudio", reason="needs miniaudio")
+    done = bench("predict", folder / "model", "--record", "0.2", "--mic", "null", "--out", "answers")
+    [path] = (tmp_path / "answers").glob("recording-*.wav")
+    assert soundfile.info(path).frames == 3200
+    assert (done.exit_code, "silent" in done.stdout) == (1, True)  # the null device hears nothing

@@ -1,5 +1,4 @@
 import json
-import os
 import re
 import signal
 import socket
@@ -9,6 +8,7 @@ from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
 
+import jsonschema
 import pytest
 from click.testing import Result
 
@@ -42,6 +42,18 @@ def test_a_port_in_use_and_a_folder_without_a_model_are_one_line(bench: Callable
     assert "expected a folder that `bench export` wrote" in result.output.splitlines()[-1]
 
 
+def replies(port: int, recording: bytes) -> dict[str, str]:
+    """Return address -> text of a server's response."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    texts = {}
+    for path in ("/predict", "/predict?segments=0.2:0.1&top=2", "/model", "/openapi.json", "/"):
+        body = recording if "predict" in path else None
+        connection.request("POST" if body else "GET", path, body, {"Content-Type": "audio/wav"})
+        texts[path] = connection.getresponse().read().decode()
+    connection.close()
+    return texts
+
+
 @pytest.mark.slow
 def test_a_served_model_answers_as_on_the_command_line(
     bench: Callable[..., Result], digits: Path, take: Callable[[str, int, int], Path], tmp_path: Path
@@ -51,37 +63,25 @@ def test_a_served_model_answers_as_on_the_command_line(
     assert bench("export", "out", "--to", "model").exit_code == 0
     clip = take("theo", 0, 0)
     expected = json.loads(bench("predict", "model", clip).stdout)
-    server = subprocess.Popen(
-        [sys.executable, "-m", "bench", "serve", "model", "--port", "0", "--ui"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    try:
-        line = server.stdout.readline()
-        match = re.fullmatch(r"listening on http://127\.0\.0\.1:(\d+) \(Ctrl-C to stop\)\n", line)
-        assert match, line + server.stderr.read()
-        connection = HTTPConnection("127.0.0.1", int(match[1]), timeout=60)
-        texts = {}
-        for method, path, body in [
-            ("POST", "/predict", clip.read_bytes()),
-            ("POST", "/predict?segments=0.2:0.1&top=2", clip.read_bytes()),
-            ("GET", "/model", None),
-            ("GET", "/", None),
-        ]:
-            connection.request(method, path, body, {"Content-Type": "audio/wav"})
-            texts[path] = connection.getresponse().read().decode()
-        connection.close()
-        server.send_signal(signal.SIGINT)
-        assert server.wait(timeout=20) == 0
-        assert server.stderr.read() == "stopped\n"
-    finally:
-        server.kill()
+    call = [sys.executable, "-m", "bench", "serve", "model", "--port", "0", "--ui"]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            line = server.stdout.readline()
+            match = re.fullmatch(r"listening on http://127\.0\.0\.1:(\d+) \(Ctrl-C to stop\)\n", line)
+            assert match, line + server.stderr.read()
+            texts = replies(int(match[1]), clip.read_bytes())
+            server.send_signal(signal.SIGINT)
+            assert server.wait(timeout=20) == 0
+            assert server.stderr.read() == "stopped\n"
+        finally:
+            server.kill()
     answer = json.loads(texts["/predict"])
     for name in ("file", "seconds"):
         del answer[name], expected[name]
     assert answer == expected
+    description = json.loads(texts["/openapi.json"])
+    answer_schema = {**description, "$ref": "#/components/schemas/WrittenAnswer"}
+    jsonschema.Draft202012Validator(answer_schema).validate(json.loads(texts["/predict"]))
     windows = json.loads(texts["/predict?segments=0.2:0.1&top=2"])
     assert len(windows["windows"]) > 1
     assert len(windows["probabilities"]) == 2

@@ -4,9 +4,11 @@ import json
 import queue as queues
 import re
 import shutil
+import signal
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -335,6 +337,16 @@ def test_a_wav_that_claims_more_than_it_holds_is_no_audio(site: Running):
     assert "truncated" in answer["error"]
 
 
+def test_a_disk_that_takes_no_recording_is_no_fault_of_the_client(site: Running):
+    away = site.folder.rename(site.folder.with_name("away"))
+    try:
+        status, headers, answer = site.ask()
+    finally:
+        away.rename(site.folder)
+    assert (status, headers["retry-after"]) == (503, "30")
+    assert answer["error"] == "the recording cannot be kept here (No such file or directory); try later"
+
+
 def test_the_name_of_a_client_is_shown_and_never_opened(site: Running):
     headers, body = form(WAV, name="../../etc/pass\twd<b>.wav")
     status, _, answer = site.ask(body, Content_Type=headers["Content-Type"])
@@ -446,6 +458,36 @@ def test_a_stop_finishes_what_runs(tmp_path: Path):
         site.answers.gate.set()
         thread.join(10)
     assert replies == [200]
+
+
+SLEEPER = """
+import time
+from bench.serving.answering import Service
+from bench.serving.limits import Limits
+from bench.serving.server import Site, address, listen, serve
+def predict(path, question):
+    print("begun", path.parent, flush=True)
+    time.sleep(60)
+with listen("127.0.0.1", 0) as listener:
+    print(listener.getsockname()[1], flush=True)
+    serve(Service(predict=predict, card={}), listener, Limits(), Site())
+"""
+
+
+@pytest.mark.slow
+def test_a_second_interrupt_ends_what_runs():
+    with subprocess.Popen([sys.executable, "-c", SLEEPER], stdout=subprocess.PIPE, text=True) as process:
+        connection = http.client.HTTPConnection("127.0.0.1", int(process.stdout.readline()), timeout=20)
+        connection.request("POST", "/predict", WAV, {"Content-Type": "audio/wav"})
+        word, _, folder = process.stdout.readline().strip().partition(" ")
+        assert word == "begun"
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 130
+        connection.close()
+    assert not Path(folder).exists()
 
 
 def test_a_port_in_use_is_named():

@@ -13,15 +13,18 @@ from bench.metrics.base import Bools, Codes
 MOST_KNOTS = 1000
 """Largest number of knots; of more, some are merged into the next lower one, which makes sets larger."""
 
+ROUNDING = 1e-9
+"""Difference of probabilities, and of weights, that counts as none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conformal:
     """What held-out clips say about the probability of their label.
 
-    A class is in the set of a clip if its probability is at least a threshold (`threshold`); the most probable
-    class always is, so that no set is empty and a model that is right more often than the coverage has sets
-    of one class. The threshold is such that the label of a clip of an unheard group, drawn like the groups of
-    the held-out clips, is in the set with a probability of at least the coverage.
+    A class is in the set of a clip if its probability is at least a threshold. The most probable class always
+    is: no set is empty, and a model that is right more often than the coverage covers more clips. The
+    threshold is such that the label of a clip of an unheard group, drawn like the groups of the held-out
+    clips, is in the set with a probability of at least the coverage.
 
     Parameters
     ----------
@@ -34,10 +37,9 @@ class Conformal:
 
     References
     ----------
-    Lee, Barber and Willett, "Distribution-free inference with hierarchical data", 2023 (HCP). Dunn, Wasserman
-    and Ramdas, "Distribution-free prediction sets for two-layer hierarchical models", JASA 118, 2023. Sadinle,
-    Lei and Wasserman, "Least ambiguous set-valued classifiers", JASA 114, 2019 (the score). With one clip per
-    group this is split conformal prediction.
+    Lee, Barber and Willett, "Distribution-free inference with hierarchical data", 2023 (the quantile over
+    groups; with one clip per group it is split conformal prediction). Sadinle, Lei and Wasserman, "Least
+    ambiguous set-valued classifiers", JASA 114, 2019 (the threshold of a probability).
     """
 
     probabilities: tuple[float, ...]
@@ -92,7 +94,7 @@ class Conformal:
             raise UsageError(f"--coverage {coverage:g}: expected a number between 0 and 1, such as 0.9")
         below = np.cumsum(self.weights) - self.weights  # weight of the clips whose label is left out
         allowed = (1 - coverage) * (self.n_groups + 1) - 1
-        held = np.flatnonzero(below <= allowed + 1e-9)
+        held = np.flatnonzero(below <= allowed + ROUNDING)
         return self.probabilities[held[-1]] if len(held) else 0.0
 
     def sets(self, probabilities: Floats, coverage: float) -> Bools:
@@ -104,4 +106,5 @@ class Conformal:
             As of `threshold`.
         """
         highest = probabilities.max(axis=1, keepdims=True)
-        return np.asarray((probabilities >= self.threshold(coverage)) | (probabilities == highest))
+        least = np.minimum(self.threshold(coverage), highest) - ROUNDING
+        return np.asarray(probabilities >= least)

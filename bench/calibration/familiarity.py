@@ -161,9 +161,9 @@ def limit_of(distances: Floats, group: Codes) -> float:
     """Return the distance that `FALSE_ALARMS` of the clips of unheard groups exceed, in expectation.
 
     With enough groups it is a conformal quantile, every group having the same weight and an unheard group one
-    more, at infinity. With fewer that would be infinite: the logarithms of distances then are taken as normal,
+    more, at infinity. With fewer that would be infinite: the logarithms of distances are taken as normal,
     with a variance between groups and one within them, and the limit is the one-sided prediction limit of
-    Student's t, with one degree of freedom less than groups.
+    Student's t, with one degree of freedom less than groups, but no less than the largest distance.
 
     Parameters
     ----------
@@ -188,7 +188,8 @@ def limit_of(distances: Floats, group: Codes) -> float:
     between = float(means.var(ddof=1))
     within = float(np.average((logs - means[group]) ** 2, weights=weights))
     quantile = float(students_t.ppf(1 - FALSE_ALARMS, n_groups - 1))
-    return float(np.exp(means.mean() + quantile * np.sqrt(between * (1 + 1 / n_groups) + within)))
+    normal = np.exp(means.mean() + quantile * np.sqrt(between * (1 + 1 / n_groups) + within))
+    return float(max(normal, distances.max()))
 
 
 def _standardised(X: Floats, centre: Floats, scale: Floats) -> npt.NDArray[np.float32]:

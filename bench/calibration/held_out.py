@@ -27,8 +27,8 @@ class HeldOut:
     classes : Labels
         Every class of the labels and the scores; sorted, shape=(n_classes,).
     scores : np.ndarray
-        Probabilities or decision values, shape=(n_clips, n_classes), columns in the order of `classes`; NaN for
-        a class that the clip's model was not fitted to.
+        Probabilities or decision values, shape=(n_clips, n_classes), columns in the order of `classes`; NaN
+        for a class that the clip's model was not fitted to.
     label : np.ndarray
         Index of every clip's class in `classes`, shape=(n_clips,).
     group : np.ndarray
@@ -86,7 +86,7 @@ class HeldOut:
         return type(self)(self.classes, self.scores[clips], self.label[clips], group)
 
     def parts(self, seed: int) -> Iterator[tuple[Bools, Bools]]:
-        """Yield the clips of all other groups and those of a part of the groups, as masks, shape=(n_clips,)."""
+        """Yield the clips of all other groups and those of a part of them, as masks, shape=(n_clips,)."""
         for part in group_parts(self.group, N_FOLDS, seed):
             yield ~part, part
 
@@ -105,5 +105,5 @@ def group_parts(group: Codes, n_parts: int, seed: int) -> list[Bools]:
 
 
 def group_weights(group: Codes) -> Floats:
-    """Return a weight per clip, shape=(n_clips,): 1 in all for every group, and as much for every clip in it."""
+    """Return a weight per clip, shape=(n_clips,): 1 for every group, divided equally among its clips."""
     return np.asarray(1 / np.bincount(group)[group])

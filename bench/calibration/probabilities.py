@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from sklearn.isotonic import IsotonicRegression
 
 from bench.calibration.held_out import HeldOut
@@ -40,8 +40,8 @@ class Calibrator:
     slope : float
         Inverse of the temperature.
     differences, probabilities : tuple[float, ...]
-        Knots of the isotonic function: the second class's score minus the first one's, in ascending order, and
-        the probability of the second class; linear between knots.
+        Knots of the isotonic function: the second class's score minus the first one's, ascending, and the
+        probability of the second class; linear between knots.
 
     References
     ----------
@@ -61,8 +61,8 @@ class Calibrator:
         Parameters
         ----------
         scores : np.ndarray, shape=(n_clips, n_classes)
-            As the head gives them, columns in the order of `HeldOut.classes`; NaN for a class that the head was
-            not fitted to, whose probability is 0.
+            As the head gives them, columns in the order of `HeldOut.classes`; NaN for a class that the head
+            was not fitted to, whose probability is 0.
         """
         logits = _logits(scores, self.are_probabilities)
         if self.kind == "temperature":
@@ -150,16 +150,17 @@ def _temperature(logits: Floats, label: Codes, are_probabilities: bool) -> Calib
     ----------
     Platt, "Probabilistic outputs for support vector machines", 1999 (section 2.2, targets).
     """
-    rows = np.arange(len(label))
-    is_class = np.isfinite(logits)
-    n_others = np.maximum(is_class.sum(axis=1, keepdims=True) - 1, 1)
-    targets = is_class / (len(label) + 2) / n_others
-    targets[rows, label] = (len(label) + 1) / (len(label) + 2)
+    below = logits - logits.max(axis=1, keepdims=True)
+    is_class = np.isfinite(below)
+    doubt = 1 / (len(label) + 2)
+    targets = is_class * doubt / np.maximum(is_class.sum(axis=1, keepdims=True) - 1, 1)
+    targets[np.arange(len(label)), label] = 1 - doubt
+    expected = float((targets * np.where(is_class, below, 0.0)).sum())
     unit = _typical_gap(logits)
 
     def loss(log_slope: float) -> float:
-        log_p = log_softmax(np.exp(log_slope) / unit * logits, axis=1)
-        return -float((targets * np.where(is_class, log_p, 0.0)).sum())
+        slope = np.exp(log_slope) / unit
+        return float(np.log(np.exp(slope * below).sum(axis=1)).sum() - slope * expected)
 
     log_slope = minimize_scalar(loss, bounds=LOG_RANGE, method="bounded", options={"xatol": 1e-6}).x
     slope = float(np.exp(log_slope)) / unit

@@ -1,6 +1,7 @@
 """Figures of an answer: what was heard, how sure the model is, and its labels over time."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import Any
@@ -9,11 +10,11 @@ import librosa
 import numpy as np
 from matplotlib import figure as plots
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from bench import audio
 from bench.errors import ClipError
-from bench.inference import timelines, windows
+from bench.inference import mel, timelines, windows
 from bench.inference.answers import Answer, Prediction, Segment, Window
 from bench.metrics import Floats
 from bench.report.figures import fonts, png
@@ -22,15 +23,6 @@ from bench.types import Audio
 
 RATE = 16_000
 """Rate of the spectrogram of a file, in Hz."""
-
-FRAME_S, HOP_S, N_MELS = 0.025, 0.010, 80
-"""Length of a frame and distance of two, in s, and number of mel bands: those of Whisper."""
-
-FFT_S, SMALLEST_FFT = 0.064, 512
-"""Length of the Fourier transform of a frame in s, and the least in samples: no mel band is without a bin."""
-
-MOST_COLUMNS = 1600
-"""Largest number of columns of a spectrogram: each is the mean power of a part of a long recording."""
 
 RANGE_DB = 80.0
 """Distance of the lightest and the darkest colour, in dB."""
@@ -46,11 +38,14 @@ MOST_CLASSES = 25
 MOST_POINTS = 1000
 """Largest number of points of a line of confidences."""
 
-LONGEST_NAME = 32
+LONGEST_NAME = 40
 """Largest number of characters of a name on an axis."""
 
 CLOCK_S = 120
 """Length from which times are written as on a clock, in s."""
+
+STEPS_S, MOST_TICKS = (15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600), 9
+"""Distances of times on an axis, in s, and the largest number of distances."""
 
 HATCH = "////"
 """What marks the unfamiliar."""
@@ -94,58 +89,28 @@ def spectrogram_of_file(recording: Path, path: Path) -> None:
 
 def _draw_spectrogram(blocks: Iterable[Audio], n_samples: int, sample_rate: int, path: Path) -> None:
     """Draw the mel spectrogram of a number of samples that come in blocks."""
-    power = _mel_power(blocks, n_samples, sample_rate)
+    power = mel.power(blocks, n_samples, sample_rate)
     reference = max(float(power.max()), QUIETEST)
     levels = librosa.power_to_db(power, ref=reference, amin=1e-20, top_db=None)
 
     def draw() -> plots.Figure:
         drawing = png.canvas(9, 4)
-        plot = drawing.add_subplot()
-        extent = (0.0, n_samples / sample_rate, 0.0, N_MELS)
+        drawing.set_layout_engine("none")  # the texts are always the same: no layout needs to be computed
+        plot = drawing.add_axes((0.085, 0.125, 0.785, 0.85))
+        extent = (0.0, n_samples / sample_rate, 0.0, mel.N_MELS)
         colours = {"cmap": "magma", "vmin": -RANGE_DB, "vmax": 0.0}
         image = plot.imshow(levels, origin="lower", aspect="auto", extent=extent, **colours)
-        drawing.colorbar(image, ax=plot, label="level in dB below the loudest")
+        scale = drawing.add_axes((0.89, 0.125, 0.02, 0.85))
+        drawing.colorbar(image, cax=scale, label="level in dB below the loudest")
         ticks = [tick for tick in TICKS_HZ if tick <= sample_rate / 2]
-        edges = librosa.mel_frequencies(N_MELS + 2, fmax=sample_rate / 2)
-        # The row of a band is around its centre.
-        plot.set_yticks(
-            np.interp(ticks, edges[1:-1], np.arange(N_MELS) + 0.5), [f"{tick:,}" for tick in ticks]
-        )
+        centres = librosa.mel_frequencies(mel.N_MELS + 2, fmax=sample_rate / 2)[1:-1]
+        rows = np.interp(ticks, centres, np.arange(mel.N_MELS) + 0.5)
+        plot.set_yticks(rows, [f"{tick:,}" for tick in ticks])
         plot.set_ylabel("frequency in Hz (mel scale)")
         _time_axis(plot, n_samples / sample_rate)
         return drawing
 
     png.save(draw, [], path)
-
-
-def _mel_power(blocks: Iterable[Audio], n_samples: int, sample_rate: int) -> Floats:
-    """Return the mean power of mel bands in columns of equal length, shape=(N_MELS, n_columns)."""
-    n_fft, hop = max(round(FFT_S * sample_rate), SMALLEST_FFT), round(HOP_S * sample_rate)
-    n_frames = n_samples // hop + 1
-    n_columns = min(n_frames, MOST_COLUMNS)
-    total, counts = np.zeros((n_columns, N_MELS)), np.zeros((n_columns, 1))
-    edge = np.zeros(n_fft // 2, dtype=np.float32)
-    rest, position = edge, 0
-    for block in itertools.chain(blocks, [edge]):
-        signal = np.concatenate([rest, block])
-        n_new = max(0, (len(signal) - n_fft) // hop + 1)
-        rest = signal[n_new * hop :]
-        if not n_new:
-            continue
-        power = librosa.feature.melspectrogram(
-            y=signal[: (n_new - 1) * hop + n_fft],
-            sr=sample_rate,
-            n_fft=n_fft,
-            win_length=round(FRAME_S * sample_rate),
-            hop_length=hop,
-            n_mels=N_MELS,
-            center=False,
-        )
-        columns = np.minimum((position + np.arange(n_new)) * n_columns // n_frames, n_columns - 1)
-        np.add.at(total, columns, power.T)
-        np.add.at(counts, columns, 1)
-        position += n_new
-    return (total / np.maximum(counts, 1)).T
 
 
 def confidence(prediction: Prediction, path: Path) -> None:
@@ -155,7 +120,7 @@ def confidence(prediction: Prediction, path: Path) -> None:
     """
     values = dict(itertools.islice(prediction.probabilities.items(), MOST_CLASSES))
     n_others = len(prediction.probabilities) - len(values)
-    names = [_name(name) for name in fonts.by_number(list(values))]
+    names = _names(list(values))
     numbers = list(values.values())
     colours = [_bar_colour(name, prediction) for name in values]
     if n_others:
@@ -174,6 +139,8 @@ def confidence(prediction: Prediction, path: Path) -> None:
         )
         for row, number in enumerate(numbers):
             plot.text(number + 0.01, row, f"{number:.3f}", va="center", fontsize=8)
+        if not names:
+            plot.text(0.5, 0.2, "the model gives no probabilities", ha="center", va="center")
         plot.set_yticks(rows, names, fontsize=8, parse_math=False)
         plot.set_ylim(max(len(names), 1) - 0.4, -0.6)
         plot.set_xlim(0, 1.08)
@@ -225,8 +192,9 @@ def timeline(answer: Answer, path: Path) -> None:
     Unfamiliar segments are hatched. The most frequent `MOST_CLASSES` labels have a row, the others share one.
     """
     segments = timelines.segments(answer)
-    rows = _rows(segments)
-    names = [_name(name) for name in fonts.by_number(list(dict.fromkeys(rows)))]
+    labels = _frequent(segments)
+    n_others = len({segment.label for segment in segments}) - len(labels)
+    names = _names(labels) + [f"{n_others} other labels"] * bool(n_others)
     n_rows = len(names)
     title = fonts.drawable(_name(PurePath(answer.file).name))
 
@@ -235,7 +203,7 @@ def timeline(answer: Answer, path: Path) -> None:
         drawing = png.canvas(9, 1.6 + 0.25 * n_rows + 1.2 * bool(len(points)))
         ratios = [0.4 + 0.25 * n_rows, 1.2] if len(points) else [1]
         plots_below = drawing.subplots(len(ratios), sharex=True, squeeze=False, height_ratios=ratios)[:, 0]
-        _draw_segments(plots_below[0], segments, rows)
+        _draw_segments(plots_below[0], segments, labels)
         plots_below[0].set_yticks(range(n_rows), names, fontsize=8, parse_math=False)
         plots_below[0].set_title(title, parse_math=False, fontsize=10)
         if len(points):
@@ -246,30 +214,27 @@ def timeline(answer: Answer, path: Path) -> None:
     png.save(draw, [title, *names], path)
 
 
-def _rows(segments: Sequence[Segment]) -> list[str]:
-    """Return the name of the row of every segment; rows are numbered in the order of time."""
+def _frequent(segments: Sequence[Segment]) -> list[str]:
+    """Return the labels with a row, in the order of time: those with the most time."""
     times: dict[str, float] = {}
     for segment in segments:
         times[segment.label] = times.get(segment.label, 0.0) + segment.end - segment.start
-    frequent = set(sorted(times, key=lambda label: -times[label])[:MOST_CLASSES])
-    others = f"{len(times) - len(frequent)} other labels"
-    return [segment.label if segment.label in frequent else others for segment in segments]
+    frequent = sorted(times, key=lambda label: -times[label])[:MOST_CLASSES]
+    return [label for label in times if label in frequent]
 
 
-def _draw_segments(plot: Any, segments: Sequence[Segment], rows: Sequence[str]) -> None:
-    """Draw a bar per segment; the edge keeps the shortest visible."""
-    order = {name: number for number, name in enumerate(dict.fromkeys(rows))}
-    for name, number in order.items():
-        colour = COLOURS[number % len(COLOURS)]
-        for is_far in (False, True):
-            spans = [
-                (segment.start, segment.end - segment.start)
-                for segment, row in zip(segments, rows, strict=True)
-                if row == name and segment.unfamiliar == is_far
-            ]
-            style = {"facecolor": "white", "hatch": HATCH} if is_far else {"facecolor": colour}
-            plot.broken_barh(spans, (number - 0.35, 0.7), edgecolor=colour, linewidth=0.8, **style)
-    plot.set_ylim(len(order) - 0.4, -0.6)
+def _draw_segments(plot: Any, segments: Sequence[Segment], labels: Sequence[str]) -> None:
+    """Draw a bar per segment in the row of its label; the edge keeps the shortest visible."""
+    order = {label: number for number, label in enumerate(labels)}
+    spans: dict[tuple[int, bool], list[tuple[float, float]]] = {}
+    for segment in segments:
+        row = order.get(segment.label, len(labels))
+        spans.setdefault((row, segment.unfamiliar), []).append((segment.start, segment.end - segment.start))
+    for (row, is_far), places in spans.items():
+        colour = COLOURS[row % len(COLOURS)] if row < len(labels) else GREY
+        style = {"facecolor": "white", "hatch": HATCH} if is_far else {"facecolor": colour}
+        plot.broken_barh(places, (row - 0.35, 0.7), edgecolor=colour, linewidth=0.8, **style)
+    plot.set_ylim(max(row for row, _ in spans) + 0.6, -0.6)
     plot.grid(axis="x", alpha=0.3)
     plot.set_axisbelow(True)
     if any(segment.unfamiliar for segment in segments):
@@ -318,7 +283,8 @@ def _time_axis(plot: Any, seconds: float) -> None:
     if seconds < CLOCK_S:
         plot.set_xlabel("time in s")
         return
-    plot.xaxis.set_major_locator(MaxNLocator(nbins=9, steps=[1, 1.5, 3, 6, 10]))
+    step = next((step for step in STEPS_S if seconds / step <= MOST_TICKS), seconds / MOST_TICKS)
+    plot.xaxis.set_major_locator(MultipleLocator(step))
     plot.xaxis.set_major_formatter(FuncFormatter(lambda time, _: _clock(time)))
     plot.set_xlabel("time in h:min:s" if seconds >= 3600 else "time in min:s")
 
@@ -336,8 +302,15 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def _names(labels: Sequence[str]) -> list[str]:
+    """Return names of labels on one line, with a number before those that are alike when they are cut."""
+    names = [_name(name) for name in fonts.by_number(labels)]
+    counts = Counter(names)
+    return [name if counts[name] == 1 else f"{number}: {name}" for number, name in enumerate(names, start=1)]
+
+
 def _name(text: str) -> str:
-    """Return a name on one line, its middle left out if it is long."""
+    """Return a text on one line, its middle left out if it is long."""
     text = " ".join(text.split())
     half = (LONGEST_NAME - 1) // 2
     return text if len(text) <= LONGEST_NAME else f"{text[:half]}…{text[-half:]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,11 +38,14 @@ class Sound:
         At the extractor's rate, after its preprocessing.
     states : Frames | None
         Last hidden states of the extractor, if it shares them with a transcriber.
+    duration : float
+        Length of the recording of a file, in s, before any preprocessing.
     """
 
     samples: Audio
     embedding: ClipEmbedding
     states: Frames | None = None
+    duration: float = 0.0
 
     @property
     def is_clipped(self) -> bool:
@@ -72,7 +75,29 @@ class Ear:
                 rows[f"{row:x}"] = row
         todo = {key: clips[row] for key, row in rows.items()}
         heard = self.hear(decode(todo, self.cell.extractor, self.extractor.sample_rate, ()))
-        yield from ((rows[key], sound) for key, sound in heard)
+        for key, sound in heard:
+            row = rows[key]
+            yield row, replace(sound, duration=seconds[row]) if isinstance(sound, Sound) else sound
+
+    def hear_windows(self, clips: Sequence[Clip]) -> Iterator[tuple[int, Sound | str]]:
+        """Yield the row of every window of one file with its sound, or with the reason if it cannot be heard.
+
+        Parameters
+        ----------
+        clips : Sequence[Clip]
+            Windows of about one length, in the order of time: the file is read forward, a part at a time.
+        """
+        fault = _fault(clips[0], _seconds(clips[0])) if clips else ""
+        if fault:
+            yield from ((row, fault) for row in range(len(clips)))
+            return
+        steps = preprocess.parse(self.cell.extractor.preprocess)
+        windows = audio.read_windows(clips, self.extractor.sample_rate, steps.quality)
+        samples = (
+            (f"{row:x}", str(window) if isinstance(window, ClipError) else steps.apply(window))
+            for row, window in enumerate(windows)
+        )
+        yield from ((int(key, 16), sound) for key, sound in self.hear(samples))
 
     def hear_samples(self, arrays: Sequence[Audio]) -> Iterator[tuple[int, Sound | str]]:
         """Yield the row of every array with its sound, or with the reason if it cannot be heard.

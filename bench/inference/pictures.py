@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench import audio
-from bench.errors import UsageError
+from bench.errors import ClipError
 from bench.inference import explanations, figures
 from bench.inference.answers import Answer
 from bench.inference.explanations import Method
@@ -31,7 +31,7 @@ def draw(model: Model, clip: Clip, answer: Answer, place: Path, method: Method |
     UsageError
         If the method does not fit the model.
     ClipError
-        If the recording cannot be read.
+        If the recording cannot be read, or is too long for an explanation.
     """
     paths = [_beside(place, "confidence_bar")]
     figures.confidence(answer.prediction, paths[0])
@@ -46,7 +46,7 @@ def draw(model: Model, clip: Clip, answer: Answer, place: Path, method: Method |
         figures.spectrogram(audio.read(clip, rate), rate, paths[-1])
     if method:
         if answer.duration > MOST_EXPLAINED:
-            raise UsageError(
+            raise ClipError(
                 f"--explain {method}: {clip.id} is {answer.duration:.0f} s long; expected at most "
                 f"{MOST_EXPLAINED:.0f} s, so cut it"
             )

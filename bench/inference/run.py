@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
+from bench.errors import ClipError
 from bench.files import sha256
 from bench.inference import folder, output, work, writing
 from bench.inference.answers import Answer, Failure
@@ -90,6 +90,6 @@ class Run:
 
         try:
             draw(self.session.model, clip, answer, place, self.setup.options.explain)
-        except BenchError as error:
+        except ClipError as error:
             return Failure(file=answer.file, error=f"pictures: {error}")
         return answer

@@ -146,10 +146,9 @@ class Session:
             if isinstance(sound, str):
                 yield Failure(file=clip.id, error=sound)
                 continue
-            duration = audio.seconds(clip)
-            part = _Part(0.0, duration, predictions[row], sound.is_clipped)
+            part = _Part(0.0, sound.duration, predictions[row], sound.is_clipped)
             speech = Speech(sound.samples, sound.states) if self._hears_speech else None
-            yield self._of_file(clip, duration, [part], time.perf_counter() - share, speech)
+            yield self._of_file(clip, sound.duration, [part], time.perf_counter() - share, speech)
 
     def _of_windows(self, clip: Clip, grid: Grid) -> Answer | Failure:
         """Return the answer about a recording whose windows are predicted."""
@@ -157,13 +156,16 @@ class Session:
         try:
             first = clip.start or 0.0
             last = audio.read_header(clip.path).seconds if clip.end is None else clip.end
-            spans = iter(windows.spans(last - first, grid.seconds, grid.hop))
+            spans = windows.spans(last - first, grid.seconds, grid.hop)
+            heard = self.ear.hear_windows(
+                [replace(clip, start=first + start, end=first + end) for start, end in spans]
+            )
             parts: list[_Part] = []
-            while chunk := list(itertools.islice(spans, WINDOWS)):
-                pieces = [replace(clip, start=first + start, end=first + end) for start, end in chunk]
-                parts += self._parts(chunk, dict(self.ear.hear_files(pieces)))
+            while chunk := dict(itertools.islice(heard, WINDOWS)):
+                parts += self._parts(spans, chunk)
             if not parts:
                 raise ClipError(f"{clip.path}: is silent, or cannot be read, in every window")
+            parts.sort(key=lambda part: part.start)
         except BenchError as error:
             return Failure(file=clip.id, error=str(error))
         return self._of_file(clip, last - first, parts, start)

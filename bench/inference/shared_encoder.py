@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ from bench.catalog import weights
 from bench.inference.transcription import Transcriber
 from bench.types import Audio, Extractor, Frames, Spec
 
+CAPACITY = 64
+"""Largest number of clips whose states are in memory: 2 MB each for Whisper tiny, 8 MB for large."""
+
 
 class SharedEncoder:
-    """An extractor that remembers the last hidden states of the clips of its last call.
+    """An extractor that keeps the last hidden states of clips until a transcriber asks for them.
 
     It has every attribute of the extractor behind it.
 
@@ -28,8 +32,7 @@ class SharedEncoder:
         self.sample_rate = int(extractor.sample_rate)
         self.dim = int(extractor.dim)
         self._extractor = extractor
-        self._audio: Sequence[Audio] = ()
-        self._states: Sequence[Frames] = ()
+        self._states: deque[tuple[Audio, Frames]] = deque(maxlen=CAPACITY)
 
     def __getattr__(self, name: str) -> Any:
         """Return an attribute of the extractor."""
@@ -38,17 +41,21 @@ class SharedEncoder:
     def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
         """Return one array of frames per clip; see `bench.types.Extractor`."""
         frames: Sequence[Frames]
-        frames, self._states = self._extractor.encode(audio)
-        self._audio = audio
+        frames, states = self._extractor.encode(audio)
+        # A view would keep the hidden states of every layer in memory.
+        self._states.extend((clip, last.copy()) for clip, last in zip(audio, states, strict=True))
         return frames
 
     def states(self, audio: Audio) -> Frames | None:
-        """Return the last hidden states of a clip, shape=(n_positions, dim).
+        """Return the last hidden states of a clip, shape=(n_positions, dim), and forget them.
 
-        None if the last call of `embed` had no clip of the same samples: preprocessing may change a clip.
+        None if none of the last 64 clips has the same samples: preprocessing may change a clip.
         """
-        clips = zip(self._audio, self._states, strict=True)
-        return next((states for clip, states in clips if np.array_equal(clip, audio)), None)
+        for position, (clip, states) in enumerate(self._states):
+            if np.array_equal(clip, audio):
+                del self._states[position]
+                return states
+        return None
 
 
 def shared(extractor: Extractor, spec: Spec, transcriber: Transcriber) -> SharedEncoder | None:

@@ -5,11 +5,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from bench.errors import ClipError
 from bench.inference.answers import Failure
 from bench.inference.model import Model
 from bench.inference.session import Grid, Session
-from bench.inference.writing import fields
+from bench.inference.writing import WrittenAnswer, fields
 from bench.serving.answering import Service, without_folders
 from bench.serving.question import Question
 from bench.types import Clip
@@ -34,8 +36,13 @@ def service(session: Session) -> Service:
         }
         return fields(answer, question.top) | names
 
-    model = session.model
-    return Service(predict=predict, card=card(model), classes=model.labels, transcriber=transcriber)
+    return Service(predict=predict, card=card(session.model), schemas=schemas(), transcriber=transcriber)
+
+
+def schemas() -> dict[str, Any]:
+    """Return the JSON Schema of an answer and of its parts, by their names."""
+    template = "#/components/schemas/{name}"
+    return dict(msgspec.json.schema_components((WrittenAnswer,), ref_template=template)[1])
 
 
 def card(model: Model) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def _bars(scores: Sequence[Score]) -> list[list[float]]:
 
 
 def points(figure: Points) -> plots.Figure:
-    """Return points by their colours, each with a shape too; intervals and a front are on the page only."""
+    """Return points by their colours, each with a shape too; a front and other intervals are on the page."""
     drawing = canvas(8, 6, dpi=200)
     plot = drawing.add_subplot()
     size = float(np.clip(12_000 / max(len(figure.points), 1), 3, 40))
@@ -186,12 +186,25 @@ def points(figure: Points) -> plots.Figure:
         plot.scatter(
             x, y, s=size, c=colour, marker=marker, label=label, linewidths=0, alpha=0.8, zorder=layer
         )
-    plot.set_aspect("equal", adjustable="datalim")
+    if figure.diagonal:
+        _draw_diagonal(plot, figure, {name: colour for name, (colour, _) in styles.items()})
+    plot.set_aspect("equal", adjustable="box" if figure.diagonal else "datalim")
     _name_axes(plot, figure)
     scale = (30 / size) ** 0.5
     title = figure.colour.replace("$", r"\$")
     plot.legend(title=title, bbox_to_anchor=(1.01, 1), loc="upper left", fontsize=8, markerscale=scale)
     return drawing
+
+
+def _draw_diagonal(plot: Any, figure: Points, colours: Mapping[str, str]) -> None:
+    """Draw where x and y are the same, and the interval of every point."""
+    plot.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1, zorder=0)
+    for point in figure.points:
+        if point.low is not None and point.high is not None:
+            plot.plot(
+                [point.x] * 2, [point.low, point.high], color=colours[point.colour], linewidth=1, alpha=0.5
+            )
+    plot.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
 
 
 def _name_axes(plot: Any, figure: Points | Bars) -> None:
