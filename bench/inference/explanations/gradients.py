@@ -74,10 +74,11 @@ def _through_network(model: Classifier, chain: EndToEnd, audio: Audio, quiet: Au
     method = IntegratedGradients(chain)
     attribution = method.attribute(values, baseline, n_steps=N_STEPS, internal_batch_size=1)[0].numpy()
     rate = model.extractor.sample_rate
-    if attribution.ndim == 1:  # a waveform
-        n_cells = max(1, round(len(attribution) / rate / CELL_SECONDS))
-        sums = np.array([part.sum() for part in np.array_split(attribution, n_cells)], np.float64)
-        return Saliency((np.arange(n_cells) + 0.5) * len(audio) / rate / n_cells, None, sums)
+    if attribution.ndim == 1:  # a waveform, perhaps with silence behind it
+        n_cells = max(1, round(len(audio) / rate / CELL_SECONDS))
+        cells = np.array_split(attribution[: len(audio)].astype(np.float64), n_cells)
+        times = (np.arange(n_cells) + 0.5) * len(audio) / rate / n_cells
+        return Saliency(times, None, np.array([cell.sum() for cell in cells]))
     step = model.extractor.processor.hop_length / rate
     n_spectra = int(np.ceil(len(audio) / rate / step))
     filters = model.extractor.processor.mel_filters  # shape=(n_frequencies, n_mels)
