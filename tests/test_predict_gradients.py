@@ -28,6 +28,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("captum")
 
 from bench.extractors.runtimes import TorchNetwork  # noqa: E402
+from bench.heads import architectures  # noqa: E402
 from bench.heads.network import Network  # noqa: E402  # needs torch
 from bench.inference.explanations import gradients  # noqa: E402
 
@@ -188,6 +189,22 @@ class _Sharpened(LogisticRegression):
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         return super().predict_proba(X).round()
+
+
+@pytest.mark.parametrize("name", ["Cnn2d", "Vgg", "BcResNet", "Cnn1d"])
+@pytest.mark.parametrize("seconds", [0.1, 0.7])
+def test_grad_cam_of_every_network_has_the_frames_and_bands_of_its_input(name: str, seconds: float):
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        weights = getattr(architectures, name)(40, 2).state_dict()
+    head = Network(name, device="cpu")
+    tensors = {key: values.numpy() for key, values in weights.items()}
+    head.restore(tensors, np.array(Toy.labels), {"dim": 40, "n_classes": 2})
+    toy = Toy(Pipeline([("head", head)]), "frame" if name == "Cnn1d" else "sequence", View())
+    audio = recording(None, seconds, seed=3)
+    maps = [gradients.grad_cam(toy, label)(audio).values for label in toy.labels]
+    assert maps[0].shape == (round(100 * seconds) + 1, 40)
+    assert 0 <= np.min(maps) < np.max(maps)
 
 
 class _Bands(torch.nn.Module):

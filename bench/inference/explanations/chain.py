@@ -98,7 +98,10 @@ class EndToEnd(torch.nn.Module):  # type: ignore[misc]
     def layers(self, values: Any) -> Any:
         """Return the layers of frames, shape=(n_clips, n_layers, n_frames, dim)."""
         weight = next(self.network.parameters())
-        layers = self.network(values.to(weight.device, weight.dtype))[:, :, : self.shape[1]].float().cpu()
+        layers = self.network(values.to(weight.device, weight.dtype)).float().cpu()
+        if layers.ndim != 4:
+            raise NotImplementedError
+        layers = layers[:, :, : self.shape[1]]
         # As in `as_layers`: the last layer stands for a last hidden state.
         return layers if layers.shape[1] == self.shape[0] else torch.cat([layers, layers[:, -1:]], dim=1)
 
@@ -119,7 +122,7 @@ class EndToEnd(torch.nn.Module):  # type: ignore[misc]
 
 def network_of(extractor: Extractor) -> Any:
     """Return the network of an extractor that torch runs; None for an extractor without one."""
-    runtimes = (getattr(value, "network", None) for value in vars(extractor).values())
+    runtimes = (getattr(value, "network", None) for value in getattr(extractor, "__dict__", {}).values())
     return next((network for network in runtimes if isinstance(network, torch.nn.Module)), None)
 
 
