@@ -90,8 +90,8 @@ def test_an_explanation_points_at_planted_events_only_if_it_follows_them(recordi
 def test_the_background_of_a_planted_event_is_20_db_below_it_with_its_spectrum(recording: Audio):
     event = recording[int(1.8 * RATE) : int(2.2 * RATE)]
     audio = pointing.planted(event, 0, np.random.default_rng(0))
-    background = audio - np.pad(event, (0, 2 * len(event)))
-    assert len(audio) == 3 * len(event)
+    background = audio - np.pad(event, (0, 3 * len(event)))
+    assert len(audio) == 4 * len(event)
     assert 20 * np.log10(background.std() / event.std()) == pytest.approx(-20, abs=0.1)
     peak = np.abs(np.fft.rfft(background)).argmax() * RATE / len(background)
     assert peak == pytest.approx(TONE_HZ, abs=20)

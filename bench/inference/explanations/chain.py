@@ -1,6 +1,5 @@
 """The way from frames to a label's log-odds as one differentiable function of torch."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 from bench.embed import pooling
 from bench.embed.layers import select_layer
 from bench.inference.explanations.explanation import Classifier, has_gradient
-from bench.types import UNPOOLED, Extractor, Frames, Traits
+from bench.types import UNPOOLED, Audio, Extractor, Frames, Traits
 
 TOLERANCE = 1e-3
 """Largest difference of a probability from that of the pipeline itself."""
@@ -126,14 +125,14 @@ def network_of(extractor: Extractor) -> Any:
     return next((network for network in runtimes if isinstance(network, torch.nn.Module)), None)
 
 
-def network_input(network: Any, embed: Callable[[], object]) -> Any:
-    """Return the first input that a network gets while an extractor embeds a clip."""
+def network_input(network: Any, extractor: Extractor, audio: Audio) -> Any:
+    """Return the input that a network gets while an extractor embeds a clip."""
     inputs: list[Any] = []
     handle = network.register_forward_pre_hook(
         lambda _, values: inputs.append(values[0].float().cpu().numpy())
     )
     try:
-        embed()
+        extractor.embed([audio])
     finally:
         handle.remove()
     return torch.tensor(inputs[0])

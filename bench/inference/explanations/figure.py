@@ -109,7 +109,7 @@ def _overlay(drawing: Any, plot: Any, explanation: Explanation, seconds: float, 
     if explanation.frequencies is None:
         mels = np.array([0, librosa.hz_to_mel(rate / 2)])
     else:
-        mels = _edges(librosa.hz_to_mel(explanation.frequencies), 0, librosa.hz_to_mel(rate / 2))
+        mels = _edges(librosa.hz_to_mel(explanation.frequencies), 0, float(librosa.hz_to_mel(rate / 2)))
     opacity = np.minimum(np.abs(values.T) / largest, 1) * MOST_OPAQUE
     mesh = plot.pcolormesh(times, mels, values.T, cmap="bwr", vmin=-largest, vmax=largest, alpha=opacity)
     scale = matplotlib.cm.ScalarMappable(mesh.norm, mesh.cmap)

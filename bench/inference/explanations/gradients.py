@@ -66,10 +66,7 @@ def _through_network(model: Classifier, chain: EndToEnd, audio: Audio, quiet: Au
     NotImplementedError
         If the extractor does more to the output of the network than to cut it to the clip.
     """
-    embed = model.extractor.embed
-    values, baseline = (
-        network_input(chain.network, lambda clip=clip: embed([clip])) for clip in (audio, quiet)
-    )
+    values, baseline = (network_input(chain.network, model.extractor, clip) for clip in (audio, quiet))
     chain.check(values, _layers(model, [audio])[0])
     method = IntegratedGradients(chain)
     attribution = method.attribute(values, baseline, n_steps=N_STEPS, internal_batch_size=1)[0].numpy()
@@ -79,9 +76,10 @@ def _through_network(model: Classifier, chain: EndToEnd, audio: Audio, quiet: Au
         cells = np.array_split(attribution[: len(audio)].astype(np.float64), n_cells)
         times = (np.arange(n_cells) + 0.5) * len(audio) / rate / n_cells
         return Saliency(times, None, np.array([cell.sum() for cell in cells]))
-    step = model.extractor.processor.hop_length / rate
+    processor: Any = getattr(model.extractor, "processor", None)  # of transformers, behind a log mel spectrum
+    step = processor.hop_length / rate
     n_spectra = int(np.ceil(len(audio) / rate / step))
-    filters = model.extractor.processor.mel_filters  # shape=(n_frequencies, n_mels)
+    filters = processor.mel_filters  # shape=(n_frequencies, n_mels)
     frequencies = np.linspace(0, rate / 2, len(filters)) @ filters / filters.sum(axis=0)
     spectra = attribution.T[:n_spectra].astype(np.float64)
     return Saliency((np.arange(len(spectra)) + 0.5) * step, frequencies, spectra)
