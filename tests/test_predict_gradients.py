@@ -191,15 +191,29 @@ class _Sharpened(LogisticRegression):
         return super().predict_proba(X).round()
 
 
-@pytest.mark.parametrize("name", ["Cnn2d", "Vgg", "BcResNet", "Cnn1d"])
-@pytest.mark.parametrize("seconds", [0.1, 0.7])
-def test_grad_cam_of_every_network_has_the_frames_and_bands_of_its_input(name: str, seconds: float):
+def untrained(name: str) -> Network:
+    """Return a network over 40 bands with random weights."""
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
         weights = getattr(architectures, name)(40, 2).state_dict()
     head = Network(name, device="cpu")
     tensors = {key: values.numpy() for key, values in weights.items()}
     head.restore(tensors, np.array(Toy.labels), {"dim": 40, "n_classes": 2})
+    return head
+
+
+def test_grad_cam_needs_bands_and_no_components():
+    toy = Toy(Pipeline([("head", untrained("Cnn2d"))]), "sequence", View())
+    explanations.check_method(toy, "gradcam")
+    toy.extractor = LogMel(n_mels=80)  # before a reducer to 40 components
+    with pytest.raises(UsageError, match="has no convolutions over an image"):
+        explanations.check_method(toy, "gradcam")
+
+
+@pytest.mark.parametrize("name", ["Cnn2d", "Vgg", "BcResNet", "Cnn1d"])
+@pytest.mark.parametrize("seconds", [0.1, 0.7])
+def test_grad_cam_of_every_network_has_the_frames_and_bands_of_its_input(name: str, seconds: float):
+    head = untrained(name)
     toy = Toy(Pipeline([("head", head)]), "frame" if name == "Cnn1d" else "sequence", View())
     audio = recording(None, seconds, seed=3)
     maps = [gradients.grad_cam(toy, label)(audio).values for label in toy.labels]

@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.signal import butter, sosfilt
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
@@ -124,6 +126,17 @@ def test_the_shortest_recordings_have_an_explanation(n_samples: int, tmp_path: P
         explanation = explanations.explain(ToneDetector(), clip, method)
         assert np.isfinite(explanation.values).all()
         explanations.figure(explanation, clip, RATE, tmp_path / f"{method}.png")
+
+
+def test_a_gradient_without_captum_names_the_extra(monkeypatch: pytest.MonkeyPatch):
+    model = ToneDetector()
+    model.pipeline = Pipeline([("head", LogisticRegression().fit([[0.0], [1.0]], model.labels))])
+    monkeypatch.setitem(sys.modules, "captum.attr", None)
+    monkeypatch.delitem(sys.modules, "bench.inference.explanations.gradients", raising=False)
+    monkeypatch.delattr(explanations, "gradients", raising=False)
+    with pytest.raises(UsageError, match=r"run: pip install .*\[neural,explain\].*; or --explain occlusion"):
+        explanations.check_method(model, "saliency")
+    explanations.check_method(model, "occlusion")
 
 
 def test_a_recording_that_is_too_long_is_refused():
