@@ -22,7 +22,21 @@ pytestmark = pytest.mark.no_cover  # tracing slows them by a third, and reaches 
 
 ROOT = Path(__file__).parent.parent
 
-TESTED = ("neural", "av", "opensmile", "openvino", "html", "dask", "mlflow", "tensorboard", "energy")
+TESTED = (
+    "neural",
+    "av",
+    "opensmile",
+    "openvino",
+    "serve",
+    "record",
+    "transcribe",
+    "explain",
+    "html",
+    "dask",
+    "mlflow",
+    "tensorboard",
+    "energy",
+)
 """The extras that were installed at some release when the tests last passed."""
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DATA = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
@@ -137,7 +151,8 @@ def command_blocks() -> dict[str, list[str]]:
     """Return page and number of every block with a new command that can run here -> its commands."""
     blocks: dict[str, list[str]] = {}
     before: set[tuple[str, ...]] = set()
-    for page in ("README", "docs/explore", "docs/extractors", "docs/numbers", "docs/reports", "docs/running"):
+    names = ("explore", "extractors", "numbers", "predict", "reports", "running")
+    for page in ("README", *(f"docs/{name}" for name in names)):
         text = (ROOT / f"{page}.md").read_text(encoding="utf-8")
         codes = [code for language, _, code in BLOCK.findall(text) if language == "bash"]
         for number, code in enumerate(codes, 1):
@@ -181,6 +196,17 @@ def test_a_collection_is_explored_in_a_notebook(workplace: Path, monkeypatch):
     scope: dict[str, object] = {}
     exec(code, scope)  # noqa: S102  # the page's own code
     assert scope["overview"].map.points.shape == (48, 2)
+
+
+def test_a_model_is_used_in_a_program(bench, workplace: Path, monkeypatch):
+    monkeypatch.chdir(workplace)
+    assert bench("export", "bench-out", "--to", "model").exit_code == 0
+    text = (ROOT / "docs" / "predict.md").read_text(encoding="utf-8")
+    [code] = [code for language, _, code in BLOCK.findall(text) if language == "python"]
+    name = next((workplace / "recordings" / "theo").iterdir()).name
+    scope: dict[str, object] = {}
+    exec(code.replace("0_theo_0.wav", name), scope)  # noqa: S102  # the page's own code
+    assert scope["answer"].predicted_label in {"female", "male"}
 
 
 @pytest.mark.parametrize("page", PAGES[:-1])

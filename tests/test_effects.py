@@ -19,6 +19,7 @@ ALLOWED = {
         "embed.export",
         "exploration",
         "files",
+        "inference",
         "learn.bundle",
         "report",
         "runner.executors",
@@ -26,7 +27,15 @@ ALLOWED = {
         "serving.uploads",
         "store",
     ],
-    "read the clock": ["cli", "costs", "embed.engine", "embed.extraction", "embed.shards", "runner"],
+    "read the clock": [
+        "cli",
+        "costs",
+        "embed.engine",
+        "embed.extraction",
+        "embed.shards",
+        "inference",
+        "runner",
+    ],
     "print": ["cli", "runner.progress"],
 }
 """Effect -> the rooms and modules that may have it."""

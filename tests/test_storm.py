@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-STORMS = {"caches": 4, "kills": 3, "recordings": 60}
+STORMS = {"bodies": 500, "caches": 4, "kills": 3, "recordings": 60}
 """Storm -> number of cases."""
+
+SLOW = ("bodies", "kills")
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name == "kills" else ()) for name in STORMS]
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in STORMS]
 )
 def test_every_case_holds(name: str, real: Path, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -3,7 +3,7 @@
 Conventions: full scale is 1.0; channels are averaged; times in s, rates in Hz.
 """
 
-from bench.audio.clips import content, is_forward, read, read_windows, seconds
+from bench.audio.clips import content, read, read_windows, seconds
 from bench.audio.duplicates import duplicate_fingerprints
 from bench.audio.ffmpeg import INSTALLATION as AV_INSTALLATION
 from bench.audio.ffmpeg import SUFFIXES as AV_SUFFIXES
@@ -42,7 +42,6 @@ __all__ = [
     "has_av",
     "header",
     "identity",
-    "is_forward",
     "near_copies",
     "needs_av",
     "preview",

@@ -67,45 +67,50 @@ def _padded(clip: Clip, samples: Audio, sample_rate: int) -> Audio:
     return np.pad(samples, (0, max(0, round(clip.seconds * sample_rate) - samples.size)))
 
 
-def is_forward(clips: Sequence[Clip]) -> bool:
-    """Return whether clips are plain windows of one file, in order, that cannot be read one by one in linear time.
+def read_windows(clips: Sequence[Clip], sample_rate: int, quality: str = "HQ") -> Iterator[Audio | ClipError]:
+    """Yield what `read` returns or raises for every clip.
 
-    These are windows of an MP3 file and of what FFmpeg decodes; `read_windows` reads them.
+    Windows of one file in the order of time are read in one pass where `read` would start at the beginning of
+    the file each time: an MP3 file, and what FFmpeg decodes. Samples of MP3 then differ by the rounding of
+    float32 in libmpg123, some 1e-7.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In Hz.
+    quality : str
+        Quality of soxr's resampling, such as ``HQ``.
     """
+    if _need_one_pass(clips):
+        spans = [(clip.start or 0.0, clip.end) for clip in clips]
+        windows = files.windows(clips[0].path, sample_rate, spans, quality)
+    else:
+        windows = (_outcome(clip, sample_rate, quality) for clip in clips)
+    for position, clip in enumerate(clips):
+        try:
+            samples = next(windows)
+        except ClipError as error:  # of the file
+            yield from [error] * (len(clips) - position)
+            return
+        yield samples if isinstance(samples, ClipError) else _padded(clip, samples, sample_rate)
+
+
+def _need_one_pass(clips: Sequence[Clip]) -> bool:
+    """Return whether clips are plain windows of one file, in order, that `read` would read from its start."""
     if len(clips) < 2 or any(
-        clip.path != clips[0].path or clip.end is None or clip.noise or clip.planned for clip in clips
+        clip.path != clips[0].path or clip.noise or clip.planned or clip.start is None for clip in clips
     ):
         return False
     starts = [clip.start or 0.0 for clip in clips]
     return starts == sorted(starts) and not files.seeks(clips[0].path)
 
 
-def read_windows(clips: Sequence[Clip], sample_rate: int, quality: str = "HQ") -> Iterator[Audio | ClipError]:
-    """Yield the samples of windows of one file at a rate, padded, in one pass through the file.
-
-    Parameters
-    ----------
-    clips : Sequence[Clip]
-        Windows for which `is_forward` is true.
-    sample_rate : int
-        In Hz.
-    quality : str
-        Quality of soxr's resampling, such as ``HQ``.
-
-    Yields
-    ------
-    Audio | ClipError
-        As `read` returns or raises it. Samples of MP3 files may differ by 2.4e-7, the rounding of libmpg123.
-    """
-    spans = [(clip.start or 0.0, clip.end or 0.0) for clip in clips]
-    windows = files.windows(clips[0].path, sample_rate, spans, quality)
-    for position, clip in enumerate(clips):
-        try:
-            samples = next(windows)
-        except ClipError as error:
-            yield from [error] * (len(clips) - position)
-            return
-        yield samples if isinstance(samples, ClipError) else _padded(clip, samples, sample_rate)
+def _outcome(clip: Clip, sample_rate: int, quality: str) -> Audio | ClipError:
+    """Return what `read` returns or raises."""
+    try:
+        return read(clip, sample_rate, quality)
+    except ClipError as error:
+        return error
 
 
 def _stamps(clip: Clip) -> tuple[str, ...]:

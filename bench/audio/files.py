@@ -198,7 +198,7 @@ def _open(path: Path) -> Iterator[Stream | FfmpegStream]:
 
 
 def seeks(path: Path) -> bool:
-    """Return whether a window of a file is read without what is before it; True for one that is not decodable."""
+    """Return whether a window is read without what is before it; True for what is not decodable."""
     try:
         stamp(path)
         return streams.seeks(path)
@@ -243,20 +243,20 @@ def samples(
 
 
 def windows(
-    path: Path, sample_rate: int, spans: Sequence[tuple[float, float]], quality: str = "HQ"
+    path: Path, sample_rate: int, spans: Sequence[tuple[float, float | None]], quality: str = "HQ"
 ) -> Iterator[Audio | ClipError]:
     """Yield the samples of windows of a file, which is opened once and read forward.
 
-    `samples` opens the file for each window. Formats without an index are then read from their start each
-    time, so the time grows with the square of their length. The samples are the same; only those of MP3
-    differ by the rounding of libmpg123, at most 2.4e-7.
+    `samples` opens the file for each window, and reads MP3 and what FFmpeg decodes from the start each time:
+    the time grows with the square of their length. Samples of MP3 differ from its samples by the rounding of
+    float32 in libmpg123, some 1e-7.
 
     Parameters
     ----------
     sample_rate : int
         In Hz.
-    spans : Sequence[tuple[float, float]]
-        Starts and ends in s; no start is before an earlier one.
+    spans : Sequence[tuple[float, float | None]]
+        Starts and ends in s, None for the end of the file; no start is before an earlier one.
     quality : str
         Quality of soxr's resampling, such as ``HQ``.
 

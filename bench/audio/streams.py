@@ -115,7 +115,7 @@ class _Unending(io.FileIO):
 
 
 def seeks(path: Path) -> bool:
-    """Return whether a window of a file is read without what is before it; MP3 and FFmpeg read from the start.
+    """Return whether a window is read without what is before it, unlike of MP3 and what FFmpeg decodes.
 
     Raises
     ------

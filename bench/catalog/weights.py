@@ -17,6 +17,9 @@ SAFETENSORS = ("*.safetensors", "*.safetensors.index.json")
 PICKLES = ("*.bin", "*.bin.index.json")
 """Patterns of files at the hub."""
 
+TEXT = ("generation_config.json", "tokenizer.json")
+"""Files besides the weights with which a Whisper writes text; an extractor loads none of them."""
+
 
 def locate(weights: str) -> Path:
     """Return the path of weights on this machine.
@@ -92,14 +95,16 @@ def fetch(weights: str) -> Path:
         If the hub does not have the checkpoint, or cannot be reached.
     """
     try:
-        return locate(weights)
+        folder = locate(weights)
+        if not _lacks_text(folder):
+            return folder
     except UnavailableError:
         pass
     from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
     name = weights.partition("@")[0]
     try:
-        folder = _snapshot(weights, allow_patterns=[*checkpoints.CONFIGURATION, *SAFETENSORS])
+        folder = _snapshot(weights, allow_patterns=[*checkpoints.CONFIGURATION, *SAFETENSORS, *TEXT])
         if not checkpoints.files(folder):  # an older checkpoint
             folder = _snapshot(weights, allow_patterns=PICKLES)
     except RepositoryNotFoundError as error:
@@ -108,6 +113,13 @@ def fetch(weights: str) -> Path:
         why = message(error)[:200]
         raise UsageError(f"{name}: the hub cannot be reached ({why}); run the same command again") from error
     return folder
+
+
+def _lacks_text(folder: Path) -> bool:
+    """Return whether a folder is a Whisper in the hub's cache without `TEXT`: an earlier release got it."""
+    is_snapshot = folder.parent.name == "snapshots"
+    is_whisper = is_snapshot and checkpoints.configuration(folder).model_type == "whisper"
+    return is_whisper and not all((folder / name).is_file() for name in TEXT)
 
 
 def digest(path: Path) -> str:

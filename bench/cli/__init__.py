@@ -22,6 +22,7 @@ from bench.cli import (
     report,
     rerun,
     run,
+    serve,
 )
 from bench.cli import list as list_
 from bench.cli.errors import Group
@@ -35,7 +36,7 @@ def main() -> None:
 
 
 VERBS = (
-    *(run, rerun, audit, report, compare, export, predict, list_, fetch, embed, explore),
+    *(run, rerun, audit, report, compare, export, predict, serve, list_, fetch, embed, explore),
     *(cache, data, check, new),
 )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,15 @@ SHOWN = 20
 """Largest number of answers that are shown where a folder gets them."""
 
 
+def _list_microphones(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> None:
+    """List the microphones, and end."""
+    if is_wanted:
+        from bench.inference import recording
+
+        click.echo("\n".join(recording.devices()) or "no microphone")
+        ctx.exit()
+
+
 @click.command("predict")
 @click.argument("model", type=Path)
 @click.argument("files", nargs=-1)
@@ -28,6 +38,14 @@ SHOWN = 20
     "--record", type=click.FloatRange(0, min_open=True), metavar="S", help="Record this long, in s."
 )
 @click.option("--mic", default="", metavar="NAME", help="Microphone.  [default: that of the system]")
+@click.option(
+    "--mics",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_microphones,
+    help="List the microphones.",
+)
 @click.option("--watch", type=Path, metavar="FOLDER", help="Predict what arrives in this folder.")
 @options.plain
 def command(  # the options of recording beside those of the prediction
@@ -55,9 +73,7 @@ def command(  # the options of recording beside those of the prediction
         raise UsageError("--figures: needs a folder for the pictures; add --out FOLDER")
     run = Run(Setup(model=model.resolve(), options=wanted))
     if watch:
-        from bench.inference import watching
-
-        _print(run.each(watching.files(watch), watch.resolve()), wanted)
+        _print(run.each(_arrivals(watch), watch.resolve()), wanted)
     else:
         clips = [_recorded(record, mic, wanted.out)] if record else _clips(files)
         _print(_shown(run.all(run.lacking(clips)), len(clips), plain), wanted)
@@ -79,11 +95,34 @@ def _clips(files: Sequence[str]) -> Sequence[Any]:
     return inputs.recordings(files, catalog.load(), paths.home())
 
 
-def _recorded(seconds: float, mic: str, out: Path | None) -> Any:
-    """Record, and return the recording, which is saved beside its answer."""
-    from bench.inference import recording
+def _arrivals(folder: Path) -> Iterator[Any]:
+    """Yield the recordings that arrive in a folder."""
+    from bench.inference import watching
+    from bench.types import Clip
 
-    return recording.recorded(seconds, mic or None, out or Path())
+    return (Clip(id=str(path), path=path) for path in watching.files(folder))
+
+
+def _recorded(seconds: float, mic: str, out: Path | None) -> Any:
+    """Record with a level meter, and return the recording, which is saved beside its answer."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    from bench.inference import recording
+    from bench.types import Clip
+
+    columns = TextColumn("{task.fields[level]:6.1f} dB"), BarColumn(), TextColumn("{task.completed:.1f} s")
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("recording", total=seconds, level=-96.0)
+        samples = recording.record(
+            seconds, mic or None, lambda done, level: bar.update(task, completed=done, level=level)
+        )
+    folder = out or Path()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"recording-{datetime.now():%Y%m%d-%H%M%S}.wav"
+    recording.save(samples, path)
+    click.echo(f"wrote {path}", err=True)
+    return Clip(id=str(path), path=path)
 
 
 def _shown(answers: Iterable[Mapping[str, Any]], total: int, plain: bool) -> Iterable[Mapping[str, Any]]:

@@ -60,8 +60,8 @@ def cut(clips: Dataset, seconds: float, hop: float | None = None, pad: bool = Fa
         if not (end - start) / hop + len(rows) < MOST_SEGMENTS:
             many = f"more than {MOST_SEGMENTS:,} segments of {seconds:g} s every {hop:g} s"
             raise UsageError(f"{clips.source}: {many}, at {clip.id}, which ends at {end:g} s; raise hop")
-        beginnings = offsets(end - start, seconds, hop, pad)
-        n_short += not beginnings
+        starts = offsets(end - start, seconds, hop, pad)
+        n_short += not starts
         rows += [
             {
                 **shared,
@@ -70,7 +70,7 @@ def cut(clips: Dataset, seconds: float, hop: float | None = None, pad: bool = Fa
                 "end": min(start + offset + seconds, end),
                 **({PADDED: seconds} if pad else {}),
             }
-            for number, offset in enumerate(beginnings)
+            for number, offset in enumerate(starts)
         ]
     if not rows:
         raise UsageError(f"{clips.source}: no clip is as long as a segment of {seconds:g} s; set pad = true")

@@ -43,15 +43,6 @@ def decode(
     """
     steps = preprocess.parse(spec.preprocess)
 
-    def prepared(content: str, y: Audio) -> Audio:
-        return steps.apply(augment.apply(changes, y, sample_rate, int(content, 16)))
-
-    if audio.is_forward(list(clips.values())):
-        windows = audio.read_windows(list(clips.values()), sample_rate, steps.quality)
-        for content, y in zip(clips, windows, strict=True):
-            yield content, str(y) if isinstance(y, ClipError) else prepared(content, y)
-        return
-
     def read(content: str) -> Audio | str:
         try:
             y = audio.read(clips[content], sample_rate, steps.quality)
@@ -62,7 +53,7 @@ def decode(
                     f"{path}: no such file any more; restore it and run the same command again"
                 ) from error
             return str(error)
-        return prepared(content, y)
+        return steps.apply(augment.apply(changes, y, sample_rate, int(content, 16)))
 
     # Clips come sorted by length: the one in the middle has the median.
     median = list(clips.values())[len(clips) // 2] if clips and not spec.weights else None

@@ -4,6 +4,7 @@ import ctypes
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import ModuleType
 from typing import cast
 
@@ -54,17 +55,29 @@ def prepare(
     if torch.device(device).type == "cpu":
         _reuse_memory()
 
-    def run(values: torch.Tensor, *masks: torch.Tensor) -> Frames:
+    return TorchNetwork(network, dtype, device)
+
+
+@dataclass(frozen=True, slots=True)
+class TorchNetwork:
+    """A network that torch runs on batches without gradients; explanations take the network itself."""
+
+    network: torch.nn.Module
+    dtype: torch.dtype
+    device: str
+
+    def __call__(self, values: torch.Tensor, *masks: torch.Tensor) -> Frames:
+        """Return the output for a batch, as float32."""
         try:
             with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-                states = network(values.to(device, dtype), *(mask.to(device) for mask in masks))
+                states = self.network(
+                    values.to(self.device, self.dtype), *(mask.to(self.device) for mask in masks)
+                )
                 return np.asarray(states.float().cpu().numpy())
         except torch.OutOfMemoryError as error:
             message = str(error)
         # The traceback of torch's error refers to the tensors of the batch, so that it must not be the cause.
         raise MemoryError(message)
-
-    return run
 
 
 def _compile(network: torch.nn.Module, example: torch.Tensor, precision: str) -> Callable[..., Frames]:

@@ -67,14 +67,29 @@ class Whisper:
 
     def embed(self, audio: Sequence[Audio]) -> Sequence[Frames]:
         """Return one array of shape (n_layers, n_frames, dim) per clip of at most 30 s."""
-        n_frames = [max(1, -(-clip.size // SAMPLES_PER_FRAME)) for clip in audio]
-        features = self._features(audio)
         if not self.short:
-            return [states[:, :n] for states, n in zip(self.states(features), n_frames, strict=True)]
+            return self.encode(audio)[0]
+        n_frames, features = self._n_frames(audio), self._features(audio)
         # Whisper accepts no mask.
         return embed_equal_lengths(
             n_frames, lambda rows: self.states(features[rows, :, : 2 * n_frames[rows[0]]])
         )
+
+    def encode(self, audio: Sequence[Audio]) -> tuple[Sequence[Frames], Frames]:
+        """Return the frames of clips padded to 30 s, and their last hidden states with the padding.
+
+        Returns
+        -------
+        tuple[Sequence[Frames], Frames]
+            One array of shape (n_layers, n_frames, dim) per clip; shape=(n_clips, 1500, dim).
+        """
+        states = self.states(self._features(audio))
+        frames = [layers[:, :n] for layers, n in zip(states, self._n_frames(audio), strict=True)]
+        return frames, states[:, -1]
+
+    def _n_frames(self, audio: Sequence[Audio]) -> list[int]:
+        """Return the number of frames of every clip."""
+        return [max(1, -(-clip.size // SAMPLES_PER_FRAME)) for clip in audio]
 
     def _features(self, audio: Sequence[Audio]) -> torch.Tensor:
         """Return the log mel spectra of clips padded to 30 s, shape=(n_clips, n_mels, 3000)."""

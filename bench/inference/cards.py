@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bench.calibration.conformal import PredictionSets
-from bench.calibration.probabilities import Calibrator
+from bench.calibration.calibration import Calibration
 
 SCHEMA = 1
 """Version of a model's card."""
@@ -37,25 +36,13 @@ class DataCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CalibrationError:
-    """Expected calibration error on held-out groups, before and after calibration."""
-
-    before: float
-    after: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
     """What a model's folder holds beside the card of its pipeline.
 
     Parameters
     ----------
-    calibrator : Calibrator | None
-        Scores -> probabilities; None for a head without scores.
-    calibration_error : CalibrationError | None
-        None where too few groups allow no estimate.
-    sets : PredictionSets | None
-        Probabilities -> prediction sets; None without probabilities.
+    calibration : Calibration | None
+        Scores -> probabilities and prediction sets; None for a head without scores, and with too few groups.
     has_familiarity : bool
         Whether the folder holds the training embeddings that a recording is compared with.
     files : Mapping[str, str]
@@ -63,9 +50,7 @@ class ModelCard:
     """
 
     data: DataCard
-    calibrator: Calibrator | None
-    calibration_error: CalibrationError | None
-    sets: PredictionSets | None
+    calibration: Calibration | None
     has_familiarity: bool
     files: Mapping[str, str] = field(default_factory=dict)
     schema: int = SCHEMA

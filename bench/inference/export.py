@@ -10,16 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from bench import display
-from bench.calibration import conformal
+from bench.calibration.calibration import calibrate
 from bench.calibration.familiarity import Familiarity
-from bench.calibration.held_out import HeldOut
-from bench.calibration.probabilities import cross_fitted, fit_calibrator, uncalibrated
-from bench.calibration.reliability import Reliability
 from bench.embed.cache import Cache
 from bench.embed.shards import ProgressFactory
 from bench.errors import UsageError, shortlist
 from bench.inference import folder, readme
-from bench.inference.cards import CalibrationError, DataCard, ModelCard
+from bench.inference.cards import DataCard, ModelCard
 from bench.inference.model import vectors
 from bench.learn.pipeline import selected_layer
 from bench.report.rows import Row, Table
@@ -160,9 +157,9 @@ def _card(
 ) -> tuple[ModelCard, Familiarity | None]:
     """Return the card of a model, and the embeddings that recordings are compared with."""
     cell, seed = fitted.card.cell, fitted.card.cell.seed
-    held_out = HeldOut.of(store.scored_predictions(result))
-    if held_out is not None and tuple(held_out.classes.tolist()) != fitted.card.labels:
-        held_out = None  # a class that was never tested has no confidence
+    calibration = calibrate(store.scored_predictions(result), seed)
+    if calibration and calibration.classes != fitted.card.labels:
+        calibration = None  # a class that was never tested has no confidence
     places = vectors(fitted.statistics, cell.view, selected_layer(fitted.pipeline))
     is_labelled = fitted.y != ""
     familiarity = Familiarity.fit(places[is_labelled], fitted.group[is_labelled], seed)
@@ -177,20 +174,7 @@ def _card(
             group=cell.split.group,
             n_groups=len(np.unique(fitted.group[is_labelled])),
         ),
-        calibrator=fit_calibrator(held_out, seed) if held_out else None,
-        calibration_error=_calibration_error(held_out, seed) if held_out else None,
-        sets=conformal.fit(held_out, seed) if held_out else None,
+        calibration=calibration,
         has_familiarity=familiarity is not None,
     )
     return card, familiarity
-
-
-def _calibration_error(held_out: HeldOut, seed: int) -> CalibrationError | None:
-    """Return the error on groups that the calibrator was not fitted to; None with too few groups."""
-    calibrated = cross_fitted(held_out, seed)
-    if calibrated is None:
-        return None
-    before, after = (
-        Reliability.of(part, held_out.label).ece for part in (uncalibrated(held_out), calibrated)
-    )
-    return CalibrationError(before=before, after=after)

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import safetensors.numpy
 from sklearn.pipeline import Pipeline
 
 from bench.calibration.familiarity import Familiarity
 from bench.catalog import Registry, learners
 from bench.catalog.learners import Learner
-from bench.errors import UsageError, reason, shortlist
+from bench.errors import UsageError, one_line, reason, shortlist
 from bench.files import parse_json, sha256, sync
 from bench.inference import readme
 from bench.inference.cards import SCHEMA, ModelCard
@@ -59,7 +60,7 @@ def write(
     bundle.save(part, bundle_card, {ALL: pipeline})
     try:
         if familiarity is not None:
-            (part / FAMILIARITY).write_bytes(familiarity.to_bytes())
+            safetensors.numpy.save_file(familiarity.arrays(), part / FAMILIARITY)
         files = {path.name: sha256(path) for path in sorted(part.iterdir())}
         card = replace(card, has_familiarity=familiarity is not None, files=files)
         (part / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
@@ -122,10 +123,21 @@ def read(
         precision=identity.get("precision", "fp32"),
         runtime=cell.extractor.params.get("runtime", "auto"),
     )
-    learner = learners.extractor(cell.extractor, request, declared, weights)
+    try:
+        learner = learners.extractor(cell.extractor, request, declared, weights)
+    except UsageError as error:
+        fix = "work in the folder whose registry declares it, or name its weights by --weights"
+        raise UsageError(f"{folder}: its extractor is not here ({error}); {fix}") from error
     _check_extractor(folder, learner, identity)
-    familiarity = Familiarity.of_bytes((folder / FAMILIARITY).read_bytes()) if card.has_familiarity else None
-    return Model(card, loaded, learner, familiarity)
+    return Model(card, loaded, learner, _familiarity(folder) if card.has_familiarity else None)
+
+
+def _familiarity(folder: Path) -> Familiarity:
+    path = folder / FAMILIARITY
+    try:
+        return Familiarity.from_arrays(safetensors.numpy.load_file(path))
+    except (OSError, KeyError, ValueError, TypeError, safetensors.SafetensorError) as error:
+        raise UsageError(f"{path}: cannot be read ({one_line(error)}); {AGAIN}") from error
 
 
 def _card(folder: Path) -> ModelCard:

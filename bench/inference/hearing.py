@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from bench.embed.cache import ClipEmbedding
 from bench.embed.decoding import decode
 from bench.embed.engine import embed_audio
 from bench.errors import ClipError
-from bench.types import Audio, Cell, Clip, Extractor, Layer
+from bench.inference.shared_encoder import SharedEncoder
+from bench.types import Audio, Cell, Clip, Extractor, Frames, Layer
 
 FRAMED = ("frame", "sequence")
 """Units of heads that see frames."""
@@ -35,10 +36,16 @@ class Sound:
     ----------
     samples : Audio
         At the extractor's rate, after its preprocessing.
+    states : Frames | None
+        Last hidden states of the extractor, if it shares them with a transcriber.
+    duration : float
+        Length of the recording of a file, in s, before any preprocessing.
     """
 
     samples: Audio
     embedding: ClipEmbedding
+    states: Frames | None = None
+    duration: float = 0.0
 
     @property
     def is_clipped(self) -> bool:
@@ -68,7 +75,29 @@ class Ear:
                 rows[f"{row:x}"] = row
         todo = {key: clips[row] for key, row in rows.items()}
         heard = self.hear(decode(todo, self.cell.extractor, self.extractor.sample_rate, ()))
-        yield from ((rows[key], sound) for key, sound in heard)
+        for key, sound in heard:
+            row = rows[key]
+            yield row, replace(sound, duration=seconds[row]) if isinstance(sound, Sound) else sound
+
+    def hear_windows(self, clips: Sequence[Clip]) -> Iterator[tuple[int, Sound | str]]:
+        """Yield the row of every window of one file with its sound, or with the reason if it cannot be heard.
+
+        Parameters
+        ----------
+        clips : Sequence[Clip]
+            Windows of about one length, in the order of time: the file is read forward, a part at a time.
+        """
+        fault = _fault(clips[0], _seconds(clips[0])) if clips else ""
+        if fault:
+            yield from ((row, fault) for row in range(len(clips)))
+            return
+        steps = preprocess.parse(self.cell.extractor.preprocess)
+        windows = audio.read_windows(clips, self.extractor.sample_rate, steps.quality)
+        samples = (
+            (f"{row:x}", str(window) if isinstance(window, ClipError) else steps.apply(window))
+            for row, window in enumerate(windows)
+        )
+        yield from ((int(key, 16), sound) for key, sound in self.hear(samples))
 
     def hear_samples(self, arrays: Sequence[Audio]) -> Iterator[tuple[int, Sound | str]]:
         """Yield the row of every array with its sound, or with the reason if it cannot be heard.
@@ -98,7 +127,13 @@ class Ear:
 
         layers: Sequence[Layer] = [self.cell.view.layer] if self.cell.head.unit in FRAMED else []
         for name, result in embed_audio(audible(), self.cell.extractor, self.extractor, layers):
-            yield name, result if isinstance(result, str) else Sound(waiting.pop(name), result)
+            if isinstance(result, str):
+                yield name, result
+                continue
+            samples = waiting.pop(name)
+            encoder = self.extractor
+            states = encoder.states(samples) if isinstance(encoder, SharedEncoder) else None
+            yield name, Sound(samples, result, states)
 
 
 def _seconds(clip: Clip) -> float:

@@ -94,11 +94,6 @@ class Model:
         extractor: Extractor = catalog.build(self.learner.spec)
         return extractor
 
-    @property
-    def ear(self) -> Ear:
-        """Return what hears recordings as the clips of the run were heard."""
-        return Ear(self.cell, self.extractor)
-
     def predictions(self, sounds: Sequence[Sound], coverage: float = 0.9) -> list[Prediction]:
         """Return the prediction of every sound.
 
@@ -150,7 +145,7 @@ class Model:
             If a clip cannot be heard.
         """
         sounds: list[Any] = [None] * len(audio)
-        for row, sound in self.ear.hear_samples(audio):
+        for row, sound in Ear(self.cell, self.extractor).hear_samples(audio):
             if isinstance(sound, str):
                 raise ClipError(f"clip {row}: {sound}")
             sounds[row] = sound
@@ -161,17 +156,17 @@ class Model:
         """Return calibrated probabilities of predictions, shape=(n_clips, n_classes)."""
         columns = [f"{SCORE_PREFIX}{name}" for name in self.labels]
         scores = table.reindex(columns=columns).to_numpy(dtype=np.float64)
-        if self.card.calibrator:
-            return self.card.calibrator.apply(scores)
+        if self.card.calibration:
+            return self.card.calibration.calibrator.apply(scores)
         is_distribution = scores.min() >= 0 and np.allclose(scores.sum(axis=1), 1.0)  # not with NaN
         return scores if is_distribution else np.full(scores.shape, np.nan)
 
     def _sets(self, probabilities: npt.NDArray[np.float64], coverage: float) -> Iterator[tuple[str, ...]]:
         """Yield the prediction set of every row, the most probable class first."""
-        if self.card.sets is None:
+        if self.card.calibration is None:
             yield from [()] * len(probabilities)
             return
-        members = self.card.sets.members(probabilities, coverage)
+        members = self.card.calibration.conformal.sets(probabilities, coverage)
         for row, is_member in zip(probabilities, members, strict=True):
             order = np.argsort(-row, kind="stable")
             yield tuple(self.labels[number] for number in order if is_member[number])

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench import audio
+from bench.errors import ClipError
 from bench.inference import explanations, figures
 from bench.inference.answers import Answer
 from bench.inference.explanations import Method
-from bench.inference.hearing import LONGEST_SECONDS
 from bench.inference.model import Model
 from bench.types import Clip
+
+MOST_EXPLAINED = 60.0
+"""Longest recording that is explained, in s: an explanation asks the model hundreds of times."""
 
 
 def draw(model: Model, clip: Clip, answer: Answer, place: Path, method: Method | None) -> list[Path]:
@@ -28,20 +31,26 @@ def draw(model: Model, clip: Clip, answer: Answer, place: Path, method: Method |
     UsageError
         If the method does not fit the model.
     ClipError
-        If the recording cannot be read.
+        If the recording cannot be read, or is too long for an explanation.
     """
     paths = [_beside(place, "confidence_bar")]
     figures.confidence(answer.prediction, paths[0])
     if answer.windows:
         paths.append(_beside(place, "timeline"))
         figures.timeline(answer, paths[-1])
-    if answer.duration > LONGEST_SECONDS:
-        return paths
-    rate = model.extractor.sample_rate
-    samples = audio.read(clip, rate)
     paths.append(_beside(place, "spectrogram"))
-    figures.spectrogram(samples, rate, paths[-1])
+    rate = model.extractor.sample_rate
+    if clip.start is None and clip.end is None:
+        figures.spectrogram_of_file(clip.path, paths[-1])
+    else:
+        figures.spectrogram(audio.read(clip, rate), rate, paths[-1])
     if method:
+        if answer.duration > MOST_EXPLAINED:
+            raise ClipError(
+                f"--explain {method}: {clip.id} is {answer.duration:.0f} s long; expected at most "
+                f"{MOST_EXPLAINED:.0f} s, so cut it"
+            )
+        samples = audio.read(clip, rate)
         explanation = explanations.explain(model, samples, method, answer.prediction.predicted_label)
         paths.append(_beside(place, "saliency"))
         explanations.figure(explanation, samples, rate, paths[-1])

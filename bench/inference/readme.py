@@ -9,7 +9,7 @@ from bench.learn.bundle import BundleCard
 
 def text(card: ModelCard, bundle: BundleCard) -> str:
     """Return the card of a model in Markdown."""
-    cell, data, error = bundle.cell, card.data, card.calibration_error
+    cell, data, calibration = bundle.cell, card.data, card.calibration
     classes = ", ".join(f"{name} {number}" for name, number in data.classes.items())
     synthetic = " (synthetic)" if data.synthetic else ""
     lines = [
@@ -21,9 +21,13 @@ def text(card: ModelCard, bundle: BundleCard) -> str:
         f"- split of the run: {display.split(cell.split)}",
         *(f"- {display.metric(score)}: {display.score(score)}" for score in bundle.scores),
     ]
-    if error:
-        lines.append(f"- calibration error: {error.before:.3f} before, {error.after:.3f} after calibration")
-    if card.calibrator is None:
-        lines.append("- no probabilities: the head gives no scores")
+    if calibration:
+        before, after = calibration.before, calibration.after
+        lines.append(
+            f"- calibration error on other groups: {before.ece:.3f} before, {after.ece:.3f} after, "
+            f"{after.chance_ece:.3f} by chance"
+        )
+    else:
+        lines.append("- no calibrated probabilities: the head gives no scores, or there are too few groups")
     lines += ["", "The scores are of models of the folds; this model was fitted to all clips.", ""]
     return "\n".join(lines)

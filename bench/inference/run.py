@@ -8,12 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
+from bench.errors import ClipError
 from bench.files import sha256
 from bench.inference import folder, output, work, writing
 from bench.inference.answers import Answer, Failure
 from bench.inference.output import Output
-from bench.inference.pictures import draw
 from bench.inference.session import Session
 from bench.inference.work import Setup
 from bench.types import Clip
@@ -87,8 +86,10 @@ class Run:
 
     def _drawn(self, clip: Clip, answer: Answer, place: Path) -> Answer | Failure:
         """Draw the pictures of an answer; return the answer, or why they cannot be drawn."""
+        from bench.inference.pictures import draw  # matplotlib takes a second to import
+
         try:
             draw(self.session.model, clip, answer, place, self.setup.options.explain)
-        except BenchError as error:
+        except ClipError as error:
             return Failure(file=answer.file, error=f"pictures: {error}")
         return answer

@@ -27,9 +27,9 @@ def merge(windows: Sequence[Window]) -> tuple[Segment, ...]:
     """Return the segments of one label, in the order of time.
 
     Between two boundaries of windows, the label is that of the highest mean probability of the windows there,
-    as in dense prediction with a sliding window; of equal ones, the first by name. It is unfamiliar if most of
-    these windows are. Neighbours with the same label and the same flag are one segment, whose confidence is
-    the mean over its time. Time without a window belongs to no segment.
+    as in dense prediction with a sliding window; of equal ones, the first by name. It is unfamiliar if most
+    of these windows are. Neighbours with the same label and the same flag are one segment; its confidence
+    is the mean over its time. Time without a window belongs to no segment.
 
     Parameters
     ----------

@@ -14,16 +14,17 @@ import numpy.typing as npt
 from bench import audio
 from bench.errors import BenchError, ClipError
 from bench.inference import segments, windows
-from bench.inference.answers import Answer, Failure, Prediction, Window
-from bench.inference.hearing import Sound
+from bench.inference.answers import Answer, Failure, Prediction, Transcript, Window
+from bench.inference.hearing import Ear, Sound
 from bench.inference.model import Model
+from bench.inference.shared_encoder import shared
 from bench.inference.transcribers.base import RATE
 from bench.inference.transcription import Transcriber
 from bench.runner.provenance import VERSIONED, versions
-from bench.types import Audio, Clip
+from bench.types import Audio, Clip, Frames
 
-CHUNK = 64
-"""Number of recordings that are heard together."""
+CHUNK, SPOKEN_CHUNK = 64, 8
+"""Number of recordings that are heard together, and with a transcriber, whose states are large."""
 
 WINDOWS = 256
 """Number of windows of a recording that are heard together."""
@@ -47,6 +48,14 @@ class _Part:
     is_clipped: bool
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Speech:
+    """Samples at `RATE` for a transcriber, and the last hidden states of its encoder if there are some."""
+
+    samples: Audio
+    states: Frames | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Session:
     """A model at work.
@@ -67,15 +76,31 @@ class Session:
     coverage: float = 0.9
 
     @cached_property
+    def ear(self) -> Ear:
+        """Return what hears recordings as the clips of the run were heard."""
+        model, transcriber = self.model, self.transcriber
+        cell, extractor = model.cell, model.extractor
+        if transcriber is None or cell.extractor.preprocess:
+            return Ear(cell, extractor)
+        return Ear(cell, shared(extractor, cell.extractor, transcriber) or extractor)
+
+    @cached_property
     def versions(self) -> dict[str, str]:
         """Return the versions of what computes answers."""
         cell = self.model.cell
         return versions([*VERSIONED, *cell.extractor.requires, *cell.head.requires])
 
+    @property
+    def _hears_speech(self) -> bool:
+        """Return whether the extractor hears what a transcriber does."""
+        ear = self.ear
+        return ear.extractor.sample_rate == RATE and not ear.cell.extractor.preprocess
+
     def answers(self, clips: Iterable[Clip]) -> Iterator[Answer | Failure]:
         """Yield the answer about every recording, in their order."""
         rest = iter(clips)
-        while chunk := list(itertools.islice(rest, 1 if self.grid else CHUNK)):
+        size = 1 if self.grid else SPOKEN_CHUNK if self.transcriber else CHUNK
+        while chunk := list(itertools.islice(rest, size)):
             if self.grid:
                 yield self._of_windows(chunk[0], self.grid)
             else:
@@ -96,7 +121,7 @@ class Session:
         ClipError
             If the samples are silent, not finite or far beyond [-1, 1].
         """
-        start, source, ear = time.perf_counter(), name or "samples", self.model.ear
+        start, source, ear = time.perf_counter(), name or "samples", self.ear
         rate_here, duration = ear.extractor.sample_rate, len(samples) / rate
         mono = audio.at_rate(samples, rate, rate_here, source=source)
         spans = windows.spans(duration, self.grid.seconds, self.grid.hop) if self.grid else [(0.0, duration)]
@@ -105,13 +130,13 @@ class Session:
         if not parts:
             raise ClipError(f"{source}: is silent: every sample is 0; there is nothing to predict")
         return self._answer(
-            name, duration, parts, lambda: audio.at_rate(samples, rate, RATE, source=source), start
+            name, duration, parts, lambda: Speech(audio.at_rate(samples, rate, RATE, source=source)), start
         )
 
     def _of_wholes(self, clips: Sequence[Clip]) -> Iterator[Answer | Failure]:
         """Yield the answers about recordings that are predicted as wholes."""
         start = time.perf_counter()
-        sounds = dict(self.model.ear.hear_files(clips))
+        sounds = dict(self.ear.hear_files(clips))
         rows = [row for row in sorted(sounds) if isinstance(sounds[row], Sound)]
         heard = [sound for row in rows if isinstance(sound := sounds[row], Sound)]
         predictions = dict(zip(rows, self.model.predictions(heard, self.coverage), strict=True))
@@ -121,9 +146,9 @@ class Session:
             if isinstance(sound, str):
                 yield Failure(file=clip.id, error=sound)
                 continue
-            duration = audio.seconds(clip)
-            part = _Part(0.0, duration, predictions[row], sound.is_clipped)
-            yield self._of_file(clip, duration, [part], time.perf_counter() - share)
+            part = _Part(0.0, sound.duration, predictions[row], sound.is_clipped)
+            speech = Speech(sound.samples, sound.states) if self._hears_speech else None
+            yield self._of_file(clip, sound.duration, [part], time.perf_counter() - share, speech)
 
     def _of_windows(self, clip: Clip, grid: Grid) -> Answer | Failure:
         """Return the answer about a recording whose windows are predicted."""
@@ -131,13 +156,16 @@ class Session:
         try:
             first = clip.start or 0.0
             last = audio.read_header(clip.path).seconds if clip.end is None else clip.end
-            spans = iter(windows.spans(last - first, grid.seconds, grid.hop))
+            spans = windows.spans(last - first, grid.seconds, grid.hop)
+            heard = self.ear.hear_windows(
+                [replace(clip, start=first + start, end=first + end) for start, end in spans]
+            )
             parts: list[_Part] = []
-            while chunk := list(itertools.islice(spans, WINDOWS)):
-                pieces = [replace(clip, start=first + start, end=first + end) for start, end in chunk]
-                parts += self._parts(chunk, dict(self.model.ear.hear_files(pieces)))
+            while chunk := dict(itertools.islice(heard, WINDOWS)):
+                parts += self._parts(spans, chunk)
             if not parts:
                 raise ClipError(f"{clip.path}: is silent, or cannot be read, in every window")
+            parts.sort(key=lambda part: part.start)
         except BenchError as error:
             return Failure(file=clip.id, error=str(error))
         return self._of_file(clip, last - first, parts, start)
@@ -152,10 +180,19 @@ class Session:
             for row, prediction, sound in zip(rows, predictions, heard, strict=True)
         ]
 
-    def _of_file(self, clip: Clip, duration: float, parts: Sequence[_Part], start: float) -> Answer | Failure:
-        """Return the answer about a file whose parts are predicted."""
+    def _of_file(  # what an answer is made of
+        self,
+        clip: Clip,
+        duration: float,
+        parts: Sequence[_Part],
+        start: float,
+        speech: Speech | None = None,
+    ) -> Answer | Failure:
+        """Return the answer about a file whose parts are predicted; the transcriber may read it again."""
         try:
-            return self._answer(clip.id, duration, parts, lambda: audio.read(clip, RATE), start)
+            return self._answer(
+                clip.id, duration, parts, lambda: speech or Speech(audio.read(clip, RATE)), start
+            )
         except BenchError as error:
             return Failure(file=clip.id, error=str(error))
 
@@ -164,26 +201,32 @@ class Session:
         name: str,
         duration: float,
         parts: Sequence[_Part],
-        samples: Callable[[], Audio],
+        speech: Callable[[], Speech],
         start: float,
     ) -> Answer:
-        """Return an answer; `samples` returns the recording at `RATE` for the transcriber."""
+        """Return an answer; `speech` returns what the transcriber needs."""
         model = self.model
         in_windows = tuple(Window(start=p.start, end=p.end, prediction=p.prediction) for p in parts)
         whole = model.combined([p.prediction for p in parts], self.coverage)
-        transcript = self.transcriber.transcribe(samples()) if self.transcriber else None
         return Answer(
             file=name,
             model=model.name,
             task=model.cell.task.name,
             duration=round(duration, 3),
             prediction=whole,
-            calibrated=model.card.calibrator is not None,
+            calibrated=model.card.calibration is not None,
             measured=model.measured,
-            transcript=transcript,
+            transcript=_transcript(self.transcriber, speech),
             windows=in_windows if self.grid else (),
             segments=segments.merge(in_windows) if self.grid else (),
             remarks=("clipped",) if any(p.is_clipped for p in parts) else (),
             seconds=round(time.perf_counter() - start, 3),
             versions=self.versions,
         )
+
+
+def _transcript(transcriber: Transcriber | None, speech: Callable[[], Speech]) -> Transcript | None:
+    if transcriber is None:
+        return None
+    heard = speech()
+    return transcriber.transcribe(heard.samples, heard.states)

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from bench import catalog
 from bench.catalog import Registry, devices, weights
 from bench.errors import UnavailableError, UsageError
 from bench.inference.answers import Phrase, Silence, Suppression, Transcript
-from bench.inference.transcribers.base import RATE, Decoder, Decoding
-from bench.inference.voices import FRAME, Span, VoiceDetector
+from bench.inference.transcribers.base import CHUNK, RATE, Decoder
+from bench.inference.voices import Span, VoiceDetector
 from bench.types import Audio, Frames, Spec
 
 AUTO = "auto"
 """Language that the network detects."""
 
-CHUNK_SECONDS = 30.0
-"""Longest audio that Whisper takes at once, in s."""
-
-PAUSE_FRAMES = 10
-"""Length of the pause at which a long recording is cut, in frames of 32 ms."""
+FASTER_WHISPER = "faster-whisper"
+"""Prefix of a name with a folder of CTranslate2."""
 
 NO_SPEECH = 0.6
 LOG_PROBABILITY = -1.0
@@ -33,7 +28,8 @@ LOG_PROBABILITY = -1.0
 class Transcriber:
     """Writes down what is said in recordings.
 
-    A recording of up to 30 s is decoded at once; a longer one in chunks, cut at pauses, with timestamps.
+    A recording of up to 30 s is decoded at once, a longer one in chunks of 30 s with timestamps: a chunk
+    starts where the last whole phrase of the one before ends, as in Whisper's paper.
 
     Parameters
     ----------
@@ -42,8 +38,8 @@ class Transcriber:
     language : str | None
         ISO 639-1 code; None or ``auto`` to detect it in the first chunk with speech.
     timestamps : bool
-        Whether the network times phrases in recordings of up to 30 s too, which can change the text; else such
-        a recording is one phrase.
+        Whether the network times the phrases of recordings of up to 30 s too, which can change the text; else
+        such a recording is one phrase.
 
     Attributes
     ----------
@@ -77,35 +73,37 @@ class Transcriber:
             Last hidden states of the decoder's own encoder for this audio, shape=(n_frames, dim); they are
             used for a recording of up to 30 s. None to compute them.
         """
-        activity = self._voices.activity(audio)
-        is_long = audio.size > CHUNK_SECONDS * RATE
+        spans = self._voices.spans(audio)
+        timestamps = self._timestamps or audio.size > CHUNK
         language = self._language
-        phrases: list[Phrase] = []
-        suppressed: list[Suppression] = []
-        for start, end in _chunks(activity.curve, audio.size):
-            voices = activity.within(start / RATE, end / RATE)
-            if voices == ():
-                suppressed.append(_suppression(start / RATE, end / RATE, "no voice"))
+        parts: list[Phrase | Suppression] = []
+        start = 0
+        while start < audio.size:
+            chunk, offset = audio[start : start + CHUNK], start / RATE
+            voices = None if spans is None else _within(spans, offset, offset + chunk.size / RATE)
+            if voices == []:
+                n_samples = _silence(spans or (), start, audio.size)
+                parts.append(_suppression(offset, n_samples, "no voice"))
+                start += n_samples
                 continue
             decoding = self._decoder.decode(
-                audio[start:end], language, self._timestamps or is_long, None if is_long else states
+                chunk, language, timestamps, states if chunk.size == audio.size else None
             )
             if decoding.no_speech > NO_SPEECH and decoding.log_probability < LOG_PROBABILITY:
-                suppressed.append(_suppression(start / RATE, end / RATE, "no speech"))
+                parts.append(_suppression(offset, chunk.size, "no speech"))
+                start += chunk.size
                 continue
             language = language or decoding.language
-            for phrase in _placed(decoding, start / RATE, voices):
-                if voices is None or _overlaps(phrase, voices):
-                    phrases.append(phrase)
-                else:
-                    suppressed.append(_suppression(phrase.start, phrase.end, "no voice"))
+            parts += (_phrase(phrase, offset, voices) for phrase in decoding.phrases)
+            start += decoding.n_samples
+        phrases = [part for part in parts if isinstance(part, Phrase)]
         return Transcript(
             text="".join(phrase.text for phrase in phrases).strip(),
             language=language or "",
             model=self.name,
             phrases=tuple(replace(phrase, text=phrase.text.strip()) for phrase in phrases),
-            suppressed=tuple(_joined(suppressed)),
-            voice_activity=self._voices.is_installed,
+            suppressed=tuple(_joined(part for part in parts if isinstance(part, Suppression))),
+            voice_activity=spans is not None,
         )
 
 
@@ -122,7 +120,8 @@ def load(
     Parameters
     ----------
     name : str
-        An extractor with the weights of Whisper, such as ``whisper-small``; ``hf:ID_OR_FOLDER`` or a folder.
+        An extractor with the weights of Whisper, such as ``whisper-small``; ``hf:ID_OR_FOLDER``, or a folder
+        of `save_pretrained`; ``faster-whisper:FOLDER`` with a folder of CTranslate2.
     language, timestamps : str | None, bool
         As of `Transcriber`.
     device : str
@@ -136,13 +135,35 @@ def load(
         If the name is unknown, its weights are no Whisper with a decoder and a tokenizer, or the language is
         unknown.
     """
+    device, _ = devices.resolve(device, "fp32")
+    runtime, _, folder = name.partition(":")
+    if runtime == FASTER_WHISPER:
+        return Transcriber(_faster_whisper(folder, device), language, timestamps)
     is_folder = name not in declared.extractors and Path(name).expanduser().is_dir()
     spec = catalog.resolve("extractor", f"hf:{name}" if is_folder else name, declared.extractors)
     path = _weights(replace(spec, requires=("torch", "transformers")))
     from bench.inference.transcribers.whisper import Whisper  # transformers takes seconds to import
 
-    decoder = Whisper(spec.name, path, devices.resolve(device, "fp32")[0], weights.digest(path))
-    return Transcriber(decoder, language, timestamps)
+    return Transcriber(Whisper(spec.name, path, device, weights.digest(path)), language, timestamps)
+
+
+def _faster_whisper(text: str, device: str) -> Decoder:
+    """Return the decoder of a folder of CTranslate2."""
+    folder = Path(text).expanduser()
+    name = f"{FASTER_WHISPER}:{folder.name}"
+    _require(Spec("extractor", name, "", requires=("faster-whisper",)))
+    if not folder.is_dir():
+        raise UsageError(f"--transcribe {FASTER_WHISPER}:{text}: no such folder")
+    from bench.inference.transcribers.faster_whisper import FasterWhisper  # optional
+
+    return FasterWhisper(name, folder, device)
+
+
+def _require(spec: Spec) -> None:
+    """Refuse a transcriber whose packages are not installed."""
+    command = catalog.missing(spec)
+    if command:
+        raise UnavailableError(f"--transcribe {spec.name}: is not installed; run: {command}")
 
 
 def _weights(spec: Spec) -> Path:
@@ -152,9 +173,7 @@ def _weights(spec: Spec) -> Path:
             f"--transcribe {spec.name}: has no weights; expected one of Whisper, such as whisper-small or "
             "hf:FOLDER"
         )
-    command = catalog.missing(spec)
-    if command:
-        raise UnavailableError(f"--transcribe {spec.name}: is not installed; run: {command}")
+    _require(spec)
     try:
         return weights.of_extractor(spec)
     except UnavailableError as error:
@@ -172,47 +191,31 @@ def _language(option: str | None, decoder: Decoder) -> str | None:
     return text
 
 
-def _chunks(curve: np.ndarray, n_samples: int) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last sample of chunks of up to 30 s, cut where a curve of activity is low.
-
-    Examples
-    --------
-    >>> curve = np.ones(1500)
-    >>> curve[700:710] = 0  # a pause at 22.4 s
-    >>> list(_chunks(curve, 1500 * FRAME))
-    [(0, 360960), (360960, 768000)]
-    """
-    longest = int(CHUNK_SECONDS * RATE)
-    smooth = np.convolve(curve, np.ones(PAUSE_FRAMES), "valid") if curve.size >= PAUSE_FRAMES else curve
-    start = 0
-    while n_samples - start > longest:
-        first, last = (start + longest // 2) // FRAME, (start + longest) // FRAME - PAUSE_FRAMES
-        window = smooth[first:last][::-1]  # the last of equal pauses
-        cut = (last - 1 - int(np.argmin(window)) + PAUSE_FRAMES // 2) * FRAME
-        yield start, cut
-        start = cut
-    if start < n_samples:
-        yield start, n_samples
+def _within(spans: Iterable[Span], start: float, end: float) -> list[Span]:
+    """Return the parts of spans between two times in s."""
+    parts = ((max(start, first), min(end, last)) for first, last in spans)
+    return [(first, last) for first, last in parts if first < last]
 
 
-def _placed(decoding: Decoding, offset: float, voices: tuple[Span, ...] | None) -> Iterator[Phrase]:
-    """Yield the phrases of a chunk with times in the recording, at most from the first voice to the last."""
-    low = voices[0][0] if voices else offset
-    high = voices[-1][1] if voices else np.inf
-    for phrase in decoding.phrases:
-        start, end = offset + phrase.start, offset + phrase.end
-        if start < high and end > low:
-            start, end = max(start, low), min(end, high)
-        yield Phrase(start=round(start, 3), end=round(end, 3), text=phrase.text)
+def _silence(spans: Iterable[Span], start: int, n_samples: int) -> int:
+    """Return the number of samples from `start` to the next voice, or to the end."""
+    voices = (int(first * RATE) for first, _ in spans)
+    return min((voice for voice in voices if voice > start), default=n_samples) - start
 
 
-def _overlaps(phrase: Phrase, voices: Iterable[Span]) -> bool:
-    """Return whether a phrase has a voice."""
-    return any(phrase.start < end and phrase.end > start for start, end in voices)
+def _phrase(phrase: Phrase, offset: float, voices: Sequence[Span] | None) -> Phrase | Suppression:
+    """Return a phrase with times in the recording, cut to its voices; a suppression if it has none."""
+    start, end = offset + phrase.start, offset + phrase.end
+    if voices is None:
+        return Phrase(start=round(start, 3), end=round(end, 3), text=phrase.text)
+    parts = _within(voices, start, end)
+    if not parts:
+        return Suppression(start=round(start, 3), end=round(end, 3), reason="no voice")
+    return Phrase(start=round(parts[0][0], 3), end=round(parts[-1][1], 3), text=phrase.text)
 
 
-def _suppression(start: float, end: float, reason: Silence) -> Suppression:
-    return Suppression(start=round(start, 3), end=round(end, 3), reason=reason)
+def _suppression(start: float, n_samples: int, reason: Silence) -> Suppression:
+    return Suppression(start=round(start, 3), end=round(start + n_samples / RATE, 3), reason=reason)
 
 
 def _joined(parts: Iterable[Suppression]) -> Iterator[Suppression]:

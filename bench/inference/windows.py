@@ -34,9 +34,9 @@ def parse(text: str) -> tuple[float, float]:
 def clips(path: Path, seconds: float, hop: float | None = None) -> list[Clip]:
     """Return the windows of a recording in the order of time, as clips that are decoded when they are read.
 
-    The starts are those of the segments that a card cuts for training. What is left at the end is covered by a
-    window of the same length that ends with the recording: padding would add zeros, which a model may never
-    have heard in training. A recording shorter than a window is one window of its own length.
+    The starts are those of the segments that a card cuts for training. The rest at the end belongs to a
+    window of the same length that ends with the recording: padding would add zeros, which a model may
+    never have heard in training. A recording shorter than a window is one window of its own length.
 
     Parameters
     ----------
@@ -77,6 +77,22 @@ def spans(length: float, seconds: float, hop: float) -> list[tuple[float, float]
     last = max(length - seconds, 0.0)
     starts = [min(start, last) for start in segments.offsets(length, seconds, hop, pad=True)]
     return [(start, min(start + seconds, length)) for start in starts]
+
+
+def blocks(path: Path, seconds: float = 60.0) -> list[Clip]:
+    """Return a recording in blocks beside each other, of a length in s, as clips; the last may be shorter.
+
+    Raises
+    ------
+    ClipError
+        If the file has no readable header.
+    """
+    length = audio.read_header(path).seconds
+    starts = segments.offsets(length, seconds, seconds, pad=True)
+    return [
+        Clip(f"{path}#{number}", path, start, min(start + seconds, length))
+        for number, start in enumerate(starts)
+    ]
 
 
 def _check(seconds: float, hop: float) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from textwrap import shorten
 from typing import Any
 
 import msgspec
+import pandas as pd
 from tabulate import tabulate
 
 from bench.errors import readable
@@ -25,6 +25,7 @@ from bench.inference.answers import (
     Suppression,
     Unfamiliarity,
 )
+from bench.report.writers.csv import text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,22 +178,30 @@ COLUMNS = (
 
 def table(answers: Sequence[Mapping[str, Any]]) -> str:
     """Return the fields of answers as CSV: a row per recording, a column per class behind the others."""
-    classes = list(dict.fromkeys(name for answer in answers for name in answer.get("probabilities", ())))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*COLUMNS, *(f"probability_{name}" for name in sorted(classes))])
-    for answer in answers:
-        unfamiliar = answer.get("unfamiliar") or {}
-        values = {
-            **answer,
-            "unfamiliar": unfamiliar.get("flag"),
-            "unfamiliar_score": unfamiliar.get("score"),
-            "set": " ".join(answer.get("set", ())),
-        }
-        probabilities = answer.get("probabilities", {})
-        row = [values.get(name) for name in COLUMNS]
-        writer.writerow([*row, *(probabilities.get(name) for name in sorted(classes))])
-    return text.getvalue()
+    return text(pd.DataFrame([_line(answer) for answer in answers]).reindex(columns=_columns(answers)))
+
+
+def _columns(answers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the columns of answers in CSV."""
+    classes = {name for answer in answers for name in answer.get("probabilities", ())}
+    return [*COLUMNS, *(f"probability_{name}" for name in sorted(classes))]
+
+
+def _line(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the cells of an answer in CSV."""
+    unfamiliar = answer.get("unfamiliar") or {}
+    probabilities = answer.get("probabilities", {})
+    return {
+        **answer,
+        **{f"probability_{name}": value for name, value in probabilities.items()},
+        "unfamiliar": unfamiliar.get("flag"),
+        "unfamiliar_score": unfamiliar.get("score"),
+        "set": " ".join(answer.get("set", ())),
+    }
+
+
+TEXT_WIDTH = 60
+"""Largest number of letters of a transcription in the table for people."""
 
 
 def overview(answers: Sequence[Mapping[str, Any]]) -> str:
@@ -217,5 +226,5 @@ def _row(answer: Mapping[str, Any]) -> list[str]:
         f"{confidence:.2f}" if has_number else "",
         ", ".join(answer["set"]),
         "; ".join([*notes, *answer["remarks"]]),
-        answer["transcription"] or "",
+        shorten(answer["transcription"] or "", TEXT_WIDTH, placeholder="..."),
     ]

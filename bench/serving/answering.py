@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from bench.serving.uploads import Upload
 
 FOLDERS = re.compile(r"""(?<![\w./])(?!//)(?:/|\.\.?/|~/)(?:[^\s/:;,'"]+/)*""")
 """Folders of a path in a text, of one that is absolute or begins with a dot."""
+
+ANSWER = "WrittenAnswer"
+"""Name of the schema of an answer."""
 
 Predictor = Callable[[Path, Question], Mapping[str, Any]]
 """Returns the fields of an answer, of JSON's types alone."""
@@ -29,15 +32,16 @@ class Service:
         Is called by one thread at a time.
     card : Mapping[str, Any]
         Facts of the model, of JSON's types alone, without folders of this machine.
-    classes : tuple[str, ...]
-        Labels that it tells apart.
+    schemas : Mapping[str, Any]
+        Name -> JSON Schema; that of an answer is called `ANSWER`, and they refer to each other by
+        ``#/components/schemas/NAME``.
     transcriber : str | None
         Name of the transcriber; None without one.
     """
 
     predict: Predictor
     card: Mapping[str, Any]
-    classes: tuple[str, ...] = ()
+    schemas: Mapping[str, Any] = field(default_factory=lambda: {ANSWER: {"type": "object"}})
     transcriber: str | None = None
 
 

@@ -1,16 +1,16 @@
 """The application: addresses, answers and errors as JSON, and the headers that protect a browser."""
 
 import ipaddress
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +23,8 @@ from bench.serving.limits import Limits, RefusalError
 from bench.serving.openapi import document
 from bench.serving.queue import Queue
 from bench.serving.uploads import Uploads
+
+JSON = "application/json"
 
 SAFE = {
     "Cache-Control": "no-store",
@@ -114,26 +116,22 @@ class Application:
 
     def starlette(self, hosts: frozenset[str], has_page: bool) -> Starlette:
         """Return the application for a server with these names; `has_page` adds the page at ``/``."""
-        description = document(self._service, self._limits)
         routes = [
             Route("/predict", self.predict, methods=["POST"]),
             Route("/health", self.health),
-            Route("/model", lambda _: _json(dict(self._service.card))),
-            Route("/openapi.json", lambda _: _json(description)),
         ]
+        files = {"/model": self._service.card, "/openapi.json": document(self._service, self._limits)}
+        contents = {path: (msgspec.json.encode(values), JSON) for path, values in files.items()}
         if has_page:
-            facts = page.facts(self._service, self._limits)
-            routes += [
-                Route(path, partial(_file, content, kind))
-                for path, (content, kind) in page.files(facts).items()
-            ]
+            contents |= page.files(page.facts(self._service, self._limits))
+        routes += [Route(path, partial(_file, *content)) for path, content in contents.items()]
         return Starlette(
             routes=routes,
             middleware=[Middleware(Guard, hosts=hosts)],
             exception_handlers={HTTPException: _not_there},
         )
 
-    def health(self, request: Request) -> Response:
+    async def health(self, request: Request) -> Response:
         """Return that the server runs, and how many requests wait or are answered."""
         return _json({"status": "ok", "requests": self._queue.n_jobs, "version": __version__})
 
@@ -143,7 +141,7 @@ class Application:
             return _json(await self._answer(request))
         except RefusalError as refusal:
             return _failure(refusal)
-        except ConnectionError:  # nobody reads this
+        except ClientDisconnect:  # nobody reads this
             return Response(status_code=400)
         except Exception as error:
             self._log(f"POST /predict: {describe(error)}")
@@ -166,9 +164,7 @@ async def _gone(request: Request) -> None:
 
 
 def _json(values: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    text = json.dumps(values, ensure_ascii=False, allow_nan=False)
-    # A text of the client may hold half a character, which no UTF-8 has.
-    return Response(text.encode("utf-8", "replace"), status, headers, "application/json")
+    return Response(msgspec.json.encode(values), status, headers, JSON)
 
 
 def _failure(refusal: RefusalError) -> Response:

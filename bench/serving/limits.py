@@ -37,7 +37,7 @@ class Limits:
     upload_seconds: float = 60
     header_seconds: float = 10
     connections: int = 512
-    windows: int = 2000
+    windows: int = 600
 
     @property
     def n_bytes(self) -> int:

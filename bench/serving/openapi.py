@@ -3,7 +3,7 @@
 from typing import Any
 
 from bench._version import __version__
-from bench.serving.answering import Service
+from bench.serving.answering import ANSWER, Service
 from bench.serving.limits import Limits
 
 MEDIA_TYPES = ("audio/wav", "audio/flac", "audio/mpeg", "audio/ogg", "application/octet-stream")
@@ -45,7 +45,7 @@ def document(service: Service, limits: Limits) -> dict[str, Any]:
             "/model": {"get": _get("Facts of the model", "model", {"type": "object"})},
             "/openapi.json": {"get": _get("This document", "openapi", {"type": "object"})},
         },
-        "components": {"schemas": {"Answer": _answer(service), "Error": _error()}},
+        "components": {"schemas": {**service.schemas, "Error": _error()}},
     }
 
 
@@ -70,7 +70,7 @@ def _predict(service: Service) -> dict[str, Any]:
         for name, about in RAW_TYPES.items()
     }
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    answer = {"application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}}
+    answer = {"application/json": {"schema": {"$ref": f"#/components/schemas/{ANSWER}"}}}
     return {
         "summary": "Ask the model about a recording",
         "operationId": "predict",
@@ -99,22 +99,6 @@ def _parameters(service: Service) -> list[dict[str, Any]]:
         {"name": name, "in": "query", "required": False, "schema": schema, "description": about}
         for name, (schema, about) in texts.items()
     ]
-
-
-def _answer(service: Service) -> dict[str, Any]:
-    label: dict[str, Any] = {"type": "string"}
-    if service.classes:
-        label["enum"] = list(service.classes)
-    return {
-        "type": "object",
-        "required": ["file", "predicted_label", "confidence", "probabilities"],
-        "properties": {
-            "file": {"type": "string", "description": "Name of the file as the client gave it."},
-            "predicted_label": label,
-            "confidence": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
-            "probabilities": {"type": "object", "additionalProperties": {"type": "number"}},
-        },
-    }
 
 
 def _error() -> dict[str, Any]:

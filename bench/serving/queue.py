@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from starlette.requests import ClientDisconnect
+
 from bench.serving.limits import RefusalError
 
 T = TypeVar("T")
@@ -61,7 +63,7 @@ class Queue:
         ------
         RefusalError
             If the queue is full (429).
-        ConnectionError
+        ClientDisconnect
             If nobody waits any more: work that has not begun is dropped, else it goes on alone.
         """
         try:
@@ -83,7 +85,7 @@ class Queue:
         try:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
-                raise ConnectionError
+                raise ClientDisconnect
             return answer.result()
         finally:
             answer.cancel()

@@ -1,6 +1,7 @@
 """The server: a socket, uvicorn on it, and a graceful end."""
 
 import asyncio
+import os
 import socket
 import tempfile
 from collections.abc import Callable
@@ -17,6 +18,9 @@ from bench.serving.app import Application
 from bench.serving.limits import Limits
 from bench.serving.queue import Queue
 from bench.serving.uploads import Uploads
+
+FORCED = 130
+"""Exit code after a second Ctrl-C, as shells have it."""
 
 LOCAL = frozenset({"localhost", "localhost."})
 """Names of every machine for itself."""
@@ -113,13 +117,19 @@ class Site:
 
 
 def serve(service: Service, listener: socket.socket, limits: Limits, site: Site) -> None:
-    """Answer requests on a listening socket until Ctrl-C or SIGTERM, and finish those that run."""
+    """Answer requests on a listening socket until Ctrl-C or SIGTERM, and finish those that run.
+
+    A second signal ends the process, with the exit code `FORCED`.
+    """
     with tempfile.TemporaryDirectory(prefix="bench-serve-") as folder:  # for this user alone
         queue = Queue(limits.queue)
+        site_server = server(service, limits, site, Path(folder), queue)
         try:
-            server(service, limits, site, Path(folder), queue).run(sockets=[listener])
+            site_server.run(sockets=[listener])
         finally:
             queue.close()
+    if site_server.force_exit:
+        os._exit(FORCED)  # Python would wait for what the worker computes
 
 
 def server(service: Service, limits: Limits, site: Site, folder: Path, queue: Queue) -> Server:

@@ -3,17 +3,17 @@
 import asyncio
 import itertools
 import re
-import shutil
 import struct
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from bench import audio
+from bench.errors import reason
+from bench.serving.forms import FormFile
 from bench.serving.limits import Limits, RefusalError
 
 NAME_LENGTH = 120
@@ -101,33 +101,39 @@ class Uploads:
         ------
         RefusalError
             If it is empty or no form (400), too slow (408), too large (413), of another type (415), not a
-            whole number of samples (422), or if too many others arrive at the moment (429).
-        ConnectionError
+            whole number of samples (422), if too many others arrive at the moment (429), or if the disk is
+            full (503).
+        ClientDisconnect
             If the client leaves before its end.
         """
-        kind, parameters = media_type(request.headers.get("content-type", ""))
         if request.headers.get("content-encoding", "identity") != "identity":
             raise RefusalError(415, "Content-Encoding: is not taken; send the audio as it is")
         if _declared_bytes(request) > self._limits.n_bytes:
             raise self._too_large()
-        upload = Upload(self._folder / f"{next(self._numbers)}.upload", "")
+        path = self._folder / f"{next(self._numbers)}.upload"
+        try:
+            name = await self._write(request, path)
+            _check(path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return Upload(path, name)
+
+    async def _write(self, request: Request, path: Path) -> str:
+        """Write the body of a request, and return the name that the client gave it."""
+        kind, parameters = media_type(request.headers.get("content-type", ""))
         try:
             async with asyncio.timeout(self._limits.upload_seconds):
                 if kind == "multipart/form-data":
-                    name = await self._form_file(request, upload.path)
-                    upload = Upload(upload.path, name)
-                else:
-                    await self._raw_file(request, upload.path, raw_format(kind, parameters))
-            _check(upload.path)
-        except BaseException as error:
-            upload.remove()
-            if isinstance(error, TimeoutError):
-                line = f"the body took more than {self._limits.upload_seconds:g} s; send it faster"
-                raise RefusalError(408, line, {"Connection": "close"}) from error
-            if isinstance(error, ClientDisconnect):
-                raise ConnectionError from error
-            raise
-        return upload
+                    return await self._form_file(request, path)
+                await self._raw_file(request, path, raw_format(kind, parameters))
+                return ""
+        except TimeoutError as error:
+            line = f"the body took more than {self._limits.upload_seconds:g} s; send it faster"
+            raise RefusalError(408, line, {"Connection": "close"}) from error
+        except OSError as error:
+            line = f"the recording cannot be kept here ({reason(error)}); try later"
+            raise RefusalError(503, line, {"Retry-After": "30"}) from error
 
     async def _chunks(self, request: Request) -> AsyncGenerator[bytes, None]:
         """Yield the body, and refuse it as soon as it is too large."""
@@ -139,9 +145,8 @@ class Uploads:
                 if size > self._limits.n_bytes:
                     raise self._too_large()
                 if self._n_bytes > self._budget:
-                    raise RefusalError(
-                        429, "many recordings arrive at the moment; try again", {"Retry-After": "2"}
-                    )
+                    line = "many recordings arrive at the moment; send it again in 2 s"
+                    raise RefusalError(429, line, {"Retry-After": "2"})
                 yield chunk
         finally:
             self._n_bytes -= size
@@ -155,32 +160,20 @@ class Uploads:
                 async for chunk in chunks:
                     size += file.write(chunk)
         if form and size % form.frame_bytes:
-            raise RefusalError(
-                422, f"body: {size} bytes are no whole number of {form.frame_bytes}-byte samples"
-            )
+            line = f"body: {size} bytes are no whole number of {form.frame_bytes}-byte samples"
+            raise RefusalError(422, line)
         if not size:
             raise RefusalError(400, "body: is empty; send audio")
 
     async def _form_file(self, request: Request, path: Path) -> str:
         """Write the file of a form, and return the name that the client gave it."""
-        try:
+        with path.open("xb") as file:
+            form = FormFile(request.headers["content-type"], file)
             async with aclosing(self._chunks(request)) as chunks:
-                form = await MultiPartParser(request.headers, chunks, max_files=1, max_fields=8).parse()
-        except MultiPartException as error:
-            raise RefusalError(
-                400, f"form: {error.message.rstrip('.')}; send one file in multipart/form-data"
-            ) from error
-        try:
-            files = [value for _, value in form.multi_items() if not isinstance(value, str)]
-            if not files or not files[0].size:
-                raise RefusalError(
-                    400, "form: has no file, or an empty one; send one, such as -F file=@a.wav"
-                )
-            with path.open("xb") as file:
-                await asyncio.to_thread(shutil.copyfileobj, files[0].file, file)
-            return shown_name(files[0].filename or "")
-        finally:
-            await form.close()
+                async for chunk in chunks:
+                    form.write(chunk)
+            form.finish()
+            return shown_name(form.name or "")
 
     def _too_large(self) -> RefusalError:
         limit = self._limits.megabytes

@@ -11,7 +11,9 @@ from bench.types.arrays import Audio, Frames, Labels, Samples
 class Extractor(Protocol):
     """Audio -> frames. Any class with these members is an extractor; it needs no base class.
 
-    The fields of `Traits` are optional attributes.
+    The fields of `Traits` are optional attributes. An optional method is `encode(audio)`: what `embed`
+    returns, and the last hidden states of the padded clips, shape=(n_clips, n_positions, dim), from which a
+    transcriber with the same weights goes on.
 
     Attributes
     ----------

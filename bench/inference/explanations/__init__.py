@@ -1,8 +1,11 @@
 """Explanations: where in a recording a model sees a label, checked on events at chosen places."""
 
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from types import ModuleType
+from typing import TypeAlias
 
-from bench.errors import UsageError
+from bench.errors import ClipError, UsageError
 from bench.inference.explanations import occlusion, pointing
 from bench.inference.explanations.explanation import (
     Classifier,
@@ -11,11 +14,18 @@ from bench.inference.explanations.explanation import (
     Method,
     Procedure,
     Saliency,
+    has_gradient,
 )
 from bench.inference.explanations.figure import figure
 from bench.types import Audio
 
 __all__ = ["Classifier", "Explanation", "Method", "Procedure", "Saliency", "explain", "figure"]
+
+
+LONGEST_SECONDS = 60
+"""Longest recording that is explained, in s."""
+
+ExplainerOf: TypeAlias = Callable[[Classifier, str], Explainer]
 
 
 def explain(model: Classifier, audio: Audio, method: Method, label: str | None = None) -> Explanation:
@@ -34,15 +44,51 @@ def explain(model: Classifier, audio: Audio, method: Method, label: str | None =
     Raises
     ------
     UsageError
-        If the model has no such label, the head does not fit the method, or captum is not installed.
+        If the model has no such label, the head does not fit the method or gives no probabilities, or captum
+        is not installed.
+    ClipError
+        If the recording is longer than `LONGEST_SECONDS`.
     """
+    rate = model.extractor.sample_rate
+    if len(audio) > LONGEST_SECONDS * rate:
+        seconds = len(audio) / rate
+        raise ClipError(
+            f"is {seconds:.0f} s long; expected at most {LONGEST_SECONDS} s to explain, so cut it"
+        )
     labels = list(model.labels)
     label = label or labels[int(model.probabilities([audio])[0].argmax())]
     if label not in labels:
         raise UsageError(f"label '{label}': the model has no such label; expected one of {', '.join(labels)}")
-    procedure, explainer = _explainer(model, label, method)
+    for procedure, explainer_of in _procedures(model, method):
+        with suppress(NotImplementedError):
+            return _explanation(
+                procedure, explainer_of(model, label), label, audio, model.extractor.sample_rate
+            )
+    raise UsageError(
+        f"--explain gradcam: head '{type(model.pipeline[-1]).__name__}' has no convolutions over an image of "
+        f"bands and time; expected cnn2d, vgg, bcresnet or cnn1d-frames, or --explain saliency or occlusion"
+    )
+
+
+def _procedures(model: Classifier, method: Method) -> Iterator[tuple[Procedure, ExplainerOf]]:
+    """Yield the procedures of a method, the best first; one that does not fit raises NotImplementedError."""
+    if method == "occlusion":
+        yield "occlusion", occlusion.occlusion
+    elif method == "gradcam":
+        if hasattr(model.pipeline[-1], "module_"):
+            yield "gradcam", _gradients().grad_cam
+    else:
+        if has_gradient(model.pipeline[-1]):
+            yield "integrated-gradients", _gradients().integrated_gradients
+        yield "windows", occlusion.windows
+
+
+def _explanation(
+    procedure: Procedure, explainer: Explainer, label: str, audio: Audio, rate: int
+) -> Explanation:
+    """Return the explanation of a recording, with the explainer's pointing accuracy."""
     saliency = explainer(audio)
-    share, chance = pointing.accuracy(explainer, audio, model.extractor.sample_rate)
+    share, chance = pointing.accuracy(explainer, audio, rate)
     return Explanation(
         method=procedure,
         label=label,
@@ -53,26 +99,6 @@ def explain(model: Classifier, audio: Audio, method: Method, label: str | None =
         chance=chance,
         n_planted=pointing.N_PLANTED,
     )
-
-
-def _explainer(model: Classifier, label: str, method: Method) -> tuple[Procedure, Explainer]:
-    """Return the procedure that fits a model, and its explainer."""
-    if method == "occlusion":
-        return "occlusion", occlusion.occlusion(model, label)
-    head = model.pipeline[-1]
-    has_gradient = hasattr(head, "module_") or (hasattr(head, "coef_") and hasattr(head, "predict_proba"))
-    try:
-        if method == "gradcam":
-            return "gradcam", _gradients().grad_cam(model, label)
-        if has_gradient:
-            return "integrated-gradients", _gradients().integrated_gradients(model, label)
-    except NotImplementedError as error:
-        if method == "gradcam":
-            fix = (
-                "expected a network with convolutions over time or bands, or --explain saliency or occlusion"
-            )
-            raise UsageError(f"--explain gradcam: head '{type(head).__name__}' has none; {fix}") from error
-    return "windows", occlusion.windows(model, label)
 
 
 def _gradients() -> ModuleType:

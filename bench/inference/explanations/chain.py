@@ -1,5 +1,6 @@
 """The way from frames to a label's log-odds as one differentiable function of torch."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,8 @@ import torch
 
 from bench.embed import pooling
 from bench.embed.layers import select_layer
-from bench.inference.explanations.explanation import Classifier
-from bench.types import UNPOOLED, Frames, Traits
+from bench.inference.explanations.explanation import Classifier, has_gradient
+from bench.types import UNPOOLED, Extractor, Frames, Traits
 
 TOLERANCE = 1e-3
 """Largest difference of a probability from that of the pipeline itself."""
@@ -59,8 +60,7 @@ class Chain(torch.nn.Module):  # type: ignore[misc]  # torch counts as untyped
         for step in self.steps:
             features = step(features)
         if self.unit == "sequence":
-            lengths = torch.full((len(features),), features.shape[1], device=features.device)
-            return self.head(features, lengths)
+            return self.head(features, torch.full((len(features),), features.shape[1]))
         if self.unit == "frame":
             return self.head(features.flatten(0, 1)).unflatten(0, features.shape[:2])
         return self.head(features)
@@ -76,6 +76,64 @@ class Chain(torch.nn.Module):  # type: ignore[misc]  # torch counts as untyped
         else:
             frames = layers[:, -1 if name == "last" else name]
         return frames if self.unit in {"sequence", "frame"} else _pool(frames, self.view.pool)
+
+
+class EndToEnd(torch.nn.Module):  # type: ignore[misc]
+    """Input of an extractor's network -> log-odds of a label.
+
+    Parameters
+    ----------
+    shape : tuple[int, ...]
+        Layers, frames of the clip itself, and dim, of what `as_layers` returns for the clip.
+    """
+
+    def __init__(self, network: Any, chain: Chain, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.network, self.chain, self.shape = network, chain, shape
+
+    def forward(self, values: Any) -> Any:
+        """Return the log-odds, shape=(n_clips,)."""
+        return self.chain(self.layers(values))
+
+    def layers(self, values: Any) -> Any:
+        """Return the layers of frames, shape=(n_clips, n_layers, n_frames, dim)."""
+        weight = next(self.network.parameters())
+        layers = self.network(values.to(weight.device, weight.dtype))[:, :, : self.shape[1]].float().cpu()
+        # As in `as_layers`: the last layer stands for a last hidden state.
+        return layers if layers.shape[1] == self.shape[0] else torch.cat([layers, layers[:, -1:]], dim=1)
+
+    def check(self, values: Any, layers: Frames) -> None:
+        """Compare the network's layers with those of the extractor.
+
+        Raises
+        ------
+        NotImplementedError
+            If they differ: the extractor does more to the output of the network than to cut it.
+        """
+        with torch.no_grad():
+            actual = self.layers(values)[0].numpy()
+        limit = TOLERANCE * np.abs(layers).max()
+        if actual.shape != layers.shape or not np.abs(actual - layers).max() <= limit:
+            raise NotImplementedError
+
+
+def network_of(extractor: Extractor) -> Any:
+    """Return the network of an extractor that torch runs; None for an extractor without one."""
+    runtimes = (getattr(value, "network", None) for value in vars(extractor).values())
+    return next((network for network in runtimes if isinstance(network, torch.nn.Module)), None)
+
+
+def network_input(network: Any, embed: Callable[[], object]) -> Any:
+    """Return the first input that a network gets while an extractor embeds a clip."""
+    inputs: list[Any] = []
+    handle = network.register_forward_pre_hook(
+        lambda _, values: inputs.append(values[0].float().cpu().numpy())
+    )
+    try:
+        embed()
+    finally:
+        handle.remove()
+    return torch.tensor(inputs[0])
 
 
 def check(chain: Chain, model: Classifier, layers: Frames) -> None:
@@ -143,8 +201,9 @@ def _flat(x: Any, mean: Any) -> Any:
 def _head(head: Any) -> Any:
     """Return a fitted head as a function of tensors that returns logits."""
     if hasattr(head, "module_"):
-        return head.module_.cpu()
-    if not (hasattr(head, "coef_") and hasattr(head, "predict_proba")):
+        device = next(head.module_.parameters()).device
+        return lambda *inputs: head.module_(*(tensor.to(device) for tensor in inputs)).cpu()
+    if not has_gradient(head):
         raise NotImplementedError
     weight, bias = _tensor(head.coef_), _tensor(np.atleast_1d(head.intercept_))
 

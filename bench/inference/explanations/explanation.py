@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
 
-from bench.types import Audio, Extractor, Unit, View
+from bench.types import Audio, Cell, Extractor, Unit, View
 
 Values: TypeAlias = npt.NDArray[np.float64]
 
@@ -31,6 +31,10 @@ class Classifier(Protocol):
     @property
     def labels(self) -> Sequence[str]:
         """Return the classes, in the order of `probabilities`."""
+
+    @property
+    def cell(self) -> Cell:
+        """Return the cell of the run, with the preprocessing of its extractor."""
 
     @property
     def extractor(self) -> Extractor:
@@ -88,6 +92,11 @@ class Saliency:
         profile = self.profile
         highest = np.flatnonzero(profile >= profile.max() - 1e-12 * np.ptp(profile))
         return float(self.times[highest[len(highest) // 2]])
+
+
+def has_gradient(head: Any) -> bool:
+    """Return whether a fitted head is a network, or linear with probabilities."""
+    return hasattr(head, "module_") or (hasattr(head, "coef_") and hasattr(head, "predict_proba"))
 
 
 Explainer: TypeAlias = Callable[[Audio], Saliency]

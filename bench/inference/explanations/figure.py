@@ -38,6 +38,9 @@ N_MELS = 80
 TICKS = (0, 250, 500, 1000, 2000, 4000, 8000, 16_000)
 """In Hz."""
 
+BRIGHTEST = 0.99
+"""Quantile of a map's absolute values from which on the colour is the brightest."""
+
 MOST_OPAQUE = 0.75
 """Opacity of the largest value of a map."""
 
@@ -102,7 +105,7 @@ def _spectrogram(plot: Any, audio: Audio, rate: int) -> None:
 def _overlay(drawing: Any, plot: Any, explanation: Explanation, seconds: float, rate: int) -> None:
     """Draw the map over the spectrogram: red speaks for the label, blue against it; pale parts are clear."""
     values = explanation.values.reshape(len(explanation.times), -1)
-    largest = float(np.abs(values).max()) or 1.0
+    largest = float(np.quantile(np.abs(values), BRIGHTEST)) or float(np.abs(values).max()) or 1.0
     times = _edges(explanation.times, 0, seconds)
     if explanation.frequencies is None:
         mels = np.array([0, librosa.hz_to_mel(rate / 2)])
@@ -111,7 +114,9 @@ def _overlay(drawing: Any, plot: Any, explanation: Explanation, seconds: float, 
     opacity = np.minimum(np.abs(values.T) / largest, 1) * MOST_OPAQUE
     mesh = plot.pcolormesh(times, mels, values.T, cmap="bwr", vmin=-largest, vmax=largest, alpha=opacity)
     scale = matplotlib.cm.ScalarMappable(mesh.norm, mesh.cmap)
-    drawing.colorbar(scale, ax=plot, label=UNITS[explanation.method])
+    bar = drawing.colorbar(scale, ax=plot, label=UNITS[explanation.method], extend="both")
+    if values.min() >= 0:
+        bar.ax.set_ylim(0, largest)
 
 
 def _edges(centres: Values, first: float, last: float) -> Values:

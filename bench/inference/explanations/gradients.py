@@ -6,19 +6,28 @@ import numpy as np
 import torch
 from captum.attr import IntegratedGradients, LayerGradCam
 
+from bench import preprocess
 from bench.embed.layers import as_layers
-from bench.inference.explanations.chain import Chain, check
+from bench.inference.explanations.background import background
+from bench.inference.explanations.chain import Chain, EndToEnd, check, network_input, network_of
 from bench.inference.explanations.explanation import Classifier, Explainer, Saliency, Values
 from bench.types import Audio, Frames, Traits
 
 N_STEPS = 16
-"""Number of points of the path from silence to the recording, by Gauss and Legendre."""
+"""Number of points of the path from background to recording, by Gauss and Legendre."""
+
+BATCH_FRAMES = 4000
+"""Number of frames at once, over all points of the path."""
+
+CELL_SECONDS = 0.01
+"""Time between two values of a map over a waveform, in s."""
 
 
 def integrated_gradients(model: Classifier, label: str) -> Explainer:
-    """Return an explainer: integrated gradients of a label's log-odds, from silence to the recording.
+    """Return an explainer: integrated gradients of a label's log-odds, from its background to the recording.
 
-    Their sum is the difference of the log-odds of the recording and of silence of its length.
+    Their sum is the difference of the log-odds of the recording and of its background. The gradient goes
+    to the input of an extractor's network if torch runs it, else to the extractor's frames.
 
     Raises
     ------
@@ -30,16 +39,51 @@ def integrated_gradients(model: Classifier, label: str) -> Explainer:
     Sundararajan, Taly and Yan, "Axiomatic attribution for deep networks", ICML 2017.
     """
     chain = Chain(model, label)
+    network = network_of(model.extractor)
 
     def explain(audio: Audio) -> Saliency:
-        silence, layers = _layers(model, [np.zeros_like(audio), audio])
+        clip = _prepared(model, audio)
+        quiet = background(clip, model.extractor.sample_rate)
+        baseline, layers = _layers(model, [quiet, clip])
         check(chain, model, layers)
+        if network is not None:
+            return _through_network(model, EndToEnd(network, chain, layers.shape), clip, quiet)
         values = IntegratedGradients(chain).attribute(
-            *(torch.as_tensor(x)[None] for x in (layers, silence)), n_steps=N_STEPS
+            *(torch.as_tensor(x)[None] for x in (layers, baseline)),
+            n_steps=N_STEPS,
+            internal_batch_size=max(1, BATCH_FRAMES // layers.shape[1]),
         )
         return _saliency(model, values[0].sum(dim=0).numpy(), audio)
 
     return explain
+
+
+def _through_network(model: Classifier, chain: EndToEnd, audio: Audio, quiet: Audio) -> Saliency:
+    """Return the integrated gradients at the input of an extractor's network.
+
+    Raises
+    ------
+    NotImplementedError
+        If the extractor does more to the output of the network than to cut it to the clip.
+    """
+    embed = model.extractor.embed
+    values, baseline = (
+        network_input(chain.network, lambda clip=clip: embed([clip])) for clip in (audio, quiet)
+    )
+    chain.check(values, _layers(model, [audio])[0])
+    method = IntegratedGradients(chain)
+    attribution = method.attribute(values, baseline, n_steps=N_STEPS, internal_batch_size=1)[0].numpy()
+    rate = model.extractor.sample_rate
+    if attribution.ndim == 1:  # a waveform
+        n_cells = max(1, round(len(attribution) / rate / CELL_SECONDS))
+        sums = np.array([part.sum() for part in np.array_split(attribution, n_cells)], np.float64)
+        return Saliency((np.arange(n_cells) + 0.5) * len(audio) / rate / n_cells, None, sums)
+    step = model.extractor.processor.hop_length / rate
+    n_spectra = int(np.ceil(len(audio) / rate / step))
+    filters = model.extractor.processor.mel_filters  # shape=(n_frequencies, n_mels)
+    frequencies = np.linspace(0, rate / 2, len(filters)) @ filters / filters.sum(axis=0)
+    spectra = attribution.T[:n_spectra].astype(np.float64)
+    return Saliency((np.arange(len(spectra)) + 0.5) * step, frequencies, spectra)
 
 
 def grad_cam(model: Classifier, label: str) -> Explainer:
@@ -59,15 +103,32 @@ def grad_cam(model: Classifier, label: str) -> Explainer:
     layer = _convolutions(model)
 
     def explain(audio: Audio) -> Saliency:
-        (layers,) = _layers(model, [audio])
+        (layers,) = _layers(model, [_prepared(model, audio)])
         check(chain, model, layers)
         cam = LayerGradCam(chain, layer).attribute(torch.as_tensor(layers)[None], relu_attributions=True)
         n_frames, dim = layers.shape[1:]
         # Of single frames, the image is a frame's bands; of sequences, bands x time.
-        image = cam.detach()[:, 0].T[None, None] if model.unit == "frame" else cam.detach()
+        image = cam.detach().cpu()
+        if model.unit == "frame":
+            image = image[:, 0].T[None, None]
         return _saliency(model, _frame_map(image, n_frames, dim), audio)
 
     return explain
+
+
+def _prepared(model: Classifier, audio: Audio) -> Audio:
+    """Return a recording after the preprocessing of the model.
+
+    Raises
+    ------
+    NotImplementedError
+        If its length changes, or it is longer than the extractor takes at once.
+    """
+    clip = preprocess.parse(model.cell.extractor.preprocess).apply(audio)
+    longest = Traits.of(model.extractor).max_seconds * model.extractor.sample_rate
+    if len(clip) != len(audio) or (longest and len(clip) > longest):
+        raise NotImplementedError
+    return clip
 
 
 def _layers(model: Classifier, audio: list[Audio]) -> list[Frames]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 import librosa
 import numpy as np
 
+from bench.errors import UsageError
+from bench.inference.explanations.background import Part, lowered
 from bench.inference.explanations.explanation import Classifier, Explainer, Saliency, Values
 from bench.types import Audio
 
@@ -18,12 +19,6 @@ N_WINDOWS, N_GAPS = 3, 6
 
 N_BANDS = 8
 """Number of bands that are occluded, equally wide on the mel scale."""
-
-FFT_SECONDS = 0.032
-"""Length of the windows of the short-time Fourier transform, in s."""
-
-BACKGROUND = 0.1
-"""Quantile over time of the magnitudes at a frequency to which occlusion lowers them."""
 
 MIN_PROBABILITY = 1e-6
 """Probabilities are kept this far from 0 and 1, whose log-odds are infinite."""
@@ -60,9 +55,9 @@ def occlusion(model: Classifier, label: str) -> Explainer:
         width = max(1, int(min(LONGEST_GAP * rate, len(audio) / N_GAPS)))
         starts = _starts(len(audio), width, width // 2)
         edges = librosa.mel_frequencies(N_BANDS + 1, fmin=0, fmax=rate / 2)
-        windows = [_Part(start, start + width, 0, rate) for start in starts]
-        bands = [_Part(0, len(audio), low, high) for low, high in pairwise(edges)]
-        whole, *scores = _log_odds(model, label, [audio, *_occluded(audio, rate, [*windows, *bands])])
+        windows = [Part(start, start + width, 0, rate) for start in starts]
+        bands = [Part(0, len(audio), low, high) for low, high in pairwise(edges)]
+        whole, *scores = _log_odds(model, label, [audio, *lowered(audio, rate, [*windows, *bands])])
         falls = whole - np.array(scores)
         times, over_time = _over_time(falls[: len(starts)], starts, width)
         return Saliency(
@@ -70,34 +65,6 @@ def occlusion(model: Classifier, label: str) -> Explainer:
         )
 
     return explain
-
-
-class _Part(NamedTuple):
-    """A part of a recording: samples and frequencies, in Hz, from the first to the last."""
-
-    start: int
-    end: int
-    low: float
-    high: float
-
-
-def _occluded(audio: Audio, rate: int, parts: Sequence[_Part]) -> list[Audio]:
-    """Return the recording once per part, with its magnitudes there lowered to the background."""
-    n_fft = 2 * round(FFT_SECONDS * rate / 2)
-    hop = n_fft // 4
-    spectrum = librosa.stft(audio, n_fft=n_fft, hop_length=hop)
-    magnitude = np.abs(spectrum)
-    background = np.quantile(magnitude, BACKGROUND, axis=1, keepdims=True)
-    lowered = spectrum * np.minimum(1, background / np.maximum(magnitude, np.finfo(np.float32).tiny))
-    samples = np.arange(spectrum.shape[1]) * hop
-    frequencies = librosa.fft_frequencies(sr=rate, n_fft=n_fft)
-    clips = []
-    for part in parts:
-        is_inside = (samples >= part.start) & (samples < part.end)
-        is_in_band = (frequencies >= part.low) & (frequencies <= part.high)
-        mixture = np.where(is_inside & is_in_band[:, np.newaxis], lowered, spectrum)
-        clips.append(librosa.istft(mixture, hop_length=hop, n_fft=n_fft, length=len(audio)))
-    return clips
 
 
 def _starts(n_samples: int, width: int, hop: int) -> list[int]:
@@ -115,9 +82,21 @@ def _over_time(scores: Values, starts: Sequence[int], width: int) -> tuple[Value
 
 
 def _log_odds(model: Classifier, label: str, clips: Sequence[Audio]) -> Values:
-    """Return the log-odds of a label for every clip, shape=(n_clips,)."""
+    """Return the log-odds of a label for every clip, shape=(n_clips,); silence has the lowest of all.
+
+    Raises
+    ------
+    UsageError
+        If the head gives no probabilities.
+    """
     column = list(model.labels).index(label)
-    p = np.clip(model.probabilities(clips)[:, column], MIN_PROBABILITY, 1 - MIN_PROBABILITY).astype(
-        np.float64
-    )
-    return np.asarray(np.log(p / (1 - p)))
+    is_audible = np.array([clip.any() for clip in clips])
+    audible = [clip for clip, flag in zip(clips, is_audible, strict=True) if flag]
+    probability = np.asarray(model.probabilities(audible), np.float64)[:, column]
+    if np.isnan(probability).any():
+        raise UsageError("--explain: the head gives no probabilities; expected one that does, such as logreg")
+    probability = probability.clip(MIN_PROBABILITY, 1 - MIN_PROBABILITY)
+    scores = np.log(probability / (1 - probability))
+    values = np.full(len(clips), scores.min())
+    values[is_audible] = scores
+    return values

@@ -11,6 +11,9 @@ from bench.types import Audio, Frames
 RATE = 16_000
 """Rate of the audio, in Hz."""
 
+CHUNK = 30 * RATE
+"""Longest audio that Whisper takes at once, in samples."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoding:
@@ -20,6 +23,8 @@ class Decoding:
     ----------
     phrases : tuple[Phrase, ...]
         Times from the start of the chunk; a text begins with the space that parts it from the one before.
+    n_samples : int
+        Samples up to the end of the last whole phrase, at least 1: there the next chunk starts.
     language : str
         ISO 639-1 code.
     no_speech : float
@@ -29,6 +34,7 @@ class Decoding:
     """
 
     phrases: tuple[Phrase, ...]
+    n_samples: int
     language: str
     no_speech: float
     log_probability: float

@@ -14,6 +14,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import logging
 
 from bench.catalog import checkpoints
+from bench.catalog.weights import TEXT
 from bench.errors import UsageError, message
 from bench.inference.answers import Phrase
 from bench.inference.transcribers.base import RATE, Decoding
@@ -87,9 +88,10 @@ class Whisper:
             scores = self._model.compute_transition_scores(
                 output.sequences, output.scores, normalize_logits=True
             )
-        tokens = output.sequences[0, -len(output.scores) :].tolist()
+        tokens, n_samples = self._whole(output.sequences[0, -len(output.scores) :].tolist(), audio.size)
         return Decoding(
             phrases=tuple(self._phrases(tokens, audio.size / RATE)),
+            n_samples=n_samples,
             language=language,
             no_speech=no_speech,
             log_probability=float(scores[0].double().mean()),
@@ -118,6 +120,22 @@ class Whisper:
             max(self._languages, key=lambda number: float(probabilities[number]))
         ]
 
+    def _whole(self, tokens: Sequence[int], n_samples: int) -> tuple[Sequence[int], int]:
+        """Return the tokens of whole phrases, and the number of samples up to the end of the last one.
+
+        Two timestamps in a row are the end of a phrase and the start of another one. Unless a single one ends
+        the text, what follows the last two is not whole: it is decoded again, with what follows this chunk.
+        """
+        first = self._no_timestamps + 1
+        is_time = [token >= first for token in tokens if token != self._model.generation_config.eos_token_id]
+        pairs = [row for row in range(1, len(is_time)) if is_time[row - 1] and is_time[row]]
+        if not pairs or is_time[-2:] == [False, True]:
+            return tokens, n_samples
+        end = round((tokens[pairs[-1] - 1] - first) * TIMESTAMP_SECONDS * RATE)
+        if end < RATE:  # else chunks would start at nearly the same sample again and again
+            return tokens, n_samples
+        return tokens[: pairs[-1]], min(end, n_samples)
+
     def _phrases(self, tokens: Sequence[int], seconds: float) -> Iterator[Phrase]:
         """Yield the phrases between timestamps; without timestamps, one of the whole chunk."""
         first = self._no_timestamps + 1
@@ -141,10 +159,10 @@ class Whisper:
 
 def _model(folder: Path) -> Any:
     """Return the network of a checkpoint in fp32, of tensors alone."""
-    if not (folder / "generation_config.json").is_file() or not (folder / "tokenizer.json").is_file():
+    if not all((folder / name).is_file() for name in TEXT):
         raise UsageError(
-            f"{folder}: cannot write text; expected generation_config.json and tokenizer.json beside the "
-            "weights, as save_pretrained of the model and the tokenizer write them"
+            f"{folder}: cannot write text; expected {' and '.join(TEXT)} beside the weights, as bench fetch "
+            "gets them, and save_pretrained of the model and the tokenizer writes them"
         )
     model_type = checkpoints.configuration(folder).model_type
     if model_type != "whisper":

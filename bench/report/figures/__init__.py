@@ -68,6 +68,8 @@ class Points:
         Whether a line joins the points with the highest y among all with a smaller x.
     background : tuple[str, ...]
         Names of colours that are grey in a file, below the others.
+    diagonal : bool
+        Whether a line shows where x and y, both in [0, 1], are the same; a file has the intervals too then.
     """
 
     title: str
@@ -78,6 +80,7 @@ class Points:
     shape: str = ""
     front: bool = False
     background: tuple[str, ...] = ()
+    diagonal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Figures as PNG files, drawn by matplotlib; the same figure gives the same bytes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,10 +40,14 @@ def write(figure: Figure, path: Path) -> None:
     KeyError
         If this kind of figure is drawn on the page only.
     """
+    save(lambda: RENDERERS[type(figure)](_drawable(figure)), _texts(figure), path)
+
+
+def save(draw: Callable[[], plots.Figure], texts: Iterable[str], path: Path) -> None:
+    """Write what a function draws to a PNG file, in fonts that have the characters of texts."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with matplotlib.rc_context({"font.family": fonts.families(_texts(figure))}):
-        drawing = RENDERERS[type(figure)](_drawable(figure))
-        drawing.savefig(path, format="png", dpi="figure", metadata={"Software": None})
+    with matplotlib.rc_context({"font.family": fonts.families(texts)}):
+        draw().savefig(path, format="png", dpi="figure", metadata={"Software": None})
 
 
 def legend(figure: Figure) -> list[tuple[str, str]]:
@@ -115,7 +119,7 @@ def is_whole(path: Path) -> bool:
     return path.is_file() and path.read_bytes().endswith(END)
 
 
-def _canvas(width: float, height: float, dpi: int = 100) -> plots.Figure:
+def canvas(width: float, height: float, dpi: int = 100) -> plots.Figure:
     """Return an empty drawing, with its size in inches."""
     drawing = plots.Figure(figsize=(width, height), dpi=dpi, layout="constrained")
     FigureCanvasAgg(drawing)
@@ -124,7 +128,7 @@ def _canvas(width: float, height: float, dpi: int = 100) -> plots.Figure:
 
 def lines(figure: Lines) -> plots.Figure:
     """Return a line per name; the intervals at one position stand beside each other."""
-    drawing = _canvas(9, 5)
+    drawing = canvas(9, 5)
     plot = drawing.add_subplot()
     positions = sorted({x for line in figure.lines.values() for x in line})
     shifts = _shifts(positions, len(figure.lines), figure.x)
@@ -164,8 +168,8 @@ def _bars(scores: Sequence[Score]) -> list[list[float]]:
 
 
 def points(figure: Points) -> plots.Figure:
-    """Return points by their colours, each with a shape too; intervals and a front are on the page only."""
-    drawing = _canvas(8, 6, dpi=200)
+    """Return points by their colours, each with a shape too; a front and other intervals are on the page."""
+    drawing = canvas(8, 6, dpi=200)
     plot = drawing.add_subplot()
     size = float(np.clip(12_000 / max(len(figure.points), 1), 3, 40))
     names = [name for name in _names(figure) if name not in figure.background]
@@ -182,12 +186,25 @@ def points(figure: Points) -> plots.Figure:
         plot.scatter(
             x, y, s=size, c=colour, marker=marker, label=label, linewidths=0, alpha=0.8, zorder=layer
         )
-    plot.set_aspect("equal", adjustable="datalim")
+    if figure.diagonal:
+        _draw_diagonal(plot, figure, {name: colour for name, (colour, _) in styles.items()})
+    plot.set_aspect("equal", adjustable="box" if figure.diagonal else "datalim")
     _name_axes(plot, figure)
     scale = (30 / size) ** 0.5
     title = figure.colour.replace("$", r"\$")
     plot.legend(title=title, bbox_to_anchor=(1.01, 1), loc="upper left", fontsize=8, markerscale=scale)
     return drawing
+
+
+def _draw_diagonal(plot: Any, figure: Points, colours: Mapping[str, str]) -> None:
+    """Draw where x and y are the same, and the interval of every point."""
+    plot.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1, zorder=0)
+    for point in figure.points:
+        if point.low is not None and point.high is not None:
+            plot.plot(
+                [point.x] * 2, [point.low, point.high], color=colours[point.colour], linewidth=1, alpha=0.5
+            )
+    plot.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
 
 
 def _name_axes(plot: Any, figure: Points | Bars) -> None:
@@ -203,7 +220,7 @@ def _name_axes(plot: Any, figure: Points | Bars) -> None:
 
 def bars(figure: Bars) -> plots.Figure:
     """Return bars, those of one category beside each other; the names of many categories are thinned out."""
-    drawing = _canvas(9, 4, dpi=200)
+    drawing = canvas(9, 4, dpi=200)
     plot = drawing.add_subplot()
     categories = _categories(figure)
     width = 0.8 / max(len(figure.bars), 1)
@@ -228,7 +245,7 @@ def matrix(figure: Matrix) -> plots.Figure:
     counts = figure.counts.to_numpy()
     n_classes = len(counts)
     side = min(4 + 0.35 * n_classes, 16)
-    drawing = _canvas(side + 1, side)
+    drawing = canvas(side + 1, side)
     axes = drawing.add_subplot()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -253,7 +270,7 @@ def rank_diagram(figure: RankDiagram) -> plots.Figure:
     ranks = np.array(list(figure.ranks.values()))
     half = -(-len(ranks) // 2)
     bars = cliques(ranks, figure.critical)
-    drawing = _canvas(10, 1.6 + 0.3 * half + 0.15 * len(bars))
+    drawing = canvas(10, 1.6 + 0.3 * half + 0.15 * len(bars))
     plot = drawing.add_subplot()
     low, high = 1.0, float(max(np.ceil(ranks.max()), 2))
     margin = (high - low) * 0.6

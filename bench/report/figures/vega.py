@@ -91,6 +91,7 @@ def points(figure: Points) -> Spec:
         encoding["shape"] = {"field": "shape", "type": "nominal", "title": figure.shape}
     front = {"type": "line", "color": "#888888", "interpolate": "step-after", "strokeDash": [4, 3]}
     rule = {"type": "rule", "color": "#888888", "opacity": 0.5}
+    diagonal = [_diagonal(x, y)] if figure.diagonal else []
     layers: list[Spec] = [
         {"transform": [{"filter": "datum.front"}], "mark": front, "encoding": {"x": x, "y": y}},
         {"mark": rule, "encoding": {"x": x, **_interval(y)}},
@@ -99,7 +100,17 @@ def points(figure: Points) -> Spec:
     return {
         "description": figure.title,
         "data": {"values": values},
-        "layer": layers if figure.front else layers[-1:],
+        "layer": layers if figure.front else [*diagonal, *layers[-1 - figure.diagonal :]],
+    }
+
+
+def _diagonal(x: Spec, y: Spec) -> Spec:
+    """Return the line from 0 to 1 where x and y are the same."""
+    mark = {"type": "line", "color": "#888888", "strokeDash": [4, 3]}
+    return {
+        "data": {"values": [{"x": 0, "y": 0}, {"x": 1, "y": 1}]},
+        "mark": mark,
+        "encoding": {"x": x, "y": y},
     }
 
 

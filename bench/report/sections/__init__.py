@@ -18,6 +18,7 @@ from bench.report.sections import (
     learning,
     overview,
     protocol,
+    reliability,
     repeats,
     slices,
     winner,
@@ -81,5 +82,6 @@ def _of_table(table: Table, by: Sequence[str], cache: Cache | None) -> list[Sect
         learning.section(table),
         differences.section(table),
         confusion.section(table),
+        reliability.section(table),
         embeddings.section(table, cache),
     ]

@@ -35,6 +35,7 @@ function support(answer) {
     lines.push(element("p", `Measured on held-out clips: ${metric} ${score(value)}${bounds}.`, "soft"));
   }
   if (answer.calibrated === false) lines.push(element("p", "The probabilities are not calibrated.", "soft"));
+  if (answer.remarks?.length) lines.push(element("p", `Remarks: ${answer.remarks.join(", ")}.`, "soft"));
   return lines;
 }
 
@@ -50,7 +51,7 @@ function transcript(answer) {
 export function show(section, answer) {
   const confidence = answer.confidence == null ? "" : element("span", percent(answer.confidence), "number soft");
   const far = answer.unfamiliar?.flag
-    ? [element("p", `Unlike the training clips: ${score(answer.unfamiliar.score)} times the usual limit. The label may mean nothing.`, "care")]
+    ? [element("p", `Unlike the training clips: ${answer.unfamiliar.score.toFixed(1)} times as far as the limit. The label may mean nothing.`, "care")]
     : [];
   const raw = element("details", [element("summary", "JSON"), element("pre", JSON.stringify(answer, null, 2))]);
   section.replaceChildren(
@@ -66,7 +67,7 @@ export function timeline(strip, answer, seconds) {
   const segments = answer.segments ?? [];
   const labels = [...new Set(segments.map((segment) => segment.label))];
   strip.replaceChildren(...segments.map((segment) => {
-    const part = element("span", segment.label, segment.unfamiliar ? "far" : "");
+    const part = element("span", segment.unfamiliar ? `${segment.label} ?` : segment.label, segment.unfamiliar ? "far" : "");
     part.style.left = `${100 * segment.start / seconds}%`;
     part.style.width = `${100 * (segment.end - segment.start) / seconds}%`;
     part.style.background = COLOURS[labels.indexOf(segment.label) % COLOURS.length];
