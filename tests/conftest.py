@@ -1,7 +1,9 @@
 """Fixtures that several test modules share."""
 
 import base64
+import contextlib
 import functools
+import importlib
 import itertools
 import json
 import os
@@ -10,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from html import unescape
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -49,6 +51,18 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
+LIBRARIES = (
+    "audiomentations",
+    "librosa.feature.spectral",
+    "mlflow",
+    "sklearn.ensemble",
+    "transformers.models.whisper.modeling_whisper",
+    "umap",
+    "xgboost",
+)
+"""What each process of pytest-xdist imports before coverage begins to trace, which would double the time."""
+
+
 def pytest_configure() -> None:
     """Keep OpenVINO from calling home, and give every process of pytest-xdist a cache of compiled functions.
 
@@ -58,6 +72,17 @@ def pytest_configure() -> None:
     sys.modules["openvino_telemetry"] = None  # else every conversion forks this process, to send a message
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / "bench-tests-numba" / worker)
+    if worker != "main":
+        for name in LIBRARIES:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Look for doctests in the package alone."""
+    collectors = yield
+    return [collector for collector in collectors if type(collector) is pytest.Module]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

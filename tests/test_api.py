@@ -68,6 +68,7 @@ def test_gaps_in_a_table_are_no_labels(digits: Path, tmp_path: Path, monkeypatch
     assert (protocol.n_classes, protocol.n_unlabelled) == (2, 4)
 
 
+@pytest.mark.no_cover
 def test_nothing_is_computed_twice_and_other_parameters_are_another_cell(results, digits: Path):
     again = {"tasks": ["speaker"], "datasets": [pd.read_csv(digits)], "extractors": [loudness]}
     bench.run(**again, heads=[SVC(C=2.0)])

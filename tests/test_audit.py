@@ -45,6 +45,7 @@ def key_of(store: Store, head: str) -> str:
     return next(result.key for result in store.results().values() if result.head == head)
 
 
+@pytest.mark.no_cover
 @pytest.mark.verb("audit")
 def test_an_untouched_run_is_verified_from_any_folder(bench, done, tmp_path: Path, monkeypatch):
     assert said(bench) == [f"out: verified; 20 of 48 {AGAIN}"]
@@ -53,6 +54,7 @@ def test_an_untouched_run_is_verified_from_any_folder(bench, done, tmp_path: Pat
     assert bench("audit", tmp_path / "out").exit_code == 0
 
 
+@pytest.mark.no_cover
 def test_one_changed_prediction_is_found(bench, done):
     path = done.predictions_path(key_of(done, "svm"))
     predictions = pd.read_parquet(path)
@@ -80,6 +82,7 @@ def test_predictions_that_are_gone_are_found(bench, done):
     assert "svm: predictions are missing" in said(bench)[0]
 
 
+@pytest.mark.no_cover
 def test_a_swapped_split_file_is_found(bench, done):
     pd.DataFrame({"session": list("0123"), "fold": list("0101")}).to_csv("folds.csv", index=False)
     found = said(bench)
@@ -97,6 +100,7 @@ def test_a_stored_split_that_leaks_is_found(bench, done):
     assert "fold of the predictions differs from the split" in found
 
 
+@pytest.mark.no_cover
 def test_a_changed_audio_file_is_found(bench, done):
     samples, rate = soundfile.read("7.wav")
     soundfile.write("7.wav", samples * 0.5, rate)
@@ -145,6 +149,7 @@ def test_a_changed_plugin_is_found(bench, digits: Path, tmp_path: Path):
     assert bench("audit", "bench-out").stdout.splitlines()[0] == "mine: changed params"
 
 
+@pytest.mark.no_cover
 def test_another_version_is_found(bench, done, monkeypatch):
     record = done.run()
     done.write_run(replace(record, env={**record.env, "numpy": "1.0"}))
@@ -241,6 +246,7 @@ def test_a_card_that_calls_a_function_is_not_opened(bench, hostile: Path, tmp_pa
     assert not (tmp_path / "canary").exists()
 
 
+@pytest.mark.no_cover
 def test_a_trusted_folder_is_audited_with_its_registry_and_its_plugins(bench, digits: Path, tmp_path: Path):
     (tmp_path / "theirs" / "registry").mkdir(parents=True)
     os.chdir("theirs")
@@ -281,6 +287,7 @@ def lines(out: Path) -> list[dict]:
     return [{name: value for name, value in line.items() if name != "cost"} for line in found]
 
 
+@pytest.mark.no_cover
 def test_batches_and_threads_change_nothing_but_cost(bench, done, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(batches, "BATCH_CLIPS", 5)
     monkeypatch.setattr(decoding, "READERS", 1)

@@ -342,6 +342,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Store], object], str]] = {
 }
 
 
+@pytest.mark.no_cover
 def test_an_untouched_copy_is_verified(copy: Store):
     outcome = compute.audit(copy.out)
     assert (outcome.differences, outcome.unchecked) == ((), ())

@@ -117,6 +117,7 @@ STEPS = {
 """Head -> its reducers."""
 
 
+@pytest.mark.no_cover
 def test_bundles_of_spoken_digits_predict_the_same_in_a_fresh_process(digits, tmp_path: Path):
     predictions = {}
     for name in STEPS:

@@ -251,6 +251,7 @@ def test_a_cache_in_memory_needs_no_lock():
         pass
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_run_beside_pruning_loses_no_cell(bench, digits: Path, tmp_path: Path, jobs: int):
     call = [sys.executable, "-c", PRUNE_ALWAYS]

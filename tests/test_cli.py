@@ -261,6 +261,7 @@ def test_without_a_terminal_there_are_no_bars_but_each_reason_once(capsys):
     assert capsys.readouterr().err.strip() == f"failed: gender on demo, mfcc (mean+std), svm: {reason}"
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("task", "column"), [pytest.param("gender", "speaker", marks=pytest.mark.slow), ("speaker", "clip")]
 )

@@ -404,6 +404,7 @@ def test_a_clip_that_has_gone_since_the_plan_ends_the_run(bench, digits, tone, t
     assert re.search(r"late\.wav: .*run the same command again", stopped.stderr.splitlines()[-1])
 
 
+@pytest.mark.no_cover
 def test_random_numbers_depend_on_the_cell_alone(bench, plugins, digits: Path, tmp_path: Path):
     call = ["run", "--tasks", "speaker", "--datasets", digits, "--extractors", "levels"]
     bench(*call, "--heads", "guesses", "--seeds", "0,1", "--out", "alone")

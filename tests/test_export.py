@@ -127,6 +127,7 @@ def tiny(tmp_path: Path) -> Path:
     return tmp_path / "tiny"
 
 
+@pytest.mark.no_cover
 def test_a_sweep_over_layers_and_poolings_runs_the_network_once(
     bench, digits: Path, tiny: Path, tmp_path: Path
 ):
@@ -163,6 +164,7 @@ def test_of_the_layers_a_frame_head_keeps_its_own(bench, digits: Path, tiny: Pat
     assert statuses["mfcc-13", "logreg-frames"] == Status.OK
 
 
+@pytest.mark.no_cover
 def test_what_runs_a_network_is_part_of_its_identity(bench, digits: Path, tiny: Path, tmp_path: Path):
     pytest.importorskip("openvino", reason="needs the extra 'openvino'")
     call = ["run", "--datasets", digits, "--tasks", "gender", "--heads", "dummy", "--extractors", "hf:tiny"]
@@ -178,6 +180,7 @@ def test_what_runs_a_network_is_part_of_its_identity(bench, digits: Path, tiny: 
     assert len(list(tmp_path.glob("cache/embeddings-*/*"))) == 2
 
 
+@pytest.mark.no_cover
 def test_other_weights_and_another_precision_are_other_embeddings(
     bench, digits: Path, tiny: Path, tmp_path: Path
 ):

@@ -443,6 +443,7 @@ class Shuffled(Honest):
 """
 
 
+@pytest.mark.no_cover
 def test_on_real_speech_a_shuffled_extractor_is_caught_and_a_rounded_one_is_not(bench, real: Path):
     Path("mine.py").write_text(EXTRACTORS)
     Path("registry").mkdir()

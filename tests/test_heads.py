@@ -100,6 +100,7 @@ def wine():
     return X[::2].astype(np.float32), np.array(["red", "rosé", "white"])[y[::2]], X[1::2].astype(np.float32)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", EVERY)
 def test_a_head_gives_the_same_again_from_the_same_seed(name: str):
     head, X, y = catalog.build(spec(name), 0), features(HEADS[name].unit), labels()
@@ -112,6 +113,7 @@ def test_a_head_gives_the_same_again_from_the_same_seed(name: str):
             np.testing.assert_array_equal(getattr(head, method)(X), getattr(again, method)(X))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", EVERY)
 def test_a_head_takes_two_classes(name: str):
     X, y = features(HEADS[name].unit), labels()
@@ -136,6 +138,7 @@ def test_a_head_taught_three_clips_predicts_or_says_what_is_wrong(name: str):
         assert "n_samples" in str(error) or "number of samples" in str(error)  # noqa: PT017
 
 
+@pytest.mark.no_cover
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("name", EVERY)
 def test_constant_features_give_finite_scores(name: str):
@@ -156,6 +159,7 @@ def test_features_that_are_not_finite_are_refused(name: str):
         evaluated(spec(name), X, y, split)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", EVERY)
 def test_labels_of_tested_clips_change_nothing_that_is_fitted(name: str):
     X, y, split = problem(HEADS[name].unit)
@@ -169,6 +173,7 @@ def test_labels_of_tested_clips_change_nothing_that_is_fitted(name: str):
     assert first.equals(second)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", [each for each in EVERY if each.values != (BASELINE,)])
 def test_labels_in_random_order_are_predicted_by_chance(name: str):
     X, y, split = problem(HEADS[name].unit, 90)

@@ -64,6 +64,7 @@ def pieces(take, tmp_path: Path) -> Path:
     return tmp_path / "pieces"
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "pattern", ["(.+)_[0-9]+", r"(?P<recording>[a-z]+)_\d+\.wav$", r"([^/]+)_00(?P<nr>\d)"]
 )

@@ -115,6 +115,7 @@ def test_every_metric_has_a_reference():
     assert LABELS.keys() | SCORES.keys() == METRICS.keys()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", LABELS)
 @settings(max_examples=40)
 @given(labels=pairs)
@@ -129,6 +130,7 @@ def test_a_metric_of_labels_is_what_scikit_learn_says(name: str, labels: list[tu
     assert METRICS[name].low <= value <= METRICS[name].high
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", SCORES)
 @settings(max_examples=40)
 @given(p=scored())
@@ -150,6 +152,7 @@ def test_a_weighted_draw_is_the_metric_of_the_clips_repeated(name: str, p: Predi
         assert draw == pytest.approx(METRICS[name].score(p.take(np.repeat(np.arange(len(counts)), counts))))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", LABELS)
 @settings(max_examples=40)
 @given(labels=pairs)

@@ -111,6 +111,7 @@ def test_a_row_stands_beside_the_one_without_it(bench, digits: Path, tmp_path: P
     assert bench("rerun", "bench-out/run.json").exit_code == 0
 
 
+@pytest.mark.no_cover
 def test_the_key_depends_on_the_column_and_its_values(bench, digits: Path, tmp_path: Path):
     table = pd.read_csv(digits, dtype=str)
     table["room"] = table["speaker"]

@@ -139,6 +139,7 @@ def test_a_class_of_one_group_cannot_be_tuned(problem):
         evaluate(examples, PipelineSpec(SVC, grid={"C": [1, 2]}), clock())
 
 
+@pytest.mark.no_cover
 def test_tuned_and_untuned_heads_are_rows_of_their_own(bench, digits: Path, tmp_path: Path):
     call = ["run", "--datasets", digits, "--tasks", "speaker", "--extractors", "mfcc-13"]
     done = bench(*call, "--heads", "logreg,lda", "--tune")

@@ -29,6 +29,7 @@ class Nearest(KNeighborsClassifier):
 """
 
 
+@pytest.mark.no_cover
 def test_a_file_and_an_import_path_are_a_name(bench, digits: Path):
     Path("lib").mkdir()
     Path("lib", "mine_here.py").write_text(MINE)
@@ -78,6 +79,7 @@ def test_what_is_no_place(name: str):
     assert catalog.undeclared("head", name) is None
 
 
+@pytest.mark.no_cover
 def test_entry_points_are_listed_without_import_and_run(
     bench, digits: Path, distribution, site: Path, monkeypatch
 ):

@@ -53,6 +53,7 @@ def gender(bench, real: Path, tmp_path: Path) -> Store:
     return Store(tmp_path / "out")
 
 
+@pytest.mark.no_cover
 @pytest.mark.figures
 def test_gender_of_251_speakers_is_told_and_is_what_a_plain_script_tells(gender: Store):
     results = by_head(gender)
@@ -129,6 +130,7 @@ def test_speakers_of_unheard_digits_are_harder_than_random_folds_say(
     assert 0.85 < grouped < 0.98
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "n_searched", [0, pytest.param(index.NEAR_CLIPS, marks=pytest.mark.slow, id="near copies")]
 )
@@ -151,6 +153,7 @@ def test_the_fixed_splits_of_the_package_are_what_their_commands_make(
         assert (tmp_path / "made.csv").read_text() == (packaged_root() / "datasets" / listing).read_text()
 
 
+@pytest.mark.no_cover
 @pytest.mark.usefixtures("fsdd")
 def test_digits_of_unheard_speakers_are_far_harder_than_random_folds_say(bench, tmp_path: Path):
     call = [*DIGITS, "--tasks", "phrase"]

@@ -126,6 +126,7 @@ def test_a_second_task_head_or_view_decodes_nothing(bench, digits: Path, tmp_pat
     assert (done["clips_decoded"], done["clips_cached"], done["cells_computed"]) == (0, 48, 4)
 
 
+@pytest.mark.no_cover
 def test_the_same_audio_under_another_name_is_embedded_once(bench, digits: Path, tmp_path: Path):
     table = pd.read_csv(digits)
     (tmp_path / "copies").mkdir()
@@ -138,6 +139,7 @@ def test_the_same_audio_under_another_name_is_embedded_once(bench, digits: Path,
     assert counters(tmp_path / "out")["clips_decoded"] == 48
 
 
+@pytest.mark.no_cover
 def test_a_changed_file_label_or_fold_is_computed_again(bench, digits: Path, tmp_path: Path):
     keys = []
     table = pd.read_csv(digits)
@@ -465,6 +467,7 @@ cli.main()
 """
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("moment", ["embedding", "cells"])
 def test_a_killed_run_goes_on_where_it_stopped(moment: str, bench, digits: Path, tmp_path: Path):
     call = ["run", "--tasks", "speaker", "--datasets", str(digits), "--extractors", "mfcc,mfcc-13"]
@@ -497,6 +500,7 @@ def test_labels_that_do_not_allow_a_task_matter_only_if_it_is_asked(bench, digit
     assert "digits.csv: every clip but 16 without one has the gender 'male'" in asked.stderr
 
 
+@pytest.mark.no_cover
 def test_a_partly_labelled_table_gives_the_scores_of_its_labelled_part(bench, digits: Path, tmp_path: Path):
     table = pd.read_csv(digits, dtype=str)
     table["session"] = table["session"].where(table.index % 3 > 0, "")
@@ -611,6 +615,7 @@ def test_a_random_split_is_marked_in_every_output(bench, digits: Path, tmp_path:
     assert [line["split"] for line in lines(tmp_path / "out")] == [split] * 3
 
 
+@pytest.mark.no_cover
 def test_a_head_that_sees_frames_shares_the_extraction_and_votes(bench, digits: Path, tmp_path: Path):
     call = ["run", "--tasks", "speaker", "--datasets", digits, "--extractors", "mfcc-13", "--out", "out"]
     bench(*call, "--heads", "svm")
@@ -709,6 +714,7 @@ def test_steps_and_augmentation_are_part_of_the_key_and_in_the_table(bench, digi
     assert "cells: 0 computed, 2 reused" in again.stderr
 
 
+@pytest.mark.no_cover
 def test_an_augmented_copy_is_embedded_once_and_the_same_in_every_run(bench, digits: Path, tmp_path: Path):
     call = ["run", "--datasets", digits, "--tasks", "gender", "--extractors", "mfcc-13", "--heads", "svm"]
     call += ["--augment", "stretch,pitch"]
@@ -767,6 +773,7 @@ def test_permuted_labels_stand_beside_the_true_ones(bench, digits: Path, tmp_pat
     assert [len(line["permutations"]["between"]) for line in again] == [3] * 3
 
 
+@pytest.mark.no_cover
 def test_permuted_labels_tell_a_random_split_from_an_honest_one(bench, real: Path, tmp_path: Path):
     rows = [
         {"path": f"{real}/fsdd/{digit}_{speaker}_{take}.wav", "speaker": speaker, "session": str(digit)}
@@ -812,6 +819,7 @@ def test_a_task_cannot_rank_by_what_not_every_head_gives(bench, digits: Path, tm
     assert ("log_loss" in metrics["svm"], "log_loss" in metrics["logreg"]) == (False, True)
 
 
+@pytest.mark.no_cover
 def test_a_second_run_in_a_folder_keeps_the_rows_of_the_first(bench, digits: Path):
     call = ["run", "--datasets", digits, "--heads", "lda"]
     assert bench(*call, "--tasks", "speaker", "--extractors", "mfcc-13").exit_code == 0

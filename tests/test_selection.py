@@ -55,6 +55,7 @@ def literal_bbc(y_true: list, predictions: list, group: list, score, n_draws: in
     return losses
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("name", "n_groups"),
     [

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib.metadata
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -122,7 +124,8 @@ def _of_file(kind: Kind, name: str, file: Path, attribute: str) -> Spec:
 
 def _of_module(kind: Kind, name: str, module: str) -> Spec:
     """Return the spec of a module's attribute, which needs the distribution that has the module."""
-    distributions = importlib.metadata.packages_distributions().get(module.partition(".")[0], [])
+    folders = tuple((folder, _changed(folder)) for folder in sys.path)
+    distributions = _distributions(folders).get(module.partition(".")[0], [])
     return Spec(
         kind=kind,
         name=name,
@@ -131,3 +134,17 @@ def _of_module(kind: Kind, name: str, module: str) -> Spec:
         source=f"--{kind}s",
         root=str(Path.cwd()),
     )
+
+
+@functools.lru_cache(maxsize=1)  # it reads the list of files of every distribution
+def _distributions(_: tuple[tuple[str, int], ...]) -> Mapping[str, Sequence[str]]:
+    """Return the distributions of each module, for folders of the import path and their times."""
+    return importlib.metadata.packages_distributions()
+
+
+def _changed(folder: str) -> int:
+    """Return when something was last installed into a folder, in ns; 0 if there is no folder."""
+    try:
+        return Path(folder).stat().st_mtime_ns
+    except OSError:
+        return 0
