@@ -161,10 +161,12 @@ class Session:
                 [replace(clip, start=first + start, end=first + end) for start, end in spans]
             )
             parts: list[_Part] = []
+            faults: list[str] = []
             while chunk := dict(itertools.islice(heard, WINDOWS)):
                 parts += self._parts(spans, chunk)
+                faults += [sound for sound in chunk.values() if isinstance(sound, str)]
             if not parts:
-                raise ClipError(f"{clip.path}: is silent, or cannot be read, in every window")
+                raise ClipError(faults[0])
             parts.sort(key=lambda part: part.start)
         except BenchError as error:
             return Failure(file=clip.id, error=str(error))
