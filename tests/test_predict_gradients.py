@@ -72,7 +72,8 @@ class Toy:
         return self.pipeline.predict_proba(samples(audio, self.unit, self.view))
 
     def log_odds(self, audio: list[Audio], label: str) -> np.ndarray:
-        return logit(self.probabilities(audio)[:, self.labels.index(label)].astype(np.float64))
+        probability = self.probabilities(audio)[:, self.labels.index(label)].astype(np.float64)
+        return logit(probability.clip(1e-6, 1 - 1e-6))
 
 
 def samples(audio: list[Audio], unit: Unit, view: View) -> Any:

@@ -28,6 +28,9 @@ from bench.learn.samples import SampleTable
 from bench.runner.extraction import samples_of
 from bench.types import SCORE_PREFIX, Audio, Cell, Embeddings, Extractor, Samples, Statistics, Unit, View
 
+SHORT_SHARE = 0.5
+"""Share of the length of short training clips below which a recording is much shorter than them."""
+
 VECTOR_POOL = "mean+std"
 """Pooling of the embeddings that tell how familiar a recording is, whatever the head sees."""
 
@@ -68,6 +71,10 @@ class Model:
     def labels(self) -> tuple[str, ...]:
         """Return the classes, sorted."""
         return self.bundle.card.labels
+
+    def is_short(self, seconds: float) -> bool:
+        """Return whether a recording is much shorter than the training clips, and may be far for that alone."""
+        return seconds < SHORT_SHARE * self.card.data.shortest
 
     @property
     def pipeline(self) -> Pipeline:
@@ -151,8 +158,8 @@ class Model:
     def log_odds(self, audio: Sequence[Audio], label: str) -> npt.NDArray[np.float64]:
         """Return the log-odds of a class before calibration, shape=(n_clips,); NaN for a head without scores.
 
-        They are those of the softmax of decision values where the head gives some, since probabilities of 0 and
-        1 tell no more and no less; else of the probabilities. With frames, a clip has the mean of its frames.
+        They are those of the softmax of decision values where the head gives some, since probabilities near 0
+        or 1 lose them; else of the probabilities. With frames, a clip has the mean of its frames.
 
         Parameters
         ----------
