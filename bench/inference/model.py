@@ -73,7 +73,7 @@ class Model:
         return self.bundle.card.labels
 
     def is_short(self, seconds: float) -> bool:
-        """Return whether a recording is much shorter than the training clips, and may be far for that alone."""
+        """Return whether a recording is much shorter than the training clips, and so may be far from them."""
         return seconds < SHORT_SHARE * self.card.data.shortest
 
     @property
