@@ -1,12 +1,16 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.stats import t as students_t
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
+from bench import audio, catalog
 from bench.calibration import familiarity as module
 from bench.calibration.familiarity import Familiarity, limit_of
 from bench.errors import UsageError
+from bench.types import Clip
 
 
 def speakers(n_speakers: int, n_clips: int, rng: np.random.Generator, dim: int = 8) -> tuple[np.ndarray, ...]:
@@ -105,3 +109,26 @@ def test_embeddings_that_are_not_finite_are_refused():
     for function in (fitted.score, lambda X: Familiarity.fit(X, groups)):
         with pytest.raises(UsageError, match="1 of 20 embeddings hold NaN or infinity; expected finite"):
             function(X)
+
+
+@pytest.mark.slow
+def test_noises_are_unfamiliar_and_unheard_speakers_are_not(real: Path):
+    extractor = catalog.build(catalog.load(Path(__file__).parent.parent).extractors["mfcc"])
+
+    def vectors(paths: list[Path]) -> np.ndarray:
+        samples = [audio.read(Clip(path.stem, path), extractor.sample_rate) for path in paths]
+        frames = [np.atleast_2d(array) for array in extractor.embed(samples)]
+        return np.stack([np.append(array.mean(axis=0), array.std(axis=0)) for array in frames])
+
+    voices = vectors(sorted((real / "LibriSpeech" / "train-clean-100").glob("*/*/*.flac")))
+    noises = vectors(sorted((real / "noise").glob("*.wav")))
+    rng = np.random.default_rng(0)
+    alarms, detections = [], []
+    for _ in range(50):
+        order = rng.permutation(len(voices))  # one recording of each speaker
+        heard, unheard = order[: len(order) // 2], order[len(order) // 2 :]
+        fitted = familiarity(voices[heard], heard.astype(str))
+        alarms.append((fitted.score(voices[unheard]) > 1).mean())
+        detections.append((fitted.score(noises) > 1).mean())
+    assert np.mean(alarms) <= 0.05
+    assert np.mean(detections) >= 0.95

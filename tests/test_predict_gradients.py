@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
 
+from bench.audio import read as audio_of
 from bench.embed import pooling
 from bench.embed.layers import as_layers
 from bench.errors import UsageError
@@ -20,11 +22,13 @@ from bench.extractors.spectral import LogMel
 from bench.inference import explanations
 from bench.inference.explanations.background import background
 from bench.learn.pipeline import PipelineSpec
-from bench.types import Audio, Unit, View
+from bench.types import Audio, Clip, Unit, View
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("captum")
 
+from bench.extractors.runtimes import TorchNetwork  # noqa: E402
+from bench.heads import architectures  # noqa: E402
 from bench.heads.network import Network  # noqa: E402  # needs torch
 from bench.inference.explanations import gradients  # noqa: E402
 
@@ -55,9 +59,9 @@ class Toy:
     unit: Unit
     view: View
     preprocess: tuple[str, ...] = ()
+    extractor: Any = EXTRACTOR
 
     labels = ("other", "tone")
-    extractor = EXTRACTOR
 
     @property
     def cell(self) -> Any:
@@ -185,3 +189,107 @@ class _Sharpened(LogisticRegression):
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         return super().predict_proba(X).round()
+
+
+def untrained(name: str) -> Network:
+    """Return a network over 40 bands with random weights."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        weights = getattr(architectures, name)(40, 2).state_dict()
+    head = Network(name, device="cpu")
+    tensors = {key: values.numpy() for key, values in weights.items()}
+    head.restore(tensors, np.array(Toy.labels), {"dim": 40, "n_classes": 2})
+    return head
+
+
+def test_grad_cam_needs_bands_and_no_components():
+    toy = Toy(Pipeline([("head", untrained("Cnn2d"))]), "sequence", View())
+    explanations.check_method(toy, "gradcam")
+    toy.extractor = LogMel(n_mels=80)  # before a reducer to 40 components
+    with pytest.raises(UsageError, match="has no convolutions over an image"):
+        explanations.check_method(toy, "gradcam")
+
+
+@pytest.mark.parametrize("name", ["Cnn2d", "Vgg", "BcResNet", "Cnn1d"])
+@pytest.mark.parametrize("seconds", [0.1, 0.7])
+def test_grad_cam_of_every_network_has_the_frames_and_bands_of_its_input(name: str, seconds: float):
+    head = untrained(name)
+    toy = Toy(Pipeline([("head", head)]), "frame" if name == "Cnn1d" else "sequence", View())
+    audio = recording(None, seconds, seed=3)
+    maps = [gradients.grad_cam(toy, label)(audio).values for label in toy.labels]
+    assert maps[0].shape == (round(100 * seconds) + 1, 40)
+    assert 0 <= np.min(maps) < np.max(maps)
+
+
+class _Bands(torch.nn.Module):
+    """Waveforms -> two layers of log energies in blocks of 10 ms: of all of it, and of its changes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, waveform: torch.Tensor) -> torch.Tensor:
+        blocks = (self.gain * waveform).unfold(1, 160, 160)
+        bands = torch.stack([blocks.square().mean(-1), blocks.diff().square().mean(-1)], dim=-1)
+        layer = (bands + 1e-6).log()
+        return torch.stack([layer, 2 * layer], dim=1)
+
+
+class Waveforms:
+    """An extractor whose network torch runs, with silence behind every clip."""
+
+    sample_rate, dim, n_layers = RATE, 2, 2
+
+    def __init__(self, factor: float = 1.0) -> None:
+        self.states = TorchNetwork(_Bands(), torch.float32, "cpu")
+        self.factor = factor
+
+    def embed(self, audio: list[Audio]) -> list[np.ndarray]:
+        padded = [torch.as_tensor(np.pad(clip, (0, RATE)))[None] for clip in audio]
+        frames = [self.states(clip)[0] for clip in padded]
+        return [self.factor * x[:, : len(clip) // 160] for x, clip in zip(frames, audio, strict=True)]
+
+
+def test_the_gradient_goes_through_the_network_of_an_extractor():
+    extractor, view = Waveforms(), View(layer=1, pool="mean")
+
+    def vectors(audio: list[Audio]) -> np.ndarray:
+        return pooling.select([pooling.summarise(as_layers(x, 2, 2)) for x in extractor.embed(audio)], view)
+
+    pipeline = PipelineSpec(LogisticRegression).pipeline().fit(vectors(CLIPS), Y)
+    toy = Toy(pipeline, "clip", view, extractor=extractor)
+    audio = recording(0.4, 0.7, seed=99)
+    saliency = gradients.integrated_gradients(toy, "tone")(audio)
+    assert 0.4 <= saliency.peak < 0.6
+    assert saliency.frequencies is None
+    assert saliency.values.shape == (70,)
+    odds = pipeline.decision_function(vectors([background(audio, RATE), audio]))
+    assert saliency.values.sum() == pytest.approx(np.diff(odds)[0], rel=0.05)
+    toy.extractor = Waveforms(factor=1.5)  # does more to the output than to cut it
+    with pytest.raises(NotImplementedError):
+        gradients.integrated_gradients(toy, "tone")(audio)
+
+
+@pytest.mark.slow
+def test_whisper_shows_the_time_and_the_bands_of_a_digit(real: Path, weights: Path):
+    from bench.extractors.whisper import Whisper
+
+    extractor, view = Whisper(str(weights / "whisper-tiny.en"), short=True), View(layer=4)
+    n_layers = extractor.n_layers
+
+    def vectors(audio: list[Audio]) -> np.ndarray:
+        frames = [as_layers(x, extractor.dim, n_layers) for x in extractor.embed(audio)]
+        return pooling.select([pooling.summarise(x) for x in frames], view)
+
+    def read(digit: int, take: int) -> Audio:
+        return audio_of(Clip(id="x", path=real / "fsdd" / f"{digit}_theo_{take}.wav"), RATE)
+
+    clips = [read(digit, take) for digit in (3, 6) for take in range(8)]
+    pipeline = PipelineSpec(LogisticRegression).pipeline().fit(vectors(clips), np.repeat(["3", "6"], 8))
+    toy = Toy(pipeline, "clip", view, extractor=extractor)
+    digit = read(3, 40)
+    saliency = gradients.integrated_gradients(toy, "3")(digit)
+    assert saliency.values.shape == (-(-len(digit) // 160), 80)
+    assert saliency.frequencies.max() < RATE / 2
+    odds = -pipeline.decision_function(vectors([background(digit, RATE), digit]))
+    assert saliency.values.sum() == pytest.approx(np.diff(odds)[0], rel=0.2)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bench.calibration.conformal import MOST_KNOTS, Conformal
+from bench.calibration.conformal import FEWEST_GROUPS, MOST_KNOTS, Conformal
 from bench.errors import UsageError
 
 
@@ -42,13 +42,20 @@ def test_sets_cover_clips_of_unheard_groups_at_the_chosen_rate():
         assert 0.9 - error < np.mean(shares) < 0.9 + 1 / 31 + error
 
 
-def test_clips_of_a_group_are_no_more_evidence_than_a_group():
-    p, label, _ = confidences(200, 1, np.random.default_rng(0))
-    conformal = Conformal.fit(p, label, np.arange(200) % 5)  # 5 speakers of 40 clips
-    assert conformal.most == pytest.approx(5 / 6)
-    assert conformal.threshold(0.9) == 0
-    assert conformal.sets(p, 0.9).all()
-    assert 0 < conformal.threshold(0.8) < 1
+def test_groups_and_not_clips_say_which_coverage_is_guaranteed():
+    p, label, _ = confidences(500, 1, np.random.default_rng(0))
+    conformal = Conformal.fit(p, label, np.arange(500) % FEWEST_GROUPS)
+    assert conformal.sets(p, 0.96).all()  # more than 20 / 21
+    assert not conformal.sets(p, 0.94).all()
+
+
+def test_with_few_groups_sets_cover_every_group_alike():
+    p, label, group = confidences(6, 50, np.random.default_rng(0))
+    keep = (group > 0) | (np.arange(300) < 10)  # a speaker of 10 clips counts as much as others
+    p, label, group = p[keep], label[keep], group[keep]
+    is_covered = p[np.arange(len(label)), label] >= Conformal.fit(p, label, group).threshold(0.9)
+    rates = [is_covered[group == number].mean() for number in range(6)]
+    assert 0.9 <= np.mean(rates) < 0.9 + 1 / 60 + 1e-9
 
 
 def test_no_set_is_empty_and_a_higher_coverage_never_takes_a_class_out():

@@ -13,6 +13,9 @@ from bench.metrics.base import Bools, Codes
 MOST_KNOTS = 1000
 """Largest number of knots; of more, some are merged into the next lower one, which makes sets larger."""
 
+FEWEST_GROUPS = 20
+"""Fewest groups for a guaranteed coverage; the guarantee costs at most 1 / (n_groups + 1) of it."""
+
 ROUNDING = 1e-9
 """Difference of probabilities, and of weights, that counts as none."""
 
@@ -22,9 +25,12 @@ class Conformal:
     """What held-out clips say about the probability of their label.
 
     A class is in the set of a clip if its probability is at least a threshold. The most probable class always
-    is: no set is empty, and a model that is right more often than the coverage covers more clips. The
-    threshold is such that the label of a clip of an unheard group, drawn like the groups of the held-out
-    clips, is in the set with a probability of at least the coverage.
+    is: no set is empty, and a model that is right more often than the coverage covers more clips.
+
+    With `FEWEST_GROUPS` groups or more, the label of a clip of an unheard group, drawn like the others, is in
+    the set with a probability of at least the coverage. With fewer, such sets would hold nearly every class:
+    they cover the held-out clips at that rate instead, every group having the same weight, and the clips of
+    unheard groups about as often, which nothing guarantees.
 
     Parameters
     ----------
@@ -72,13 +78,8 @@ class Conformal:
             n_groups=int(group.max()) + 1,
         )
 
-    @property
-    def most(self) -> float:
-        """Return the highest coverage that so many groups can promise without naming every class."""
-        return self.n_groups / (self.n_groups + 1)
-
     def threshold(self, coverage: float) -> float:
-        """Return the smallest probability of a class in a set; 0 for a coverage above `most`.
+        """Return the smallest probability of a class in a set; 0 for a coverage that no group allows.
 
         Parameters
         ----------
@@ -93,7 +94,8 @@ class Conformal:
         if not 0 < coverage < 1:
             raise UsageError(f"--coverage {coverage:g}: expected a number between 0 and 1, such as 0.9")
         below = np.cumsum(self.weights) - self.weights  # weight of the clips whose label is left out
-        allowed = (1 - coverage) * (self.n_groups + 1) - 1
+        unheard = int(self.n_groups >= FEWEST_GROUPS)  # one more group, whose labels are all left out
+        allowed = (1 - coverage) * (self.n_groups + unheard) - unheard
         held = np.flatnonzero(below <= allowed + ROUNDING)
         return self.probabilities[held[-1]] if len(held) else 0.0
 

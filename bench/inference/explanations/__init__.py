@@ -19,8 +19,16 @@ from bench.inference.explanations.explanation import (
 from bench.inference.explanations.figure import figure
 from bench.types import Audio
 
-__all__ = ["Classifier", "Explanation", "Method", "Procedure", "Saliency", "explain", "figure"]
-
+__all__ = [
+    "Classifier",
+    "Explanation",
+    "Method",
+    "Procedure",
+    "Saliency",
+    "check_method",
+    "explain",
+    "figure",
+]
 
 LONGEST_SECONDS = 60
 """Longest recording that is explained, in s."""
@@ -47,9 +55,11 @@ def explain(model: Classifier, audio: Audio, method: Method, label: str | None =
         If the model has no such label, the head does not fit the method or gives no probabilities, or captum
         is not installed.
     ClipError
-        If the recording is longer than `LONGEST_SECONDS`.
+        If the recording is silent or longer than `LONGEST_SECONDS`.
     """
     rate = model.extractor.sample_rate
+    if not audio.any():
+        raise ClipError("is silent; there is nothing to explain")
     if len(audio) > LONGEST_SECONDS * rate:
         seconds = len(audio) / rate
         raise ClipError(
@@ -61,12 +71,30 @@ def explain(model: Classifier, audio: Audio, method: Method, label: str | None =
         raise UsageError(f"label '{label}': the model has no such label; expected one of {', '.join(labels)}")
     for procedure, explainer_of in _procedures(model, method):
         with suppress(NotImplementedError):
-            return _explanation(
-                procedure, explainer_of(model, label), label, audio, model.extractor.sample_rate
-            )
-    raise UsageError(
+            return _explanation(procedure, explainer_of(model, label), label, audio, rate)
+    raise UsageError(_misfit(model))
+
+
+def check_method(model: Classifier, method: Method) -> None:
+    """Check that a model can be explained by a method, before any recording is.
+
+    Raises
+    ------
+    UsageError
+        If the head does not fit the method, or captum is not installed.
+    """
+    for _, explainer_of in _procedures(model, method):
+        with suppress(NotImplementedError):
+            explainer_of(model, model.labels[0])
+            return
+    raise UsageError(_misfit(model))
+
+
+def _misfit(model: Classifier) -> str:
+    """Return why a model has no Grad-CAM, the only method that does not fit every head."""
+    return (
         f"--explain gradcam: head '{type(model.pipeline[-1]).__name__}' has no convolutions over an image of "
-        f"bands and time; expected cnn2d, vgg, bcresnet or cnn1d-frames, or --explain saliency or occlusion"
+        "bands and time; expected cnn2d, vgg, bcresnet or cnn1d-frames, or --explain saliency or occlusion"
     )
 
 

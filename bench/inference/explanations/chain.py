@@ -1,6 +1,5 @@
 """The way from frames to a label's log-odds as one differentiable function of torch."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 from bench.embed import pooling
 from bench.embed.layers import select_layer
 from bench.inference.explanations.explanation import Classifier, has_gradient
-from bench.types import UNPOOLED, Extractor, Frames, Traits
+from bench.types import UNPOOLED, Audio, Extractor, Frames, Traits
 
 TOLERANCE = 1e-3
 """Largest difference of a probability from that of the pipeline itself."""
@@ -98,7 +97,10 @@ class EndToEnd(torch.nn.Module):  # type: ignore[misc]
     def layers(self, values: Any) -> Any:
         """Return the layers of frames, shape=(n_clips, n_layers, n_frames, dim)."""
         weight = next(self.network.parameters())
-        layers = self.network(values.to(weight.device, weight.dtype))[:, :, : self.shape[1]].float().cpu()
+        layers = self.network(values.to(weight.device, weight.dtype)).float().cpu()
+        if layers.ndim != 4:
+            raise NotImplementedError
+        layers = layers[:, :, : self.shape[1]]
         # As in `as_layers`: the last layer stands for a last hidden state.
         return layers if layers.shape[1] == self.shape[0] else torch.cat([layers, layers[:, -1:]], dim=1)
 
@@ -119,18 +121,18 @@ class EndToEnd(torch.nn.Module):  # type: ignore[misc]
 
 def network_of(extractor: Extractor) -> Any:
     """Return the network of an extractor that torch runs; None for an extractor without one."""
-    runtimes = (getattr(value, "network", None) for value in vars(extractor).values())
+    runtimes = (getattr(value, "network", None) for value in getattr(extractor, "__dict__", {}).values())
     return next((network for network in runtimes if isinstance(network, torch.nn.Module)), None)
 
 
-def network_input(network: Any, embed: Callable[[], object]) -> Any:
-    """Return the first input that a network gets while an extractor embeds a clip."""
+def network_input(network: Any, extractor: Extractor, audio: Audio) -> Any:
+    """Return the input that a network gets while an extractor embeds a clip."""
     inputs: list[Any] = []
     handle = network.register_forward_pre_hook(
         lambda _, values: inputs.append(values[0].float().cpu().numpy())
     )
     try:
-        embed()
+        extractor.embed([audio])
     finally:
         handle.remove()
     return torch.tensor(inputs[0])

@@ -118,7 +118,7 @@ class Explanation:
     pointing : float
         Share of planted recordings whose highest moment is inside the event, in [0, 1].
     chance : float
-        The same share for moments chosen at random.
+        The same share for the best guess without listening, in [0, 1].
     n_planted : int
         Number of planted recordings.
     """

@@ -41,7 +41,7 @@ TICKS = (0, 250, 500, 1000, 2000, 4000, 8000, 16_000)
 BRIGHTEST = 0.99
 """Quantile of a map's absolute values from which on the colour is the brightest."""
 
-MOST_OPAQUE = 0.75
+MOST_OPAQUE = 0.6
 """Opacity of the largest value of a map."""
 
 
@@ -78,22 +78,21 @@ def verdict(explanation: Explanation) -> str:
     >>> moment = np.zeros(1)
     >>> about = {"label": "dog", "times": moment, "frequencies": None, "values": moment}
     >>> verdict(Explanation(method="occlusion", **about, pointing=0.4, chance=1 / 3, n_planted=10))
-    'occlusion: finds a planted event in 4 of 10 recordings (chance: 33 %): no better than chance'
+    'occlusion: finds a planted event in 4 of 10 recordings (chance: 33 %), not significantly better'
     """
     hits = round(explanation.pointing * explanation.n_planted)
-    end = "" if explanation.can_point else ": no better than chance"
+    end = "" if explanation.can_point else ", not significantly better"
     return (
         f"{NAMES[explanation.method]}: finds a planted event in {hits} of {explanation.n_planted} recordings "
-        f"(chance: {explanation.chance:.0%}){end}".replace("%)", " %)")
+        f"(chance: {100 * explanation.chance:.0f} %){end}"
     )
 
 
 def _spectrogram(plot: Any, audio: Audio, rate: int) -> None:
     """Draw the mel spectrogram in grey, in dB below its maximum, on an axis in mel."""
     n_fft = round(WINDOW_SECONDS * rate)
-    power = librosa.feature.melspectrogram(
-        y=audio, sr=rate, n_fft=n_fft, hop_length=n_fft // 4, n_mels=N_MELS
-    )
+    y = librosa.util.fix_length(audio, size=max(len(audio), n_fft))
+    power = librosa.feature.melspectrogram(y=y, sr=rate, n_fft=n_fft, hop_length=n_fft // 4, n_mels=N_MELS)
     image = librosa.power_to_db(power, ref=np.max)
     extent = (0, len(audio) / rate, 0, librosa.hz_to_mel(rate / 2))
     plot.imshow(image, origin="lower", aspect="auto", cmap="gray_r", extent=extent)
@@ -110,12 +109,14 @@ def _overlay(drawing: Any, plot: Any, explanation: Explanation, seconds: float, 
     if explanation.frequencies is None:
         mels = np.array([0, librosa.hz_to_mel(rate / 2)])
     else:
-        mels = _edges(librosa.hz_to_mel(explanation.frequencies), 0, librosa.hz_to_mel(rate / 2))
+        mels = _edges(librosa.hz_to_mel(explanation.frequencies), 0, float(librosa.hz_to_mel(rate / 2)))
     opacity = np.minimum(np.abs(values.T) / largest, 1) * MOST_OPAQUE
     mesh = plot.pcolormesh(times, mels, values.T, cmap="bwr", vmin=-largest, vmax=largest, alpha=opacity)
     scale = matplotlib.cm.ScalarMappable(mesh.norm, mesh.cmap)
-    bar = drawing.colorbar(scale, ax=plot, label=UNITS[explanation.method], extend="both")
-    if values.min() >= 0:
+    is_one_sided = values.min() >= 0
+    extend = "max" if is_one_sided else "both"
+    bar = drawing.colorbar(scale, ax=plot, label=UNITS[explanation.method], extend=extend)
+    if is_one_sided:
         bar.ax.set_ylim(0, largest)
 
 

@@ -64,25 +64,26 @@ def _through_network(model: Classifier, chain: EndToEnd, audio: Audio, quiet: Au
     Raises
     ------
     NotImplementedError
-        If the extractor does more to the output of the network than to cut it to the clip.
+        If the extractor does more to the output of the network than to cut it to the clip, or the input is
+        neither a waveform nor a mel spectrum.
     """
-    embed = model.extractor.embed
-    values, baseline = (
-        network_input(chain.network, lambda clip=clip: embed([clip])) for clip in (audio, quiet)
-    )
+    values, baseline = (network_input(chain.network, model.extractor, clip) for clip in (audio, quiet))
     chain.check(values, _layers(model, [audio])[0])
     method = IntegratedGradients(chain)
     attribution = method.attribute(values, baseline, n_steps=N_STEPS, internal_batch_size=1)[0].numpy()
     rate = model.extractor.sample_rate
-    if attribution.ndim == 1:  # a waveform
-        n_cells = max(1, round(len(attribution) / rate / CELL_SECONDS))
-        sums = np.array([part.sum() for part in np.array_split(attribution, n_cells)], np.float64)
-        return Saliency((np.arange(n_cells) + 0.5) * len(audio) / rate / n_cells, None, sums)
-    step = model.extractor.processor.hop_length / rate
-    n_spectra = int(np.ceil(len(audio) / rate / step))
-    filters = model.extractor.processor.mel_filters  # shape=(n_frequencies, n_mels)
+    if attribution.ndim == 1:  # a waveform, perhaps with silence behind it
+        n_cells = max(1, round(len(audio) / rate / CELL_SECONDS))
+        cells = np.array_split(attribution[: len(audio)].astype(np.float64), n_cells)
+        times = (np.arange(n_cells) + 0.5) * len(audio) / rate / n_cells
+        return Saliency(times, None, np.array([cell.sum() for cell in cells]))
+    processor: Any = getattr(model.extractor, "processor", None)
+    filters = getattr(processor, "mel_filters", np.empty((0, 0)))  # shape=(n_frequencies, n_mels)
+    if attribution.shape[0] != filters.shape[1]:
+        raise NotImplementedError
     frequencies = np.linspace(0, rate / 2, len(filters)) @ filters / filters.sum(axis=0)
-    spectra = attribution.T[:n_spectra].astype(np.float64)
+    step = processor.hop_length / rate
+    spectra = attribution.T[: int(np.ceil(len(audio) / rate / step))].astype(np.float64)
     return Saliency((np.arange(len(spectra)) + 0.5) * step, frequencies, spectra)
 
 
@@ -138,9 +139,17 @@ def _layers(model: Classifier, audio: list[Audio]) -> list[Frames]:
 
 
 def _convolutions(model: Classifier) -> Any:
-    """Return the last layer of a network whose output is still an image, or bands of single frames."""
+    """Return the last layer of a network whose output is still an image, or bands of single frames.
+
+    Raises
+    ------
+    NotImplementedError
+        If there is none.
+    """
     head = model.pipeline[-1]
     name = getattr(head, "network", "")
+    if name and head.sizes_["dim"] != model.extractor.dim:  # components, whose order is no axis
+        raise NotImplementedError
     if name in {"Cnn2d", "Vgg"}:
         return head.module_.blocks[-1][-1]
     if name == "BcResNet":

@@ -8,14 +8,14 @@ from bench import display
 from bench.calibration.calibration import Calibration, calibrate
 from bench.calibration.reliability import Bin, Reliability
 from bench.report import words
-from bench.report.document import Cell, Grid, Paragraph, Picture, Section, cell, text
+from bench.report.document import Block, Cell, Grid, Medium, Notes, Picture, Section, cell, text
 from bench.report.figures import Axis, Point, Points
 from bench.report.rows import Table
 from bench.stats import MIN_GROUPS
 from bench.types import SCORE_PREFIX
 
 MOST_CLIPS = 100_000
-"""Largest number of clips for which probabilities are calibrated: more take longer than the rest of a report."""
+"""Largest number of clips whose probabilities are calibrated: more take longer than the rest of a report."""
 
 
 def section(table: Table) -> Section | None:
@@ -27,46 +27,38 @@ def section(table: Table) -> Section | None:
     if not any(str(name).startswith(SCORE_PREFIX) for name in predictions.columns):
         return None
     title = f"{words.title(table)}: {best.extractor}, {display.head(table.best.system)}"
-    n_groups = predictions["group"].nunique()
-    obstacle = ""
-    if len(predictions) > MOST_CLIPS:
-        obstacle = f"{len(predictions)} clips, and probabilities of more than {MOST_CLIPS} are not calibrated"
-    elif n_groups < MIN_GROUPS:
-        obstacle = f"{n_groups} groups; expected at least {MIN_GROUPS}, to calibrate each by others"
-    calibration = None if obstacle else calibrate(predictions)
-    if calibration is None and not obstacle:
-        return None
-    path = f"figures/{table.stem}-{best.key[:8]}-reliability.png"
-    return Section(
-        f"Reliability: {title}",
-        3,
-        (Paragraph(text(f"Not measured: {obstacle}.")),)
-        if calibration is None
-        else (
-            Paragraph(text(*_sentences(calibration))),
-            _grid(calibration),
-            Picture("reliability", diagram(title, calibration), path, keyed=True),
-        ),
-        media=frozenset({"markdown", "page"}),
-        table=table.stem,
-    )
+    obstacle = _obstacle(len(predictions), predictions["group"].nunique())
+    blocks: tuple[Block, ...] = (Notes((text(f"Reliability is not measured: {obstacle}."),)),)
+    if not obstacle:
+        calibration = calibrate(predictions)
+        if calibration is None:  # of one class
+            return None
+        figure = Picture("reliability", diagram(title, calibration), f"figures/{table.stem}-reliability.png")
+        blocks = (Notes((text(_sentences(calibration)),)), _grid(calibration), figure)
+    media: frozenset[Medium] = frozenset({"markdown"} if obstacle else {"markdown", "page"})
+    return Section(f"Reliability: {title}", 3, blocks, media=media, table=table.stem)
 
 
-def _sentences(calibration: Calibration) -> tuple[str, ...]:
+def _obstacle(n_clips: int, n_groups: int) -> str:
+    """Return why reliability is not measured; empty if it is."""
+    if n_clips > MOST_CLIPS:
+        return f"{n_clips} clips take too long; expected at most {MOST_CLIPS}"
+    if n_groups < MIN_GROUPS:
+        return f"{n_groups} groups are too few to calibrate each by others; expected at least {MIN_GROUPS}"
+    return ""
+
+
+def _sentences(calibration: Calibration) -> str:
     """Return how the probabilities were calibrated, and what the numbers are."""
-    calibrator = calibration.calibrator
-    start = "its scores" if calibrator.are_probabilities else "the softmax of its decision values"
-    method = (
-        f"a temperature of {1 / calibrator.slope:.3g}"
-        if calibrator.kind == "temperature"
-        else "isotonic regression"
-    )
+    calibrator, before, after = calibration.calibrator, calibration.before, calibration.after
+    start = "the head's" if calibrator.are_probabilities else "the softmax of decision values"
+    is_temperature = calibrator.kind == "temperature"
+    method = f"a temperature of {1 / calibrator.slope:.3g}" if is_temperature else "isotonic regression"
     return (
-        f"Before calibration the probabilities are {start}; after, {method} changes them. All "
-        f"{calibration.n_clips} held-out clips of {calibration.n_groups} groups are measured, each with a "
-        "calibrator of other groups. ",
-        "ECE is the mean gap between confidence and accuracy; by chance is what calibrated probabilities of "
-        "as many clips have.",
+        f"Confidence and accuracy of the best row differ by {before.ece:.3f} on average before calibration, "
+        f"and by {after.ece:.3f} after (ECE); calibrated probabilities of as many clips differ by "
+        f"{after.chance_ece:.3f} by chance. Probabilities before calibration are {start}; after, {method} "
+        f"changes them, fitted to other groups than the clip's ({calibration.n_groups} groups)."
     )
 
 
