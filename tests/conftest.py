@@ -52,9 +52,8 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 LIBRARIES = (
-    "audiomentations",
     "librosa.feature.spectral",
-    "mlflow",
+    "scipy.signal",
     "sklearn.ensemble",
     "transformers.models.whisper.modeling_whisper",
     "umap",
@@ -64,7 +63,7 @@ LIBRARIES = (
 
 
 def pytest_configure() -> None:
-    """Keep OpenVINO from calling home, and give every process of pytest-xdist a cache of compiled functions.
+    """Keep OpenVINO from calling home; give each process of pytest-xdist its libraries and numba a cache in it.
 
     numba numbers the files of a function: processes that compile it for two types at once take one name for
     both, and the next process that loads it crashes.

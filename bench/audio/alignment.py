@@ -1,5 +1,6 @@
 """Alignment: how alike two pieces of audio are at the best lag and speed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -60,6 +61,25 @@ class Match:
     speed: float = 1.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """Samples in which windows are looked for.
+
+    Parameters
+    ----------
+    size : int
+        Number of samples of the transform.
+    spectrum : npt.NDArray[np.complex64]
+        shape=(n_bins,).
+    energy : npt.NDArray[np.float64]
+        Of the samples before each one, and of all, shape=(n_samples + 1,).
+    """
+
+    size: int
+    spectrum: npt.NDArray[np.complex64]
+    energy: npt.NDArray[np.float64]
+
+
 def whitened(samples: Audio) -> Audio:
     """Return the band of a clip that copies keep, its amplitudes raised in proportion to their frequency.
 
@@ -97,7 +117,8 @@ def moment(samples: Audio, time: int) -> Moment:
     window = region[MARGIN:-MARGIN]
     norm = float(np.sqrt(np.square(window).sum())) or 1.0
     spectra = [rfft(_resampled(window / norm, speed), len(region)).conj() for speed in (0.99, 1.0, 1.01)]
-    return Moment(np.stack(spectra), rfft(region), np.repeat(_norms(region, len(window)), GLANCE_FINER))
+    norms = np.repeat(_norms(_energy(region), len(window)), GLANCE_FINER)
+    return Moment(np.stack(spectra), rfft(region), norms)
 
 
 def glance(one: Moment, other: Moment) -> float:
@@ -132,7 +153,7 @@ def similarity(one: Audio, other: Audio, point: Point) -> float:
         window = _resampled(_cut(one, point[0] + round(offset), REACH), best.speed)
         region = _cut(other, point[1] + best.lag + round(offset * best.speed), REACH + 2 * MARGIN)
         energy = float(np.square(window).sum())
-        total += energy * _match(window, region).height
+        total += energy * _match(window, _region(region)).height
         weight += energy
     return total / weight if weight else 0.0
 
@@ -140,41 +161,50 @@ def similarity(one: Audio, other: Audio, point: Point) -> float:
 def _best_match(one: Audio, other: Audio, point: Point, shared: Point) -> Match:
     """Return the best match around a point at all lags and speeds; its lag is that of the point."""
 
-    def attempt(speed: float, reach: int) -> Match:
+    def attempt(speeds: Iterable[float], reach: int) -> Match:
         before, after = (min(length, reach) for length in shared)
-        window = _resampled(one[point[0] - before : point[0] + after], speed)
-        region = _between(other, point[1] - before - MARGIN, point[1] + after + MARGIN)
-        match = _match(window, region)
+        window = one[point[0] - before : point[0] + after]
+        region = _region(_between(other, point[1] - before - MARGIN, point[1] + after + MARGIN))
+        matches = {float(speed): _match(_resampled(window, float(speed)), region) for speed in speeds}
+        speed, match = max(matches.items(), key=lambda item: item[1].height)
         return replace(match, speed=speed, lag=match.lag - MARGIN + round(before * (speed - 1)))
 
-    best = attempt(1.0, REACH)
+    best = attempt([1.0], REACH)
     for reach, step, n_steps in SEARCH if best.height < SAME_SPEED else ():
-        speeds = best.speed + step * np.arange(-n_steps, n_steps + 1)
-        best = max((attempt(float(speed), reach) for speed in speeds), key=lambda match: match.height)
+        best = attempt(best.speed + step * np.arange(-n_steps, n_steps + 1), reach)
         if best.height < HOPELESS:
             break
     return best
 
 
-def _match(window: Audio, region: Audio) -> Match:
+def _region(samples: Audio) -> Region:
+    size = next_fast_len(len(samples), real=True)
+    return Region(size, rfft(samples, size), _energy(samples))
+
+
+def _match(window: Audio, region: Region) -> Match:
     """Return where a window is most like a part of a longer region."""
-    size = next_fast_len(len(region), real=True)
     norm = float(np.sqrt(np.square(window).sum()))
-    if not norm or not region.any():
+    if not norm or not region.energy[-1]:
         return Match(0.0, 0.0, 0)
-    norms = np.repeat(_norms(region, len(window)), FINER)
-    product = rfft(region, size) * rfft(window, size).conj()
-    heights = np.abs(irfft(product, size * FINER)[: len(norms)]) * FINER / (norm * norms)
+    norms = np.repeat(_norms(region.energy, len(window)), FINER)
+    product = region.spectrum * rfft(window, region.size).conj()
+    heights = np.abs(irfft(product, region.size * FINER)[: len(norms)]) * FINER / (norm * norms)
     peak = int(heights.argmax())
     height = min(float(heights[peak]), 1.0)
     heights[max(peak - PEAK * FINER, 0) : peak + PEAK * FINER] = 0.0
     return Match(height, float(heights.max()), round(peak / FINER))
 
 
-def _norms(region: Audio, length: int) -> npt.NDArray[np.float32]:
-    """Return the norm of every part of a region of a length, shape=(n_lags,)."""
-    energy = np.cumsum(np.append(0.0, np.square(region, dtype=float)))
-    parts = np.maximum(energy[length:] - energy[: len(region) - length + 1], 1e-9 * energy[-1] + 1e-20)
+def _energy(samples: Audio) -> npt.NDArray[np.float64]:
+    """Return the energy of the samples before each one, and of all, shape=(n_samples + 1,)."""
+    energy: npt.NDArray[np.float64] = np.cumsum(np.append(0.0, np.square(samples, dtype=float)))
+    return energy
+
+
+def _norms(energy: npt.NDArray[np.float64], length: int) -> npt.NDArray[np.float32]:
+    """Return the norm of every part of a length of samples with such an energy, shape=(n_lags,)."""
+    parts = np.maximum(energy[length:] - energy[: len(energy) - length], 1e-9 * energy[-1] + 1e-20)
     norms: npt.NDArray[np.float32] = np.sqrt(parts).astype(np.float32)
     return norms
 
