@@ -63,7 +63,7 @@ LIBRARIES = (
 
 
 def pytest_configure() -> None:
-    """Keep OpenVINO from calling home; give each process of pytest-xdist its libraries and numba a cache in it.
+    """Keep OpenVINO from calling home; give each worker of pytest-xdist its libraries and a cache of numba.
 
     numba numbers the files of a function: processes that compile it for two types at once take one name for
     both, and the next process that loads it crashes.
@@ -85,7 +85,7 @@ def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs real audio, what is a unit test, and the heads that use UMAP."""
+    """Mark what needs real audio, what is a unit test and the heads that use UMAP."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & {"real", "weights"}:

@@ -10,6 +10,7 @@ from bench import audio
 from bench.errors import ClipError
 from bench.inference import figures, mel, segments
 from bench.inference.answers import Answer, Measurement, Prediction, Unfamiliarity, Window
+from bench.types import Clip
 
 FAR, NEAR = Unfamiliarity(score=1.83, flag=True), Unfamiliarity(score=0.4, flag=False)
 
@@ -110,8 +111,8 @@ def test_a_tone_is_loudest_in_the_row_of_its_frequency(drawings: list[Figure]):
 
 def test_the_spectrogram_of_a_file_is_that_of_its_samples(tone, drawings: list[Figure]):
     path = tone("a.wav", 1.5, rate=16_000)
-    figures.spectrogram_of_file(path, Path("a.png"))
-    samples = next(iter(audio.read_windows(figures.windows.blocks(path), 16_000)))
+    figures.spectrogram_of_file(Clip("a", path), Path("a.png"))
+    samples = next(iter(audio.read_windows(figures.windows.blocks(Clip("a", path)), 16_000)))
     figures.spectrogram(samples, 16_000, Path("b.png"))
     one, other = (drawing.axes[0].images[0].get_array() for drawing in drawings)
     np.testing.assert_array_equal(one, other)
@@ -120,7 +121,7 @@ def test_the_spectrogram_of_a_file_is_that_of_its_samples(tone, drawings: list[F
 def test_the_spectrogram_of_no_audio_is_a_clip_error(tmp_path: Path):
     (tmp_path / "a.wav").write_text("no audio")
     with pytest.raises(ClipError, match="not decodable"):
-        figures.spectrogram_of_file(tmp_path / "a.wav", tmp_path / "a.png")
+        figures.spectrogram_of_file(Clip("a", tmp_path / "a.wav"), tmp_path / "a.png")
 
 
 def test_bars_show_the_label_the_set_and_the_unfamiliar(drawings: list[Figure]):

@@ -27,8 +27,12 @@ def noise(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return paths
 
 
+def clips_of(path: Path, *lengths: float) -> list[Clip]:
+    return windows.clips(Clip(str(path), path), *lengths)
+
+
 def spans(path: Path, seconds: float, hop: float | None = None) -> list[tuple[float, float]]:
-    return [(clip.start, clip.end) for clip in windows.clips(path, seconds, hop)]
+    return [(clip.start, clip.end) for clip in clips_of(path, seconds, hop)]
 
 
 @pytest.mark.parametrize(
@@ -59,10 +63,10 @@ def test_a_wrong_length_of_windows_is_one_line(text: str):
 def test_windows_of_no_audio_are_a_clip_error(tmp_path: Path):
     (tmp_path / "a.wav").write_text("no audio")
     with pytest.raises(ClipError, match=r"a\.wav: not decodable"):
-        windows.clips(tmp_path / "a.wav", 3.0)
+        clips_of(tmp_path / "a.wav", 3.0)
     soundfile.write(tmp_path / "b.wav", np.zeros(0), RATE)
     with pytest.raises(ClipError, match=r"b\.wav: has 0 samples"):
-        windows.clips(tmp_path / "b.wav", 3.0)
+        clips_of(tmp_path / "b.wav", 3.0)
 
 
 def test_a_window_too_many_is_a_usage_error():
@@ -75,14 +79,14 @@ def each(clips: list[Clip], rate: int) -> list[np.ndarray]:
 
 
 def test_windows_in_one_pass_are_those_of_a_file_with_an_index(noise):
-    clips = windows.clips(noise["wav"], 3.0, 0.7)
+    clips = clips_of(noise["wav"], 3.0, 0.7)
     assert all(map(np.array_equal, audio.read_windows(clips, 8000), each(clips, 8000)))
 
 
 @pytest.mark.parametrize("name", ["mp3", "mp3 without a length"])
 @pytest.mark.parametrize("rate", [RATE, 22_050])
 def test_windows_of_mp3_in_one_pass_are_those_that_are_read_one_by_one(noise, name: str, rate: int):
-    clips = windows.clips(noise[name], 3.0, 0.7)
+    clips = clips_of(noise[name], 3.0, 0.7)
     for window, expected in zip(audio.read_windows(clips, rate), each(clips, rate), strict=True):
         np.testing.assert_allclose(window, expected, atol=4 * np.finfo(np.float32).eps)  # steps at full scale
 
@@ -98,12 +102,12 @@ def test_windows_that_ffmpeg_decodes_in_one_pass_are_the_same_to_the_bit(tmp_pat
             frame.rate, frame.pts = RATE, first
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
-    clips = windows.clips(tmp_path / "a.m4a", 3.0, hop)
+    clips = clips_of(tmp_path / "a.m4a", 3.0, hop)
     assert all(map(np.array_equal, audio.read_windows(clips, RATE), each(clips, RATE)))
 
 
 def test_a_file_is_opened_once_for_windows_in_one_pass(noise, monkeypatch: pytest.MonkeyPatch):
-    clips = windows.clips(noise["mp3"], 3.0, 0.7)
+    clips = clips_of(noise["mp3"], 3.0, 0.7)
     opened: list[Path] = []
     open_stream = audio.files.open_stream
     monkeypatch.setattr(audio.files, "open_stream", lambda path: opened.append(path) or open_stream(path))
@@ -115,17 +119,17 @@ def test_a_window_that_cannot_be_read_leaves_the_others(tmp_path: Path):
     samples = np.zeros(4 * RATE, dtype=np.float32)
     samples[RATE + 5] = np.nan
     soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
-    outcomes = list(audio.read_windows(windows.clips(tmp_path / "a.wav", 1.0), RATE))
+    outcomes = list(audio.read_windows(clips_of(tmp_path / "a.wav", 1.0), RATE))
     assert [isinstance(outcome, ClipError) for outcome in outcomes] == [False, True, False, False]
 
 
 def test_a_file_that_cannot_be_read_is_the_error_of_every_window(tmp_path: Path, noise):
-    clips = windows.clips(noise["mp3"], 10.0)
+    clips = clips_of(noise["mp3"], 10.0)
     clips = [Clip(clip.id, tmp_path / "gone.mp3", clip.start, clip.end) for clip in clips]
     outcomes = list(audio.read_windows(clips, RATE))
     assert [str(outcome) for outcome in outcomes] == [f"{tmp_path / 'gone.mp3'}: no such file"] * 2
 
 
 def test_blocks_are_the_recording(noise):
-    blocks = list(audio.read_windows(windows.blocks(noise["wav"], 3.0), RATE))
+    blocks = list(audio.read_windows(windows.blocks(Clip("a", noise["wav"]), 3.0), RATE))
     np.testing.assert_array_equal(np.concatenate(blocks), audio.read(Clip("a", noise["wav"]), RATE))

@@ -19,7 +19,7 @@ from bench.inference.answers import Answer, Prediction, Segment, Window
 from bench.metrics import Floats
 from bench.report.figures import fonts, png
 from bench.report.figures.palette import COLOURS, GREY
-from bench.types import Audio
+from bench.types import Audio, Clip
 
 RATE = 16_000
 """Rate of the spectrogram of a file, in Hz."""
@@ -68,7 +68,7 @@ def spectrogram(samples: Audio, sample_rate: int, path: Path) -> None:
     _draw_spectrogram(blocks, len(samples), sample_rate, path)
 
 
-def spectrogram_of_file(recording: Path, path: Path) -> None:
+def spectrogram_of_file(recording: Clip, path: Path) -> None:
     """Draw the mel spectrogram of a file of any length, of which a minute at a time is in memory.
 
     Raises
@@ -84,7 +84,8 @@ def spectrogram_of_file(recording: Path, path: Path) -> None:
                 raise block
             yield block
 
-    _draw_spectrogram(blocks(), round((clips[-1].end or 0.0) * RATE), RATE, path)
+    seconds = (clips[-1].end or 0.0) - (clips[0].start or 0.0)
+    _draw_spectrogram(blocks(), round(seconds * RATE), RATE, path)
 
 
 def _draw_spectrogram(blocks: Iterable[Audio], n_samples: int, sample_rate: int, path: Path) -> None:

@@ -13,13 +13,14 @@ from bench.embed.decoding import decode
 from bench.embed.engine import embed_audio
 from bench.errors import ClipError
 from bench.inference.shared_encoder import SharedEncoder
+from bench.runner.planning import FRAMED
 from bench.types import Audio, Cell, Clip, Extractor, Frames, Layer
-
-FRAMED = ("frame", "sequence")
-"""Units of heads that see frames."""
 
 LONGEST_SECONDS = 3600.0
 """Longest recording that is embedded as a whole, in s."""
+
+SILENT = "is silent: every sample is 0; there is nothing to predict"
+"""Why silence has no prediction."""
 
 CLIPPED = 0.999
 """Level from which a sample counts as clipped; full scale is 1."""
@@ -60,12 +61,18 @@ class Ear:
     cell: Cell
     extractor: Extractor
 
-    def hear_files(self, clips: Sequence[Clip]) -> Iterator[tuple[int, Sound | str]]:
+    def hear_files(
+        self, clips: Sequence[Clip], seconds: Sequence[float]
+    ) -> Iterator[tuple[int, Sound | str]]:
         """Yield the row of every clip with its sound, or with the reason if it cannot be heard.
 
         Clips of similar length come one after the other, since a batch is padded to its longest clip.
+
+        Parameters
+        ----------
+        seconds : Sequence[float]
+            Length of every clip, in s, as `seconds_of` returns it.
         """
-        seconds = [_seconds(clip) for clip in clips]
         rows: dict[str, int] = {}
         for row in np.argsort([-length for length in seconds], kind="stable").tolist():
             fault = _fault(clips[row], seconds[row])
@@ -77,7 +84,10 @@ class Ear:
         heard = self.hear(decode(todo, self.cell.extractor, self.extractor.sample_rate, ()))
         for key, sound in heard:
             row = rows[key]
-            yield row, replace(sound, duration=seconds[row]) if isinstance(sound, Sound) else sound
+            if isinstance(sound, Sound):
+                yield row, replace(sound, duration=seconds[row])
+            else:
+                yield row, f"{clips[row].path}: {sound}" if sound == SILENT else sound
 
     def hear_windows(self, clips: Sequence[Clip]) -> Iterator[tuple[int, Sound | str]]:
         """Yield the row of every window of one file with its sound, or with the reason if it cannot be heard.
@@ -87,7 +97,7 @@ class Ear:
         clips : Sequence[Clip]
             Windows of about one length, in the order of time: the file is read forward, a part at a time.
         """
-        fault = _fault(clips[0], _seconds(clips[0])) if clips else ""
+        fault = _fault(clips[0], seconds_of(clips[0])) if clips else ""
         if fault:
             yield from ((row, fault) for row in range(len(clips)))
             return
@@ -120,7 +130,7 @@ class Ear:
                 if isinstance(samples, str):
                     yield name, samples
                 elif not samples.any():
-                    yield name, "is silent: every sample is 0; there is nothing to predict"
+                    yield name, SILENT
                 else:
                     waiting[name] = samples
                     yield name, samples
@@ -136,7 +146,7 @@ class Ear:
             yield name, Sound(samples, result, states)
 
 
-def _seconds(clip: Clip) -> float:
+def seconds_of(clip: Clip) -> float:
     """Return the length of a clip in s; 0 if its file cannot be opened."""
     if clip.start is not None and clip.end is not None:
         return clip.end - clip.start

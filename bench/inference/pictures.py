@@ -35,12 +35,9 @@ def draw(model: Model, clip: Clip, answer: Answer, place: Path, method: Method |
         paths.append(_beside(place, "timeline"))
         figures.timeline(answer, paths[-1])
     paths.append(_beside(place, "spectrogram"))
-    rate = model.extractor.sample_rate
-    if clip.start is None and clip.end is None:
-        figures.spectrogram_of_file(clip.path, paths[-1])
-    else:
-        figures.spectrogram(audio.read(clip, rate), rate, paths[-1])
+    figures.spectrogram_of_file(clip, paths[-1])
     if method:
+        rate = model.extractor.sample_rate
         samples = audio.read(clip, rate)
         explanation = explanations.explain(model, samples, method, answer.prediction.predicted_label)
         paths.append(_beside(place, "saliency"))

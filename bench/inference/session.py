@@ -15,16 +15,19 @@ from bench import audio
 from bench.errors import BenchError, ClipError
 from bench.inference import segments, windows
 from bench.inference.answers import Answer, Failure, Prediction, Remark, Transcript, Window
-from bench.inference.hearing import Ear, Sound
+from bench.inference.hearing import SILENT, Ear, Sound, seconds_of
 from bench.inference.model import Model
 from bench.inference.shared_encoder import shared
 from bench.inference.transcribers.base import RATE
-from bench.inference.transcription import Transcriber
+from bench.inference.transcription import Transcriber, joined
 from bench.runner.provenance import VERSIONED, versions
 from bench.types import Audio, Clip, Frames
 
-CHUNK, SPOKEN_CHUNK = 64, 8
-"""Number of recordings that are heard together, and with a transcriber, whose states are large."""
+CHUNK, CHUNK_SECONDS = 64, 120.0
+"""Largest number of recordings that are heard together, and their largest length in all, in s."""
+
+SPEECH_SECONDS = 1200.0
+"""Length of the blocks in which the text of a file is written, in s."""
 
 WINDOWS = 256
 """Number of windows of a recording that are heard together."""
@@ -50,10 +53,19 @@ class _Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Speech:
-    """Samples at `RATE` for a transcriber, and the last hidden states of its encoder if there are some."""
+    """A block of a recording, from `start` in s, for a transcriber.
+
+    Parameters
+    ----------
+    samples : Audio
+        At `RATE`.
+    states : Frames | None
+        Last hidden states of the transcriber's encoder, if they are there.
+    """
 
     samples: Audio
     states: Frames | None = None
+    start: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,13 +110,20 @@ class Session:
 
     def answers(self, clips: Iterable[Clip]) -> Iterator[Answer | Failure]:
         """Yield the answer about every recording, in their order."""
-        rest = iter(clips)
-        size = 1 if self.grid else SPOKEN_CHUNK if self.transcriber else CHUNK
-        while chunk := list(itertools.islice(rest, size)):
-            if self.grid:
-                yield self._of_windows(chunk[0], self.grid)
-            else:
-                yield from self._of_wholes(chunk)
+        if self.grid:
+            yield from (self._of_windows(clip, self.grid) for clip in clips)
+            return
+        chunk: list[Clip] = []
+        seconds: list[float] = []
+        for clip in clips:
+            length = seconds_of(clip)
+            if chunk and (len(chunk) == CHUNK or sum(seconds) + length > CHUNK_SECONDS):
+                yield from self._of_wholes(chunk, seconds)
+                chunk, seconds = [], []
+            chunk.append(clip)
+            seconds.append(length)
+        if chunk:
+            yield from self._of_wholes(chunk, seconds)
 
     def answer(self, samples: npt.NDArray[Any], rate: int, name: str = "") -> Answer:
         """Return the answer about an array.
@@ -128,15 +147,15 @@ class Session:
         pieces = [mono[round(first * rate_here) : round(last * rate_here)] for first, last in spans]
         parts = self._parts(spans, dict(ear.hear_samples(pieces)))
         if not parts:
-            raise ClipError(f"{source}: is silent: every sample is 0; there is nothing to predict")
+            raise ClipError(f"{source}: {SILENT}")
         return self._answer(
-            name, duration, parts, lambda: Speech(audio.at_rate(samples, rate, RATE, source=source)), start
+            name, duration, parts, lambda: [Speech(audio.at_rate(samples, rate, RATE, source=source))], start
         )
 
-    def _of_wholes(self, clips: Sequence[Clip]) -> Iterator[Answer | Failure]:
+    def _of_wholes(self, clips: Sequence[Clip], seconds: Sequence[float]) -> Iterator[Answer | Failure]:
         """Yield the answers about recordings that are predicted as wholes."""
         start = time.perf_counter()
-        sounds = dict(self.ear.hear_files(clips))
+        sounds = dict(self.ear.hear_files(clips, seconds))
         rows = [row for row in sorted(sounds) if isinstance(sounds[row], Sound)]
         heard = [sound for row in rows if isinstance(sound := sounds[row], Sound)]
         predictions = dict(zip(rows, self.model.predictions(heard, self.coverage), strict=True))
@@ -154,12 +173,10 @@ class Session:
         """Return the answer about a recording whose windows are predicted."""
         start = time.perf_counter()
         try:
+            pieces = windows.clips(clip, grid.seconds, grid.hop)
             first = clip.start or 0.0
-            last = audio.read_header(clip.path).seconds if clip.end is None else clip.end
-            spans = windows.spans(last - first, grid.seconds, grid.hop)
-            heard = self.ear.hear_windows(
-                [replace(clip, start=first + start, end=first + end) for start, end in spans]
-            )
+            spans = [((piece.start or 0.0) - first, (piece.end or 0.0) - first) for piece in pieces]
+            heard = self.ear.hear_windows(pieces)
             parts: list[_Part] = []
             faults: list[str] = []
             while chunk := dict(itertools.islice(heard, WINDOWS)):
@@ -170,7 +187,7 @@ class Session:
             parts.sort(key=lambda part: part.start)
         except BenchError as error:
             return Failure(file=clip.id, error=str(error))
-        return self._of_file(clip, last - first, parts, start)
+        return self._of_file(clip, spans[-1][1], parts, start)
 
     def _parts(self, spans: Sequence[tuple[float, float]], sounds: Mapping[int, Sound | str]) -> list[_Part]:
         """Return the predictions of the parts of a recording; those that cannot be heard have none."""
@@ -192,9 +209,7 @@ class Session:
     ) -> Answer | Failure:
         """Return the answer about a file whose parts are predicted; the transcriber may read it again."""
         try:
-            return self._answer(
-                clip.id, duration, parts, lambda: speech or Speech(audio.read(clip, RATE)), start
-            )
+            return self._answer(clip.id, duration, parts, lambda: [speech] if speech else _read(clip), start)
         except BenchError as error:
             return Failure(file=clip.id, error=str(error))
 
@@ -203,10 +218,10 @@ class Session:
         name: str,
         duration: float,
         parts: Sequence[_Part],
-        speech: Callable[[], Speech],
+        speech: Callable[[], Iterable[Speech]],
         start: float,
     ) -> Answer:
-        """Return an answer; `speech` returns what the transcriber needs."""
+        """Return an answer; `speech` returns the blocks of the recording that the transcriber needs."""
         model = self.model
         is_short = model.is_short(max(p.end - p.start for p in parts))
         if is_short and self.grid:  # every window would be far from the training clips
@@ -235,8 +250,23 @@ def _remarks(is_short: bool, is_clipped: bool) -> tuple[Remark, ...]:
     return tuple(name for name, is_true in remarks.items() if is_true)
 
 
-def _transcript(transcriber: Transcriber | None, speech: Callable[[], Speech]) -> Transcript | None:
+def _transcript(transcriber: Transcriber | None, speech: Callable[[], Iterable[Speech]]) -> Transcript | None:
+    """Return the text of the blocks of a recording."""
     if transcriber is None:
         return None
-    heard = speech()
-    return transcriber.transcribe(heard.samples, heard.states)
+    return joined((block.start, transcriber.transcribe(block.samples, block.states)) for block in speech())
+
+
+def _read(clip: Clip) -> Iterator[Speech]:
+    """Yield the blocks of a file.
+
+    Raises
+    ------
+    ClipError
+        If it cannot be read.
+    """
+    blocks = windows.blocks(clip, SPEECH_SECONDS)
+    for block, samples in zip(blocks, audio.read_windows(blocks, RATE), strict=True):
+        if isinstance(samples, ClipError):
+            raise samples
+        yield Speech(samples, start=(block.start or 0.0) - (clip.start or 0.0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bench import catalog
 from bench.catalog import Registry, devices, weights
@@ -105,6 +106,32 @@ class Transcriber:
             suppressed=tuple(_joined(part for part in parts if isinstance(part, Suppression))),
             voice_activity=spans is not None,
         )
+
+
+def joined(parts: Iterable[tuple[float, Transcript]]) -> Transcript:
+    """Return the transcript of a recording from those of its blocks and their starts in s.
+
+    The language is that of the first block with one.
+    """
+    every = list(parts)
+    starts, blocks = [start for start, _ in every], [block for _, block in every]
+    if len(blocks) == 1:
+        return blocks[0]
+
+    def placed(name: str) -> tuple[Any, ...]:
+        return tuple(
+            replace(part, start=round(start + part.start, 3), end=round(start + part.end, 3))
+            for start, block in zip(starts, blocks, strict=True)
+            for part in getattr(block, name)
+        )
+
+    return replace(
+        blocks[0],
+        text=" ".join(block.text for block in blocks if block.text),
+        language=next((block.language for block in blocks if block.language), ""),
+        phrases=placed("phrases"),
+        suppressed=placed("suppressed"),
+    )
 
 
 def load(

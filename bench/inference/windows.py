@@ -1,7 +1,8 @@
 """Windows of a recording: clips of one length, at one distance, over all of it."""
 
 import math
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 
 from bench import audio
 from bench.datasets import segments
@@ -31,7 +32,7 @@ def parse(text: str) -> tuple[float, float]:
     return lengths
 
 
-def clips(path: Path, seconds: float, hop: float | None = None) -> list[Clip]:
+def clips(recording: Clip, seconds: float, hop: float | None = None) -> list[Clip]:
     """Return the windows of a recording in the order of time, as clips that are decoded when they are read.
 
     The starts are those of the segments that a card cuts for training. The rest at the end belongs to a
@@ -54,13 +55,8 @@ def clips(path: Path, seconds: float, hop: float | None = None) -> list[Clip]:
     """
     hop = seconds if hop is None else hop
     _check(seconds, hop)
-    length = audio.read_header(path).seconds
-    if not length:
-        raise ClipError(f"{path}: has 0 samples; expected audio")
-    return [
-        Clip(f"{path}#{number}", path, start, end)
-        for number, (start, end) in enumerate(spans(length, seconds, hop))
-    ]
+    first, length = _place(recording)
+    return _parts(recording, first, spans(length, seconds, hop))
 
 
 def spans(length: float, seconds: float, hop: float) -> list[tuple[float, float]]:
@@ -79,19 +75,33 @@ def spans(length: float, seconds: float, hop: float) -> list[tuple[float, float]
     return [(start, min(start + seconds, length)) for start in starts]
 
 
-def blocks(path: Path, seconds: float = 60.0) -> list[Clip]:
+def blocks(recording: Clip, seconds: float = 60.0) -> list[Clip]:
     """Return a recording in blocks beside each other, of a length in s, as clips; the last may be shorter.
 
     Raises
     ------
     ClipError
-        If the file has no readable header.
+        If the file has no readable header or no samples.
     """
-    length = audio.read_header(path).seconds
+    first, length = _place(recording)
     starts = segments.offsets(length, seconds, seconds, pad=True)
+    return _parts(recording, first, [(start, min(start + seconds, length)) for start in starts])
+
+
+def _place(recording: Clip) -> tuple[float, float]:
+    """Return where a recording begins in its file, and its length, in s."""
+    first = recording.start or 0.0
+    last = audio.read_header(recording.path).seconds if recording.end is None else recording.end
+    if not last - first > 0:
+        raise ClipError(f"{recording.path}: has 0 samples; expected audio")
+    return first, last - first
+
+
+def _parts(recording: Clip, first: float, spans: Sequence[tuple[float, float]]) -> list[Clip]:
+    """Return the parts of a recording between the starts and ends of spans, in s."""
     return [
-        Clip(f"{path}#{number}", path, start, min(start + seconds, length))
-        for number, start in enumerate(starts)
+        replace(recording, id=f"{recording.id}#{number}", start=first + start, end=first + end)
+        for number, (start, end) in enumerate(spans)
     ]
 
 
