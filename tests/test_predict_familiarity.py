@@ -97,6 +97,15 @@ def test_a_constant_dimension_does_not_count():
     np.testing.assert_allclose(familiarity(wide, groups).score(others), familiarity(X, groups).score(X))
 
 
+def test_copies_are_familiar_and_all_else_is_not():
+    X = np.array([[1.0, 2.0], [2.0, 1.0]] * 3)
+    groups = np.repeat(np.arange(3), 2).astype(str)
+    fitted = familiarity(np.repeat(X, 5, axis=0), np.repeat(groups, 5))
+    assert fitted.score(X).tolist() == [0.0] * 6
+    assert np.isfinite(fitted.score(X + 0.1)).all()
+    assert (fitted.score(X + 0.1) > 1).all()
+
+
 def test_two_groups_have_no_limit():
     X, groups = speakers(2, 5, np.random.default_rng(0))
     assert Familiarity.fit(X, groups) is None

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import logit
 from scipy.stats import spearmanr
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -69,6 +70,10 @@ class Toy:
 
     def probabilities(self, audio: list[Audio]) -> np.ndarray:
         return self.pipeline.predict_proba(samples(audio, self.unit, self.view))
+
+    def log_odds(self, audio: list[Audio], label: str) -> np.ndarray:
+        probability = self.probabilities(audio)[:, self.labels.index(label)].astype(np.float64)
+        return logit(probability.clip(1e-6, 1 - 1e-6))
 
 
 def samples(audio: list[Audio], unit: Unit, view: View) -> Any:

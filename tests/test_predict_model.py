@@ -212,6 +212,9 @@ def test_windows_of_a_recording_have_labels_and_segments(folder: Path, bench: Ru
     assert answer["segments"][-1]["end"] == pytest.approx(answer["duration"], abs=1e-3)
     names = {path.name for path in (tmp_path / "answers").iterdir()}
     assert {"both_segments.csv", "both_audacity.txt", "both.rttm"} <= names
+    short = json.loads(bench("predict", folder / "model", "both.wav", "--segments", "0.1").stdout)
+    assert short["remarks"] == ["short"]
+    assert {window["unfamiliar"] for window in short["windows"]} == {None}
 
 
 @pytest.mark.parametrize(

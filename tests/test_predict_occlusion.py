@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.signal import butter, sosfilt
+from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
@@ -45,6 +46,9 @@ class ToneDetector:
         energy = np.array([np.mean(np.square(sosfilt(band, clip))) for clip in audio])
         tone = energy / (energy + 1e-3)
         return np.column_stack([1 - tone, tone])
+
+    def log_odds(self, audio: Sequence[Audio], label: str) -> np.ndarray:
+        return np.array([logit(row[self.labels.index(label)]) for row in self.probabilities(audio)])
 
 
 @pytest.fixture
@@ -144,9 +148,9 @@ def test_a_recording_that_is_too_long_is_refused():
         explanations.explain(ToneDetector(), np.ones(61 * RATE, np.float32), "occlusion")
 
 
-def test_a_head_without_probabilities_is_refused(recording: Audio, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(ToneDetector, "probabilities", lambda _, audio: np.full((len(audio), 2), np.nan))
-    with pytest.raises(UsageError, match="the head gives no probabilities"):
+def test_a_head_without_scores_is_refused(recording: Audio, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ToneDetector, "log_odds", lambda _, audio, label: np.full(len(audio), np.nan))
+    with pytest.raises(UsageError, match="the head gives no scores"):
         explanations.explain(ToneDetector(), recording, "occlusion", "tone")
 
 

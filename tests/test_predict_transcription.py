@@ -246,6 +246,13 @@ def test_a_checkpoint_that_cannot_write_text_says_what_it_lacks(checkpoint: Path
         transcription.load(f"hf:{tmp_path / 'copy'}", declared=DECLARED)
 
 
+def test_a_damaged_tokenizer_is_one_line(checkpoint: Path, tmp_path: Path):
+    shutil.copytree(checkpoint, tmp_path / "copy")
+    (tmp_path / "copy" / "tokenizer.json").write_text('{"a": 1}')
+    with pytest.raises(UsageError, match=r"copy: WhisperTokenizer cannot be loaded"):
+        transcription.load(f"hf:{tmp_path / 'copy'}", declared=DECLARED)
+
+
 def test_an_encoder_alone_is_refused(checkpoint: Path, tmp_path: Path):
     from safetensors.numpy import load_file, save_file
 

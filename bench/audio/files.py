@@ -198,11 +198,11 @@ def _open(path: Path) -> Iterator[Stream | FfmpegStream]:
 
 
 def seeks(path: Path) -> bool:
-    """Return whether a window is read without what is before it; True for what is not decodable."""
+    """Return whether a window is read without what is before it; True for what cannot be read."""
     try:
         stamp(path)
         return streams.seeks(path)
-    except (ClipError, soundfile.LibsndfileError):
+    except (ClipError, OSError, soundfile.LibsndfileError):
         return True
 
 

@@ -33,6 +33,9 @@ N_PARTS = 10
 MIN_GROUPS = 3
 """Fewest groups for a limit."""
 
+LEAST_LIMIT = 1e-9
+"""Smallest limit: that of clips that are all copies is 0, by which nothing is divided."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Familiarity:
@@ -104,7 +107,8 @@ class Familiarity:
             others = cls._of(X[~part], n_groups)
             distances[part] = others.distances(X[part])
         own = cls._of(X, n_groups)
-        return cls(own.centre, own.scale, own.references, limit_of(distances, group), n_groups)
+        limit = max(limit_of(distances, group), LEAST_LIMIT)
+        return cls(own.centre, own.scale, own.references, limit, n_groups)
 
     @classmethod
     def _of(cls, X: Floats, n_groups: int) -> Self:

@@ -112,7 +112,10 @@ def _recorded(seconds: float, mic: str, out: Path | None) -> Any:
     from bench.types import Clip
 
     columns = TextColumn("{task.fields[level]:6.1f} dB"), BarColumn(), TextColumn("{task.completed:.1f} s")
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        click.echo(f"recording {seconds:g} s", err=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("recording", total=seconds, level=-96.0)
         samples = recording.record(
             seconds, mic or None, lambda done, level: bar.update(task, completed=done, level=level)
@@ -121,7 +124,8 @@ def _recorded(seconds: float, mic: str, out: Path | None) -> Any:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"recording-{datetime.now():%Y%m%d-%H%M%S}.wav"
     recording.save(samples, path)
-    click.echo(f"wrote {path}", err=True)
+    length, level = len(samples) / recording.RATE, recording.level_db(samples)
+    click.echo(f"wrote {path}: {length:.1f} s at {level:.1f} dB", err=True)
     return Clip(id=str(path), path=path)
 
 

@@ -130,8 +130,9 @@ class Transcript:
     voice_activity: bool = False
 
 
-Remark = Literal["clipped"]
-"""What a reader should know of a recording: samples are at full scale, as of a level that was too high."""
+Remark = Literal["clipped", "short"]
+"""What a reader should know of a recording: samples are at full scale, as of a level that was too high; or it
+is, or its windows are, much shorter than the training clips."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

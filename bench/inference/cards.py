@@ -19,6 +19,8 @@ class DataCard:
     ----------
     seconds : float
         Length of all clips, in s.
+    shortest : float
+        Length that 5 % of the clips are shorter than, in s.
     classes : Mapping[str, int]
         Class -> number of its clips.
     group : str
@@ -30,6 +32,7 @@ class DataCard:
     synthetic: bool
     n_clips: int
     seconds: float
+    shortest: float
     classes: Mapping[str, int]
     group: str
     n_groups: int

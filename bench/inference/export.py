@@ -26,6 +26,9 @@ from bench.runner.cells import FittedCell
 from bench.store import DatasetRecord, Store
 from bench.types import BASELINE, SELECTED, Result
 
+SHORTEST = 0.05
+"""Share of the training clips that are shorter than `DataCard.shortest`."""
+
 BEST = "best"
 """The row of the best score."""
 
@@ -169,7 +172,8 @@ def _card(
             version=source.version,
             synthetic=cell.synthetic,
             n_clips=int(is_labelled.sum()),
-            seconds=fitted.audio_s,
+            seconds=float(fitted.seconds.sum()),
+            shortest=float(np.quantile(fitted.seconds, SHORTEST)),
             classes=dict(sorted(Counter(fitted.y[is_labelled].tolist()).items())),
             group=cell.split.group,
             n_groups=len(np.unique(fitted.group[is_labelled])),

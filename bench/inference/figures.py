@@ -98,7 +98,7 @@ def _draw_spectrogram(blocks: Iterable[Audio], n_samples: int, sample_rate: int,
         drawing.set_layout_engine("none")  # the texts are always the same: no layout needs to be computed
         plot = drawing.add_axes((0.085, 0.125, 0.785, 0.85))
         extent = (0.0, n_samples / sample_rate, 0.0, mel.N_MELS)
-        colours = {"cmap": "magma", "vmin": -RANGE_DB, "vmax": 0.0}
+        colours: dict[str, Any] = {"cmap": "magma", "vmin": -RANGE_DB, "vmax": 0.0}
         image = plot.imshow(levels, origin="lower", aspect="auto", extent=extent, **colours)
         scale = drawing.add_axes((0.89, 0.125, 0.02, 0.85))
         drawing.colorbar(image, cax=scale, label="level in dB below the loudest")

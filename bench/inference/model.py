@@ -6,25 +6,30 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import logsumexp
 from sklearn.pipeline import Pipeline
 
 from bench import catalog, display
 from bench.calibration.familiarity import Familiarity
 from bench.catalog.learners import Learner
 from bench.embed import pooling
+from bench.embed.cache import ClipEmbedding
 from bench.errors import ClipError
 from bench.inference.answers import Measurement, Prediction, Unfamiliarity
 from bench.inference.cards import ModelCard
 from bench.inference.hearing import Ear, Sound
 from bench.learn.bundle import Bundle
 from bench.learn.pipeline import selected_layer
+from bench.learn.samples import SampleTable
 from bench.runner.extraction import samples_of
-from bench.types import SCORE_PREFIX, Audio, Cell, Embeddings, Extractor, Statistics, Unit, View
+from bench.types import SCORE_PREFIX, Audio, Cell, Embeddings, Extractor, Samples, Statistics, Unit, View
+
+SHORT_SHARE = 0.5
+"""Share of the length of short training clips below which a recording is much shorter than them."""
 
 VECTOR_POOL = "mean+std"
 """Pooling of the embeddings that tell how familiar a recording is, whatever the head sees."""
@@ -66,6 +71,10 @@ class Model:
     def labels(self) -> tuple[str, ...]:
         """Return the classes, sorted."""
         return self.bundle.card.labels
+
+    def is_short(self, seconds: float) -> bool:
+        """Return whether a recording is much shorter than the training clips, and so may be far from them."""
+        return seconds < SHORT_SHARE * self.card.data.shortest
 
     @property
     def pipeline(self) -> Pipeline:
@@ -144,13 +153,46 @@ class Model:
         ClipError
             If a clip cannot be heard.
         """
-        sounds: list[Any] = [None] * len(audio)
+        return self._probabilities(self.bundle.predict(self._samples(audio)))
+
+    def log_odds(self, audio: Sequence[Audio], label: str) -> npt.NDArray[np.float64]:
+        """Return the log-odds of a class before calibration, shape=(n_clips,); NaN for a head without scores.
+
+        They are those of the softmax of decision values where the head gives some, since probabilities near 0
+        or 1 lose them; else of the probabilities. With frames, a clip has the mean of its frames.
+
+        Parameters
+        ----------
+        audio : Sequence[Audio]
+            As of `probabilities`.
+
+        Raises
+        ------
+        ClipError
+            If a clip cannot be heard.
+        """
+        table = SampleTable.of(self._samples(audio), unit=self.unit)
+        head, features = self.pipeline[-1], self.pipeline[:-1].transform(table.X)
+        if hasattr(head, "decision_function"):
+            values = np.asarray(head.decision_function(features), np.float64)
+            values = np.column_stack([-values / 2, values / 2]) if values.ndim == 1 else values
+        elif hasattr(head, "predict_proba"):
+            tiny = np.finfo(np.float64).tiny
+            values = np.log(np.maximum(head.predict_proba(features), tiny, dtype=np.float64))
+        else:
+            return np.full(len(audio), np.nan)
+        is_label = np.array([str(name) == label for name in head.classes_])
+        odds = values[:, is_label][:, 0] - logsumexp(values[:, ~is_label], axis=1)
+        return np.bincount(table.clip, odds) / np.bincount(table.clip)
+
+    def _samples(self, audio: Sequence[Audio]) -> Samples:
+        """Return what the pipeline gets of clips."""
+        embeddings: dict[int, ClipEmbedding] = {}
         for row, sound in Ear(self.cell, self.extractor).hear_samples(audio):
             if isinstance(sound, str):
                 raise ClipError(f"clip {row}: {sound}")
-            sounds[row] = sound
-        table = self.bundle.predict(samples_of(self.cell, [sound.embedding for sound in sounds]))
-        return self._probabilities(table)
+            embeddings[row] = sound.embedding
+        return samples_of(self.cell, [embeddings[row] for row in range(len(audio))])
 
     def _probabilities(self, table: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Return calibrated probabilities of predictions, shape=(n_clips, n_classes)."""

@@ -5,15 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench import audio
-from bench.errors import ClipError
 from bench.inference import explanations, figures
 from bench.inference.answers import Answer
 from bench.inference.explanations import Method
 from bench.inference.model import Model
 from bench.types import Clip
-
-MOST_EXPLAINED = 60.0
-"""Longest recording that is explained, in s: an explanation asks the model hundreds of times."""
 
 
 def draw(model: Model, clip: Clip, answer: Answer, place: Path, method: Method | None) -> list[Path]:
@@ -45,11 +41,6 @@ def draw(model: Model, clip: Clip, answer: Answer, place: Path, method: Method |
     else:
         figures.spectrogram(audio.read(clip, rate), rate, paths[-1])
     if method:
-        if answer.duration > MOST_EXPLAINED:
-            raise ClipError(
-                f"--explain {method}: {clip.id} is {answer.duration:.0f} s long; expected at most "
-                f"{MOST_EXPLAINED:.0f} s, so cut it"
-            )
         samples = audio.read(clip, rate)
         explanation = explanations.explain(model, samples, method, answer.prediction.predicted_label)
         paths.append(_beside(place, "saliency"))

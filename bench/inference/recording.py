@@ -94,8 +94,7 @@ def record(seconds: float, mic: str | None = None, on_level: OnLevel | None = No
         ) from error
     if not parts:
         raise UsageError(f"--record {seconds:g}: nothing was recorded; {MICS}, --mic NAME chooses one")
-    samples: Audio = np.concatenate(parts)[: round(seconds * RATE)] / np.float32(32768)
-    return samples
+    return _scaled(np.concatenate(parts)[: round(seconds * RATE)])
 
 
 def save(samples: Audio, path: Path) -> None:
@@ -115,16 +114,21 @@ def _collect(
             parts.append(part)
             n_recorded += len(part)
             if on_level:
-                on_level(min(n_recorded, n_samples) / RATE, level_db(part))
+                on_level(min(n_recorded, n_samples) / RATE, level_db(_scaled(part)))
     except (KeyboardInterrupt, queue.Empty):
         pass
     return parts
 
 
-def level_db(part: npt.NDArray[np.int16]) -> float:
+def _scaled(part: npt.NDArray[np.int16]) -> Audio:
+    """Return samples of 16 bits in [-1, 1)."""
+    return part.astype(np.float32) / np.float32(32768)
+
+
+def level_db(samples: Audio) -> float:
     """Return the root mean square of samples in dB relative to full scale, at least -96: one 16-bit step."""
-    mean = float(np.mean(np.square(part / 32768.0))) if len(part) else 0.0
-    return max(10 * float(np.log10(max(mean, 1e-12))), -96.0)
+    power = float(np.mean(np.square(samples))) if len(samples) else 0.0
+    return max(10 * float(np.log10(max(power, 1e-12))), -96.0)
 
 
 def _receiver(blocks: queue.SimpleQueue[bytes]) -> Generator[None, bytes, None]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from bench import audio
 from bench.errors import BenchError, ClipError
 from bench.inference import segments, windows
-from bench.inference.answers import Answer, Failure, Prediction, Transcript, Window
+from bench.inference.answers import Answer, Failure, Prediction, Remark, Transcript, Window
 from bench.inference.hearing import Ear, Sound
 from bench.inference.model import Model
 from bench.inference.shared_encoder import shared
@@ -161,10 +161,12 @@ class Session:
                 [replace(clip, start=first + start, end=first + end) for start, end in spans]
             )
             parts: list[_Part] = []
+            faults: list[str] = []
             while chunk := dict(itertools.islice(heard, WINDOWS)):
                 parts += self._parts(spans, chunk)
+                faults += [sound for sound in chunk.values() if isinstance(sound, str)]
             if not parts:
-                raise ClipError(f"{clip.path}: is silent, or cannot be read, in every window")
+                raise ClipError(faults[0])
             parts.sort(key=lambda part: part.start)
         except BenchError as error:
             return Failure(file=clip.id, error=str(error))
@@ -206,6 +208,9 @@ class Session:
     ) -> Answer:
         """Return an answer; `speech` returns what the transcriber needs."""
         model = self.model
+        is_short = model.is_short(max(p.end - p.start for p in parts))
+        if is_short and self.grid:  # every window would be far from the training clips
+            parts = [replace(p, prediction=replace(p.prediction, unfamiliar=None)) for p in parts]
         in_windows = tuple(Window(start=p.start, end=p.end, prediction=p.prediction) for p in parts)
         whole = model.combined([p.prediction for p in parts], self.coverage)
         return Answer(
@@ -219,10 +224,15 @@ class Session:
             transcript=_transcript(self.transcriber, speech),
             windows=in_windows if self.grid else (),
             segments=segments.merge(in_windows) if self.grid else (),
-            remarks=("clipped",) if any(p.is_clipped for p in parts) else (),
+            remarks=_remarks(is_short, any(p.is_clipped for p in parts)),
             seconds=round(time.perf_counter() - start, 3),
             versions=self.versions,
         )
+
+
+def _remarks(is_short: bool, is_clipped: bool) -> tuple[Remark, ...]:
+    remarks: dict[Remark, bool] = {"clipped": is_clipped, "short": is_short}
+    return tuple(name for name, is_true in remarks.items() if is_true)
 
 
 def _transcript(transcriber: Transcriber | None, speech: Callable[[], Speech]) -> Transcript | None:

@@ -200,6 +200,9 @@ def _line(answer: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+REMARKS: Mapping[Remark, str] = {"clipped": "clipped", "short": "shorter than the training clips"}
+"""Remark -> its text in the table for people."""
+
 TEXT_WIDTH = 60
 """Largest number of letters of a transcription in the table for people."""
 
@@ -225,6 +228,6 @@ def _row(answer: Mapping[str, Any]) -> list[str]:
         answer["predicted_label"],
         f"{confidence:.2f}" if has_number else "",
         ", ".join(answer["set"]),
-        "; ".join([*notes, *answer["remarks"]]),
+        "; ".join([*notes, *(REMARKS[name] for name in answer["remarks"])]),
         shorten(answer["transcription"] or "", TEXT_WIDTH, placeholder="..."),
     ]

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
@@ -45,8 +46,8 @@ class FittedCell:
         Of every clip, shape=(n_layers, n_statistics, dim).
     y, group : Labels
         Label and group of every clip, shape=(n_clips,).
-    audio_s : float
-        Length of all clips, in s.
+    seconds : np.ndarray, shape=(n_clips,)
+        Length of every clip, in s.
     """
 
     card: BundleCard
@@ -54,7 +55,7 @@ class FittedCell:
     statistics: Sequence[Statistics]
     y: Labels
     group: Labels
-    audio_s: float
+    seconds: npt.NDArray[np.float64]
 
 
 def evaluate_cell(work: Work) -> tuple[Result, pd.DataFrame | None]:
@@ -227,7 +228,7 @@ def fit(work: Work, result: Result) -> FittedCell:
         statistics=[row.statistics for row in extraction.passes[0]],
         y=work.problem.y[rows],
         group=split.groups[split.group][rows],
-        audio_s=extraction.audio_s,
+        seconds=np.array([row.audio_s for row in extraction.passes[0]]),
     )
 
 

@@ -56,6 +56,10 @@ class Classifier(Protocol):
         """Return the probability of every label for every clip, shape=(n_clips, n_classes)."""
         ...
 
+    def log_odds(self, audio: Sequence[Audio], label: str) -> npt.NDArray[np.floating]:
+        """Return the log-odds of a label for every clip, shape=(n_clips,); NaN for a head without scores."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Saliency:

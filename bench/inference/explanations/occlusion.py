@@ -20,9 +20,6 @@ N_WINDOWS, N_GAPS = 3, 6
 N_BANDS = 8
 """Number of bands that are occluded, equally wide on the mel scale."""
 
-MIN_PROBABILITY = 1e-6
-"""Probabilities are kept this far from 0 and 1, whose log-odds are infinite."""
-
 
 def windows(model: Classifier, label: str) -> Explainer:
     """Return an explainer: the log-odds of a label in windows alone, at each moment their mean."""
@@ -89,14 +86,11 @@ def _log_odds(model: Classifier, label: str, clips: Sequence[Audio]) -> Values:
     UsageError
         If the head gives no probabilities.
     """
-    column = list(model.labels).index(label)
     is_audible = np.array([clip.any() for clip in clips])
     audible = [clip for clip, flag in zip(clips, is_audible, strict=True) if flag]
-    probability = np.asarray(model.probabilities(audible), np.float64)[:, column]
-    if np.isnan(probability).any():
-        raise UsageError("--explain: the head gives no probabilities; expected one that does, such as logreg")
-    probability = probability.clip(MIN_PROBABILITY, 1 - MIN_PROBABILITY)
-    scores = np.log(probability / (1 - probability))
+    scores = model.log_odds(audible, label)
+    if np.isnan(scores).any():
+        raise UsageError("--explain: the head gives no scores; expected one that does, such as logreg")
     values = np.full(len(clips), scores.min())
     values[is_audible] = scores
     return values

@@ -56,8 +56,8 @@ class Whisper:
         self.digest = digest
         self._device = device
         self._model = _model(folder).to(device).eval()
-        self._features = WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
-        self._tokenizer = WhisperTokenizer.from_pretrained(folder, local_files_only=True)
+        self._features = _loaded(WhisperFeatureExtractor, folder)
+        self._tokenizer = _loaded(WhisperTokenizer, folder)
         config = self._model.generation_config
         ids = getattr(config, "lang_to_id", None) or {}
         self._languages = {number: token.strip("<|>") for token, number in ids.items()}
@@ -155,6 +155,14 @@ class Whisper:
         text = self._tokenizer.decode(words, skip_special_tokens=True)
         if text.strip():
             yield Phrase(start=start, end=max(start, end), text=text)
+
+
+def _loaded(auto: Any, folder: Path) -> Any:
+    """Return the feature extractor or the tokenizer of a checkpoint."""
+    try:
+        return auto.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # tokenizers raises no other type for a damaged file
+        raise UsageError(f"{folder}: {auto.__name__} cannot be loaded ({message(error)[:300]})") from error
 
 
 def _model(folder: Path) -> Any:
