@@ -63,7 +63,7 @@ LIBRARIES = (
 
 
 def pytest_configure() -> None:
-    """Keep OpenVINO from calling home; give each worker of pytest-xdist its libraries and a cache of numba.
+    """Keep OpenVINO from calling home; give each process of pytest-xdist its libraries, and a cache of numba.
 
     numba numbers the files of a function: processes that compile it for two types at once take one name for
     both, and the next process that loads it crashes.
