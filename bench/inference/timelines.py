@@ -1,14 +1,15 @@
 """Timelines: the segments of answers as CSV, as an Audacity label track and as RTTM."""
 
-import io
 import re
 from collections.abc import Sequence
-from csv import writer
 from pathlib import PurePath
 from urllib.parse import quote
 
+import pandas as pd
+
 from bench.errors import readable
 from bench.inference.answers import Answer, Segment
+from bench.report.writers.csv import text
 
 COLUMNS = ("file", "start", "end", "label", "confidence", "unfamiliar")
 """Columns of the CSV; times in s."""
@@ -17,18 +18,17 @@ COLUMNS = ("file", "start", "end", "label", "confidence", "unfamiliar")
 def csv(*answers: Answer) -> str:
     """Return the segments of answers as CSV (RFC 4180, with line feeds), a line per segment below `COLUMNS`.
 
-    Times have three digits behind the point, confidences four; a head without scores leaves them empty.
+    Times have three digits behind the point, confidences four; a head without scores leaves them empty. An
+    apostrophe keeps a spreadsheet from computing a name.
     """
-    text = io.StringIO()
-    table = writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
+    rows = []
     for answer in answers:
         for segment in segments(answer):
             confidence = "" if segment.confidence is None else f"{segment.confidence:.4f}"
             times = f"{segment.start:.3f}", f"{segment.end:.3f}"
             flag = str(segment.unfamiliar).lower()
-            table.writerow([readable(answer.file), *times, segment.label, confidence, flag])
-    return text.getvalue()
+            rows.append([readable(answer.file), *times, segment.label, confidence, flag])
+    return text(pd.DataFrame(rows, columns=COLUMNS))
 
 
 def audacity(answer: Answer) -> str:
