@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from bench.files import sha256
 from bench.inference import folder, output, work, writing
 from bench.inference.answers import Answer, Failure
 from bench.inference.output import Output
-from bench.inference.session import Session
 from bench.inference.work import Setup
 from bench.types import Clip
 
@@ -35,18 +33,17 @@ class Run:
         self.n_recordings = self.n_failed = self.n_unfamiliar = 0
         self.output: Output | None = None
         options = setup.options
+        self.session = setup.session()
+        if options.explain:  # a model that does not fit leaves no folder
+            from bench.inference.explanations import check_method  # what few predictions need
+
+            check_method(self.session.model, options.explain)
         if options.out:
             about = {name: value for name, value in asdict(options).items() if name not in UNRECORDED}
             about["model"] = (
                 sha256(setup.model / folder.CARD) if (setup.model / folder.CARD).is_file() else ""
             )
-            self.session  # noqa: B018  # a model that cannot be read leaves no folder
             self.output = Output(options.out, about, resume=options.resume, top=options.top)
-
-    @cached_property
-    def session(self) -> Session:
-        """Return the session of this process."""
-        return self.setup.session()
 
     def lacking(self, clips: Sequence[Clip]) -> Sequence[Clip]:
         """Return the recordings without an answer in the folder."""
