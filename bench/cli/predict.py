@@ -46,7 +46,9 @@ def _list_microphones(ctx: click.Context, _: click.Parameter, is_wanted: bool) -
     callback=_list_microphones,
     help="List the microphones.",
 )
-@click.option("--watch", type=Path, metavar="FOLDER", help="Predict what arrives in this folder.")
+@click.option(
+    "--watch", type=Path, metavar="FOLDER", help="Predict what arrives in this folder, a line of JSON each."
+)
 @options.plain
 def command(  # the options of recording beside those of the prediction
     model: Path,
@@ -70,13 +72,14 @@ def command(  # the options of recording beside those of the prediction
     if len(sources) != 1:
         raise UsageError(f"{' and '.join(sources) or 'FILES'}: expected one of FILES, --record and --watch")
     if (wanted.figures or wanted.explain) and not wanted.out:
-        raise UsageError("--figures: needs a folder for the pictures; add --out FOLDER")
+        option = "--figures" if wanted.figures else "--explain"
+        raise UsageError(f"{option}: needs a folder for the pictures; add --out FOLDER")
     run = Run(Setup(model=model.resolve(), options=wanted))
     if watch:
-        _print(run.each(_arrivals(watch), watch.resolve()), wanted)
+        _print_lines(run.stream(_arrivals(watch), watch))
     else:
         clips = [_recorded(record, mic, wanted.out)] if record else _clips(files)
-        _print(_shown(run.all(run.lacking(clips)), len(clips), plain), wanted)
+        _print(_shown(run.all(clips), len(clips), plain), wanted)
     run.finish()
     if wanted.out:
         click.echo(f"wrote {wanted.out}")
@@ -139,14 +142,21 @@ def _shown(answers: Iterable[Mapping[str, Any]], total: int, plain: bool) -> Ite
     return track(answers, "predicting", total, console=console, disable=is_hidden, transient=True)
 
 
+def _print_lines(answers: Iterable[Mapping[str, Any]]) -> None:
+    """Print a line of JSON per answer, as soon as it is there."""
+    from bench.inference import writing
+
+    for answer in answers:
+        click.echo(writing.line(answer))
+        sys.stdout.flush()
+
+
 def _print(answers: Iterable[Mapping[str, Any]], wanted: Inference) -> None:
     """Print answers in the format that the user wants; those that a folder gets in short."""
     from bench.inference import writing
 
     if wanted.format == "jsonl" and not wanted.out:
-        for answer in answers:
-            click.echo(writing.line(answer))
-            sys.stdout.flush()
+        _print_lines(answers)
         return
     every = list(answers)
     if not every:
