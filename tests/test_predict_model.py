@@ -126,6 +126,10 @@ def test_samples_are_predicted_as_their_file_is(folder: Path, bench: Run, take):
     assert of_stereo.probabilities == pytest.approx(of_file.probabilities, abs=1e-6)
     with pytest.raises(UsageError, match="samples without a rate"):
         model.predict(samples)
+    with pytest.raises(UsageError, match=r"samples have the shape \(2, \d+\); expected \(n_samples,\)"):
+        model.predict(np.stack([samples, samples]), rate)
+    with pytest.raises(ClipError, match="samples reach"):
+        model.predict((samples * 32767).astype(np.int16), rate)
     with pytest.raises(ClipError, match="NaN"):
         model.predict(np.full(8000, np.nan), 8000)
     with pytest.raises(ClipError, match="silent"):
@@ -236,6 +240,23 @@ def test_what_cannot_be_done_is_one_line(words_: tuple[str, ...], line: str, fol
     assert (done.exit_code, done.stdout) == (2, "")
     assert line in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_model_replaces_nothing_but_a_model(folder: Path, bench: Run, tmp_path: Path):
+    shutil.copytree(folder / "model", tmp_path / "mine")
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    call = ("export", folder / "out", "--row", "mfcc-13,logreg", "--to")
+    assert "holds something else than a model" in bench(*call, "mine").stderr
+    (tmp_path / "mine" / "notes.txt").unlink()
+    assert bench(*call, "mine").exit_code == 0
+
+
+def test_a_run_whose_folder_is_gone_is_one_line(folder: Path, bench: Run, tmp_path: Path):
+    shutil.copytree(folder / "out", tmp_path / "out")
+    record = tmp_path / "out" / "run.json"
+    record.write_text(record.read_text().replace(f'"folder": "{folder}"', '"folder": "/gone"'))
+    assert '"/gone"' in record.read_text()
+    assert "/gone, which is not here" in bench("export", "out", "--to", "m").stderr
 
 
 def test_a_changed_file_of_a_model_is_refused(folder: Path, bench: Run, tmp_path: Path):
