@@ -120,7 +120,7 @@ def test_another_state_is_another_extractor(results, digits: Path):
 
 
 def test_the_package_shows_its_public_names():
-    assert dir(bench) == ["Overview", "Results", "__version__", "explore", "run"]
+    assert dir(bench) == ["LoadedModel", "Overview", "Results", "__version__", "explore", "load_model", "run"]
     assert callable(bench.run)
 
 

@@ -25,6 +25,17 @@ def test_the_lowest_releases_run_every_command():
     assert marked == set(cli.main.commands)
 
 
+@pytest.mark.verb("serve")
+def test_serve_without_its_packages_says_how_to_install_them(bench, monkeypatch):
+    monkeypatch.setattr("bench.cli.serve.find_spec", lambda name: None)
+    result = bench("serve", "model")
+    assert result.exit_code == 2
+    assert result.output.splitlines()[-1] == (
+        "Error: bench serve: needs starlette, uvicorn, python_multipart; "
+        'run: pip install "audio-embedding-bench[serve]"'
+    )
+
+
 def test_help_and_version(bench):
     assert "Compare audio embeddings and classifiers" in bench("--help").stdout
     assert version("audio-embedding-bench") in bench("--version").stdout

@@ -17,16 +17,6 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("python_multipart")
 
 
-def test_without_its_packages_it_says_how_to_install_them(bench: Callable[..., Result], monkeypatch):
-    monkeypatch.setattr("bench.cli.serve.find_spec", lambda name: None)
-    result = bench("serve", "model")
-    assert result.exit_code == 2
-    assert result.output.splitlines()[-1] == (
-        "Error: bench serve: needs starlette, uvicorn, python_multipart; "
-        'run: pip install "audio-embedding-bench[serve]"'
-    )
-
-
 def test_a_port_in_use_and_a_folder_without_a_model_are_one_line(bench: Callable[..., Result]):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

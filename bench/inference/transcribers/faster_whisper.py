@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from faster_whisper import WhisperModel
-
 from bench.catalog import devices
 from bench.errors import UsageError, message
 from bench.inference.answers import Phrase
@@ -44,6 +42,8 @@ class FasterWhisper:
                 f"{folder}: lacks {', '.join(absent)}; expected a folder of ct2-transformers-converter with "
                 "--copy_files tokenizer.json preprocessor_config.json"
             )
+        from faster_whisper import WhisperModel  # optional
+
         self.name = name
         kind, _, index = device.partition(":")
         try:
