@@ -126,6 +126,10 @@ def test_samples_are_predicted_as_their_file_is(folder: Path, bench: Run, take):
     assert of_stereo.probabilities == pytest.approx(of_file.probabilities, abs=1e-6)
     with pytest.raises(UsageError, match="samples without a rate"):
         model.predict(samples)
+    with pytest.raises(UsageError, match=r"samples have the shape \(2, \d+\); expected \(n_samples,\)"):
+        model.predict(np.stack([samples, samples]), rate)
+    with pytest.raises(ClipError, match="samples reach"):
+        model.predict((samples * 32767).astype(np.int16), rate)
     with pytest.raises(ClipError, match="NaN"):
         model.predict(np.full(8000, np.nan), 8000)
     with pytest.raises(ClipError, match="silent"):
@@ -238,6 +242,23 @@ def test_what_cannot_be_done_is_one_line(words_: tuple[str, ...], line: str, fol
     assert done.stderr.count("\n") == 1
 
 
+def test_a_model_replaces_nothing_but_a_model(folder: Path, bench: Run, tmp_path: Path):
+    shutil.copytree(folder / "model", tmp_path / "mine")
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    call = ("export", folder / "out", "--row", "mfcc-13,logreg", "--to")
+    assert "holds something else than a model" in bench(*call, "mine").stderr
+    (tmp_path / "mine" / "notes.txt").unlink()
+    assert bench(*call, "mine").exit_code == 0
+
+
+def test_a_run_whose_folder_is_gone_is_one_line(folder: Path, bench: Run, tmp_path: Path):
+    shutil.copytree(folder / "out", tmp_path / "out")
+    record = tmp_path / "out" / "run.json"
+    record.write_text(record.read_text().replace(f'"folder": "{folder}"', '"folder": "/gone"'))
+    assert '"/gone"' in record.read_text()
+    assert "/gone, which is not here" in bench("export", "out", "--to", "m").stderr
+
+
 def test_a_changed_file_of_a_model_is_refused(folder: Path, bench: Run, tmp_path: Path):
     for name in ("all.skops", "card.json", "familiarity.safetensors"):
         shutil.copytree(folder / "model", tmp_path / name)
@@ -343,9 +364,10 @@ def test_what_arrives_in_a_folder_is_answered(folder: Path, bench: Run, take, tm
             raise error
 
     monkeypatch.setattr(watching, "files", partial(watching.files, wait=wait))
-    done = bench("predict", folder / "model", "--watch", "in", "--format", "jsonl")
+    done = bench("predict", folder / "model", "--watch", "in")
     assert done.exit_code == 0
-    assert json.loads(done.stdout)["predicted_label"] == "theo"
+    [line] = done.stdout.splitlines()
+    assert json.loads(line)["predicted_label"] == "theo"
 
 
 def test_a_microphone_records_what_is_then_predicted(folder: Path, bench: Run, tmp_path: Path):
@@ -354,3 +376,42 @@ def test_a_microphone_records_what_is_then_predicted(folder: Path, bench: Run, t
     [path] = (tmp_path / "answers").glob("recording-*.wav")
     assert soundfile.info(path).frames == 3200
     assert (done.exit_code, "silent" in done.stdout) == (1, True)  # the null device hears nothing
+
+
+def test_a_resumed_folder_has_the_names_of_files_that_it_had(folder: Path, bench: Run, take, tmp_path: Path):
+    samples, rate = soundfile.read(take("theo", 0, 0))
+    names = ("b/x.flac", "b/x.wav", "c/x.wav", "c/predictions.wav")
+    for name in names:
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / "in" / name, samples, rate)
+    call = ("predict", folder / "model", "in", "--out", "answers")
+    assert bench(*call).exit_code == 0
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "answers").rglob("*.json")}
+    assert len(files) == len(names) + 1
+    lines = tmp_path / "answers" / "predictions.jsonl"
+    rest = [line for line in lines.read_text().splitlines() if "b/x.wav" not in line]
+    lines.write_text("\n".join(rest) + "\n")
+    assert bench(*call, "--resume").exit_code == 0
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "answers").rglob("*.json")}
+    assert after.keys() == files.keys()
+    assert [path.name for path in files if after[path] != files[path]] == ["x.wav.json"]
+
+
+def test_a_folder_of_other_files_gets_no_answers(folder: Path, bench: Run, take, tmp_path: Path):
+    (tmp_path / "0_theo_0.txt").write_text("zero")
+    refused = bench("predict", folder / "model", take("theo", 0, 0), "--out", ".")
+    assert (refused.exit_code, "holds other files" in refused.stderr) == (2, True)
+
+
+def test_pictures_that_an_end_in_the_middle_left_out_are_drawn_by_resume(
+    folder: Path, bench: Run, take, tmp_path: Path, monkeypatch
+):
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    call = ("predict", folder / "model", take("theo", 0, 0), "--figures", "--out", "answers")
+    with monkeypatch.context() as patch:
+        patch.setattr("bench.inference.pictures.draw", stop)
+        assert bench(*call).exit_code == 1
+    assert bench(*call, "--resume").exit_code == 0
+    assert len(list((tmp_path / "answers").glob("*.png"))) == 2

@@ -164,7 +164,7 @@ def test_digital_silence_has_the_lowest_score(recording: Audio):
 
 
 @pytest.mark.figures
-@pytest.mark.parametrize("bands", [1, 3])
+@pytest.mark.parametrize("bands", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_a_figure_has_the_same_bytes_twice(bands: int, recording: Audio, tmp_path: Path):
     values = np.random.default_rng(0).normal(size=(4, bands))
     explanation = _explanation(

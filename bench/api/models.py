@@ -69,11 +69,11 @@ class LoadedModel:
         ClipError
             If the recording cannot be read, or is silent.
         UsageError
-            If samples come without a rate, or an option names something unknown.
+            If samples come without a rate or in another shape, or an option names something unknown.
         """
         session = Session(self.model, grid_of(segments), _transcriber(transcribe, language), coverage)
         if not isinstance(source, str | Path):
-            return writing.written(session.answer(np.asarray(source), _rate(rate)))
+            return writing.written(session.answer(*_checked(source, rate)))
         [answer] = session.answers([Clip(id=str(source), path=Path(source))])
         if isinstance(answer, Failure):
             raise ClipError(answer.error)
@@ -107,7 +107,7 @@ class LoadedModel:
         Raises
         ------
         UsageError
-            If the method does not fit the model.
+            If samples come without a rate or in another shape, or the method does not fit the model.
         ClipError
             If the recording cannot be read.
         """
@@ -118,7 +118,7 @@ class LoadedModel:
         here = self.model.extractor.sample_rate
         if isinstance(source, str | Path):
             return audio.read(Clip(id=str(source), path=Path(source)), here)
-        return audio.at_rate(np.asarray(source), _rate(rate), here, source="samples")
+        return audio.at_rate(*_checked(source, rate), here, source="samples")
 
 
 def load_model(
@@ -145,10 +145,25 @@ def load_model(
     return LoadedModel(folder.read(Path(path), catalog.load(), request, weights=weights, trusted=trusted))
 
 
-def _rate(rate: int | None) -> int:
-    if rate is None:
-        raise UsageError("predict: samples without a rate; expected predict(samples, rate)")
-    return rate
+def _checked(source: Samples, rate: int | None) -> tuple[Samples, int]:
+    """Return samples as float32, and their rate in Hz.
+
+    Raises
+    ------
+    UsageError
+        If there is no rate above 0, or the samples are no mono or multichannel audio.
+    """
+    samples = np.asarray(source, dtype=np.float32)
+    if rate is None or rate <= 0:
+        raise UsageError(
+            f"samples without a rate ({rate}); expected the rate in Hz, as in predict(samples, 16000)"
+        )
+    is_multichannel = samples.ndim == 2 and samples.shape[1] <= samples.shape[0]
+    if samples.ndim != 1 and not is_multichannel:
+        raise UsageError(
+            f"samples have the shape {samples.shape}; expected (n_samples,) or (n_samples, n_channels)"
+        )
+    return samples, rate
 
 
 @cache

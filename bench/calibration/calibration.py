@@ -63,11 +63,11 @@ def calibrate(predictions: pd.DataFrame, seed: int = 0) -> Calibration | None:
     if probabilities is None or calibrator is None:
         return None
     # The model that the sets serve is fitted to all classes.
-    known = held_out.take(held_out.is_possible)
+    possible = held_out.take(held_out.is_possible)
     return Calibration(
         classes=tuple(map(str, held_out.classes)),
         calibrator=calibrator,
-        conformal=Conformal.fit(probabilities[held_out.is_possible], known.label, known.group),
+        conformal=Conformal.fit(probabilities[held_out.is_possible], possible.label, possible.group),
         before=Reliability.of(uncalibrated(held_out), held_out.label, seed),
         after=Reliability.of(probabilities, held_out.label, seed),
         n_clips=len(held_out.label),

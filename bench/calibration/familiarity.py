@@ -106,9 +106,9 @@ class Familiarity:
         for part in group_parts(group, N_PARTS, seed):
             others = cls._of(X[~part], n_groups)
             distances[part] = others.distances(X[part])
-        own = cls._of(X, n_groups)
+        whole = cls._of(X, n_groups)
         limit = max(limit_of(distances, group), LEAST_LIMIT)
-        return cls(own.centre, own.scale, own.references, limit, n_groups)
+        return cls(whole.centre, whole.scale, whole.references, limit, n_groups)
 
     @classmethod
     def _of(cls, X: Floats, n_groups: int) -> Self:

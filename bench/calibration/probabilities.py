@@ -182,8 +182,8 @@ def _isotonic(logits: Floats, label: Codes, are_probabilities: bool) -> Calibrat
     one right, no probability is closer to 0 or 1 than 1 / (n + 2).
     """
     difference = logits[:, 1] - logits[:, 0]
-    known = np.isfinite(difference)
-    difference, is_second = difference[known], label[known].astype(float)
+    is_finite = np.isfinite(difference)
+    difference, is_second = difference[is_finite], label[is_finite].astype(float)
     least = 1 / (len(label) + 2)
     isotonic = IsotonicRegression(y_min=least, y_max=1 - least)
     isotonic.fit(np.concatenate([difference, -difference]), np.concatenate([is_second, 1 - is_second]))

@@ -46,7 +46,9 @@ def _list_microphones(ctx: click.Context, _: click.Parameter, is_wanted: bool) -
     callback=_list_microphones,
     help="List the microphones.",
 )
-@click.option("--watch", type=Path, metavar="FOLDER", help="Predict what arrives in this folder.")
+@click.option(
+    "--watch", type=Path, metavar="FOLDER", help="Predict what arrives in this folder, a line of JSON each."
+)
 @options.plain
 def command(  # the options of recording beside those of the prediction
     model: Path,
@@ -65,21 +67,22 @@ def command(  # the options of recording beside those of the prediction
     from bench.inference.run import Run
     from bench.inference.work import Setup
 
-    wanted = Inference(**fields)
+    inference = Inference(**fields)
     sources = [name for name, value in (("FILES", files), ("--record", record), ("--watch", watch)) if value]
     if len(sources) != 1:
         raise UsageError(f"{' and '.join(sources) or 'FILES'}: expected one of FILES, --record and --watch")
-    if (wanted.figures or wanted.explain) and not wanted.out:
-        raise UsageError("--figures: needs a folder for the pictures; add --out FOLDER")
-    run = Run(Setup(model=model.resolve(), options=wanted))
+    if (inference.figures or inference.explain) and not inference.out:
+        option = "--figures" if inference.figures else "--explain"
+        raise UsageError(f"{option}: needs a folder for the pictures; add --out FOLDER")
+    run = Run(Setup(model=model.resolve(), options=inference))
     if watch:
-        _print(run.each(_arrivals(watch), watch.resolve()), wanted)
+        _print_lines(run.stream(_arrivals(watch), watch))
     else:
-        clips = [_recorded(record, mic, wanted.out)] if record else _clips(files)
-        _print(_shown(run.all(run.lacking(clips)), len(clips), plain), wanted)
+        clips = [_recorded(record, mic, inference.out)] if record else _clips(files)
+        _print(_shown(run.all(clips), len(clips), plain), inference)
     run.finish()
-    if wanted.out:
-        click.echo(f"wrote {wanted.out}")
+    if inference.out:
+        click.echo(f"wrote {inference.out}")
     if run.n_unfamiliar:
         what = f"{run.n_unfamiliar} of {run.n_recordings} recordings are unlike the training clips"
         click.echo(f"{what}: their labels mean little", err=True)
@@ -118,7 +121,7 @@ def _recorded(seconds: float, mic: str, out: Path | None) -> Any:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("recording", total=seconds, level=-96.0)
         samples = recording.record(
-            seconds, mic or None, lambda done, level: bar.update(task, completed=done, level=level)
+            seconds, mic or None, lambda position, level: bar.update(task, completed=position, level=level)
         )
     folder = out or Path()
     folder.mkdir(parents=True, exist_ok=True)
@@ -139,22 +142,29 @@ def _shown(answers: Iterable[Mapping[str, Any]], total: int, plain: bool) -> Ite
     return track(answers, "predicting", total, console=console, disable=is_hidden, transient=True)
 
 
-def _print(answers: Iterable[Mapping[str, Any]], wanted: Inference) -> None:
+def _print_lines(answers: Iterable[Mapping[str, Any]]) -> None:
+    """Print a line of JSON per answer, as soon as it is there."""
+    from bench.inference import writing
+
+    for answer in answers:
+        click.echo(writing.line(answer))
+        sys.stdout.flush()
+
+
+def _print(answers: Iterable[Mapping[str, Any]], inference: Inference) -> None:
     """Print answers in the format that the user wants; those that a folder gets in short."""
     from bench.inference import writing
 
-    if wanted.format == "jsonl" and not wanted.out:
-        for answer in answers:
-            click.echo(writing.line(answer))
-            sys.stdout.flush()
+    if inference.format == "jsonl" and not inference.out:
+        _print_lines(answers)
         return
     every = list(answers)
     if not every:
         return
-    if wanted.out:
+    if inference.out:
         click.echo(writing.overview(every[:SHOWN]))
         if len(every) > SHOWN:
             click.echo(f"... and {len(every) - SHOWN} more")
         return
     texts = {"json": writing.document, "csv": writing.table, "table": writing.overview}
-    click.echo(texts[wanted.format](every), nl=wanted.format != "csv")
+    click.echo(texts[inference.format](every), nl=inference.format != "csv")

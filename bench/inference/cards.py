@@ -17,8 +17,10 @@ class DataCard:
 
     Parameters
     ----------
+    n_clips : int
+        Number of clips with a label.
     seconds : float
-        Length of all clips, in s.
+        Length of all of them, in s.
     shortest : float
         Length that 5 % of the clips are shorter than, in s.
     classes : Mapping[str, int]

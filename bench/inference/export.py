@@ -165,6 +165,7 @@ def _card(
         calibration = None  # a class that was never tested has no confidence
     places = vectors(fitted.statistics, cell.view, selected_layer(fitted.pipeline))
     is_labelled = fitted.y != ""
+    seconds = fitted.seconds[is_labelled]
     familiarity = Familiarity.fit(places[is_labelled], fitted.group[is_labelled], seed)
     card = ModelCard(
         data=DataCard(
@@ -172,8 +173,8 @@ def _card(
             version=source.version,
             synthetic=cell.synthetic,
             n_clips=int(is_labelled.sum()),
-            seconds=float(fitted.seconds.sum()),
-            shortest=float(np.quantile(fitted.seconds, SHORTEST)),
+            seconds=float(seconds.sum()),
+            shortest=float(np.quantile(seconds, SHORTEST)),
             classes=dict(sorted(Counter(fitted.y[is_labelled].tolist()).items())),
             group=cell.split.group,
             n_groups=len(np.unique(fitted.group[is_labelled])),

@@ -7,6 +7,7 @@ recording is compared with; `README.md` says all of it for people.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -35,6 +36,9 @@ from bench.validation import convert
 CARD = "model.json"
 
 FAMILIARITY = "familiarity.safetensors"
+
+FILES = re.compile(r"(model|card|all)\.json|README\.md|(all|familiarity)\.safetensors|all\.skops")
+"""Names of the files of a model; a folder with others is never replaced."""
 
 AGAIN = "write it again: bench export"
 
@@ -84,7 +88,8 @@ def check_free(folder: Path) -> None:
     """
     if folder.is_dir() and not any(folder.iterdir()):
         return
-    if folder.exists() and not (folder / CARD).is_file():
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if folder.exists() and not (CARD in names and all(map(FILES.fullmatch, names))):
         raise UsageError(f"--to {folder}: holds something else than a model; expected a folder that is free")
 
 

@@ -81,8 +81,8 @@ class Ear:
             else:
                 rows[f"{row:x}"] = row
         todo = {key: clips[row] for key, row in rows.items()}
-        heard = self.hear(decode(todo, self.cell.extractor, self.extractor.sample_rate, ()))
-        for key, sound in heard:
+        sounds = self.hear(decode(todo, self.cell.extractor, self.extractor.sample_rate, ()))
+        for key, sound in sounds:
             row = rows[key]
             if isinstance(sound, Sound):
                 yield row, replace(sound, duration=seconds[row])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -39,14 +40,14 @@ class Output:
     Raises
     ------
     UsageError
-        If the folder holds answers and `resume` is False, or holds those of another model or other options,
-        or cannot be written.
+        If the folder holds answers and `resume` is False, holds those of another model or other options, or
+        other files, or cannot be written.
     """
 
     def __init__(self, folder: Path, about: Mapping[str, Any], *, resume: bool, top: int | None) -> None:
         self.folder = folder
         self._top = top
-        self._names: dict[str, str] = {}
+        self._names = {Path(name).stem: "" for name in (LINES, TABLE, ABOUT)}  # taken
         lines = folder / LINES
         if lines.exists() and not resume:
             raise UsageError(
@@ -54,6 +55,11 @@ class Output:
             )
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            if not (lines.exists() or (folder / ABOUT).exists()) and any(folder.iterdir()):
+                raise UsageError(
+                    f"--out {folder}: holds other files, which answers could replace; choose a folder that "
+                    "is free"
+                )
             if lines.exists():
                 _check_about(folder / ABOUT, about)
                 _cut_torn(lines)
@@ -63,10 +69,15 @@ class Output:
         except OSError as error:
             raise UsageError(f"--out {folder}: cannot be written ({reason(error)})") from error
 
-    def lacking(self, clips: Sequence[Clip]) -> list[Clip]:
-        """Return the recordings without an answer; those that failed are tried again."""
-        done = {line["file"] for line in self.lines() if "error" not in line}
-        return [clip for clip in clips if readable(clip.id) not in done]
+    def lacking(self, clips: Sequence[Clip], root: Path) -> list[Clip]:
+        """Return the recordings without an answer; those that failed are tried again.
+
+        Every recording gets the names of its files here, so that they do not depend on what is lacking.
+        """
+        for clip in clips:
+            self.place(clip.id, root)
+        answered = {line["file"] for line in self.lines() if "error" not in line}
+        return [clip for clip in clips if readable(clip.id) not in answered]
 
     def lines(self) -> list[dict[str, Any]]:
         """Return the fields of the last line of every recording.
@@ -78,7 +89,7 @@ class Output:
         """
         path = self.folder / LINES
         by_file: dict[str, dict[str, Any]] = {}
-        for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, text in enumerate(path.read_text(encoding="utf-8").split("\n")[:-1], start=1):
             where = f"{path}:{number}"
             try:
                 line = convert(parse_json(text), dict[str, Any], where)
@@ -90,17 +101,17 @@ class Output:
     def place(self, name: str, root: Path) -> Path:
         """Return the start of the names of a recording's files: its path below a root, without the suffix.
 
-        A recording that differs from an earlier one by its suffix alone keeps it.
+        A recording whose name is taken keeps its suffix, and gets a number if that is taken too.
         """
-        path = Path(os.path.abspath(name))  # noqa: PTH100  # keeps links
+        path = absolute(name)
         below = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
         short = below.with_suffix("").as_posix()
-        if self._names.setdefault(short, name) != name:
-            short = below.as_posix()
-        return self.folder / short
+        whole = below.as_posix()
+        texts = itertools.chain((short, whole), (f"{whole}-{number}" for number in itertools.count(2)))
+        return self.folder / next(text for text in texts if self._names.setdefault(text, name) == name)
 
-    def add(self, answer: Answer | Failure, root: Path) -> Path:
-        """Write an answer, and return the start of the names of its recording's files.
+    def add(self, answer: Answer | Failure, root: Path) -> None:
+        """Write an answer.
 
         Raises
         ------
@@ -120,7 +131,6 @@ class Output:
                 f"--out {self.folder}: cannot be written ({reason(error)}); the answers before "
                 f"{answer.file} are there, and --resume goes on"
             ) from error
-        return place
 
     def finish(self) -> None:
         """Write the table of all answers."""
@@ -133,8 +143,13 @@ class Output:
 
 def root_of(clips: Iterable[Clip]) -> Path:
     """Return the folder that holds all recordings."""
-    folders = {os.path.dirname(os.path.abspath(clip.id)) for clip in clips}  # noqa: PTH100, PTH120
+    folders = {absolute(clip.id).parent for clip in clips}
     return Path(os.path.commonpath(folders)) if folders else Path.cwd()
+
+
+def absolute(name: str) -> Path:
+    """Return the absolute path of a name, without ``..`` and with its links."""
+    return Path(os.path.abspath(name))  # noqa: PTH100  # Path.resolve follows links
 
 
 def _texts(answer: Answer, top: int | None) -> dict[str, str]:

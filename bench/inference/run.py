@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.errors import ClipError
+from bench.errors import ClipError, UsageError, reason
 from bench.files import sha256
 from bench.inference import folder, output, work, writing
 from bench.inference.answers import Answer, Failure
@@ -45,19 +45,17 @@ class Run:
             )
             self.output = Output(options.out, about, resume=options.resume, top=options.top)
 
-    def lacking(self, clips: Sequence[Clip]) -> Sequence[Clip]:
-        """Return the recordings without an answer in the folder."""
-        return self.output.lacking(clips) if self.output else clips
-
     def all(self, clips: Sequence[Clip]) -> Iterator[Mapping[str, Any]]:
-        """Yield the fields of the answer about every recording, in their order."""
+        """Yield the fields of the answer about every recording that lacks one, in their order."""
         root = output.root_of(clips)
+        clips = self.output.lacking(clips, root) if self.output else clips
         answers = work.answers(self.setup, self.session, clips, self.setup.options.jobs)
         for clip, answer in zip(clips, answers, strict=True):
             yield self._settle(clip, answer, root)
 
-    def each(self, clips: Iterable[Clip], root: Path) -> Iterator[Mapping[str, Any]]:
-        """Yield the fields of the answer about every recording as soon as it arrives."""
+    def stream(self, clips: Iterable[Clip], parent: Path) -> Iterator[Mapping[str, Any]]:
+        """Yield the fields of the answer about every recording below a folder as soon as it arrives."""
+        root = output.absolute(str(parent))
         for clip in clips:
             [answer] = self.session.answers([clip])
             yield self._settle(clip, answer, root)
@@ -70,23 +68,32 @@ class Run:
     def _settle(self, clip: Clip, answer: Answer | Failure, root: Path) -> Mapping[str, Any]:
         """Write an answer and its pictures, count it, and return its fields."""
         options = self.setup.options
+        outcome = answer
         if self.output:
-            place = self.output.add(answer, root)
             if isinstance(answer, Answer) and (options.figures or options.explain):
-                answer = self._drawn(clip, answer, place)
+                outcome = self._drawn(clip, answer, self.output.place(answer.file, root))
+            self.output.add(
+                answer, root
+            )  # the last one: a resumed run draws what an end in the middle left out
         self.n_recordings += 1
-        if isinstance(answer, Failure):
+        if isinstance(outcome, Failure):
             self.n_failed += 1
-        elif answer.prediction.unfamiliar:
-            self.n_unfamiliar += answer.prediction.unfamiliar.flag
-        return writing.fields(answer, options.top)
+        elif outcome.prediction.unfamiliar:
+            self.n_unfamiliar += outcome.prediction.unfamiliar.flag
+        return writing.fields(outcome, options.top)
 
     def _drawn(self, clip: Clip, answer: Answer, place: Path) -> Answer | Failure:
         """Draw the pictures of an answer; return the answer, or why they cannot be drawn."""
         from bench.inference.pictures import draw  # matplotlib takes a second to import
 
         try:
+            place.parent.mkdir(parents=True, exist_ok=True)
             draw(self.session.model, clip, answer, place, self.setup.options.explain)
         except ClipError as error:
             return Failure(file=answer.file, error=f"pictures: {error}")
+        except OSError as error:
+            raise UsageError(
+                f"{place.parent}: cannot be written ({reason(error)}); the answers before {answer.file} are "
+                "there, and --resume goes on"
+            ) from error
         return answer

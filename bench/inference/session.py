@@ -157,8 +157,8 @@ class Session:
         start = time.perf_counter()
         sounds = dict(self.ear.hear_files(clips, seconds))
         rows = [row for row in sorted(sounds) if isinstance(sounds[row], Sound)]
-        heard = [sound for row in rows if isinstance(sound := sounds[row], Sound)]
-        predictions = dict(zip(rows, self.model.predictions(heard, self.coverage), strict=True))
+        audible = [sound for row in rows if isinstance(sound := sounds[row], Sound)]
+        predictions = dict(zip(rows, self.model.predictions(audible, self.coverage), strict=True))
         share = (time.perf_counter() - start) / len(clips)
         for row, clip in enumerate(clips):
             sound = sounds[row]
@@ -176,10 +176,10 @@ class Session:
             pieces = windows.clips(clip, grid.seconds, grid.hop)
             first = clip.start or 0.0
             spans = [((piece.start or 0.0) - first, (piece.end or 0.0) - first) for piece in pieces]
-            heard = self.ear.hear_windows(pieces)
+            sounds = self.ear.hear_windows(pieces)
             parts: list[_Part] = []
             faults: list[str] = []
-            while chunk := dict(itertools.islice(heard, WINDOWS)):
+            while chunk := dict(itertools.islice(sounds, WINDOWS)):
                 parts += self._parts(spans, chunk)
                 faults += [sound for sound in chunk.values() if isinstance(sound, str)]
             if not parts:
@@ -192,11 +192,11 @@ class Session:
     def _parts(self, spans: Sequence[tuple[float, float]], sounds: Mapping[int, Sound | str]) -> list[_Part]:
         """Return the predictions of the parts of a recording; those that cannot be heard have none."""
         rows = [row for row in sorted(sounds) if isinstance(sounds[row], Sound)]
-        heard = [sound for row in rows if isinstance(sound := sounds[row], Sound)]
-        predictions = self.model.predictions(heard, self.coverage)
+        audible = [sound for row in rows if isinstance(sound := sounds[row], Sound)]
+        predictions = self.model.predictions(audible, self.coverage)
         return [
             _Part(*spans[row], prediction, sound.is_clipped)
-            for row, prediction, sound in zip(rows, predictions, heard, strict=True)
+            for row, prediction, sound in zip(rows, predictions, audible, strict=True)
         ]
 
     def _of_file(  # what an answer is made of

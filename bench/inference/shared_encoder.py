@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -74,4 +75,10 @@ def shared(extractor: Extractor, spec: Spec, transcriber: Transcriber) -> Shared
         return None
     if params["short"] or params["runtime"] != "torch" or params["precision"] != "fp32":
         return None
-    return SharedEncoder(extractor) if weights.digest(path) == transcriber.digest else None
+    return SharedEncoder(extractor) if _digest(path) == transcriber.digest else None
+
+
+@cache
+def _digest(path: Path) -> str:
+    """Return the digest of weights that are loaded; a server asks for it with every request."""
+    return weights.digest(path)

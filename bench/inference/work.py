@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+import signal
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -39,7 +40,12 @@ class Setup:
         request = Request(home=paths.home(), device=options.device)
         model = folder.read(self.model, declared, request, weights=options.weights)
         transcriber = (
-            transcription.load(options.transcribe, declared=declared, language=_language(options.language))
+            transcription.load(
+                options.transcribe,
+                declared=declared,
+                language=_language(options.language),
+                device=options.device,
+            )
             if options.transcribe
             else None
         )
@@ -104,6 +110,7 @@ _sessions: list[Session] = []
 
 def _start(setup: Setup) -> None:
     """Build the session of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent acts on it
     paths.redirect_library_caches()
     _sessions.append(setup.session())
 

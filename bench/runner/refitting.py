@@ -42,6 +42,10 @@ def refit(store: Store, result: Result, home: Path, cache: Cache, progress_of: P
         If the pipeline cannot be fitted.
     """
     record = store.run()
+    if not Path(record.folder).is_dir():
+        raise UsageError(
+            f"{store.name}: was computed in {record.folder}, which is not here; run the same command here"
+        )
     with contextlib.chdir(record.folder):
         declared = catalog.load()
         now = plan(_request(record.request, result, home), declared)

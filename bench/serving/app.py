@@ -150,10 +150,10 @@ class Application:
     async def _answer(self, request: Request) -> Mapping[str, Any]:
         if len(set(request.query_params)) < len(request.query_params.multi_items()):
             raise RefusalError(422, "query: names a parameter twice; give it once")
-        asked = question.parse(request.query_params, self._service.transcriber)
+        query = question.parse(request.query_params, self._service.transcriber)
         self._queue.admit()
         upload = await self._uploads.receive(request)
-        work = partial(answering.answer, self._service, upload, asked, self._limits)
+        work = partial(answering.answer, self._service, upload, query, self._limits)
         return await self._queue.answer(work, upload.remove, partial(_gone, request))
 
 

@@ -22,12 +22,12 @@ def service(session: Session) -> Service:
     transcriber = None if session.transcriber is None else without_folders(session.transcriber.name)
 
     def predict(path: Path, question: Question) -> Mapping[str, Any]:
-        asked = replace(
+        turn = replace(
             session,
             grid=Grid(question.window, question.hop) if question.window and question.hop else None,
             transcriber=session.transcriber if question.transcribe else None,
         )
-        [answer] = asked.answers([Clip(id=str(path), path=path)])
+        [answer] = turn.answers([Clip(id=str(path), path=path)])
         if isinstance(answer, Failure):
             raise ClipError(answer.error)
         names = {

@@ -92,12 +92,12 @@ def _transcribe(text: str | None, transcriber: str | None) -> bool:
         return transcriber is not None
     if text != transcriber and text.lower() not in SWITCH:
         raise RefusalError(422, f"query: transcribe is {_quoted(text)}; expected true or false")
-    wanted = SWITCH.get(text.lower(), True)
-    if wanted and transcriber is None:
+    value = SWITCH.get(text.lower(), True)
+    if value and transcriber is None:
         raise RefusalError(
             422, "query: transcribe: this server has no transcriber; start it with --transcribe NAME"
         )
-    return wanted
+    return value
 
 
 def _quoted(text: str) -> str:
