@@ -177,7 +177,10 @@ COLUMNS = (
 
 
 def table(answers: Sequence[Mapping[str, Any]]) -> str:
-    """Return the fields of answers as CSV: a row per recording, a column per class behind the others."""
+    """Return the fields of answers as CSV: a row per recording, a column per class behind the others.
+
+    A prediction set is a list of JSON, since labels may hold spaces and commas.
+    """
     return text(pd.DataFrame([_line(answer) for answer in answers]).reindex(columns=_columns(answers)))
 
 
@@ -196,7 +199,7 @@ def _line(answer: Mapping[str, Any]) -> dict[str, Any]:
         **{f"probability_{name}": value for name, value in probabilities.items()},
         "unfamiliar": unfamiliar.get("flag"),
         "unfamiliar_score": unfamiliar.get("score"),
-        "set": " ".join(answer.get("set", ())),
+        "set": msgspec.json.encode(answer["set"]).decode() if "set" in answer else "",
     }
 
 
