@@ -92,7 +92,7 @@ class Session:
         """Return what hears recordings as the clips of the run were heard."""
         model, transcriber = self.model, self.transcriber
         cell, extractor = model.cell, model.extractor
-        if transcriber is None or cell.extractor.preprocess:
+        if transcriber is None or cell.extractor.preprocess or self.grid:  # it hears no windows
             return Ear(cell, extractor)
         return Ear(cell, shared(extractor, cell.extractor, transcriber) or extractor)
 
