@@ -88,8 +88,8 @@ def check_free(folder: Path) -> None:
     """
     if folder.is_dir() and not any(folder.iterdir()):
         return
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if folder.exists() and not (CARD in names and all(map(FILES.fullmatch, names))):
+    entries = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if folder.exists() and not (CARD in entries and all(map(FILES.fullmatch, entries))):
         raise UsageError(f"--to {folder}: holds something else than a model; expected a folder that is free")
 
 
