@@ -133,7 +133,8 @@ def load_model(
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     trusted : Sequence[str]
-        Types of your own that its files may hold. Their code may run.
+        Types of your own that its files may hold, and the name of an extractor without an entry, such as
+        ``mine.py:Zcr``. Their code may run.
 
     Raises
     ------

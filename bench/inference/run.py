@@ -72,9 +72,8 @@ class Run:
         if self.output:
             if isinstance(answer, Answer) and (options.figures or options.explain):
                 outcome = self._drawn(clip, answer, self.output.place(answer.file, root))
-            self.output.add(
-                answer, root
-            )  # the last one: a resumed run draws what an end in the middle left out
+            # The last one: a resumed run draws what an end in the middle left out.
+            self.output.add(answer, root)
         self.n_recordings += 1
         if isinstance(outcome, Failure):
             self.n_failed += 1
