@@ -252,6 +252,11 @@ def test_a_model_replaces_nothing_but_a_model(folder: Path, bench: Run, tmp_path
     assert bench(*call, "mine").exit_code == 0
 
 
+def test_every_file_of_a_model_has_the_rights_of_the_others(folder: Path):
+    rights = {path.name: path.stat().st_mode for path in (folder / "model").iterdir()}
+    assert len(set(rights.values())) == 1, rights
+
+
 def test_a_run_whose_folder_is_gone_is_one_line(folder: Path, bench: Run, tmp_path: Path):
     shutil.copytree(folder / "out", tmp_path / "out")
     record = tmp_path / "out" / "run.json"

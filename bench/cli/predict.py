@@ -71,9 +71,9 @@ def command(  # the options of recording beside those of the prediction
     sources = [name for name, value in (("FILES", files), ("--record", record), ("--watch", watch)) if value]
     if len(sources) != 1:
         raise UsageError(f"{' and '.join(sources) or 'FILES'}: expected one of FILES, --record and --watch")
-    if (inference.figures or inference.explain) and not inference.out:
-        option = "--figures" if inference.figures else "--explain"
-        raise UsageError(f"{option}: needs a folder for the pictures; add --out FOLDER")
+    if mic and not record:
+        raise UsageError("--mic: says where to record from; add --record SECONDS")
+    _check(inference)
     run = Run(Setup(model=model.resolve(), options=inference))
     if watch:
         _print_lines(run.stream(_arrivals(watch), watch))
@@ -88,6 +88,17 @@ def command(  # the options of recording beside those of the prediction
         click.echo(f"{what}: their labels mean little", err=True)
     if run.n_failed:
         raise Failure(f"{run.n_failed} of {run.n_recordings} recordings without an answer", 1)
+
+
+def _check(inference: Inference) -> None:
+    """Refuse an option that does nothing without another."""
+    if (inference.figures or inference.explain) and not inference.out:
+        option = "--figures" if inference.figures else "--explain"
+        raise UsageError(f"{option}: needs a folder for the pictures; add --out FOLDER")
+    if inference.resume and not inference.out:
+        raise UsageError("--resume: needs the folder of the answers before; add --out FOLDER")
+    if inference.language != "auto" and not inference.transcribe:
+        raise UsageError("--language: is that of the transcription; add --transcribe NAME")
 
 
 def _clips(files: Sequence[str]) -> Sequence[Any]:

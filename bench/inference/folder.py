@@ -64,7 +64,8 @@ def write(
     bundle.save(part, bundle_card, {ALL: pipeline})
     try:
         if familiarity is not None:
-            safetensors.numpy.save_file(familiarity.arrays(), part / FAMILIARITY)
+            # `save_file` makes a file that no other user of this machine may read
+            (part / FAMILIARITY).write_bytes(safetensors.numpy.save(familiarity.arrays()))
         files = {path.name: sha256(path) for path in sorted(part.iterdir())}
         card = replace(card, has_familiarity=familiarity is not None, files=files)
         (part / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")

@@ -283,10 +283,11 @@ def _write(folder: Path, fold: str, model: Pipeline) -> None:
     if not hasattr(head, "tensors"):
         skops.io.dump(model, _path(folder, fold, "skops"))
         return
-    from safetensors.numpy import save_file  # optional, as networks are
+    from safetensors.numpy import save  # optional, as networks are
 
     skops.io.dump(model[:-1], _path(folder, fold, "skops"))
-    save_file(head.tensors(), _path(folder, fold, "safetensors"))
+    # `save_file` makes a file that no other user of this machine may read
+    _path(folder, fold, "safetensors").write_bytes(save(head.tensors()))
     # The device is a fact of this machine; `load` takes the one that is there.
     params = {name: value for name, value in head.get_params().items() if name != "device"}
     card = _NetworkCard(
