@@ -40,9 +40,7 @@ class Run:
             check_method(self.session.model, options.explain)
         if options.out:
             about = {name: value for name, value in asdict(options).items() if name not in UNRECORDED}
-            about["model"] = (
-                sha256(setup.model / folder.CARD) if (setup.model / folder.CARD).is_file() else ""
-            )
+            about["model"] = sha256(setup.model / folder.CARD)
             self.output = Output(options.out, about, resume=options.resume, top=options.top)
 
     def all(self, clips: Sequence[Clip]) -> Iterator[Mapping[str, Any]]:
