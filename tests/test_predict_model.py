@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 import bench as package
 from bench import audio, catalog, cli
 from bench.errors import ClipError, UsageError
+from bench.files import sha256
 from bench.inference import watching, writing
 from bench.inference.answers import Failure
 from bench.types import Clip
@@ -275,6 +276,23 @@ def test_a_changed_file_of_a_model_is_refused(folder: Path, bench: Run, tmp_path
     card = json.loads((tmp_path / "later" / "model.json").read_text())
     (tmp_path / "later" / "model.json").write_text(json.dumps({**card, "schema": 99}))
     assert "schema 99; expected 1; upgrade" in bench("predict", "later", "a.wav").stderr
+
+
+@pytest.mark.parametrize("name", ["model/evil.py:Evil", "model.evil:Evil", "hear:model.evil"])
+def test_a_model_that_brings_code_is_refused_before_it_runs(
+    name: str, folder: Path, bench: Run, tmp_path: Path, monkeypatch
+):
+    monkeypatch.syspath_prepend(tmp_path)
+    model = shutil.copytree(folder / "model", tmp_path / "model")
+    (model / "evil.py").write_text("open('ran', 'w').close()\n")
+    bundle, card = (json.loads((model / file).read_text()) for file in ("card.json", "model.json"))
+    bundle["cell"]["extractor"]["name"] = name
+    (model / "card.json").write_text(json.dumps(bundle))
+    card["files"]["card.json"] = sha256(model / "card.json")
+    (model / "model.json").write_text(json.dumps(card))
+    refused = bench("predict", "model", "a.wav")
+    assert (refused.exit_code, "its card names the code" in refused.stderr) == (2, True)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_model_refuses_another_extractor(folder: Path, bench: Run, tmp_path: Path, monkeypatch):

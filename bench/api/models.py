@@ -29,9 +29,10 @@ Samples = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A fitted row of a leaderboard, ready for new recordings."""
+    """A fitted row of a leaderboard, ready for new recordings on a device."""
 
     model: Model
+    device: str = "auto"
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -71,7 +72,9 @@ class LoadedModel:
         UsageError
             If samples come without a rate or in another shape, or an option names something unknown.
         """
-        session = Session(self.model, grid_of(segments), _transcriber(transcribe, language), coverage)
+        session = Session(
+            self.model, grid_of(segments), _transcriber(transcribe, language, self.device), coverage
+        )
         if not isinstance(source, str | Path):
             return writing.written(session.answer(*_checked(source, rate)))
         [answer] = session.answers([Clip(id=str(source), path=Path(source))])
@@ -133,7 +136,8 @@ def load_model(
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     trusted : Sequence[str]
-        Types of your own that its files may hold. Their code may run.
+        Types of your own that its files may hold, and the name of an extractor without an entry, such as
+        ``mine.py:Zcr``. Their code may run.
 
     Raises
     ------
@@ -142,7 +146,8 @@ def load_model(
         than the model was fitted with.
     """
     request = Request(home=paths.home(), device=device)
-    return LoadedModel(folder.read(Path(path), catalog.load(), request, weights=weights, trusted=trusted))
+    model = folder.read(Path(path), catalog.load(), request, weights=weights, trusted=trusted)
+    return LoadedModel(model, device)
 
 
 def _checked(source: Samples, rate: int | None) -> tuple[Samples, int]:
@@ -167,6 +172,8 @@ def _checked(source: Samples, rate: int | None) -> tuple[Samples, int]:
 
 
 @cache
-def _transcriber(name: str, language: str | None) -> Any:
+def _transcriber(name: str, language: str | None, device: str) -> Any:
     """Return the transcriber of a name; None for no name."""
-    return transcription.load(name, language=language, declared=catalog.load()) if name else None
+    if not name:
+        return None
+    return transcription.load(name, language=language, declared=catalog.load(), device=device)

@@ -155,8 +155,16 @@ class Familiarity:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
-        """Return what `arrays` gave."""
+        """Return what `arrays` gave.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If an array is missing, or does not fit the others.
+        """
         references = np.asarray(arrays["references"], np.float32)
+        if not arrays["centre"].shape == arrays["scale"].shape == references.shape[1:]:
+            raise ValueError("centre, scale and references differ in their number of dimensions")
         limit, n_groups = float(arrays["limit"]), int(arrays["n_groups"])
         return cls(arrays["centre"], arrays["scale"], references, limit, n_groups)
 

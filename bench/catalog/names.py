@@ -7,7 +7,7 @@ import functools
 import importlib.metadata
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -94,6 +94,18 @@ def undeclared(kind: Kind, name: str) -> Spec | None:
     if module.endswith(".py"):
         return _of_file(kind, name, Path(module), attribute)
     return _of_module(kind, name, module) if all(map(str.isidentifier, module.split("."))) else None
+
+
+def is_code(name: str, declared: Container[str]) -> bool:
+    """Return whether an extractor's name has no entry and says which code to run.
+
+    Examples
+    --------
+    >>> [is_code(name, {"mfcc"}) for name in ("mine.py:Zcr", "hear:module", "hf:org/model", "mfcc")]
+    [True, True, False, False]
+    """
+    prefix, colon, _ = name.partition(":")
+    return bool(colon) and name not in declared and (prefix == "hear" or prefix not in PREFIXES)
 
 
 def _of_prefix(name: str, prefix: str, rest: str) -> Spec:

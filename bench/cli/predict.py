@@ -75,11 +75,15 @@ def command(  # the options of recording beside those of the prediction
         raise UsageError("--mic: says where to record from; add --record SECONDS")
     _check(inference)
     run = Run(Setup(model=model.resolve(), options=inference))
-    if watch:
-        _print_lines(run.stream(_arrivals(watch), watch))
-    else:
-        clips = [_recorded(record, mic, inference.out)] if record else _clips(files)
-        _print(_shown(run.all(clips), len(clips), plain), inference)
+    try:
+        if watch:
+            _print_lines(run.stream(_arrivals(watch), watch))
+        else:
+            clips = [_recorded(record, mic, inference.out)] if record else _clips(files)
+            _print(_shown(run.all(clips), len(clips), plain), inference)
+    except KeyboardInterrupt as error:
+        rest = f"the answers so far are in {inference.out}, and --resume goes on" if inference.out else ""
+        raise Failure("; ".join(filter(None, ["stopped", rest])), 1) from error
     run.finish()
     if inference.out:
         click.echo(f"wrote {inference.out}")

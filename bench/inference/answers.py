@@ -158,7 +158,7 @@ class Answer:
     duration : float
         Length of the recording, in s.
     calibrated : bool
-        Whether the probabilities are calibrated on held-out clips.
+        Whether the probabilities are calibrated on held-out clips; those of a recording in windows are means.
     measured : Measurement
         Score of the model's row in its run.
     windows, segments

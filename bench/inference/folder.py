@@ -19,7 +19,7 @@ import safetensors.numpy
 from sklearn.pipeline import Pipeline
 
 from bench.calibration.familiarity import Familiarity
-from bench.catalog import Registry, learners
+from bench.catalog import Registry, learners, names
 from bench.catalog.learners import Learner
 from bench.errors import UsageError, one_line, reason, shortlist
 from bench.files import parse_json, sha256, sync
@@ -89,8 +89,8 @@ def check_free(folder: Path) -> None:
     """
     if folder.is_dir() and not any(folder.iterdir()):
         return
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if folder.exists() and not (CARD in names and all(map(FILES.fullmatch, names))):
+    entries = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if folder.exists() and not (CARD in entries and all(map(FILES.fullmatch, entries))):
         raise UsageError(f"--to {folder}: holds something else than a model; expected a folder that is free")
 
 
@@ -111,18 +111,23 @@ def read(
     weights : str
         Folder or file of the extractor's weights; empty for where its name says.
     trusted : Sequence[str]
-        See `bundle.load`.
+        See `bundle.load`; also names of extractors without an entry, such as ``mine.py:Zcr``.
 
     Raises
     ------
     UsageError
-        If the folder holds no model, a file was changed or is damaged, or the extractor here is another one
-        than the model was fitted with.
+        If the folder holds no model, a file was changed or is damaged, or its extractor is code without an
+        entry, or another one here than the model was fitted with.
     """
     card = _card(folder)
     _check_files(folder, card)
     loaded = bundle.load(folder, ALL, trusted)
     cell = loaded.card.cell
+    if names.is_code(cell.extractor.name, declared.extractors) and cell.extractor.name not in trusted:
+        raise UsageError(
+            f"{folder}: its card names the code of an extractor, '{cell.extractor.name}', which may be "
+            "anybody's; declare it in registry/extractors.toml, run by that name and export again"
+        )
     identity = loaded.card.extractor_identity
     request = replace(
         request,

@@ -123,7 +123,7 @@ class Model:
         """Return the prediction for a recording from those of its parts.
 
         It has the mean probabilities and their class, or without scores the most frequent label; the middle
-        one of the distances to the training clips; and is flagged if half of the parts or more are.
+        one of the distances to the training clips; and is flagged if most of the parts are.
         """
         if len(parts) == 1:
             return parts[0]
@@ -131,7 +131,7 @@ class Model:
         unfamiliar = None
         if places:
             score, share = np.median([p.score for p in places]), np.mean([p.flag for p in places])
-            unfamiliar = Unfamiliarity(score=float(score), flag=bool(share >= 0.5))
+            unfamiliar = Unfamiliarity(score=float(score), flag=bool(share > 0.5))
         if not all(part.probabilities for part in parts):
             label = Counter(part.predicted_label for part in parts).most_common(1)[0][0]
             nothing = np.full(len(self.labels), np.nan)

@@ -40,9 +40,7 @@ class Run:
             check_method(self.session.model, options.explain)
         if options.out:
             about = {name: value for name, value in asdict(options).items() if name not in UNRECORDED}
-            about["model"] = (
-                sha256(setup.model / folder.CARD) if (setup.model / folder.CARD).is_file() else ""
-            )
+            about["model"] = sha256(setup.model / folder.CARD)
             self.output = Output(options.out, about, resume=options.resume, top=options.top)
 
     def all(self, clips: Sequence[Clip]) -> Iterator[Mapping[str, Any]]:
@@ -72,9 +70,8 @@ class Run:
         if self.output:
             if isinstance(answer, Answer) and (options.figures or options.explain):
                 outcome = self._drawn(clip, answer, self.output.place(answer.file, root))
-            self.output.add(
-                answer, root
-            )  # the last one: a resumed run draws what an end in the middle left out
+            # The last one: a resumed run draws what an end in the middle left out.
+            self.output.add(answer, root)
         self.n_recordings += 1
         if isinstance(outcome, Failure):
             self.n_failed += 1

@@ -234,7 +234,7 @@ class Session:
             task=model.cell.task.name,
             duration=round(duration, 3),
             prediction=whole,
-            calibrated=model.card.calibration is not None,
+            calibrated=model.card.calibration is not None and not self.grid,
             measured=model.measured,
             transcript=_transcript(self.transcriber, speech),
             windows=in_windows if self.grid else (),

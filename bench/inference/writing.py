@@ -51,6 +51,8 @@ class WrittenAnswer:
         None if it was not asked for.
     language : str | None
         ISO 639-1 code; None without a transcription.
+    voice_activity : bool | None
+        Whether text without a voice was left out; None without a transcription.
     seconds : float
         Time that the answer took, in s; `duration` is the length of the recording, in s.
     """
@@ -73,6 +75,7 @@ class WrittenAnswer:
     phrases: tuple[Phrase, ...] = ()
     suppressed: tuple[Suppression, ...] = ()
     transcriber: str | None = None
+    voice_activity: bool | None = None
     remarks: tuple[Remark, ...] = ()
     seconds: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -126,6 +129,7 @@ def written(answer: Answer, top: int | None = None) -> WrittenAnswer:
         phrases=transcript.phrases if transcript else (),
         suppressed=transcript.suppressed if transcript else (),
         transcriber=transcript.model if transcript else None,
+        voice_activity=transcript.voice_activity if transcript else None,
         remarks=answer.remarks,
         seconds=answer.seconds,
         versions=answer.versions,
@@ -177,10 +181,7 @@ COLUMNS = (
 
 
 def table(answers: Sequence[Mapping[str, Any]]) -> str:
-    """Return the fields of answers as CSV: a row per recording, a column per class behind the others.
-
-    A prediction set is a list of JSON, since labels may hold spaces and commas.
-    """
+    """Return the fields of answers as CSV: a row per recording, a column per class behind the others."""
     return text(pd.DataFrame([_line(answer) for answer in answers]).reindex(columns=_columns(answers)))
 
 
@@ -199,7 +200,7 @@ def _line(answer: Mapping[str, Any]) -> dict[str, Any]:
         **{f"probability_{name}": value for name, value in probabilities.items()},
         "unfamiliar": unfamiliar.get("flag"),
         "unfamiliar_score": unfamiliar.get("score"),
-        "set": msgspec.json.encode(answer["set"]).decode() if "set" in answer else "",
+        "set": "; ".join(answer.get("set", ())),
     }
 
 
