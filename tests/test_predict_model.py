@@ -166,6 +166,18 @@ def test_a_bad_recording_is_listed_and_the_others_go_on(folder: Path, bench: Run
     assert answers[str(good)]["predicted_label"] == "theo"
 
 
+def test_a_folder_without_audio_is_listed_and_the_others_go_on(
+    folder: Path, bench: Run, take, tmp_path: Path
+):
+    (tmp_path / "empty").mkdir()
+    good = take("theo", 0, 0)
+    done = bench("predict", folder / "model", "empty", good, "--format", "jsonl")
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert done.exit_code == 1
+    assert (first["file"], "holds no audio" in first["error"]) == ("empty", True)
+    assert second["file"] == str(good)
+
+
 def test_clipped_audio_and_audio_of_six_channels_are_answered(folder: Path, bench: Run, tmp_path: Path):
     rng = np.random.default_rng(0)
     soundfile.write(tmp_path / "six.wav", 0.1 * rng.standard_normal((48_000, 6)), 48_000)

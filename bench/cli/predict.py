@@ -64,6 +64,7 @@ def command(  # the options of recording beside those of the prediction
     FILES are audio files, folders, tables, or - for paths on the standard input. A recording that cannot be
     read is listed with its reason, and ends in exit code 1.
     """
+    from bench.inference.inputs import Inputs
     from bench.inference.run import Run
     from bench.inference.work import Setup
 
@@ -79,8 +80,8 @@ def command(  # the options of recording beside those of the prediction
         if watch:
             _print_lines(run.stream(_arrivals(watch), watch))
         else:
-            clips = [_recorded(record, mic, inference.out)] if record else _clips(files)
-            _print(_shown(run.all(clips), len(clips), plain), inference)
+            inputs = Inputs((_recorded(record, mic, inference.out),)) if record else _inputs(files)
+            _print(_shown(run.all(inputs), len(inputs.clips), plain), inference)
     except KeyboardInterrupt as error:
         rest = f"the answers so far are in {inference.out}, and --resume goes on" if inference.out else ""
         raise Failure("; ".join(filter(None, ["stopped", rest])), 1) from error
@@ -105,7 +106,7 @@ def _check(inference: Inference) -> None:
         raise UsageError("--language: is that of the transcription; add --transcribe NAME")
 
 
-def _clips(files: Sequence[str]) -> Sequence[Any]:
+def _inputs(files: Sequence[str]) -> Any:
     """Return the recordings that the user named."""
     from bench import catalog
     from bench.inference import inputs

@@ -11,6 +11,7 @@ from bench.errors import ClipError, UsageError, reason
 from bench.files import sha256
 from bench.inference import folder, output, work, writing
 from bench.inference.answers import Answer, Failure
+from bench.inference.inputs import Inputs
 from bench.inference.output import Output
 from bench.inference.work import Setup
 from bench.types import Clip
@@ -43,9 +44,12 @@ class Run:
             about["model"] = sha256(setup.model / folder.CARD)
             self.output = Output(options.out, about, resume=options.resume, top=options.top)
 
-    def all(self, clips: Sequence[Clip]) -> Iterator[Mapping[str, Any]]:
+    def all(self, inputs: Inputs) -> Iterator[Mapping[str, Any]]:
         """Yield the fields of the answer about every recording that lacks one, in their order."""
+        clips: Sequence[Clip] = inputs.clips
         root = output.root_of(clips)
+        for failure in inputs.failures:
+            yield self._settle(Clip(failure.file, Path(failure.file)), failure, root)
         clips = self.output.lacking(clips, root) if self.output else clips
         answers = work.answers(self.setup, self.session, clips, self.setup.options.jobs)
         for clip, answer in zip(clips, answers, strict=True):
