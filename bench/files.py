@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from bench.errors import UsageError, one_line, readable, reason
 
 if TYPE_CHECKING:
@@ -63,6 +65,11 @@ def replace_text(path: Path, text: str) -> None:
     """Replace a text file as `replacing` does; bytes of file names that are no UTF-8 are escaped."""
     with replacing(path) as part:
         part.write_text(readable(text), encoding="utf-8")
+
+
+def indented_json(value: object) -> str:
+    """Return a value as JSON with an entry a line, and a line break at the end."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
 
 
 def replace_table(path: Path, table: pd.DataFrame, **options: Any) -> None:

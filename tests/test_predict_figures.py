@@ -92,7 +92,7 @@ def test_a_long_recording_has_few_columns_and_the_power_of_all_frames(monkeypatc
 
 
 def test_silence_is_dark(drawings: list[Figure]):
-    figures.spectrogram(np.zeros(800, dtype=np.float32), 8000, Path("a.png"))
+    figures.spectrogram([np.zeros(800, dtype=np.float32)], 800, 8000, Path("a.png"))
     image = drawings[0].axes[0].images[0]
     assert image.get_array().max() <= image.get_clim()[0] == -80
 
@@ -100,7 +100,7 @@ def test_silence_is_dark(drawings: list[Figure]):
 def test_a_tone_is_loudest_in_the_row_of_its_frequency(drawings: list[Figure]):
     centres = librosa.mel_frequencies(82, fmax=4000)[1:-1]
     tone = np.sin(2 * np.pi * centres[40] * np.arange(8000) / 8000).astype(np.float32)
-    figures.spectrogram(tone, 8000, Path("a.png"))
+    figures.spectrogram([tone], len(tone), 8000, Path("a.png"))
     plot = drawings[0].axes[0]
     assert plot.images[0].get_array()[:, 50].argmax() == 40  # the row from 40 to 41
     frequencies = [int(name.replace(",", "")) for name in names(plot)]
@@ -113,7 +113,7 @@ def test_the_spectrogram_of_a_file_is_that_of_its_samples(tone, drawings: list[F
     path = tone("a.wav", 1.5, rate=16_000)
     figures.spectrogram_of_file(Clip("a", path), Path("a.png"))
     samples = next(iter(audio.read_windows(figures.windows.blocks(Clip("a", path)), 16_000)))
-    figures.spectrogram(samples, 16_000, Path("b.png"))
+    figures.spectrogram([samples], len(samples), 16_000, Path("b.png"))
     one, other = (drawing.axes[0].images[0].get_array() for drawing in drawings)
     np.testing.assert_array_equal(one, other)
 
@@ -194,7 +194,7 @@ def test_labels_beyond_the_largest_number_share_the_last_row(drawings: list[Figu
 def test_figures_are_pictures_and_the_same_bytes_again(tmp_path: Path):
     samples = np.random.default_rng(0).uniform(-0.5, 0.5, 1600).astype(np.float32)
     for name in ("a", "b"):
-        figures.spectrogram(samples, 16_000, tmp_path / f"{name} spectrogram.png")
+        figures.spectrogram([samples], len(samples), 16_000, tmp_path / f"{name} spectrogram.png")
         figures.confidence(prediction({"$a": 0.6, "日本": 0.4}, FAR), tmp_path / f"{name} confidence.png")
         figures.timeline(answer("aab", far="b"), tmp_path / f"{name} timeline.png")
     for kind in ("spectrogram", "confidence", "timeline"):

@@ -12,7 +12,7 @@ import numpy as np
 from bench import display
 from bench.calibration.calibration import calibrate
 from bench.calibration.familiarity import Familiarity
-from bench.catalog import names
+from bench.catalog.names import is_code
 from bench.embed.cache import Cache
 from bench.embed.shards import ProgressFactory
 from bench.errors import UsageError, shortlist
@@ -73,7 +73,7 @@ def export(  # a run, what to take of it, where to, and what embeds
     """
     folder.check_free(to)
     table, result = choose(tables([store]), choice)
-    if names.is_code(result.extractor, ()):
+    if is_code(result.extractor, ()):
         raise UsageError(
             f"--row {result.extractor},{result.head}: its extractor is code without an entry, which no model "
             "names; declare it in registry/extractors.toml, and run it by that name"

@@ -51,23 +51,6 @@ HATCH = "////"
 """What marks the unfamiliar."""
 
 
-def spectrogram(samples: Audio, sample_rate: int, path: Path) -> None:
-    """Draw the mel spectrogram of samples, in dB below the loudest, over s and Hz.
-
-    Parameters
-    ----------
-    samples : Audio
-        shape=(n_samples,), in [-1, 1].
-    sample_rate : int
-        In Hz.
-    path : Path
-        Of the PNG file.
-    """
-    size = 60 * sample_rate
-    blocks = (samples[first : first + size] for first in range(0, len(samples), size))
-    _draw_spectrogram(blocks, len(samples), sample_rate, path)
-
-
 def spectrogram_of_file(recording: Clip, path: Path) -> None:
     """Draw the mel spectrogram of a file of any length, of which a minute at a time is in memory.
 
@@ -85,11 +68,23 @@ def spectrogram_of_file(recording: Clip, path: Path) -> None:
             yield block
 
     seconds = (clips[-1].end or 0.0) - (clips[0].start or 0.0)
-    _draw_spectrogram(blocks(), round(seconds * RATE), RATE, path)
+    spectrogram(blocks(), round(seconds * RATE), RATE, path)
 
 
-def _draw_spectrogram(blocks: Iterable[Audio], n_samples: int, sample_rate: int, path: Path) -> None:
-    """Draw the mel spectrogram of a number of samples that come in blocks."""
+def spectrogram(blocks: Iterable[Audio], n_samples: int, sample_rate: int, path: Path) -> None:
+    """Draw the mel spectrogram of samples that come in blocks, in dB below the loudest, over s and Hz.
+
+    Parameters
+    ----------
+    blocks : Iterable[Audio]
+        Samples in [-1, 1], one block after the other.
+    n_samples : int
+        Number of samples of all blocks.
+    sample_rate : int
+        In Hz.
+    path : Path
+        Of the PNG file.
+    """
     power = mel.power(blocks, n_samples, sample_rate)
     reference = max(float(power.max()), QUIETEST)
     levels = librosa.power_to_db(power, ref=reference, amin=1e-20, top_db=None)

@@ -18,11 +18,12 @@ import msgspec
 import safetensors.numpy
 from sklearn.pipeline import Pipeline
 
+from bench import display
 from bench.calibration.familiarity import Familiarity
 from bench.catalog import Registry, learners, names
 from bench.catalog.learners import Learner
 from bench.errors import UsageError, one_line, reason, shortlist
-from bench.files import parse_json, sha256, sync
+from bench.files import indented_json, parse_json, sha256, sync
 from bench.inference import readme
 from bench.inference.cards import SCHEMA, ModelCard
 from bench.inference.model import Model
@@ -68,7 +69,7 @@ def write(
             (part / FAMILIARITY).write_bytes(safetensors.numpy.save(familiarity.arrays()))
         files = {path.name: sha256(path) for path in sorted(part.iterdir())}
         card = replace(card, has_familiarity=familiarity is not None, files=files)
-        (part / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
+        (part / CARD).write_text(indented_json(card), encoding="utf-8")
         (part / "README.md").write_text(readme.text(card, bundle_card), encoding="utf-8")
         for path in (*part.iterdir(), part):
             sync(path)
@@ -160,10 +161,7 @@ def _card(folder: Path) -> ModelCard:
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read ({error}); {AGAIN}") from error
     schema = fields.get("schema") if isinstance(fields, Mapping) else None
-    if schema != SCHEMA:
-        is_newer = isinstance(schema, int) and schema > SCHEMA
-        fix = "upgrade this package" if is_newer else AGAIN
-        raise UsageError(f"{path}: schema {schema}; expected {SCHEMA}; {fix}")
+    bundle.check_schema(path, schema, SCHEMA, AGAIN)
     return convert(fields, ModelCard, str(path))
 
 
@@ -181,8 +179,6 @@ def _check_extractor(folder: Path, learner: Learner, identity: Mapping[str, Any]
     """Refuse an extractor that computes other embeddings than those the model was fitted to."""
     name = learner.spec.name
     if learner.obstacle:
-        from bench import display
-
         raise UsageError(f"{folder}: {display.cell_obstacle(learner.obstacle.why)}")
     here = msgspec.to_builtins(learner.identity)
     different = [key for key in changes(identity, here) if key not in {"versions", "audio"}]

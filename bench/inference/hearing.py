@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -39,14 +39,11 @@ class Sound:
         At the extractor's rate, after its preprocessing.
     states : Frames | None
         Last hidden states of the extractor, if it shares them with a transcriber.
-    duration : float
-        Length of the recording of a file, in s, before any preprocessing.
     """
 
     samples: Audio
     embedding: ClipEmbedding
     states: Frames | None = None
-    duration: float = 0.0
 
     @property
     def is_clipped(self) -> bool:
@@ -84,10 +81,7 @@ class Ear:
         sounds = self.hear(decode(todo, self.cell.extractor, self.extractor.sample_rate, ()))
         for key, sound in sounds:
             row = rows[key]
-            if isinstance(sound, Sound):
-                yield row, replace(sound, duration=seconds[row])
-            else:
-                yield row, f"{clips[row].path}: {sound}" if sound == SILENT else sound
+            yield row, f"{clips[row].path}: {sound}" if sound == SILENT else sound
 
     def hear_windows(self, clips: Sequence[Clip]) -> Iterator[tuple[int, Sound | str]]:
         """Yield the row of every window of one file with its sound, or with the reason if it cannot be heard.

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from bench.errors import UsageError, readable, reason
-from bench.files import parse_json, replace_text, sync
+from bench.files import indented_json, parse_json, replace_text, sync
 from bench.inference import subtitles, timelines, writing
 from bench.inference.answers import Answer, Failure
 from bench.types import Clip
@@ -64,7 +64,7 @@ class Output:
                 _check_about(folder / ABOUT, about)
                 _cut_torn(lines)
             else:
-                replace_text(folder / ABOUT, _indented(about))
+                replace_text(folder / ABOUT, indented_json(about))
                 lines.touch()
         except OSError as error:
             raise UsageError(f"--out {folder}: cannot be written ({reason(error)})") from error
@@ -154,7 +154,7 @@ def absolute(name: str) -> Path:
 
 def _texts(answer: Answer, top: int | None) -> dict[str, str]:
     """Return end of a file's name -> its text, of all texts of one recording."""
-    texts = {".json": _indented(writing.fields(answer, top))}
+    texts = {".json": indented_json(writing.fields(answer, top))}
     if answer.transcript:
         texts |= {".txt": answer.transcript.text + "\n"}
         texts |= {".srt": subtitles.srt(answer.transcript), ".vtt": subtitles.vtt(answer.transcript)}
@@ -162,10 +162,6 @@ def _texts(answer: Answer, top: int | None) -> dict[str, str]:
         texts |= {"_segments.csv": timelines.csv(answer), "_audacity.txt": timelines.audacity(answer)}
         texts |= {".rttm": timelines.rttm(answer)}
     return texts
-
-
-def _indented(value: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
 
 
 def _check_about(path: Path, about: Mapping[str, Any]) -> None:

@@ -145,7 +145,7 @@ class Session:
         mono = audio.at_rate(samples, rate, rate_here, source=source)
         spans = windows.spans(duration, self.grid.seconds, self.grid.hop) if self.grid else [(0.0, duration)]
         pieces = [mono[round(first * rate_here) : round(last * rate_here)] for first, last in spans]
-        parts = self._parts(spans, dict(ear.hear_samples(pieces)))
+        parts = list(self._parts(spans, dict(ear.hear_samples(pieces))).values())
         if not parts:
             raise ClipError(f"{source}: {SILENT}")
         return self._answer(
@@ -156,18 +156,15 @@ class Session:
         """Yield the answers about recordings that are predicted as wholes."""
         start = time.perf_counter()
         sounds = dict(self.ear.hear_files(clips, seconds))
-        rows = [row for row in sorted(sounds) if isinstance(sounds[row], Sound)]
-        audible = [sound for row in rows if isinstance(sound := sounds[row], Sound)]
-        predictions = dict(zip(rows, self.model.predictions(audible, self.coverage), strict=True))
+        parts = self._parts([(0.0, length) for length in seconds], sounds)
         share = (time.perf_counter() - start) / len(clips)
         for row, clip in enumerate(clips):
             sound = sounds[row]
             if isinstance(sound, str):
                 yield Failure(file=clip.id, error=sound)
                 continue
-            part = _Part(0.0, sound.duration, predictions[row], sound.is_clipped)
             speech = Speech(sound.samples, sound.states) if self._hears_speech else None
-            yield self._of_file(clip, sound.duration, [part], time.perf_counter() - share, speech)
+            yield self._of_file(clip, seconds[row], [parts[row]], time.perf_counter() - share, speech)
 
     def _of_windows(self, clip: Clip, grid: Grid) -> Answer | Failure:
         """Return the answer about a recording whose windows are predicted."""
@@ -180,7 +177,7 @@ class Session:
             parts: list[_Part] = []
             faults: list[str] = []
             while chunk := dict(itertools.islice(sounds, WINDOWS)):
-                parts += self._parts(spans, chunk)
+                parts += self._parts(spans, chunk).values()
                 faults += [sound for sound in chunk.values() if isinstance(sound, str)]
             if not parts:
                 raise ClipError(faults[0])
@@ -189,15 +186,16 @@ class Session:
             return Failure(file=clip.id, error=str(error))
         return self._of_file(clip, spans[-1][1], parts, start)
 
-    def _parts(self, spans: Sequence[tuple[float, float]], sounds: Mapping[int, Sound | str]) -> list[_Part]:
-        """Return the predictions of the parts of a recording; those that cannot be heard have none."""
-        rows = [row for row in sorted(sounds) if isinstance(sounds[row], Sound)]
-        audible = [sound for row in rows if isinstance(sound := sounds[row], Sound)]
-        predictions = self.model.predictions(audible, self.coverage)
-        return [
-            _Part(*spans[row], prediction, sound.is_clipped)
-            for row, prediction, sound in zip(rows, predictions, audible, strict=True)
-        ]
+    def _parts(
+        self, spans: Sequence[tuple[float, float]], sounds: Mapping[int, Sound | str]
+    ) -> dict[int, _Part]:
+        """Return row -> prediction between the start and end of a span, in s, of every sound there is."""
+        audible = {row: sound for row, sound in sorted(sounds.items()) if isinstance(sound, Sound)}
+        predictions = self.model.predictions(list(audible.values()), self.coverage)
+        return {
+            row: _Part(*spans[row], prediction, sound.is_clipped)
+            for (row, sound), prediction in zip(audible.items(), predictions, strict=True)
+        }
 
     def _of_file(  # what an answer is made of
         self,

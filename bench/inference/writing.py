@@ -13,6 +13,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from bench.errors import readable
+from bench.files import indented_json
 from bench.inference.answers import (
     SCHEMA,
     Answer,
@@ -161,7 +162,7 @@ def line(answer: Mapping[str, Any]) -> str:
 def document(answers: Sequence[Mapping[str, Any]]) -> str:
     """Return the fields of one answer as a JSON object, and those of several as a list."""
     value = answers[0] if len(answers) == 1 else answers
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    return indented_json(value).rstrip("\n")
 
 
 COLUMNS = (

@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline
 
 from bench import catalog
 from bench.errors import BenchError, PluginError, UsageError, message, one_line, reason, shortlist
-from bench.files import parse_json, sync
+from bench.files import indented_json, parse_json, sync
 from bench.learn.normalisation import normalise
 from bench.learn.pipeline import with_head
 from bench.learn.prediction import clip_predictions, sample_predictions
@@ -251,12 +251,27 @@ def read_card(folder: Path) -> BundleCard:
     if not path.is_file():
         raise UsageError(f"{path}: not found; expected a folder that `bench run --save-models` wrote")
     fields = _read_json(path, dict[str, Any])
-    schema = fields.get("schema")
-    if schema != SCHEMA:
-        is_newer = isinstance(schema, int) and schema > SCHEMA
-        fix = "upgrade this package" if is_newer else "write it again: bench run --save-models"
-        raise UsageError(f"{path}: schema {schema}; expected {SCHEMA}; {fix}")
+    check_schema(path, fields.get("schema"), SCHEMA, "write it again: bench run --save-models")
     return convert(fields, BundleCard, str(path))
+
+
+def check_schema(path: Path, schema: object, expected: int, fix: str) -> None:
+    """Refuse a card of another schema.
+
+    Parameters
+    ----------
+    fix : str
+        What to do with an earlier one.
+
+    Raises
+    ------
+    UsageError
+        If the schema is not the expected one.
+    """
+    if schema != expected:
+        is_newer = isinstance(schema, int) and schema > expected
+        fix = "upgrade this package" if is_newer else fix
+        raise UsageError(f"{path}: schema {schema}; expected {expected}; {fix}")
 
 
 def _path(folder: Path, fold: str, suffix: str) -> Path:
@@ -264,7 +279,7 @@ def _path(folder: Path, fold: str, suffix: str) -> Path:
 
 
 def _write_json(path: Path, value: object) -> None:
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    path.write_text(indented_json(value), encoding="utf-8")
 
 
 def _read_json(path: Path, noun: type[Any]) -> Any:
