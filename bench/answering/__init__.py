@@ -1,0 +1,1 @@
+"""Answering: questions about an index -> counts and passages with their sources."""

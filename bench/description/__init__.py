@@ -1,0 +1,1 @@
+"""Description: texts about recordings, and titles of their clusters."""

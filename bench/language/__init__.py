@@ -1,0 +1,1 @@
+"""Language: models that write text, in this process or behind a URL, and their prompts."""

@@ -1,0 +1,1 @@
+"""Engines: nearest neighbours among the vectors of an index."""
