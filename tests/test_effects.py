@@ -22,6 +22,7 @@ ALLOWED = {
         "inference",
         "learn.bundle",
         "report",
+        "retrieval",
         "runner.executors",
         "scaffold",
         "serving.uploads",

@@ -91,3 +91,54 @@ class Hit:
     captions: Sequence[Caption] = ()
     cluster: str = ""
     title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A clip of an index.
+
+    Parameters
+    ----------
+    path : str
+        As `paths.path_text` returns it.
+    content : str
+        Digest of the clip's content.
+    start, seconds : float
+        Where the clip starts in its file, and its length, in s.
+    """
+
+    id: int
+    dataset: str
+    clip: str
+    path: str
+    content: str
+    start: float
+    seconds: float
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """What a file is, such as music or speech.
+
+    Parameters
+    ----------
+    score : float
+        In [0, 1], higher is more likely.
+    model : str
+        What found it.
+    """
+
+    file: int
+    domain: str
+    score: float
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """A title of a cluster, and what wrote it."""
+
+    cluster: str
+    title: str
+    model: str

@@ -1,6 +1,9 @@
 -- Metadata of an index. A row of `files` is a clip of a data set: a file, or a window of it.
 -- Ids count upwards and never come back; the id of a chunk is its row in the file of vectors.
-CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE state (  -- a single row
+  id TEXT NOT NULL,  -- of the card
+  n_rows INTEGER NOT NULL  -- rows of vectors, also of removed chunks
+) STRICT;
 
 CREATE TABLE files (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -21,6 +24,12 @@ CREATE TABLE chunks (
   checksum INTEGER NOT NULL  -- CRC-32 of the vector's bytes
 ) STRICT;
 CREATE INDEX chunks_of_file ON chunks (file);
+
+CREATE TABLE removed (  -- chunks that are gone; their ids never come back
+  id INTEGER PRIMARY KEY,
+  is_erased INTEGER NOT NULL DEFAULT 0  -- whether the row of the vector holds zeros
+) STRICT;
+CREATE INDEX removed_to_erase ON removed (id) WHERE NOT is_erased;
 
 CREATE TABLE labels (
   file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,

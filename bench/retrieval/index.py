@@ -1,0 +1,154 @@
+"""Index: the folder of an index, its readers and its writers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from bench.errors import UsageError, reason, shortlist
+from bench.files import sync
+from bench.retrieval import metadata
+from bench.retrieval.card import CARD, IndexCard, read_card, write_card
+from bench.retrieval.metadata import METADATA, explained
+from bench.retrieval.snapshot import Snapshot
+from bench.retrieval.vectors import VECTORS, mapped
+from bench.retrieval.writer import Writer
+from bench.types import Embeddings
+
+LOCK = ".lock"
+ENGINE = "engine"
+
+WAIT_SECONDS = 600
+"""Longest wait of a writer for another, in s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index in a folder.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder.
+    card : IndexCard
+        As it was when the index was opened.
+    """
+
+    path: Path
+    card: IndexCard
+
+    @classmethod
+    def create(cls, path: Path, card: IndexCard) -> Index:
+        """Return a new index without chunks.
+
+        Raises
+        ------
+        UsageError
+            If there is an index, if the folder holds other files, or if it cannot be written.
+        """
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            names = {each.name for each in path.iterdir()}
+            if CARD in names:
+                raise UsageError(
+                    f"{path}: holds an index; add to it by `bench index add`, or choose another --to"
+                )
+            # A killed `create` leaves files of its own.
+            left = {each.name for each in path.glob(f"{METADATA}*")} | {VECTORS, LOCK}
+            if names - left:
+                raise UsageError(
+                    f"{path}: holds {shortlist(names - left)}; expected an empty or a new folder"
+                )
+            for name in names - {LOCK}:
+                (path / name).unlink()
+            (path / VECTORS).touch()
+            sync(path / VECTORS)
+            with explained(path / METADATA):
+                metadata.create(path / METADATA, card.id)
+            write_card(path, card)  # last, as it makes the folder an index
+        except OSError as error:
+            raise UsageError(
+                f"{path}: cannot be written ({reason(error)}); expected another folder"
+            ) from error
+        return cls(path, card)
+
+    @classmethod
+    def open(cls, path: Path) -> Index:
+        """Return the index in a folder.
+
+        Raises
+        ------
+        UsageError
+            If there is none, or if its card, metadata or vectors are damaged, missing, or another index's.
+        """
+        index = cls(path, read_card(path))
+        with index.snapshot() as snapshot:
+            (id_,) = snapshot.connection.execute("SELECT id FROM state").fetchone()
+        if id_ != index.card.id:
+            raise UsageError(
+                f"{path / METADATA}: belongs to another index than {CARD}; restore the folder as a whole"
+            )
+        return index
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Yield one state of the index; it waits for no writer, and no writer changes it.
+
+        Raises
+        ------
+        UsageError
+            If the metadata or vectors are damaged.
+        """
+        path = self.path / METADATA
+        if not path.is_file():
+            raise UsageError(f"{path}: is missing; restore it, or build the index again")
+        with explained(path), closing(metadata.reader(path)) as connection:
+            (n_rows,) = connection.execute("SELECT n_rows FROM state").fetchone()
+            yield Snapshot(connection, self._vectors(n_rows))
+
+    @contextmanager
+    def writing(self, wait: float = WAIT_SECONDS) -> Iterator[Writer]:
+        """Yield a writer when no other one writes.
+
+        Parameters
+        ----------
+        wait : float
+            Longest wait for another writer, in s.
+
+        Raises
+        ------
+        UsageError
+            If another one still writes, or the folder cannot be written.
+        """
+        lock = FileLock(self.path / LOCK)
+        try:
+            lock.acquire(timeout=wait)
+        except Timeout as error:
+            raise UsageError(f"{self.path}: another process writes to it; wait until it has ended") from error
+        except OSError as error:
+            raise UsageError(f"{self.path}: cannot be written ({reason(error)}); allow it") from error
+        path = self.path / METADATA
+        try:
+            with explained(path), closing(metadata.writer(path)) as connection:
+                # The card may have been replaced while this one waited.
+                yield Writer(self.path, read_card(self.path), connection)
+        finally:
+            lock.release()
+
+    def _vectors(self, n_rows: int) -> Embeddings:
+        """Return the rows of vectors, shape=(n_rows, dim)."""
+        path = self.path / VECTORS
+        try:
+            return mapped(path, n_rows, self.card.dim)
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be read ({reason(error)}); allow it, or restore it") from error
+        except ValueError as error:
+            size = path.stat().st_size
+            raise UsageError(
+                f"{path}: is truncated, {size} bytes for {n_rows} vectors of {self.card.dim}; "
+                "restore it, or build the index again"
+            ) from error

@@ -1,0 +1,114 @@
+"""Metadata: the connections to the database of an index, and what its tables hold."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from importlib import resources
+from pathlib import Path
+
+from bench.errors import UsageError, message
+
+METADATA = "metadata.sqlite"
+
+
+def create(path: Path, index: str) -> None:
+    """Write the database of an empty index with an id.
+
+    Raises
+    ------
+    sqlite3.Error
+        If it cannot be written.
+    """
+    schema = resources.files("bench.retrieval").joinpath("schema.sql").read_text(encoding="utf-8")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(f"BEGIN; {schema}")
+        connection.execute("INSERT INTO state VALUES (?, 0)", [index])
+        connection.execute("COMMIT")
+
+
+def reader(path: Path) -> sqlite3.Connection:
+    """Return a connection that sees one state of the database and cannot change it.
+
+    Raises
+    ------
+    sqlite3.Error
+        If it cannot be read.
+    """
+    connection = _connection(path, "mode=ro")
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        _begin(connection)
+    except sqlite3.OperationalError:
+        connection.close()
+        # A folder that cannot be written has no room for the list of readers that SQLite keeps; without a log
+        # of changes nobody writes.
+        wal = path.with_name(f"{path.name}-wal")
+        if wal.exists() and wal.stat().st_size:
+            raise
+        connection = _connection(path, "mode=ro&immutable=1")
+        _begin(connection)
+    return connection
+
+
+def writer(path: Path) -> sqlite3.Connection:
+    """Return a connection that changes the database; a change is on the disk when it is committed.
+
+    Raises
+    ------
+    sqlite3.Error
+        If it cannot be read.
+    """
+    connection = _connection(path, "mode=rw")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit what is executed meanwhile, or nothing of it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # SQLite ends it itself when the disk is full
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn errors of the database into one line.
+
+    Raises
+    ------
+    UsageError
+        If the database is damaged, locked, cannot be written, or the disk is full.
+    """
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise UsageError(
+            f"{path}: cannot be used ({message(error)}); free or allow the disk, or build the index again"
+        ) from error
+
+
+def array(ids: Iterable[int]) -> str:
+    """Return ids as a parameter that ``SELECT value FROM json_each(?)`` takes, of any length."""
+    return json.dumps([int(id_) for id_ in ids])
+
+
+def _connection(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """Begin a transaction that reads, at the state of now."""
+    connection.execute("PRAGMA trusted_schema = OFF")  # no view or trigger of a foreign file calls functions
+    connection.execute("BEGIN")
+    connection.execute("SELECT n_rows FROM state").fetchone()
