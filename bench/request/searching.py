@@ -29,7 +29,9 @@ class Search:
         Columns in which a hit differs from the query.
     """
 
-    id: int | None = option(None, "seed", "Search for what is like the chunk of this id.", "--id", metavar="N")
+    id: int | None = option(
+        None, "seed", "Search for what is like the chunk of this id.", "--id", metavar="N"
+    )
     audio: Path | None = option(
         None, "folder", "Search for what is like this recording.", "--audio", metavar="FILE"
     )
@@ -56,6 +58,4 @@ class Search:
     format: HitFormat = option(
         "table", "choice", "Form of the hits.", "--format", default="table", choices=get_args(HitFormat)
     )
-    html: Path | None = option(
-        None, "folder", "Write a page that plays the hits.", "--html", metavar="FILE"
-    )
+    html: Path | None = option(None, "folder", "Write a page that plays the hits.", "--html", metavar="FILE")
