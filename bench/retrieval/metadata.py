@@ -14,6 +14,18 @@ from bench.retrieval.records import Item
 
 METADATA = "metadata.sqlite"
 
+CAUSES = {
+    sqlite3.SQLITE_BUSY: "wait until others have written",
+    sqlite3.SQLITE_CANTOPEN: "allow it, or restore it",
+    sqlite3.SQLITE_CORRUPT: "it is damaged: restore it, or build the index again",
+    sqlite3.SQLITE_FULL: "free space on the disk; the index is as it was",
+    sqlite3.SQLITE_IOERR: "free or repair the disk; the index is as it was",
+    sqlite3.SQLITE_NOTADB: "it is damaged: restore it, or build the index again",
+    sqlite3.SQLITE_PERM: "allow it",
+    sqlite3.SQLITE_READONLY: "allow writing",
+}
+"""Primary code of an error that is no bug -> what to do."""
+
 
 def create(path: Path, index: str) -> None:
     """Write the database of an empty index with an id.
@@ -41,14 +53,13 @@ def reader(path: Path) -> sqlite3.Connection:
     """
     connection = _connection(path, "mode=ro")
     try:
-        connection.execute("PRAGMA query_only = ON")
         _begin(connection)
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
         connection.close()
-        # A folder that cannot be written has no room for the list of readers that SQLite keeps; without a log
-        # of changes nobody writes.
+        # A folder that cannot be written has no room for the list of readers that SQLite keeps. Nobody writes
+        # there, and where there is no log of changes, the file is whole.
         wal = path.with_name(f"{path.name}-wal")
-        if wal.exists() and wal.stat().st_size:
+        if _code(error) != sqlite3.SQLITE_CANTOPEN or (wal.exists() and wal.stat().st_size):
             raise
         connection = _connection(path, "mode=ro&immutable=1")
         _begin(connection)
@@ -94,9 +105,10 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise UsageError(
-            f"{path}: cannot be used ({message(error)}); free or allow the disk, or build the index again"
-        ) from error
+        fix = CAUSES.get(_code(error))
+        if fix is None:
+            raise
+        raise UsageError(f"{path}: cannot be used ({message(error)}); {fix}") from error
 
 
 def array(ids: Iterable[int]) -> str:
@@ -119,7 +131,14 @@ def _connection(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def _begin(connection: sqlite3.Connection) -> None:
-    """Begin a transaction that reads, at the state of now."""
+    """Begin a transaction that reads, at the state of now; `conditions` need `casefold`."""
+    connection.create_function("casefold", 1, str.casefold, deterministic=True)
     connection.execute("PRAGMA trusted_schema = OFF")  # no view or trigger of a foreign file calls functions
+    connection.execute("PRAGMA query_only = ON")
     connection.execute("BEGIN")
     connection.execute("SELECT n_rows FROM state").fetchone()
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return the primary code of an error."""
+    return error.sqlite_errorcode & 0xFF

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.retrieval.filters import Filter
 from bench.retrieval.metadata import array
 from bench.retrieval.records import Caption, CaptionKind, File, Hit
 from bench.retrieval.vectors import remaining
@@ -98,6 +99,23 @@ class Snapshot:
             known = labels[file], captions[file], cluster or "", title or ""
             hits.append(Hit(id_, file, clip, path, start, end, float(score), *known))
         return hits
+
+    def matching(self, choice: Filter) -> Ids:
+        """Return the files that a filter chooses, ascending.
+
+        Raises
+        ------
+        UsageError
+            If the filter has an unknown column, or compares a number with a text.
+        """
+        condition, values = choice.sql(self.columns)
+        return self._ids(f"SELECT id FROM files WHERE {condition} ORDER BY id", values)  # noqa: S608 - parsed
+
+    def allowed(self, choice: Filter) -> Ids:
+        """Return the chunks of the files that a filter chooses, ascending; errors are those of `matching`."""
+        condition, values = choice.sql(self.columns)
+        files = f"SELECT id FROM files WHERE {condition}"  # noqa: S608 - parsed
+        return self._ids(f"SELECT id FROM chunks WHERE file IN ({files}) ORDER BY id", values)  # noqa: S608
 
     def files_of(self, ids: Sequence[int]) -> Ids:
         """Return the file of each chunk; -1 where there is no such chunk."""
