@@ -21,10 +21,11 @@ def remove(index: Index, where: str = "", ids: Sequence[int] = ()) -> tuple[int,
     """
     with index.writing() as writer:
         with index.snapshot() as snapshot:
-            chosen = selection.files(snapshot, where) if where else None
+            choice = selection.choice(where)
+            chosen = snapshot.matching(choice).tolist() if choice else []
             owners = snapshot.files_of(ids)
         if (owners < 0).any():
             unknown = ids[int(np.argmax(owners < 0))]
             raise UsageError(f"--id {unknown}: is no chunk of {index.path}; nothing was removed")
-        files = np.union1d(owners, [] if chosen is None else chosen).astype(int).tolist()
+        files = sorted({*owners.tolist(), *chosen})
         return len(files), writer.remove(files)
