@@ -8,6 +8,7 @@ import numpy as np
 
 from bench.errors import UsageError
 from bench.retrieval import selection
+from bench.retrieval.engines import maintenance
 from bench.retrieval.index import Index
 
 
@@ -28,4 +29,7 @@ def remove(index: Index, where: str = "", ids: Sequence[int] = ()) -> tuple[int,
             unknown = ids[int(np.argmax(owners < 0))]
             raise UsageError(f"--id {unknown}: is no chunk of {index.path}; nothing was removed")
         files = sorted({*owners.tolist(), *chosen})
-        return len(files), writer.remove(files)
+        n_chunks = writer.remove(files)
+        with index.snapshot() as snapshot:
+            maintenance.update(index.path, writer.card, snapshot)
+        return len(files), n_chunks
