@@ -17,11 +17,13 @@ from bench.cli import (
     explore,
     export,
     fetch,
+    index,
     new,
     predict,
     report,
     rerun,
     run,
+    search,
     serve,
 )
 from bench.cli import list as list_
@@ -37,6 +39,7 @@ def main() -> None:
 
 VERBS = (
     *(run, rerun, audit, report, compare, export, predict, serve, list_, fetch, embed, explore),
+    *(index, search),
     *(cache, data, check, new),
 )
 
