@@ -13,6 +13,7 @@ from bench.cli import (
     check,
     compare,
     data,
+    describe,
     embed,
     explore,
     export,
@@ -37,7 +38,7 @@ def main() -> None:
 
 VERBS = (
     *(run, rerun, audit, report, compare, export, predict, serve, list_, fetch, embed, explore),
-    *(cache, data, check, new),
+    *(describe, cache, data, check, new),
 )
 
 for module in VERBS:
