@@ -18,11 +18,13 @@ from bench.cli import (
     explore,
     export,
     fetch,
+    index,
     new,
     predict,
     report,
     rerun,
     run,
+    search,
     serve,
 )
 from bench.cli import list as list_
@@ -38,7 +40,8 @@ def main() -> None:
 
 VERBS = (
     *(run, rerun, audit, report, compare, export, predict, serve, list_, fetch, embed, explore),
-    *(describe, cache, data, check, new),
+    *(index, search, describe),
+    *(cache, data, check, new),
 )
 
 for module in VERBS:

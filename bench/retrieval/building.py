@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -30,7 +31,8 @@ BATCH_CHUNKS = 32_768
 Of a million chunks, each batch reads the whole cache of the extractor.
 """
 
-NORMALISATION = "standardise"
+NORMALISATION: Literal["standardise"] = "standardise"
+"""What is done to vectors: docs/search.md has the figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def add(
     cache: Cache,
     progress_of: ProgressFactory,
 ) -> Addition:
-    """Add the clips of a request with one data set to an index, those that it lacks, and return what was added.
+    """Add the clips of a request with one data set that an index lacks, and return what was added.
 
     Parameters
     ----------
@@ -146,7 +148,7 @@ def _place(weights: str) -> str:
 def _write(
     writer: Writer, chunks: Chunks, encoder: Encoder, normalisation: Normalisation, cache: Cache
 ) -> Addition:
-    """Add the clips that an index lacks, batch by batch, each in a transaction, and return what was added."""
+    """Add the clips that an index lacks, each batch in a transaction, and return what was added."""
     n_files = n_chunks = n_known = 0
     for batch in chunks.batches(BATCH_CHUNKS):
         lacking = batch.subset(missing(writer.connection, batch.items))

@@ -196,7 +196,7 @@ def _rows(source: Source, rows: Sequence[int]) -> Source:
     """Return a source with some of the clips."""
     return replace(
         source,
-        dataset=replace(source.dataset, table=source.dataset.table.iloc[rows]),
+        dataset=replace(source.dataset, table=source.dataset.table.iloc[list(rows)]),
         contents=[source.contents[row] for row in rows],
         seconds=[source.seconds[row] for row in rows],
     )

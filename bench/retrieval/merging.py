@@ -54,7 +54,7 @@ def ranked(
 
 
 def _pooled(scores: Scores, ids: Ids) -> tuple[Ids, Scores, float]:
-    """Return different chunks by their best score over the queries, and the score below which some may lack."""
+    """Return chunks by their best score over the queries, and the score below which some may lack."""
     reach = float(scores[:, -1].max(initial=-np.inf))
     order = np.argsort(-scores, axis=None, kind="stable")
     flat_ids, flat_scores = ids.ravel()[order], scores.ravel()[order]

@@ -1,4 +1,4 @@
-"""Normalisation: an extractor's vectors -> unit vectors, by a centre and a scale that stay as they were fitted."""
+"""Normalisation: an extractor's vectors -> unit vectors, by a centre and a scale that never change."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
-"""Querying: the chunks that are nearest to a query, by the engine of an index and what it does not hold yet."""
+"""Querying: the chunks that are nearest to a query, by the engine of an index and what it lacks."""
 
 from __future__ import annotations
-
-from functools import cached_property
 
 import numpy as np
 

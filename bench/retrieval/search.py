@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from bench import paths
+from bench.catalog import Registry
 from bench.errors import UsageError
 from bench.inference.hearing import seconds_of
-from bench.request import Search
+from bench.request import Request, Search
 from bench.retrieval import selection
 from bench.retrieval.chunks import cut
-from bench.retrieval.encoder import Encoder
+from bench.retrieval.encoder import Encoder, encoder_of_index
 from bench.retrieval.index import Index
 from bench.retrieval.merging import ranked
 from bench.retrieval.querying import NOBODY, Searcher
@@ -19,6 +21,36 @@ from bench.retrieval.records import Hit
 from bench.retrieval.snapshot import Snapshot
 from bench.types import Clip, Embeddings
 from bench.types.retrieval import Ids
+
+ASKED = ("id", "audio", "text")
+"""Fields of a search, of which one says what to look for."""
+
+
+def hits(
+    index: Index, search: Search, declared: Registry, *, device: str = "auto", weights: str = ""
+) -> list[Hit]:
+    """Return what an index has that is like a chunk, a recording or a text, the best first.
+
+    Parameters
+    ----------
+    device, weights : str
+        Of the extractor, for a recording; see `encoder_of_index`.
+
+    Raises
+    ------
+    ClipError
+        If the recording cannot be read.
+    UsageError
+        If none or several of `id`, `audio` and `text` are given, or one of them does not fit the index.
+    """
+    asked = [f"--{name}" for name in ASKED if getattr(search, name) not in {None, ""}]
+    if len(asked) != 1:
+        raise UsageError(f"{' and '.join(asked) or 'search'}: expected one of --id, --audio and --text")
+    with index.snapshot() as snapshot:
+        if search.id is not None:
+            return by_id(index, snapshot, search)
+        request = Request(home=paths.home(), device=device)
+        return by_audio(index, snapshot, search, encoder_of_index(index, request, declared, weights))
 
 
 def by_id(index: Index, snapshot: Snapshot, search: Search) -> list[Hit]:
@@ -40,7 +72,7 @@ def by_id(index: Index, snapshot: Snapshot, search: Search) -> list[Hit]:
     return _hits(index, snapshot, snapshot.vectors[[id_]], search, allowed, snapshot.chunks_of([file]))
 
 
-def by_audio(index: Index, snapshot: Snapshot, search: Search, encoder: Encoder, path: Path) -> list[Hit]:
+def by_audio(index: Index, snapshot: Snapshot, search: Search, encoder: Encoder) -> list[Hit]:
     """Return what is like a recording of any length, which is cut as the clips of the index are.
 
     Raises
@@ -54,6 +86,7 @@ def by_audio(index: Index, snapshot: Snapshot, search: Search, encoder: Encoder,
         raise UsageError(
             f"--not-same {','.join(search.not_same)}: a recording has no labels to differ in; write --where"
         )
+    path = search.audio or Path()
     if not path.is_file():
         raise UsageError(f"--audio {path}: no such file")
     recording = Clip(id=str(path), path=path)

@@ -33,7 +33,12 @@ def chunks(snapshot: Snapshot, where: str = "", others: Mapping[str, str] = NOTH
     UsageError
         If the condition is malformed, or names an unknown column.
     """
-    return _ids(snapshot, "SELECT id FROM chunks WHERE file IN (SELECT id FROM files WHERE {}) ORDER BY id", where, others)
+    return _ids(
+        snapshot,
+        "SELECT id FROM chunks WHERE file IN (SELECT id FROM files WHERE {}) ORDER BY id",
+        where,
+        others,
+    )
 
 
 def files(snapshot: Snapshot, where: str = "", others: Mapping[str, str] = NOTHING) -> Ids | None:
@@ -67,9 +72,8 @@ def values(clip: File, columns: Sequence[str], snapshot: Snapshot) -> Mapping[st
         if column not in known and column in snapshot.columns:
             raise UsageError(f"--not-same {column}: {clip.clip} has no value in it; leave the column out")
         if column not in known:
-            raise UsageError(
-                f"--not-same {column}: is no column; expected {shortlist([*snapshot.columns, *PROPERTIES], 20)}"
-            )
+            expected = shortlist([*snapshot.columns, *PROPERTIES], 20)
+            raise UsageError(f"--not-same {column}: is no column; expected {expected}")
     return {column: known[column] for column in columns}
 
 
