@@ -8,6 +8,7 @@ import click
 from bench import paths
 from bench._version import __version__
 from bench.cli import (
+    ask,
     audit,
     cache,
     check,
@@ -36,7 +37,7 @@ def main() -> None:
 
 
 VERBS = (
-    *(run, rerun, audit, report, compare, export, predict, serve, list_, fetch, embed, explore),
+    *(run, rerun, audit, report, compare, export, predict, serve, list_, fetch, embed, explore, ask),
     *(cache, data, check, new),
 )
 

@@ -18,6 +18,7 @@ from bench.request.declaration import (
 from bench.request.exploration import SHARED, Exploration, Transfer
 from bench.request.inference import AnswerFormat, Explanation, Inference
 from bench.request.option import Form, Option
+from bench.request.question import Inquiry, QuestionFormat
 
 __all__ = [
     "LARGEST_SEED",
@@ -31,8 +32,10 @@ __all__ = [
     "Exploration",
     "Form",
     "Inference",
+    "Inquiry",
     "Option",
     "Output",
+    "QuestionFormat",
     "Request",
     "Transfer",
     "doubled",
@@ -53,7 +56,9 @@ def doubled(values: Sequence[Any]) -> str:
     return next((str(value) for value in values if values.count(value) > 1), "")
 
 
-def options(noun: type[Request] | type[Output] | type[Exploration] | type[Inference]) -> dict[str, Option]:
+def options(
+    noun: type[Request] | type[Output] | type[Exploration] | type[Inference] | type[Inquiry],
+) -> dict[str, Option]:
     """Return the options of a class by their fields' names."""
     return {
         item.name: Option(name=item.name, **item.metadata["option"])
