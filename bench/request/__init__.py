@@ -16,11 +16,14 @@ from bench.request.declaration import (
     Request,
 )
 from bench.request.exploration import SHARED, Exploration, Transfer
+from bench.request.indexing import INDEXED, Indexing
 from bench.request.inference import AnswerFormat, Explanation, Inference
 from bench.request.option import Form, Option
 from bench.request.question import Inquiry, QuestionFormat
+from bench.request.searching import HitFormat, Merge, Search
 
 __all__ = [
+    "INDEXED",
     "LARGEST_SEED",
     "NEAR_COPIES",
     "N_PERMUTATIONS",
@@ -31,12 +34,16 @@ __all__ = [
     "Explanation",
     "Exploration",
     "Form",
+    "HitFormat",
+    "Indexing",
     "Inference",
     "Inquiry",
+    "Merge",
     "Option",
     "Output",
     "QuestionFormat",
     "Request",
+    "Search",
     "Transfer",
     "doubled",
     "options",
@@ -56,9 +63,7 @@ def doubled(values: Sequence[Any]) -> str:
     return next((str(value) for value in values if values.count(value) > 1), "")
 
 
-def options(
-    noun: type[Request] | type[Output] | type[Exploration] | type[Inference] | type[Inquiry],
-) -> dict[str, Option]:
+def options(noun: type[Any]) -> dict[str, Option]:
     """Return the options of a class by their fields' names."""
     return {
         item.name: Option(name=item.name, **item.metadata["option"])

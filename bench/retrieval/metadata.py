@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
 
 from bench.errors import UsageError, message
+from bench.retrieval.records import Item
 
 METADATA = "metadata.sqlite"
 
@@ -113,6 +114,16 @@ def explained(path: Path) -> Iterator[None]:
 def array(ids: Iterable[int]) -> str:
     """Return ids as a parameter that ``SELECT value FROM json_each(?)`` takes, of any length."""
     return json.dumps([int(id_) for id_ in ids])
+
+
+def missing(connection: sqlite3.Connection, items: Sequence[Item]) -> list[int]:
+    """Return the positions of the clips that are not in the index, by their content and name."""
+    select = "SELECT 1 FROM files WHERE content = ? AND clip = ?"
+    return [
+        position
+        for position, item in enumerate(items)
+        if connection.execute(select, [item.content, item.clip]).fetchone() is None
+    ]
 
 
 def _connection(path: Path, mode: str) -> sqlite3.Connection:

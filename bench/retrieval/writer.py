@@ -67,15 +67,6 @@ class Writer:
             self.connection.execute("UPDATE state SET n_rows = ?", [n_rows + n_chunks])
         return range(n_rows, n_rows + n_chunks)
 
-    def missing(self, items: Sequence[Item]) -> list[int]:
-        """Return the positions of the items that are not in the index."""
-        select = "SELECT 1 FROM files WHERE content = ? AND clip = ?"
-        return [
-            position
-            for position, item in enumerate(items)
-            if self.connection.execute(select, [item.content, item.clip]).fetchone() is None
-        ]
-
     def remove(self, files: Iterable[int]) -> int:
         """Remove files with all that is known of them, and return the number of their chunks."""
         ids = [array(files)]
