@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.retrieval.engines import nearest
+from bench.retrieval.engines.exact import nearest
 from bench.testing.checks import Check, Rule, Subject, build_checks
 from bench.types import Embeddings
 from bench.types.retrieval import Engine, Ids, Scores
