@@ -45,6 +45,7 @@ class FaissEngine:
         self._folder = folder
         self._vectors = vectors
         self._members: Members = np.zeros(len(vectors), np.bool_)
+        self._n_members = 0
         self._structure: Any = None
         if (folder / MEMBERS).exists():
             self._load()
@@ -55,22 +56,24 @@ class FaissEngine:
             self._structure = self._create()
         self._structure.add_with_ids(np.ascontiguousarray(vectors, np.float32), ids)
         self._members[ids] = True
+        self._n_members = int(np.count_nonzero(self._members))
 
     def remove(self, ids: Ids) -> None:
         """Remove ids: they are never returned again, though what stands for them may stay."""
         self._members[ids[ids < self._members.size]] = False
+        self._n_members = int(np.count_nonzero(self._members))
 
     def search(self, queries: Embeddings, k: int, allowed: Ids | None = None) -> tuple[Scores, Ids]:
         """Return the nearest vectors of every query; see `bench.types.Engine`.
 
         Queries for which the structure gives too few of the allowed ids are searched exactly.
         """
-        members = self._members
+        members, n_members = self._members, self._n_members
         if allowed is not None:
             members = np.zeros_like(members)
             members[allowed] = True
             members &= self._members
-        n_members = int(members.sum())
+            n_members = int(np.count_nonzero(members))
         if not n_members:
             return nearest(self._vectors, queries, k, np.flatnonzero(members))
         selector = None
@@ -103,6 +106,7 @@ class FaissEngine:
                 "next `bench index add`"
             ) from error
         self._members[: bits.size] = bits[: self._members.size]
+        self._n_members = int(np.count_nonzero(self._members))
 
     def _create(self) -> Any:
         """Return an empty structure."""
