@@ -2,12 +2,13 @@
 
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import faiss
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from bench.errors import PluginError, UnavailableError, UsageError
 from bench.retrieval.card import EngineCard
@@ -19,6 +20,14 @@ from bench.retrieval.engines.lance import Lance
 from bench.retrieval.engines.names import choose, create, names
 from bench.testing import Check, check_engine
 from bench.types import Embeddings
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Let faiss compute in one thread: for few vectors, its threads mostly wait for each other."""
+    with threadpool_limits(limits=1):
+        yield
+
 
 KEEPS_NOTHING = dict.fromkeys(
     ["removed_ids_never_come_back", "opens_as_it_was_saved", "adds_after_a_save"],

@@ -12,6 +12,7 @@ import numpy as np
 from bench.errors import UsageError
 from bench.retrieval.engines.exact import NONE, nothing
 from bench.retrieval.engines.faiss_engine import FaissEngine, library
+from bench.retrieval.engines.members import Members
 from bench.types import Embeddings
 from bench.types.retrieval import Ids, Scores
 
@@ -68,12 +69,6 @@ class Ivf(FaissEngine):
         self._n_ranked = n_ranked
         super().__init__(folder, vectors)
 
-    def remove(self, ids: Ids) -> None:
-        """Remove ids, and their codes."""
-        super().remove(ids)
-        if self._structure is not None:
-            self._structure.remove_ids(ids)
-
     @property
     def settings(self) -> Sequence[Mapping[str, int]]:
         """Return what a search may be tuned to, what reads the fewest bytes first."""
@@ -91,6 +86,9 @@ class Ivf(FaissEngine):
         self._n_probes = n_probes
         self._n_ranked = n_ranked
 
+    def _delete(self, ids: Ids) -> None:
+        self._structure.remove_ids(ids)
+
     def _create(self) -> Any:
         faiss = library()
         n_rows, dim = self._vectors.shape
@@ -107,9 +105,9 @@ class Ivf(FaissEngine):
         lists.train(np.ascontiguousarray(sample if len(sample) else np.zeros((1, dim)), np.float32))
         return lists
 
-    def _ask(self, queries: Embeddings, k: int, selector: Any, n_members: int) -> tuple[Scores, Ids]:
+    def _ask(self, queries: Embeddings, k: int, members: Members, n_members: int) -> tuple[Scores, Ids]:
         n_probes = min(self._structure.nlist, round(self._n_probes * self._effort(n_members)))
-        parameters = library().SearchParametersIVF(sel=selector, nprobe=n_probes)
+        parameters = library().SearchParametersIVF(sel=self._selector(members, n_members), nprobe=n_probes)
         n_ranked = min(max(k, self._n_ranked), n_members)
         _, candidates = self._structure.search(queries, n_ranked, params=parameters)
         scores, ids = nothing(len(queries), k)
