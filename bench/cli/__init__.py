@@ -13,6 +13,7 @@ from bench.cli import (
     check,
     compare,
     data,
+    describe,
     embed,
     explore,
     export,
@@ -39,7 +40,7 @@ def main() -> None:
 
 VERBS = (
     *(run, rerun, audit, report, compare, export, predict, serve, list_, fetch, embed, explore),
-    *(index, search),
+    *(index, search, describe),
     *(cache, data, check, new),
 )
 
