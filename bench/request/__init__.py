@@ -15,10 +15,12 @@ from bench.request.declaration import (
     Output,
     Request,
 )
+from bench.request.description import Describing
 from bench.request.exploration import SHARED, Exploration, Transfer
 from bench.request.indexing import INDEXED, Indexing
 from bench.request.inference import AnswerFormat, Explanation, Inference
 from bench.request.option import Form, Option
+from bench.request.question import Inquiry, QuestionFormat
 from bench.request.searching import HitFormat, Merge, Search
 
 __all__ = [
@@ -30,15 +32,18 @@ __all__ = [
     "RUNTIMES",
     "SHARED",
     "AnswerFormat",
+    "Describing",
     "Explanation",
     "Exploration",
     "Form",
     "HitFormat",
     "Indexing",
     "Inference",
+    "Inquiry",
     "Merge",
     "Option",
     "Output",
+    "QuestionFormat",
     "Request",
     "Search",
     "Transfer",
