@@ -104,5 +104,5 @@ def test_chromium_plays_the_hits(browse, tone, tmp_path: Path):
     shown = text.replace("default-src 'none'", "default-src 'none'; script-src 'unsafe-inline'")
     (tmp_path / "probed.html").write_text(shown.replace("</body>", probe), encoding="utf-8")
     state, console = browse(tmp_path / "probed.html", "--virtual-time-budget=5000", timeout_s=60)
-    assert state["seconds"] == pytest.approx(0.3, abs=0.2)
+    assert 0.3 <= state["seconds"] < 0.6  # MP3 pads
     assert console == []
