@@ -2,9 +2,9 @@
 
 References
 ----------
-Loudness: EBU R 128, 2023, whose target is -23 LUFS, and AES TD1008, 2021, by which streams are at most at -14 LUFS.
-Pitch: Titze, "Principles of voice production", 1994: men speak at about 125 Hz and women at about 200 Hz. The other
-limits are set by ear, on recordings of speech and noises.
+Loudness: EBU R 128, 2023, whose target is -23 LUFS, and AES TD1008, 2021, by which streams are at most at
+-14 LUFS. Pitch: Titze, "Principles of voice production", 1994, by which men speak at about 125 Hz and women
+at about 200 Hz. The other limits are chosen on recordings of speech and of noises.
 """
 
 from __future__ import annotations
