@@ -10,7 +10,7 @@ import click
 
 from bench import paths
 from bench.cli import options
-from bench.cli.errors import Group
+from bench.cli.errors import Failure, Group
 from bench.errors import UsageError, listing
 from bench.request import INDEXED, Indexing, Option, Request
 from bench.request import options as declared
@@ -107,6 +107,19 @@ def remove(index: Path, where: str, ids: tuple[int, ...]) -> None:
         raise UsageError("remove: says no clips; add --where CONDITION or --id N")
     n_files, n_chunks = removal.remove(Index.open(index), where, ids)
     click.echo(f"removed {n_files} clips, {n_chunks} chunks")
+
+
+@command.command("verify")
+@click.argument("index", type=Path)
+def verify(index: Path) -> None:
+    """Check whether the vectors and metadata of INDEX agree, and are what was added; exit code 1 if not."""
+    from bench.retrieval import statistics
+    from bench.retrieval.index import Index
+
+    verification = Index.open(index).verify()
+    click.echo(statistics.verdict(verification))
+    if not verification.is_whole:
+        raise Failure(f"{index}: is damaged; restore it, or build it again", 1)
 
 
 @command.command("stats")

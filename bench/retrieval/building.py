@@ -17,9 +17,10 @@ from bench.embed.sources import embed_source
 from bench.errors import UsageError
 from bench.request import Indexing, Request
 from bench.retrieval import chunks as cutting
-from bench.retrieval.card import IndexCard
+from bench.retrieval.card import EngineCard, IndexCard
 from bench.retrieval.chunks import Chunks
 from bench.retrieval.encoder import Encoder, encoder_of
+from bench.retrieval.engines import maintenance, names
 from bench.retrieval.index import Index, check_free
 from bench.retrieval.metadata import missing
 from bench.retrieval.normalisation import Normalisation
@@ -66,6 +67,7 @@ def build(
         If the folder is in use, the request names several extractors, or no clip can be read.
     """
     check_free(indexing.to)
+    names.choose(indexing.engine, 0)
     chunking = cutting.parse(indexing.chunk)
     encoder = encoder_of(request, declared)
     chunks = _embedded(cutting.chunks_of(_source(request, declared), chunking), encoder, cache, progress_of)
@@ -87,10 +89,13 @@ def build(
         runtime=spec.params.get("runtime", "auto"),
         chunking=chunking,
         normalisation=NORMALISATION,
+        engine=EngineCard(name=indexing.engine),
     )
     index = Index.create(indexing.to, card, Normalisation.fit(vectors))
     with index.writing() as writer:
         addition = _write(writer, chunks, encoder, index.normalisation, cache)
+        with index.snapshot() as snapshot:
+            card = maintenance.build(index.path, card, snapshot, indexing.recall)
         card = replace(card, n_files=addition.n_files, n_chunks=addition.n_chunks)
         writer.set_card(card)
     return replace(index, card=card), addition
@@ -126,6 +131,8 @@ def add(
     chunks = _embedded(chunks, encoder, cache, progress_of)  # another one may write meanwhile
     with index.writing() as writer:
         addition = _write(writer, chunks, encoder, index.normalisation, cache)
+        with index.snapshot() as snapshot:
+            maintenance.update(index.path, writer.card, snapshot)
     return replace(addition, n_known=n_known + addition.n_known)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from bench.errors import UsageError
 from bench.retrieval import selection
+from bench.retrieval.engines import maintenance
 from bench.retrieval.index import Index
 
 
@@ -21,10 +22,14 @@ def remove(index: Index, where: str = "", ids: Sequence[int] = ()) -> tuple[int,
     """
     with index.writing() as writer:
         with index.snapshot() as snapshot:
-            chosen = selection.files(snapshot, where) if where else None
+            choice = selection.choice(where)
+            chosen = snapshot.matching(choice).tolist() if choice else []
             owners = snapshot.files_of(ids)
         if (owners < 0).any():
             unknown = ids[int(np.argmax(owners < 0))]
             raise UsageError(f"--id {unknown}: is no chunk of {index.path}; nothing was removed")
-        files = np.union1d(owners, [] if chosen is None else chosen).astype(int).tolist()
-        return len(files), writer.remove(files)
+        files = sorted({*owners.tolist(), *chosen})
+        n_chunks = writer.remove(files)
+        with index.snapshot() as snapshot:
+            maintenance.update(index.path, writer.card, snapshot)
+        return len(files), n_chunks

@@ -14,6 +14,7 @@ from bench.request import Request, Search
 from bench.retrieval import selection
 from bench.retrieval.chunks import cut
 from bench.retrieval.encoder import Encoder, encoder_of_index
+from bench.retrieval.filters import Filter
 from bench.retrieval.index import Index
 from bench.retrieval.merging import ranked
 from bench.retrieval.querying import NOBODY, Searcher
@@ -68,8 +69,8 @@ def by_id(index: Index, snapshot: Snapshot, search: Search) -> list[Hit]:
         there = f"{len(ids)} ids from {ids[0]} to {ids[-1]}" if len(ids) else "an empty index"
         raise UsageError(f"--id {id_}: is no chunk of {index.path}; expected one of {there}")
     [clip] = snapshot.files([file])
-    allowed = selection.chunks(snapshot, search.where, selection.values(clip, search.not_same, snapshot))
-    return _hits(index, snapshot, snapshot.vectors[[id_]], search, allowed, snapshot.chunks_of([file]))
+    choice = selection.choice(search.where, selection.values(clip, search.not_same, snapshot))
+    return nearest(index, snapshot, snapshot.vectors[[id_]], search, choice, snapshot.chunks_of([file]))
 
 
 def by_audio(index: Index, snapshot: Snapshot, search: Search, encoder: Encoder) -> list[Hit]:
@@ -92,18 +93,27 @@ def by_audio(index: Index, snapshot: Snapshot, search: Search, encoder: Encoder)
     recording = Clip(id=str(path), path=path)
     chunks = cut(recording, seconds_of(recording), index.card.chunking)
     queries = index.normalisation.apply(encoder.vectors(chunks))
-    return _hits(index, snapshot, queries, search, selection.chunks(snapshot, search.where))
+    return nearest(index, snapshot, queries, search, selection.choice(search.where))
 
 
-def _hits(  # what to compare, and with what
+def nearest(  # what to compare, and with what
     index: Index,
     snapshot: Snapshot,
     queries: Embeddings,
     search: Search,
-    allowed: Ids | None,
+    choice: Filter | None,
     excluded: Ids = NOBODY,
 ) -> list[Hit]:
-    """Return the hits of a query's vectors."""
+    """Return what is nearest to the vectors of a query, shape=(n_queries, dim).
+
+    Parameters
+    ----------
+    choice : Filter | None
+        The clips that may be hits; None for all.
+    excluded : Ids
+        Chunks that may not.
+    """
+    allowed = snapshot.allowed(choice) if choice else None
     searcher = Searcher(index, snapshot)
     ids, scores = ranked(searcher, np.asarray(queries), search.k, search.merge, allowed, excluded)
     return snapshot.hits(ids.tolist(), scores.tolist())

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from tabulate import tabulate
 
 from bench import display
+from bench.errors import shortlist
 from bench.retrieval.card import IndexCard
 from bench.retrieval.index import Index
 from bench.retrieval.metadata import METADATA
 from bench.retrieval.vectors import VECTORS
+from bench.retrieval.verification import Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,25 @@ def table(statistics: Statistics) -> str:
     filled = [row for row in rows.items() if row[1]]
     text: str = tabulate(filled, tablefmt="plain", disable_numparse=True)
     return text
+
+
+def verdict(verification: Verification) -> str:
+    """Return what the check of an index came to, a line per finding."""
+    check = verification
+    lines = [f"{check.n_files} clips, {check.n_chunks} chunks, {check.n_removed} removed"]
+    for ids, problem in (
+        (check.changed, "vectors are not those that were added"),
+        (check.stray, "rows of vectors belong to no chunk"),
+        (check.legible, "vectors of removed chunks are still there"),
+    ):
+        if len(ids):
+            lines.append(f"{len(ids)} {problem}: ids {shortlist([str(id_) for id_ in ids])}")
+    lines += check.faults
+    if check.words == "damaged":
+        lines.append("the index of words does not fit the texts")
+    if check.words == "unchecked":
+        lines.append("the index of words is not checked, since the folder cannot be written")
+    return "\n".join([*lines, *(["vectors and metadata agree"] if check.is_whole else [])])
 
 
 def _counts(numbers: Mapping[str, int]) -> str:
