@@ -181,7 +181,7 @@ def _spectrum(frames: npt.NDArray[np.float32]) -> Spectrum:
     band = int(np.searchsorted(np.cumsum(mean), BAND_SHARE * mean.sum()))
     inside = np.maximum(power[:, 1 : band + 2], np.finfo(np.float64).tiny)
     flatness = np.exp(np.log(inside).mean(axis=1)) / inside.mean(axis=1)
-    centroid = (power * hertz).sum(axis=1) / power.sum(axis=1)
+    centroid = (power * hertz).sum(axis=1) / np.maximum(power.sum(axis=1), np.finfo(np.float64).tiny)
     return Spectrum(centroid=float(np.median(centroid)), flatness=float(np.median(flatness)))
 
 

@@ -127,7 +127,7 @@ def _outcome(file: File, describers: Sequence[Describer]) -> Outcome:
     for describer in describers:
         kind, name = describer.kind, describer.name
         try:
-            description = _description(clip_of(file), describer)
+            description = description_of(clip_of(file), describer)
         except ClipError as error:
             failures[kind, name] = str(error)
             continue
@@ -139,7 +139,7 @@ def _outcome(file: File, describers: Sequence[Describer]) -> Outcome:
     return Outcome(file, tuple(captions), tuple(domains), failures)
 
 
-def _description(clip: Clip, describer: Describer) -> Description:
+def description_of(clip: Clip, describer: Describer) -> Description:
     """Return the description of a clip, with times in its file; scores of its parts by their lengths."""
     texts: list[Text] = []
     scores: dict[str, float] = {}
