@@ -8,20 +8,24 @@ import click
 from bench import paths
 from bench._version import __version__
 from bench.cli import (
+    ask,
     audit,
     cache,
     check,
     compare,
     data,
+    describe,
     embed,
     explore,
     export,
     fetch,
+    index,
     new,
     predict,
     report,
     rerun,
     run,
+    search,
     serve,
 )
 from bench.cli import list as list_
@@ -37,6 +41,7 @@ def main() -> None:
 
 VERBS = (
     *(run, rerun, audit, report, compare, export, predict, serve, list_, fetch, embed, explore),
+    *(index, search, describe, ask),
     *(cache, data, check, new),
 )
 

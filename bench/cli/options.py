@@ -170,7 +170,7 @@ def _click(option: Option) -> Callable[[Command], Command]:
     if option.form in PARSERS:
         shared["callback"] = PARSERS[option.form]
     default: Any = option.default
-    if option.form in {"seconds", "choice", "count", "folder"}:
+    if option.form in {"seconds", "choice", "count", "folder", "seed"}:
         default = option.default or None
     elif option.form == "draws":
         default = 0

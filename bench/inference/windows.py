@@ -10,8 +10,13 @@ from bench.errors import ClipError, UsageError
 from bench.types import Clip
 
 
-def parse(text: str) -> tuple[float, float]:
+def parse(text: str, option: str = "--segments") -> tuple[float, float]:
     """Return the length of a window and the distance of two starts, in s, from a text as ``3:1`` or ``3``.
+
+    Parameters
+    ----------
+    option : str
+        The option that holds the text, for messages.
 
     Raises
     ------
@@ -27,8 +32,8 @@ def parse(text: str) -> tuple[float, float]:
     try:
         lengths = float(seconds), float(hop or seconds)
     except ValueError as error:
-        raise UsageError(f"--segments {text}: expected SECONDS or SECONDS:HOP, such as 3:1") from error
-    _check(*lengths)
+        raise UsageError(f"{option} {text}: expected SECONDS or SECONDS:HOP, such as 3:1") from error
+    _check(*lengths, option)
     return lengths
 
 
@@ -69,7 +74,7 @@ def spans(length: float, seconds: float, hop: float) -> list[tuple[float, float]
     """
     if length / hop > segments.MOST_SEGMENTS:
         many = f"more than {segments.MOST_SEGMENTS:,} windows of {seconds:g} s every {hop:g} s"
-        raise UsageError(f"--segments {seconds:g}:{hop:g}: {length:g} s have {many}; raise the hop")
+        raise UsageError(f"{length:g} s have {many}; raise the hop")
     last = max(length - seconds, 0.0)
     starts = [min(start, last) for start in segments.offsets(length, seconds, hop, pad=True)]
     return [(start, min(start + seconds, length)) for start in starts]
@@ -105,10 +110,10 @@ def _parts(recording: Clip, first: float, spans: Sequence[tuple[float, float]]) 
     ]
 
 
-def _check(seconds: float, hop: float) -> None:
+def _check(seconds: float, hop: float, option: str = "--segments") -> None:
     """Raise UsageError if a length is out of range."""
     low, high = segments.SHORTEST_S, segments.LONGEST_S
     if not all(math.isfinite(length) and low <= length <= high for length in (seconds, hop)):
         raise UsageError(
-            f"--segments {seconds:g}:{hop:g}: expected lengths from {low} to {high} s, such as 3:1"
+            f"{option} {seconds:g}:{hop:g}: expected lengths from {low} to {high} s, such as 3:1"
         )

@@ -15,11 +15,16 @@ from bench.request.declaration import (
     Output,
     Request,
 )
+from bench.request.description import Describing
 from bench.request.exploration import SHARED, Exploration, Transfer
+from bench.request.indexing import INDEXED, Indexing
 from bench.request.inference import AnswerFormat, Explanation, Inference
 from bench.request.option import Form, Option
+from bench.request.question import Inquiry, QuestionFormat
+from bench.request.searching import HitFormat, Merge, Search
 
 __all__ = [
+    "INDEXED",
     "LARGEST_SEED",
     "NEAR_COPIES",
     "N_PERMUTATIONS",
@@ -27,13 +32,20 @@ __all__ = [
     "RUNTIMES",
     "SHARED",
     "AnswerFormat",
+    "Describing",
     "Explanation",
     "Exploration",
     "Form",
+    "HitFormat",
+    "Indexing",
     "Inference",
+    "Inquiry",
+    "Merge",
     "Option",
     "Output",
+    "QuestionFormat",
     "Request",
+    "Search",
     "Transfer",
     "doubled",
     "options",
@@ -53,7 +65,7 @@ def doubled(values: Sequence[Any]) -> str:
     return next((str(value) for value in values if values.count(value) > 1), "")
 
 
-def options(noun: type[Request] | type[Output] | type[Exploration] | type[Inference]) -> dict[str, Option]:
+def options(noun: type[Any]) -> dict[str, Option]:
     """Return the options of a class by their fields' names."""
     return {
         item.name: Option(name=item.name, **item.metadata["option"])

@@ -81,7 +81,13 @@ class IndexCard:
     extractor : str
         Name of the extractor, as on the command line.
     identity : str
-        Digest of everything that changes what the extractor computes.
+        Digest of everything that changes what the extractor computes, but for the last bits.
+    weights : str
+        Id, folder or file of its weights; empty for none.
+    preprocess : tuple[str, ...]
+        Steps before it.
+    precision, runtime : str
+        What it computes in.
     dim : int
         Length of a vector.
     n_files, n_chunks : int
@@ -96,6 +102,10 @@ class IndexCard:
     identity: str
     view: View
     dim: int
+    weights: str = ""
+    preprocess: tuple[str, ...] = ()
+    precision: str = "fp32"
+    runtime: str = "auto"
     chunking: Chunking = Chunking()
     normalisation: Normalisation = "none"
     engine: EngineCard = EngineCard()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bench.errors import UsageError, reason, shortlist
-from bench.files import sync
+from bench.files import replacing, sync
 from bench.retrieval import metadata
 from bench.retrieval.card import CARD, IndexCard, read_card, write_card
 from bench.retrieval.metadata import METADATA, explained
+from bench.retrieval.normalisation import NORMALISATION, Normalisation
 from bench.retrieval.snapshot import Snapshot
-from bench.retrieval.vectors import VECTORS, mapped
+from bench.retrieval.vectors import VECTORS, checksums, mapped
+from bench.retrieval.verification import Verification, Words, verification
 from bench.retrieval.writer import Writer
 from bench.types import Embeddings
 
@@ -42,31 +45,29 @@ class Index:
     card: IndexCard
 
     @classmethod
-    def create(cls, path: Path, card: IndexCard) -> Index:
+    def create(cls, path: Path, card: IndexCard, normalisation: Normalisation | None = None) -> Index:
         """Return a new index without chunks.
+
+        Parameters
+        ----------
+        normalisation : Normalisation | None
+            That of its vectors; None for those that are only scaled to unit length.
 
         Raises
         ------
         UsageError
             If there is an index, if the folder holds other files, or if it cannot be written.
         """
+        check_free(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            names = {each.name for each in path.iterdir()}
-            if CARD in names:
-                raise UsageError(
-                    f"{path}: holds an index; add to it by `bench index add`, or choose another --to"
-                )
-            # A killed `create` leaves files of its own.
-            left = {each.name for each in path.glob(f"{METADATA}*")} | {VECTORS, LOCK}
-            if names - left:
-                raise UsageError(
-                    f"{path}: holds {shortlist(names - left)}; expected an empty or a new folder"
-                )
-            for name in names - {LOCK}:
-                (path / name).unlink()
+            for name in _left(path) - {LOCK}:
+                (path / name).unlink(missing_ok=True)
             (path / VECTORS).touch()
             sync(path / VECTORS)
+            if normalisation:
+                with replacing(path / NORMALISATION) as part:
+                    part.write_bytes(normalisation.content())
             with explained(path / METADATA):
                 metadata.create(path / METADATA, card.id)
             write_card(path, card)  # last, as it makes the folder an index
@@ -88,11 +89,28 @@ class Index:
         index = cls(path, read_card(path))
         with index.snapshot() as snapshot:
             (id_,) = snapshot.connection.execute("SELECT id FROM state").fetchone()
-        if id_ != index.card.id:
-            raise UsageError(
-                f"{path / METADATA}: belongs to another index than {CARD}; restore the folder as a whole"
-            )
+            if id_ != index.card.id:
+                raise UsageError(
+                    f"{path / METADATA}: belongs to another index than {CARD}; restore the whole folder"
+                )
+            if not _belongs(snapshot):
+                raise UsageError(
+                    f"{path / VECTORS}: holds other vectors than {METADATA} says; restore the whole folder"
+                )
         return index
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """Return what makes unit vectors of the extractor's.
+
+        Raises
+        ------
+        UsageError
+            If its file is missing or damaged.
+        """
+        if self.card.normalisation == "none":
+            return Normalisation.nothing(self.card.dim)
+        return Normalisation.read(self.path / NORMALISATION, self.card.dim)
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -139,6 +157,21 @@ class Index:
         finally:
             lock.release()
 
+    def verify(self) -> Verification:
+        """Return the check of all vectors and metadata; vectors left by a killed `remove` are overwritten.
+
+        Raises
+        ------
+        UsageError
+            If the metadata cannot be read, or another one writes.
+        """
+        words: Words = "unchecked"
+        if os.access(self.path, os.W_OK):
+            with self.writing() as writer:
+                words = "whole" if writer.has_whole_words() else "damaged"
+        with self.snapshot() as snapshot:
+            return verification(snapshot, words)
+
     def _vectors(self, n_rows: int) -> Embeddings:
         """Return the rows of vectors, shape=(n_rows, dim)."""
         path = self.path / VECTORS
@@ -152,3 +185,42 @@ class Index:
                 f"{path}: is truncated, {size} bytes for {n_rows} vectors of {self.card.dim}; "
                 "restore it, or build the index again"
             ) from error
+
+
+def _belongs(snapshot: Snapshot) -> bool:
+    """Return whether the first or the last chunk has the vector that was added; `verify` compares all."""
+    ends = snapshot.connection.execute(
+        "SELECT id, checksum FROM chunks "
+        "WHERE id IN (SELECT min(id) FROM chunks UNION SELECT max(id) FROM chunks)"
+    ).fetchall()
+    vectors = snapshot.vectors[[id_ for id_, _ in ends]]
+    actual = zip(checksums(vectors), ends, strict=True)
+    return not ends or any(checksum == expected for checksum, (_, expected) in actual)
+
+
+def check_free(path: Path) -> None:
+    """Refuse a folder that holds an index or other files.
+
+    Raises
+    ------
+    UsageError
+        If it does, or cannot be read.
+    """
+    try:
+        names = {each.name for each in path.iterdir()}
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be used ({reason(error)}); expected an empty or a new folder"
+        ) from error
+    if CARD in names:
+        raise UsageError(f"{path}: holds an index; add to it by `bench index add`, or choose another --to")
+    if names - _left(path):
+        raise UsageError(f"{path}: holds {shortlist(names - _left(path))}; expected an empty or a new folder")
+
+
+def _left(path: Path) -> set[str]:
+    """Return the names of the files that a killed `create` leaves in a folder."""
+    files = (each.name for pattern in (f"{METADATA}*", f"{NORMALISATION}*") for each in path.glob(pattern))
+    return {*files, VECTORS, LOCK}

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
 
 from bench.errors import UsageError, message
+from bench.retrieval.records import Item
 
 METADATA = "metadata.sqlite"
+
+CACHE_KIB = 65_536
+"""Pages of the database that a writer keeps in memory, in KiB: labels are inserted all over their index."""
+
+CAUSES = {
+    sqlite3.SQLITE_BUSY: "wait until others have written",
+    sqlite3.SQLITE_CANTOPEN: "allow it, or restore it",
+    sqlite3.SQLITE_CORRUPT: "it is damaged: restore it, or build the index again",
+    sqlite3.SQLITE_FULL: "free space on the disk; the index is as it was",
+    sqlite3.SQLITE_IOERR: "free or repair the disk; the index is as it was",
+    sqlite3.SQLITE_NOTADB: "it is damaged: restore it, or build the index again",
+    sqlite3.SQLITE_PERM: "allow it",
+    sqlite3.SQLITE_READONLY: "allow writing",
+}
+"""Primary code of an error that is no bug -> what to do."""
 
 
 def create(path: Path, index: str) -> None:
@@ -40,14 +56,13 @@ def reader(path: Path) -> sqlite3.Connection:
     """
     connection = _connection(path, "mode=ro")
     try:
-        connection.execute("PRAGMA query_only = ON")
         _begin(connection)
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
         connection.close()
-        # A folder that cannot be written has no room for the list of readers that SQLite keeps; without a log
-        # of changes nobody writes.
+        # A folder that cannot be written has no room for the list of readers that SQLite keeps. Nobody writes
+        # there, and where there is no log of changes, the file is whole.
         wal = path.with_name(f"{path.name}-wal")
-        if wal.exists() and wal.stat().st_size:
+        if primary_code(error) != sqlite3.SQLITE_CANTOPEN or (wal.exists() and wal.stat().st_size):
             raise
         connection = _connection(path, "mode=ro&immutable=1")
         _begin(connection)
@@ -65,6 +80,7 @@ def writer(path: Path) -> sqlite3.Connection:
     connection = _connection(path, "mode=rw")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     return connection
 
 
@@ -93,9 +109,15 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise UsageError(
-            f"{path}: cannot be used ({message(error)}); free or allow the disk, or build the index again"
-        ) from error
+        fix = CAUSES.get(primary_code(error))
+        if fix is None:
+            raise
+        raise UsageError(f"{path}: cannot be used ({message(error)}); {fix}") from error
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """Return the code of an error without its details, such as ``sqlite3.SQLITE_FULL``."""
+    return error.sqlite_errorcode & 0xFF
 
 
 def array(ids: Iterable[int]) -> str:
@@ -103,12 +125,24 @@ def array(ids: Iterable[int]) -> str:
     return json.dumps([int(id_) for id_ in ids])
 
 
+def missing(connection: sqlite3.Connection, items: Sequence[Item]) -> list[int]:
+    """Return the positions of the clips that are not in the index, by their content and name."""
+    select = "SELECT 1 FROM files WHERE content = ? AND clip = ?"
+    return [
+        position
+        for position, item in enumerate(items)
+        if connection.execute(select, [item.content, item.clip]).fetchone() is None
+    ]
+
+
 def _connection(path: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
 
 
 def _begin(connection: sqlite3.Connection) -> None:
-    """Begin a transaction that reads, at the state of now."""
+    """Begin a transaction that reads, at the state of now; `conditions` need `casefold`."""
+    connection.create_function("casefold", 1, str.casefold, deterministic=True)
     connection.execute("PRAGMA trusted_schema = OFF")  # no view or trigger of a foreign file calls functions
+    connection.execute("PRAGMA query_only = ON")
     connection.execute("BEGIN")
     connection.execute("SELECT n_rows FROM state").fetchone()
