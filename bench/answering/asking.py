@@ -49,7 +49,7 @@ class Answer:
     query : Query | None
         The typed query that answers it, with its result; None for a question about what is said or heard.
     unread : tuple[str, ...]
-        Words of a question for a number that have no meaning in the index.
+        Words of a question for a number or a list that name no column or value of the index.
     passages : tuple[Passage, ...]
         Without a typed query: texts that may answer the question, the best first.
     model : str
@@ -118,8 +118,8 @@ def retrieve(
     """
     if snapshot.connection.execute("SELECT 1 FROM captions").fetchone() is None:
         raise UsageError(
-            f"'{question.text}': asks for no number that the labels give, and the index has no texts to search; "
-            "write some by `bench describe INDEX`"
+            f"'{question.text}': asks for no number that the labels give, and the index has no texts to "
+            "search; write some by `bench describe INDEX`"
         )
     files = snapshot.matching(filters.parse(question.where)) if question.where else None
     hits = texts.search_text(snapshot, _content(question.text), question.k + SPARE, files, encoder)
