@@ -5,9 +5,30 @@ from typing import TYPE_CHECKING, Any
 from bench._version import __version__
 
 if TYPE_CHECKING:
-    from bench.api import LoadedModel, Overview, Results, explore, load_model, run
+    from bench.api import (
+        LoadedModel,
+        OpenedIndex,
+        Overview,
+        Results,
+        explore,
+        index,
+        load_model,
+        open_index,
+        run,
+    )
 
-__all__ = ["LoadedModel", "Overview", "Results", "__version__", "explore", "load_model", "run"]
+__all__ = [
+    "LoadedModel",
+    "OpenedIndex",
+    "Overview",
+    "Results",
+    "__version__",
+    "explore",
+    "index",
+    "load_model",
+    "open_index",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,13 +14,15 @@ from bench.embed.cache import Cache
 from bench.embed.shards import ProgressFactory
 from bench.errors import BenchError, one_line
 from bench.report import Report
-from bench.request import Exploration, Request
+from bench.request import Exploration, Indexing, Request
 from bench.runner import Audit, progress, trackers
 from bench.store import Counters, Store, signature
 
 if TYPE_CHECKING:
     from bench import exploration
     from bench.inference.export import Choice
+    from bench.retrieval.building import Addition
+    from bench.retrieval.index import Index
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,48 @@ def findings(
             replace(request, near_copies=near_copies), declared, embeddings, _progress_of(events), names
         )
         return exploration.analyse(collection, options, exploration.Memory(request.home))
+
+
+def index(
+    request: Request, indexing: Indexing, declared: Registry, *, plain: bool = False
+) -> tuple[Index, Addition]:
+    """Build an index of a request with one data set, with progress and a soft stop; see `retrieval.building`.
+
+    Raises
+    ------
+    UsageError
+        If something is unknown or does not fit, or the folder or the cache cannot be written.
+    """
+    from bench.retrieval import building  # a run needs none of its libraries
+
+    embeddings = cache()
+    with embeddings.in_use(), progress.watching(plain=plain) as events:
+        return building.build(request, indexing, declared, embeddings, _progress_of(events))
+
+
+def add(
+    folder: Path, request: Request, declared: Registry, *, weights: str = "", plain: bool = False
+) -> Addition:
+    """Add the clips of a request with one data set to an index, with progress and a soft stop.
+
+    Parameters
+    ----------
+    weights : str
+        Folder or file of the extractor's weights; empty for where they were.
+
+    Raises
+    ------
+    UsageError
+        If the folder is no index, or its extractor is not here.
+    """
+    from bench.retrieval import building, encoder
+    from bench.retrieval.index import Index
+
+    opened = Index.open(folder)
+    of_index = encoder.encoder_of_index(opened, request, declared, weights)
+    embeddings = cache()
+    with embeddings.in_use(), progress.watching(plain=plain) as events:
+        return building.add(opened, of_index, request, declared, embeddings, _progress_of(events))
 
 
 def _progress_of(events: progress.Rendering) -> ProgressFactory:

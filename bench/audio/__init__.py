@@ -20,6 +20,7 @@ from bench.audio.files import (
     read_header,
     sha256,
     stamp,
+    wav,
     write,
 )
 from bench.audio.mixing import MIXER, active_level, gains
@@ -51,5 +52,6 @@ __all__ = [
     "seconds",
     "sha256",
     "stamp",
+    "wav",
     "write",
 ]

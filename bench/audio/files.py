@@ -1,6 +1,7 @@
 """Audio files: headers, samples at a rate, digests of bytes. No other module opens audio."""
 
 import hashlib
+import io
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -209,6 +210,13 @@ def seeks(path: Path) -> bool:
 def write(path: Path, samples: npt.NDArray[Any], sample_rate: int) -> None:
     """Write samples in [-1, 1] to a file of 16 bits per sample; its suffix gives the format."""
     soundfile.write(path, samples, sample_rate, subtype="PCM_16")
+
+
+def wav(samples: npt.NDArray[Any], sample_rate: int) -> bytes:
+    """Return samples in [-1, 1] as a WAV file of 16 bits per sample."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, sample_rate, format="WAV", subtype="PCM_16")
+    return buffer.getvalue()
 
 
 def samples(

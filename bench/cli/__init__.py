@@ -14,15 +14,18 @@ from bench.cli import (
     check,
     compare,
     data,
+    describe,
     embed,
     explore,
     export,
     fetch,
+    index,
     new,
     predict,
     report,
     rerun,
     run,
+    search,
     serve,
 )
 from bench.cli import list as list_
@@ -37,7 +40,8 @@ def main() -> None:
 
 
 VERBS = (
-    *(run, rerun, audit, report, compare, export, predict, serve, list_, fetch, embed, explore, ask),
+    *(run, rerun, audit, report, compare, export, predict, serve, list_, fetch, embed, explore),
+    *(index, search, describe, ask),
     *(cache, data, check, new),
 )
 

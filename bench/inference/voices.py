@@ -32,6 +32,11 @@ class VoiceDetector:
         self._silero = _silero()
         self._network = _network(self._silero) if self._silero else None
 
+    @property
+    def is_available(self) -> bool:
+        """Return whether silero-vad is installed."""
+        return self._network is not None
+
     def spans(self, audio: Audio) -> tuple[Span, ...] | None:
         """Return the parts of a recording in which somebody speaks; None if silero-vad is not installed.
 

@@ -15,6 +15,7 @@ from bench.request.declaration import (
     Output,
     Request,
 )
+from bench.request.description import Describing
 from bench.request.exploration import SHARED, Exploration, Transfer
 from bench.request.indexing import INDEXED, Indexing
 from bench.request.inference import AnswerFormat, Explanation, Inference
@@ -31,6 +32,7 @@ __all__ = [
     "RUNTIMES",
     "SHARED",
     "AnswerFormat",
+    "Describing",
     "Explanation",
     "Exploration",
     "Form",

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from bench.request.option import option
 
-ENGINES = ("auto", "exact", "hnsw", "ivf", "lance")
-
 ENCODING = ("device", "precision", "runtime")
 """Options of `bench run` that say how an extractor computes."""
 
@@ -39,11 +37,11 @@ class Indexing:
     )
     engine: str = option(
         "auto",
-        "choice",
-        "How neighbours are found; auto: exact up to a million chunks, above ivf.",
+        "text",
+        "exact, hnsw, ivf, lance, or the name of a plugin; auto: exact up to a million chunks, else ivf.",
         "--engine",
         default="auto",
-        choices=ENGINES,
+        metavar="NAME",
     )
     recall: float = option(
         0.95,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -16,9 +17,10 @@ from bench.embed.sources import embed_source
 from bench.errors import UsageError
 from bench.request import Indexing, Request
 from bench.retrieval import chunks as cutting
-from bench.retrieval.card import IndexCard
+from bench.retrieval.card import EngineCard, IndexCard
 from bench.retrieval.chunks import Chunks
 from bench.retrieval.encoder import Encoder, encoder_of
+from bench.retrieval.engines import maintenance, names
 from bench.retrieval.index import Index, check_free
 from bench.retrieval.metadata import missing
 from bench.retrieval.normalisation import Normalisation
@@ -30,7 +32,8 @@ BATCH_CHUNKS = 32_768
 Of a million chunks, each batch reads the whole cache of the extractor.
 """
 
-NORMALISATION = "standardise"
+NORMALISATION: Literal["standardise"] = "standardise"
+"""What is done to vectors: docs/search.md has the figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ def build(
         If the folder is in use, the request names several extractors, or no clip can be read.
     """
     check_free(indexing.to)
+    names.choose(indexing.engine, 0)
     chunking = cutting.parse(indexing.chunk)
     encoder = encoder_of(request, declared)
     chunks = _embedded(cutting.chunks_of(_source(request, declared), chunking), encoder, cache, progress_of)
@@ -85,10 +89,13 @@ def build(
         runtime=spec.params.get("runtime", "auto"),
         chunking=chunking,
         normalisation=NORMALISATION,
+        engine=EngineCard(name=indexing.engine),
     )
     index = Index.create(indexing.to, card, Normalisation.fit(vectors))
     with index.writing() as writer:
         addition = _write(writer, chunks, encoder, index.normalisation, cache)
+        with index.snapshot() as snapshot:
+            card = maintenance.build(index.path, card, snapshot, indexing.recall)
         card = replace(card, n_files=addition.n_files, n_chunks=addition.n_chunks)
         writer.set_card(card)
     return replace(index, card=card), addition
@@ -102,7 +109,7 @@ def add(
     cache: Cache,
     progress_of: ProgressFactory,
 ) -> Addition:
-    """Add the clips of a request with one data set to an index, those that it lacks, and return what was added.
+    """Add the clips of a request with one data set that an index lacks, and return what was added.
 
     Parameters
     ----------
@@ -124,6 +131,8 @@ def add(
     chunks = _embedded(chunks, encoder, cache, progress_of)  # another one may write meanwhile
     with index.writing() as writer:
         addition = _write(writer, chunks, encoder, index.normalisation, cache)
+        with index.snapshot() as snapshot:
+            maintenance.update(index.path, writer.card, snapshot)
     return replace(addition, n_known=n_known + addition.n_known)
 
 
@@ -146,7 +155,7 @@ def _place(weights: str) -> str:
 def _write(
     writer: Writer, chunks: Chunks, encoder: Encoder, normalisation: Normalisation, cache: Cache
 ) -> Addition:
-    """Add the clips that an index lacks, batch by batch, each in a transaction, and return what was added."""
+    """Add the clips that an index lacks, each batch in a transaction, and return what was added."""
     n_files = n_chunks = n_known = 0
     for batch in chunks.batches(BATCH_CHUNKS):
         lacking = batch.subset(missing(writer.connection, batch.items))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bench import audio
+from bench.datasets import recordings
 from bench.datasets.index import Source
 from bench.errors import UsageError
 from bench.inference import windows
@@ -105,7 +106,10 @@ def chunks_of(source: Source, chunking: Chunking) -> Chunks:
     """
     sha256 = functools.cache(audio.sha256)
     table = source.dataset.table
-    labels = table[source.dataset.labels].fillna("").astype(str).to_dict("records")
+    names = source.dataset.labels
+    if recordings.is_by_file(source.dataset):  # the path says as much
+        names.remove("recording")
+    columns = {name: table[name].fillna("").tolist() for name in names}
     clips = source.dataset.clips()
     items: list[Item] = []
     chunks: list[Clip] = []
@@ -127,7 +131,7 @@ def chunks_of(source: Source, chunking: Chunking) -> Chunks:
                 start=start,
                 seconds=seconds,
                 spans=spans,
-                labels={name: value for name, value in labels[row].items() if value},
+                labels={name: str(values[row]) for name, values in columns.items() if values[row] != ""},
             )
         )
         chunks += pieces
@@ -196,7 +200,7 @@ def _rows(source: Source, rows: Sequence[int]) -> Source:
     """Return a source with some of the clips."""
     return replace(
         source,
-        dataset=replace(source.dataset, table=source.dataset.table.iloc[rows]),
+        dataset=replace(source.dataset, table=source.dataset.table.iloc[list(rows)]),
         contents=[source.contents[row] for row in rows],
         seconds=[source.seconds[row] for row in rows],
     )

@@ -17,11 +17,9 @@ Operator = Literal["=", "<", "<=", ">", ">="]
 NUMBER = "CAST(? AS NUMERIC)"
 """A number as a parameter: a text beside it is compared as a number, if it is one."""
 
-LISTED = (
-    "({0} IN (SELECT value FROM json_each(?)) OR EXISTS "
-    "(SELECT 1 FROM json_each(?) AS listed WHERE {0} = CAST(listed.value AS NUMERIC)))"
-)
-"""Whether a column is one of texts, or of numbers."""
+TEXTS = "{0} IN (SELECT value FROM json_each(?))"
+
+NUMBERS = "EXISTS (SELECT 1 FROM json_each(?) AS listed WHERE {0} = CAST(listed.value AS NUMERIC))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +193,10 @@ def _test(test: Test, field: Field) -> tuple[str, Sequence[Value]]:
             texts = [value for value in values if isinstance(value, str)]
             _refuse_texts(column, texts, field)
             numbers = [value for value in values if not isinstance(value, str)]
-            return LISTED.format(field.value), [json.dumps(texts), json.dumps(numbers)]
+            if not numbers:  # found by an index
+                return TEXTS.format(field.value), [json.dumps(texts)]
+            listed = f"({TEXTS} OR {NUMBERS})".format(field.value)
+            return listed, [json.dumps(texts), json.dumps(numbers)]
         case Containment(column, text):
             _refuse_texts(column, [text], field)
             return f"instr(casefold({field.value}), ?)", [text.casefold()]

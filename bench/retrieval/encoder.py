@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,7 +20,7 @@ from bench.embed.shards import read_embeddings
 from bench.errors import ClipError, UsageError
 from bench.keys import digest
 from bench.request import Request
-from bench.retrieval.card import IndexCard
+from bench.retrieval.index import Index
 from bench.types import UNPOOLED, Clip, Embeddings, Extractor, Spec, View
 
 DEFAULT = "mfcc"
@@ -100,15 +99,11 @@ def encoder_of(request: Request, declared: Registry) -> Encoder:
     return Encoder(learner, view)
 
 
-def encoder_of_index(
-    folder: Path, card: IndexCard, request: Request, declared: Registry, weights: str
-) -> Encoder:
+def encoder_of_index(index: Index, request: Request, declared: Registry, weights: str = "") -> Encoder:
     """Return the encoder that an index was made with.
 
     Parameters
     ----------
-    folder : Path
-        Of the index, for messages.
     request : Request
         Its device counts.
     weights : str
@@ -119,11 +114,12 @@ def encoder_of_index(
     UsageError
         If it is code without an entry, is not here, or computes other vectors than those in the index.
     """
+    folder, card = index.path, index.card
     name = card.extractor
     if names.is_code(name, declared.extractors):
         raise UsageError(
-            f"{folder}: its card names the code of an extractor, '{name}', which may be anybody's; declare it "
-            "in registry/extractors.toml, and build the index by that name"
+            f"{folder}: its card names the code of an extractor, '{name}', which may be anybody's; declare "
+            "it in registry/extractors.toml, and build the index by that name"
         )
     request = replace(request, precision=card.precision, runtime=card.runtime)
     spec = Spec("extractor", name, "", preprocess=card.preprocess)

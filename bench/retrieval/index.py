@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from bench.retrieval.card import CARD, IndexCard, read_card, write_card
 from bench.retrieval.metadata import METADATA, explained
 from bench.retrieval.normalisation import NORMALISATION, Normalisation
 from bench.retrieval.snapshot import Snapshot
-from bench.retrieval.vectors import VECTORS, mapped
+from bench.retrieval.vectors import VECTORS, checksums, mapped
+from bench.retrieval.verification import Verification, Words, verification
 from bench.retrieval.writer import Writer
 from bench.types import Embeddings
 
@@ -87,10 +89,14 @@ class Index:
         index = cls(path, read_card(path))
         with index.snapshot() as snapshot:
             (id_,) = snapshot.connection.execute("SELECT id FROM state").fetchone()
-        if id_ != index.card.id:
-            raise UsageError(
-                f"{path / METADATA}: belongs to another index than {CARD}; restore the folder as a whole"
-            )
+            if id_ != index.card.id:
+                raise UsageError(
+                    f"{path / METADATA}: belongs to another index than {CARD}; restore the whole folder"
+                )
+            if not _belongs(snapshot):
+                raise UsageError(
+                    f"{path / VECTORS}: holds other vectors than {METADATA} says; restore the whole folder"
+                )
         return index
 
     @property
@@ -151,6 +157,21 @@ class Index:
         finally:
             lock.release()
 
+    def verify(self) -> Verification:
+        """Return the check of all vectors and metadata; vectors left by a killed `remove` are overwritten.
+
+        Raises
+        ------
+        UsageError
+            If the metadata cannot be read, or another one writes.
+        """
+        words: Words = "unchecked"
+        if os.access(self.path, os.W_OK):
+            with self.writing() as writer:
+                words = "whole" if writer.has_whole_words() else "damaged"
+        with self.snapshot() as snapshot:
+            return verification(snapshot, words)
+
     def _vectors(self, n_rows: int) -> Embeddings:
         """Return the rows of vectors, shape=(n_rows, dim)."""
         path = self.path / VECTORS
@@ -164,6 +185,17 @@ class Index:
                 f"{path}: is truncated, {size} bytes for {n_rows} vectors of {self.card.dim}; "
                 "restore it, or build the index again"
             ) from error
+
+
+def _belongs(snapshot: Snapshot) -> bool:
+    """Return whether the first or the last chunk has the vector that was added; `verify` compares all."""
+    ends = snapshot.connection.execute(
+        "SELECT id, checksum FROM chunks "
+        "WHERE id IN (SELECT min(id) FROM chunks UNION SELECT max(id) FROM chunks)"
+    ).fetchall()
+    vectors = snapshot.vectors[[id_ for id_, _ in ends]]
+    actual = zip(checksums(vectors), ends, strict=True)
+    return not ends or any(checksum == expected for checksum, (_, expected) in actual)
 
 
 def check_free(path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from bench.request import Merge
@@ -39,7 +37,7 @@ def ranked(
     n = max(MEAN_CHUNKS, 10 * k) if merge == "mean" else 2 * k
     while True:
         ids, scores, reach = _pooled(*searcher.nearest(queries, n, allowed, excluded))
-        files = searcher.snapshot.files_of(ids)
+        files = searcher.snapshot.files_of(ids.tolist())
         _, first = np.unique(files, return_index=True)  # the best chunk of every file
         first.sort()
         # A file beyond the reach of every query may be better than those below it.
@@ -54,7 +52,7 @@ def ranked(
 
 
 def _pooled(scores: Scores, ids: Ids) -> tuple[Ids, Scores, float]:
-    """Return different chunks by their best score over the queries, and the score below which some may lack."""
+    """Return chunks by their best score over the queries, and the score below which some may lack."""
     reach = float(scores[:, -1].max(initial=-np.inf))
     order = np.argsort(-scores, axis=None, kind="stable")
     flat_ids, flat_scores = ids.ravel()[order], scores.ravel()[order]
@@ -63,11 +61,11 @@ def _pooled(scores: Scores, ids: Ids) -> tuple[Ids, Scores, float]:
     return flat_ids[first], flat_scores[first], reach
 
 
-def _means(searcher: Searcher, queries: Embeddings, files: Sequence[int] | Ids) -> Scores:
+def _means(searcher: Searcher, queries: Embeddings, files: Ids) -> Scores:
     """Return the mean score of every file over all pairs of its chunks and the queries."""
     snapshot = searcher.snapshot
-    chunks = snapshot.chunks_of(files)
-    owners = snapshot.files_of(chunks)
+    chunks = snapshot.chunks_of(files.tolist())
+    owners = snapshot.files_of(chunks.tolist())
     products = snapshot.vectors[chunks] @ queries.mean(axis=0)
     names, places = np.unique(owners, return_inverse=True)
     means = np.bincount(places, products) / np.bincount(places)

@@ -14,6 +14,9 @@ from bench.retrieval.records import Item
 
 METADATA = "metadata.sqlite"
 
+CACHE_KIB = 65_536
+"""Pages of the database that a writer keeps in memory, in KiB: labels are inserted all over their index."""
+
 CAUSES = {
     sqlite3.SQLITE_BUSY: "wait until others have written",
     sqlite3.SQLITE_CANTOPEN: "allow it, or restore it",
@@ -59,7 +62,7 @@ def reader(path: Path) -> sqlite3.Connection:
         # A folder that cannot be written has no room for the list of readers that SQLite keeps. Nobody writes
         # there, and where there is no log of changes, the file is whole.
         wal = path.with_name(f"{path.name}-wal")
-        if _code(error) != sqlite3.SQLITE_CANTOPEN or (wal.exists() and wal.stat().st_size):
+        if primary_code(error) != sqlite3.SQLITE_CANTOPEN or (wal.exists() and wal.stat().st_size):
             raise
         connection = _connection(path, "mode=ro&immutable=1")
         _begin(connection)
@@ -77,6 +80,7 @@ def writer(path: Path) -> sqlite3.Connection:
     connection = _connection(path, "mode=rw")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     return connection
 
 
@@ -105,10 +109,15 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        fix = CAUSES.get(_code(error))
+        fix = CAUSES.get(primary_code(error))
         if fix is None:
             raise
         raise UsageError(f"{path}: cannot be used ({message(error)}); {fix}") from error
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """Return the code of an error without its details, such as ``sqlite3.SQLITE_FULL``."""
+    return error.sqlite_errorcode & 0xFF
 
 
 def array(ids: Iterable[int]) -> str:
@@ -137,8 +146,3 @@ def _begin(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA query_only = ON")
     connection.execute("BEGIN")
     connection.execute("SELECT n_rows FROM state").fetchone()
-
-
-def _code(error: sqlite3.Error) -> int:
-    """Return the primary code of an error."""
-    return error.sqlite_errorcode & 0xFF

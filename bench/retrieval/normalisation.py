@@ -1,4 +1,4 @@
-"""Normalisation: an extractor's vectors -> unit vectors, by a centre and a scale that stay as they were fitted."""
+"""Normalisation: an extractor's vectors -> unit vectors, by a centre and a scale that never change."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ class Normalisation:
 
     def content(self) -> bytes:
         """Return the content of its file."""
-        return safetensors.numpy.save({"centre": self.centre, "scale": self.scale})
+        content: bytes = safetensors.numpy.save({"centre": self.centre, "scale": self.scale})
+        return content
 
     @classmethod
     def read(cls, path: Path, dim: int) -> Normalisation:

@@ -14,7 +14,7 @@ from bench.errors import readable
 from bench.files import indented_json
 from bench.paths import path_of
 from bench.report.writers.csv import text as csv_text
-from bench.request import HitFormat
+from bench.request import HitFormat, Search
 from bench.retrieval.records import CaptionKind, Hit
 
 COLUMNS = ("id", "clip", "path", "start", "end", "score")
@@ -37,6 +37,13 @@ def write(hits: Sequence[Hit], form: HitFormat) -> str:
     if form == "csv":
         return csv_text(frame(hits))
     return table(hits) + "\n"
+
+
+def title(search: Search) -> str:
+    """Return what a search looks for."""
+    if search.id is not None:
+        return f"like chunk {search.id}"
+    return f"like {search.audio}" if search.audio else f"like '{search.text}'"
 
 
 def fields(hit: Hit) -> dict[str, Any]:
@@ -72,19 +79,26 @@ def table(hits: Sequence[Hit]) -> str:
             f"{hit.start:.2f}",
             f"{hit.end:.2f}",
             f"{hit.score:.3f}",
-            shorten(", ".join(f"{name} {value}" for name, value in hit.labels.items()), LABELS_WIDTH, placeholder="..."),
+            shorten(
+                ", ".join(f"{name} {value}" for name, value in hit.labels.items()),
+                LABELS_WIDTH,
+                placeholder="...",
+            ),
             shorten(caption(hit), TEXT_WIDTH, placeholder="..."),
             hit.title or hit.cluster,
         ]
         for hit in hits
     ]
     filled = [column for column in range(len(headers)) if column < 5 or any(row[column] for row in rows)]
-    return tabulate(
+    text: str = tabulate(
         [[row[column] for column in filled] for row in rows],
         headers=[headers[column] for column in filled],
         disable_numparse=True,
-        colalign=["right" if headers[column] in {"id", "from", "to", "score"} else "left" for column in filled],
+        colalign=[
+            "right" if headers[column] in {"id", "from", "to", "score"} else "left" for column in filled
+        ],
     )
+    return text
 
 
 def caption(hit: Hit) -> str:
@@ -94,7 +108,9 @@ def caption(hit: Hit) -> str:
 
 def _text(hit: Hit, kind: CaptionKind) -> str:
     """Return the texts of a kind about the part of the file that a hit is, or about the whole file."""
-    near = [each for each in hit.captions if each.kind == kind and each.start < hit.end and each.end > hit.start]
+    near = [
+        each for each in hit.captions if each.kind == kind and each.start < hit.end and each.end > hit.start
+    ]
     return " ".join(each.text for each in near)
 
 

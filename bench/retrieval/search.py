@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+from bench import paths
+from bench.catalog import Registry
 from bench.errors import UsageError
 from bench.inference.hearing import seconds_of
-from bench.request import Search
+from bench.request import Request, Search
 from bench.retrieval import selection
 from bench.retrieval.chunks import cut
-from bench.retrieval.encoder import Encoder
+from bench.retrieval.encoder import Encoder, encoder_of_index
+from bench.retrieval.filters import Filter
 from bench.retrieval.index import Index
 from bench.retrieval.merging import ranked
 from bench.retrieval.querying import NOBODY, Searcher
@@ -19,6 +22,36 @@ from bench.retrieval.records import Hit
 from bench.retrieval.snapshot import Snapshot
 from bench.types import Clip, Embeddings
 from bench.types.retrieval import Ids
+
+ASKED = ("id", "audio", "text")
+"""Fields of a search, of which one says what to look for."""
+
+
+def hits(
+    index: Index, search: Search, declared: Registry, *, device: str = "auto", weights: str = ""
+) -> list[Hit]:
+    """Return what an index has that is like a chunk, a recording or a text, the best first.
+
+    Parameters
+    ----------
+    device, weights : str
+        Of the extractor, for a recording; see `encoder_of_index`.
+
+    Raises
+    ------
+    ClipError
+        If the recording cannot be read.
+    UsageError
+        If none or several of `id`, `audio` and `text` are given, or one of them does not fit the index.
+    """
+    asked = [f"--{name}" for name in ASKED if getattr(search, name) not in {None, ""}]
+    if len(asked) != 1:
+        raise UsageError(f"{' and '.join(asked) or 'search'}: expected one of --id, --audio and --text")
+    with index.snapshot() as snapshot:
+        if search.id is not None:
+            return by_id(index, snapshot, search)
+        request = Request(home=paths.home(), device=device)
+        return by_audio(index, snapshot, search, encoder_of_index(index, request, declared, weights))
 
 
 def by_id(index: Index, snapshot: Snapshot, search: Search) -> list[Hit]:
@@ -36,11 +69,11 @@ def by_id(index: Index, snapshot: Snapshot, search: Search) -> list[Hit]:
         there = f"{len(ids)} ids from {ids[0]} to {ids[-1]}" if len(ids) else "an empty index"
         raise UsageError(f"--id {id_}: is no chunk of {index.path}; expected one of {there}")
     [clip] = snapshot.files([file])
-    allowed = selection.chunks(snapshot, search.where, selection.values(clip, search.not_same, snapshot))
-    return _hits(index, snapshot, snapshot.vectors[[id_]], search, allowed, snapshot.chunks_of([file]))
+    choice = selection.choice(search.where, selection.values(clip, search.not_same, snapshot))
+    return nearest(index, snapshot, snapshot.vectors[[id_]], search, choice, snapshot.chunks_of([file]))
 
 
-def by_audio(index: Index, snapshot: Snapshot, search: Search, encoder: Encoder, path: Path) -> list[Hit]:
+def by_audio(index: Index, snapshot: Snapshot, search: Search, encoder: Encoder) -> list[Hit]:
     """Return what is like a recording of any length, which is cut as the clips of the index are.
 
     Raises
@@ -54,23 +87,33 @@ def by_audio(index: Index, snapshot: Snapshot, search: Search, encoder: Encoder,
         raise UsageError(
             f"--not-same {','.join(search.not_same)}: a recording has no labels to differ in; write --where"
         )
+    path = search.audio or Path()
     if not path.is_file():
         raise UsageError(f"--audio {path}: no such file")
     recording = Clip(id=str(path), path=path)
     chunks = cut(recording, seconds_of(recording), index.card.chunking)
     queries = index.normalisation.apply(encoder.vectors(chunks))
-    return _hits(index, snapshot, queries, search, selection.chunks(snapshot, search.where))
+    return nearest(index, snapshot, queries, search, selection.choice(search.where))
 
 
-def _hits(  # what to compare, and with what
+def nearest(  # what to compare, and with what
     index: Index,
     snapshot: Snapshot,
     queries: Embeddings,
     search: Search,
-    allowed: Ids | None,
+    choice: Filter | None,
     excluded: Ids = NOBODY,
 ) -> list[Hit]:
-    """Return the hits of a query's vectors."""
+    """Return what is nearest to the vectors of a query, shape=(n_queries, dim).
+
+    Parameters
+    ----------
+    choice : Filter | None
+        The clips that may be hits; None for all.
+    excluded : Ids
+        Chunks that may not.
+    """
+    allowed = snapshot.allowed(choice) if choice else None
     searcher = Searcher(index, snapshot)
     ids, scores = ranked(searcher, np.asarray(queries), search.k, search.merge, allowed, excluded)
     return snapshot.hits(ids.tolist(), scores.tolist())

@@ -4,57 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from bench.errors import UsageError, shortlist
 from bench.retrieval import filters
+from bench.retrieval.conditions import Column, Combination, Comparison, Condition, Negation
+from bench.retrieval.filters import Filter
 from bench.retrieval.records import File
 from bench.retrieval.snapshot import Snapshot
-from bench.types.retrieval import Ids
 
 PROPERTIES = ("dataset", "path")
 """Columns of a clip, besides its labels, in which a hit may have to differ from the query."""
 
-NOTHING: Mapping[str, str] = {}
+NOTHING: Mapping[Column, str] = {}
 
 
-def chunks(snapshot: Snapshot, where: str = "", others: Mapping[str, str] = NOTHING) -> Ids | None:
-    """Return the chunks of the clips that a condition chooses, ascending; None for all.
-
-    Parameters
-    ----------
-    where : str
-        As of `files`.
-    others : Mapping[str, str]
-        As of `files`.
-
-    Raises
-    ------
-    UsageError
-        If the condition is malformed, or names an unknown column.
-    """
-    return _ids(snapshot, "SELECT id FROM chunks WHERE file IN (SELECT id FROM files WHERE {}) ORDER BY id", where, others)
-
-
-def files(snapshot: Snapshot, where: str = "", others: Mapping[str, str] = NOTHING) -> Ids | None:
-    """Return the clips that a condition chooses, ascending; None for all.
+def choice(where: str, others: Mapping[Column, str] = NOTHING) -> Filter | None:
+    """Return the filter of the clips that fit a condition and lack some values; None for all clips.
 
     Parameters
     ----------
     where : str
         See `filters`; empty for all.
-    others : Mapping[str, str]
+    others : Mapping[Column, str]
         Column -> value that a clip must not have.
 
     Raises
     ------
     UsageError
-        If the condition is malformed, or names an unknown column.
+        If the condition is malformed.
     """
-    return _ids(snapshot, "SELECT id FROM files WHERE {} ORDER BY id", where, others)
+    parts: list[Condition] = [filters.parse(where).condition] if where else []
+    parts += [Negation(Comparison(column, "=", value)) for column, value in others.items()]
+    return Filter(where, Combination("and", parts)) if parts else None
 
 
-def values(clip: File, columns: Sequence[str], snapshot: Snapshot) -> Mapping[str, str]:
+def values(clip: File, names: Sequence[str], snapshot: Snapshot) -> Mapping[Column, str]:
     """Return column -> value of a clip, for the columns in which others have to differ from it.
 
     Raises
@@ -62,32 +45,16 @@ def values(clip: File, columns: Sequence[str], snapshot: Snapshot) -> Mapping[st
     UsageError
         If a column is unknown, or the clip has no value in it.
     """
-    known = {"dataset": clip.dataset, "path": clip.path, **clip.labels}
-    for column in columns:
-        if column not in known and column in snapshot.columns:
-            raise UsageError(f"--not-same {column}: {clip.clip} has no value in it; leave the column out")
-        if column not in known:
-            raise UsageError(
-                f"--not-same {column}: is no column; expected {shortlist([*snapshot.columns, *PROPERTIES], 20)}"
-            )
-    return {column: known[column] for column in columns}
-
-
-def _ids(snapshot: Snapshot, select: str, where: str, others: Mapping[str, str]) -> Ids | None:
-    """Return the ids that a statement selects with the conditions in the place of its braces."""
-    conditions: list[str] = []
-    parameters: list[str | int | float] = []
-    if where:
-        condition, parameters = filters.parse(where).sql(snapshot.columns)
-        conditions.append(f"({condition})")
-    for column, value in others.items():
-        if column in PROPERTIES:
-            conditions.append(f"{column} != ?")
-            parameters.append(value)
+    properties = {"dataset": clip.dataset, "path": clip.path}
+    columns: dict[Column, str] = {}
+    for name in names:
+        if name in clip.labels:
+            columns[Column(name, is_label=True)] = clip.labels[name]
+        elif name in snapshot.columns:
+            raise UsageError(f"--not-same {name}: {clip.clip} has no value in it; leave the column out")
+        elif name in properties:
+            columns[Column(name)] = properties[name]
         else:
-            conditions.append("id NOT IN (SELECT file FROM labels WHERE name = ? AND value = ?)")
-            parameters += [column, value]
-    if not conditions:
-        return None
-    rows = snapshot.connection.execute(select.format(" AND ".join(conditions)), parameters)
-    return np.fromiter((id_ for (id_,) in rows), np.int64)
+            expected = shortlist([*snapshot.columns, *PROPERTIES], 20)
+            raise UsageError(f"--not-same {name}: is no column; expected {expected}")
+    return columns

@@ -42,7 +42,7 @@ class Snapshot:
     @cached_property
     def ids(self) -> Ids:
         """Return the ids of the chunks that are there, ascending."""
-        return remaining(len(self.vectors), self._ids("SELECT id FROM removed"))
+        return remaining(len(self.vectors), self.column("SELECT id FROM removed"))
 
     @cached_property
     def columns(self) -> Sequence[str]:
@@ -59,7 +59,7 @@ class Snapshot:
     def files(self, ids: Iterable[int] | None = None) -> list[File]:
         """Return files with their labels, in the order of their ids; None for all."""
         if ids is None:
-            ids = self._ids("SELECT id FROM files")
+            ids = self.column("SELECT id FROM files")
         labels = self._labels(ids)
         select = (
             "SELECT id, dataset, clip, path, content, start, seconds FROM files "
@@ -109,13 +109,20 @@ class Snapshot:
             If the filter has an unknown column, or compares a number with a text.
         """
         condition, values = choice.sql(self.columns)
-        return self._ids(f"SELECT id FROM files WHERE {condition} ORDER BY id", values)  # noqa: S608 - parsed
+        return self.column(f"SELECT id FROM files WHERE {condition}", values)  # noqa: S608 - parsed
 
     def allowed(self, choice: Filter) -> Ids:
         """Return the chunks of the files that a filter chooses, ascending; errors are those of `matching`."""
         condition, values = choice.sql(self.columns)
-        files = f"SELECT id FROM files WHERE {condition}"  # noqa: S608 - parsed
-        return self._ids(f"SELECT id FROM chunks WHERE file IN ({files}) ORDER BY id", values)  # noqa: S608
+        join = "chunks JOIN files ON files.id = chunks.file"
+        return self.column(f"SELECT chunks.id FROM {join} WHERE {condition}", values)  # noqa: S608 - parsed
+
+    def column(self, select: str, values: Sequence[object] = ()) -> Ids:
+        """Return the integers that a statement selects, ascending."""
+        # As one text: a million objects of Python take three times as long.
+        listed = f"WITH listed (value) AS ({select}) SELECT group_concat(value) FROM listed"  # noqa: S608
+        (text,) = self.connection.execute(listed, values).fetchone()
+        return np.sort(np.fromstring(text or "", np.int64, sep=","))
 
     def files_of(self, ids: Sequence[int]) -> Ids:
         """Return the file of each chunk; -1 where there is no such chunk."""
@@ -127,11 +134,7 @@ class Snapshot:
     def chunks_of(self, files: Iterable[int]) -> Ids:
         """Return the chunks of files, ascending."""
         select = "SELECT id FROM chunks WHERE file IN (SELECT value FROM json_each(?))"
-        return np.sort(self._ids(select, [array(files)]))
-
-    def _ids(self, select: str, values: Sequence[object] = ()) -> Ids:
-        """Return the single column that a statement selects."""
-        return np.fromiter((id_ for (id_,) in self.connection.execute(select, values)), np.int64)
+        return self.column(select, [array(files)])
 
     def _rows(self, select: str, ids: Iterable[int]) -> Iterable[tuple[Any, ...]]:
         """Return the rows that a statement selects for ids."""

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from bench.errors import UsageError, reason
 from bench.retrieval import vectors as rows
 from bench.retrieval.card import IndexCard, write_card
-from bench.retrieval.metadata import METADATA, array, explained, transaction
+from bench.retrieval.metadata import METADATA, array, explained, primary_code, transaction
 from bench.retrieval.records import Caption, Domain, Item, Title
 from bench.types import Embeddings
 
@@ -49,9 +51,11 @@ class Writer:
         UsageError
             If a clip is in the index already, or the disk is full.
         ValueError
-            If the vectors are not those of the chunks.
+            If there are more or fewer vectors than chunks, or one is not finite.
         """
         n_chunks = sum(len(item.spans) for item in items)
+        if not np.isfinite(vectors).all():
+            raise ValueError("vectors: hold nan or infinity, expected finite numbers")
         if vectors.shape != (n_chunks, self.card.dim):
             raise ValueError(f"vectors: shape {vectors.shape}, expected {(n_chunks, self.card.dim)}")
         with self._transaction():
@@ -95,7 +99,13 @@ class Writer:
             self.connection.execute("UPDATE removed SET is_erased = 1 WHERE NOT is_erased")
 
     def add_captions(self, captions: Sequence[Caption], replace: bool = True) -> None:
-        """Add texts; those of the same file, kind and model are replaced, if they should be."""
+        """Add texts about files that are still there.
+
+        Parameters
+        ----------
+        replace : bool
+            Whether they replace those of the same file, kind and model.
+        """
         with self._transaction():
             if replace:
                 self.connection.executemany(
@@ -103,24 +113,25 @@ class Writer:
                     {(caption.file, caption.kind, caption.model) for caption in captions},
                 )
             self.connection.executemany(
-                'INSERT INTO captions (file, start, "end", kind, text, model) VALUES (?, ?, ?, ?, ?, ?)',
-                ((each.file, each.start, each.end, each.kind, each.text, each.model) for each in captions),
+                'INSERT INTO captions (file, start, "end", kind, text, model) '
+                "SELECT id, ?, ?, ?, ?, ? FROM files WHERE id = ?",
+                ((each.start, each.end, each.kind, each.text, each.model, each.file) for each in captions),
             )
 
     def set_domains(self, domains: Sequence[Domain]) -> None:
-        """Set what files are; what the same models said of them before is replaced."""
+        """Set what files are that are still there; what the same models said of them before is replaced."""
         with self._transaction():
             self.connection.executemany(
                 "DELETE FROM domains WHERE file = ? AND model = ?",
                 {(domain.file, domain.model) for domain in domains},
             )
             self.connection.executemany(
-                "INSERT INTO domains (file, domain, score, model) VALUES (?, ?, ?, ?)",
-                ((each.file, each.domain, each.score, each.model) for each in domains),
+                "INSERT INTO domains (file, domain, score, model) SELECT id, ?, ?, ? FROM files WHERE id = ?",
+                ((each.domain, each.score, each.model, each.file) for each in domains),
             )
 
     def set_clusters(self, clusters: Mapping[int, str]) -> None:
-        """Set file -> cluster; earlier clusters and their titles are gone."""
+        """Set the clusters of files that are still there; earlier clusters and their titles are gone."""
         with self._transaction():
             self.connection.execute("DELETE FROM titles")
             self.connection.execute("DELETE FROM clusters")
@@ -137,12 +148,18 @@ class Writer:
             )
 
     def set_sentences(self, captions: Sequence[int], encoder: str, vectors: Embeddings) -> None:
-        """Set the unit vectors of captions, shape=(n_captions, dim), that an encoder computed."""
+        """Set the unit vectors that an encoder computed of captions that are still there.
+
+        Parameters
+        ----------
+        vectors : Embeddings, shape=(n_captions, dim)
+        """
         with self._transaction():
             self.connection.executemany(
-                "INSERT OR REPLACE INTO sentences (caption, encoder, vector) VALUES (?, ?, ?)",
+                "INSERT OR REPLACE INTO sentences (caption, encoder, vector) "
+                "SELECT id, ?, ? FROM captions WHERE id = ?",
                 (
-                    (int(caption), encoder, vector.astype(rows.FLOAT).tobytes())
+                    (encoder, vector.astype(rows.FLOAT).tobytes(), int(caption))
                     for caption, vector in zip(captions, vectors, strict=True)
                 ),
             )
@@ -154,6 +171,16 @@ class Writer:
         except OSError as error:
             raise UsageError(f"{self.path}: cannot be written ({reason(error)}); allow it") from error
         self.card = card
+
+    def has_whole_words(self) -> bool:
+        """Return whether the full-text index is that of the texts."""
+        try:
+            self.connection.execute("INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
+        except sqlite3.DatabaseError as error:
+            if primary_code(error) == sqlite3.SQLITE_CORRUPT:
+                return False
+            raise
+        return True
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from bench.catalog import entrypoints
 from bench.errors import BenchError, PluginError, UsageError, one_line
 from bench.retrieval.card import EngineCard
+from bench.retrieval.engines.exact import Exact
+from bench.retrieval.engines.hnsw import Hnsw
+from bench.retrieval.engines.ivf import Ivf
+from bench.retrieval.engines.lance import Lance
 from bench.types import Embeddings
 from bench.types.retrieval import Engine
 
 EXACT = "exact"
 
-BUILT_IN = {
-    "exact": "bench.retrieval.engines.exact:Exact",
-    "hnsw": "bench.retrieval.engines.hnsw:Hnsw",
-    "ivf": "bench.retrieval.engines.ivf:Ivf",
-    "lance": "bench.retrieval.engines.lance:Lance",
-}
+BUILT_IN: Mapping[str, Callable[..., Engine]] = {EXACT: Exact, "hnsw": Hnsw, "ivf": Ivf, "lance": Lance}
 
 KIND = "engines"
 """Kind of the plugins: their group of entry points is ``bench.engines``."""
@@ -63,16 +61,10 @@ def create(card: EngineCard, folder: Path, vectors: Embeddings) -> Engine:
     """
     name = choose(card.name, len(vectors))
     plugin = entrypoints.find(KIND, name)
-    factory: Any
-    if plugin is None:
-        module = entrypoints.Plugin(name, BUILT_IN[name], "", "", "")
-        factory = module.load()
-    else:
-        factory = plugin.load()
+    factory: Callable[..., Engine] = plugin.load() if plugin else BUILT_IN[name]
     try:
-        engine: Engine = factory(folder, vectors, **card.parameters)
+        return factory(folder, vectors, **card.parameters)
     except BenchError:
         raise
     except Exception as error:  # a plugin may raise anything
         raise PluginError(f"engine '{name}' cannot be opened: {one_line(error)}") from error
-    return engine

@@ -1,0 +1,1 @@
+"""Captioners: models that write what can be heard."""

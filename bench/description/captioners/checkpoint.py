@@ -1,0 +1,63 @@
+"""Captioners of transformers, such as Qwen2-Audio, Voxtral or Gemma 3n, in this process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import transformers
+from transformers import AutoConfig, AutoProcessor
+
+from bench.description.captioners.prompt import MOST_TOKENS, PROMPT
+from bench.description.checkpoints import Checkpoint, quiet
+from bench.errors import UsageError
+from bench.types import Audio
+
+
+class CheckpointCaptioner:
+    """A checkpoint that takes audio in its chat and writes text, greedily, in the precision it is stored in.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        With the processor and its chat template. The class of the model is the one that config.json names.
+    device : str
+        Of torch.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be loaded, writes no text, or takes no audio.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: str) -> None:
+        self.name = checkpoint.named(PROMPT, MOST_TOKENS)
+        names = checkpoint.part(AutoConfig).architectures or ["no class"]
+        loader = getattr(transformers, str(names[0]), None)
+        if not hasattr(loader, "generate"):
+            raise UsageError(
+                f"--caption {checkpoint.name}: config.json names {names[0]}, which writes no text in "
+                f"transformers {transformers.__version__}; expected a model such as "
+                "Qwen2AudioForConditionalGeneration"
+            )
+        self._processor = checkpoint.part(AutoProcessor)
+        features = getattr(self._processor, "feature_extractor", None)
+        if features is None or not getattr(self._processor, "chat_template", None):
+            raise UsageError(
+                f"--caption {checkpoint.name}: its processor has no feature extractor or no chat template; "
+                "expected a model that takes audio in a chat"
+            )
+        self.sample_rate = int(features.sampling_rate)
+        self._model = checkpoint.part(loader, dtype="auto").to(device)
+
+    def describe(self, audio: Audio) -> str:
+        """Return the caption of a recording of up to 30 s."""
+        content = [{"type": "audio", "audio": audio}, {"type": "text", "text": PROMPT}]
+        options = {"tokenize": True, "return_dict": True, "return_tensors": "pt"}
+        with torch.inference_mode(), quiet():
+            inputs: Any = self._processor.apply_chat_template(
+                [{"role": "user", "content": content}], add_generation_prompt=True, **options
+            ).to(self._model.device, self._model.dtype)
+            output = self._model.generate(**inputs, max_new_tokens=MOST_TOKENS, do_sample=False)
+        tokens = output[0, inputs["input_ids"].shape[1] :]
+        return str(self._processor.decode(tokens, skip_special_tokens=True))

@@ -1,0 +1,125 @@
+"""Work: options -> describers, in this process or in several."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import signal
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+from bench import catalog, paths
+from bench.catalog import devices
+from bench.description import checkpoints
+from bench.description.captioners import loading
+from bench.description.describers import (
+    AcousticDescriber,
+    CaptionDescriber,
+    Describer,
+    TranscriptDescriber,
+    VoiceDescriber,
+)
+from bench.description.describing import BATCH, Outcome, Todo, outcomes
+from bench.errors import UsageError
+from bench.inference import transcription
+from bench.request import Describing
+
+
+def describers(options: Describing) -> list[Describer]:
+    """Return what describes recordings, with its models loaded.
+
+    Raises
+    ------
+    UsageError
+        If an option names something unknown, or does nothing without another.
+    UnavailableError
+        If a package or weights are not here.
+    LanguageModelError
+        If the server of a captioner is not there.
+    """
+    _check(options)
+    every: list[Describer] = [AcousticDescriber()]
+    if options.domains and not options.tags:
+        every.append(VoiceDescriber())
+    if options.tags:
+        checkpoint = checkpoints.locate(options.tags, "--tags")
+        from bench.description import tags  # transformers takes seconds to import
+
+        device, _ = devices.resolve(options.device, "fp32")
+        every += tags.describers(checkpoint, options.words, options.domains, device)
+    if options.transcribe:
+        every.append(_transcripts(options))
+    if options.caption:
+        every.append(CaptionDescriber(loading.load(options.caption, options.device)))
+    return every
+
+
+def spread(
+    options: Describing, describers: Sequence[Describer], todo: Sequence[Todo]
+) -> Iterator[Outcome]:
+    """Yield what describers say about files, in the order of the files.
+
+    Parameters
+    ----------
+    describers : Sequence[Describer]
+        Those of this process, which describes alone with one job.
+
+    Raises
+    ------
+    UsageError
+        If a process is killed.
+    """
+    if options.jobs == 1 or len(todo) == 1:
+        yield from outcomes(todo, describers)
+        return
+    size = max(1, min(BATCH, len(todo) // (2 * options.jobs)))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.jobs, context, initializer=_start, initargs=(options,)) as pool:
+        try:
+            for chunk in pool.map(_outcomes, _chunks(todo, size)):
+                yield from chunk
+        except BrokenProcessPool as error:
+            raise UsageError(
+                "--jobs: a process was killed, perhaps for its memory; the texts before stay, so use fewer "
+                "jobs and run the same command"
+            ) from error
+
+
+def _check(options: Describing) -> None:
+    """Refuse an option that does nothing without another."""
+    if options.words and not options.tags:
+        raise UsageError("--words: are those of a CLAP; add --tags hf:FOLDER")
+    if options.language != "auto" and not options.transcribe:
+        raise UsageError("--language: is that of the transcription; add --transcribe NAME")
+
+
+def _transcripts(options: Describing) -> TranscriptDescriber:
+    """Return the describer by a transcriber, whose name tells its weights and its language."""
+    language = None if options.language == "auto" else options.language
+    transcriber = transcription.load(
+        options.transcribe, declared=catalog.load(), language=language, device=options.device
+    )
+    name = checkpoints.versioned(transcriber.name, transcriber.digest, language)
+    return TranscriptDescriber(transcriber, name)
+
+
+def _chunks(todo: Iterable[Todo], size: int) -> Iterator[list[Todo]]:
+    rest = iter(todo)
+    while chunk := list(itertools.islice(rest, size)):
+        yield chunk
+
+
+_describers: list[Describer] = []
+"""Those of a worker process."""
+
+
+def _start(options: Describing) -> None:
+    """Load the describers of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent acts on it
+    paths.redirect_library_caches()
+    _describers.extend(describers(options))
+
+
+def _outcomes(todo: Sequence[Todo]) -> list[Outcome]:
+    return list(outcomes(todo, _describers))
