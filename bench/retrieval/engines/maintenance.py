@@ -14,8 +14,8 @@ from bench.retrieval.engines.exact import rows_of
 from bench.retrieval.engines.marker import Marker, Rows, read_marker, remove_marker, write_marker
 from bench.retrieval.engines.names import EXACT, choose, create
 from bench.retrieval.engines.neighbours import FOLDER
-from bench.retrieval.recall import FEWEST_QUERIES, N_QUERIES, Reference, measure
-from bench.retrieval.tuning import tune
+from bench.retrieval.engines.recall import FEWEST_QUERIES, N_QUERIES, Reference, measure
+from bench.retrieval.engines.tuning import tune
 from bench.types import Embeddings
 from bench.types.retrieval import Engine, Ids
 
@@ -121,6 +121,23 @@ def update(path: Path, card: IndexCard, rows: Rows) -> None:
     engine.remove(np.setdiff1d(np.arange(marker.n_rows), ids, assume_unique=True))
     _add(engine, np.asarray(rows.vectors), ids[n_old:])
     _save(engine, path, Marker.of(card, rows, marker.n_built))
+
+
+def damage(path: Path, card: IndexCard) -> list[str]:
+    """Return the files of an index's engine that have changed since they were saved.
+
+    Their paths are relative to the folder of the index. An engine that is absent or unfinished has none.
+
+    Raises
+    ------
+    UsageError
+        If a file cannot be read.
+    """
+    folder = path / FOLDER
+    marker = read_marker(folder)
+    if marker is None or card.engine.name == EXACT:
+        return []
+    return [f"{FOLDER}/{name}" for name in marker.changed(folder)]
 
 
 def _rebuild(path: Path, card: IndexCard, rows: Rows) -> None:
