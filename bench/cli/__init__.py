@@ -8,6 +8,7 @@ import click
 from bench import paths
 from bench._version import __version__
 from bench.cli import (
+    ask,
     audit,
     cache,
     check,
@@ -40,7 +41,7 @@ def main() -> None:
 
 VERBS = (
     *(run, rerun, audit, report, compare, export, predict, serve, list_, fetch, embed, explore),
-    *(index, search, describe),
+    *(index, search, describe, ask),
     *(cache, data, check, new),
 )
 

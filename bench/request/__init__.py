@@ -20,6 +20,7 @@ from bench.request.exploration import SHARED, Exploration, Transfer
 from bench.request.indexing import INDEXED, Indexing
 from bench.request.inference import AnswerFormat, Explanation, Inference
 from bench.request.option import Form, Option
+from bench.request.question import Inquiry, QuestionFormat
 from bench.request.searching import HitFormat, Merge, Search
 
 __all__ = [
@@ -38,9 +39,11 @@ __all__ = [
     "HitFormat",
     "Indexing",
     "Inference",
+    "Inquiry",
     "Merge",
     "Option",
     "Output",
+    "QuestionFormat",
     "Request",
     "Search",
     "Transfer",
