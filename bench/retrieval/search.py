@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import paths
+from bench import audio, paths
 from bench.catalog import Registry
 from bench.errors import UsageError
-from bench.inference.hearing import seconds_of
 from bench.request import Request, Search
 from bench.retrieval import selection, sentences
 from bench.retrieval.chunks import cut
@@ -93,7 +92,7 @@ def by_audio(index: Index, snapshot: Snapshot, search: Search, encoder: Encoder)
     if not path.is_file():
         raise UsageError(f"--audio {path}: no such file")
     recording = Clip(id=str(path), path=path)
-    chunks = cut(recording, seconds_of(recording), index.card.chunking)
+    chunks = cut(recording, audio.seconds(recording), index.card.chunking)
     queries = index.normalisation.apply(encoder.vectors(chunks))
     return nearest(index, snapshot, queries, search, selection.choice(search.where))
 
