@@ -36,6 +36,13 @@ class Search:
         None, "folder", "Search for what is like this recording.", "--audio", metavar="FILE"
     )
     text: str = option("", "text", "Search for what is described so.", "--text", metavar="TEXT")
+    sentences: str = option(
+        "",
+        "text",
+        "Folder of the sentence encoder for --text, or none.  [default: that of the index]",
+        "--sentences",
+        metavar="FOLDER",
+    )
     k: int = option(10, "count", "Number of hits.", "-k", default="10", metavar="K")
     where: str = option(
         "",
