@@ -17,12 +17,16 @@ HitFormat = Literal["table", "json", "csv"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What to look for in an index; one of `id`, `audio` and `text` is given.
+    """What to look for in an index; one of `id`, `audio`, `text` and `evaluate` is given.
 
     Parameters
     ----------
     id : int | None
         Id of a chunk whose neighbours are wanted.
+    evaluate : str
+        Label column by which the neighbours of all clips are scored.
+    sentences : str
+        Sentence encoder for `text`; empty for that of the index, ``none`` for words alone.
     where : str
         Condition on the clips that may be hits; empty for all.
     not_same : tuple[str, ...]
@@ -36,6 +40,16 @@ class Search:
         None, "folder", "Search for what is like this recording.", "--audio", metavar="FILE"
     )
     text: str = option("", "text", "Search for what is described so.", "--text", metavar="TEXT")
+    evaluate: str = option(
+        "", "text", "Score the neighbours of all clips by this label column.", "--evaluate", metavar="LABEL"
+    )
+    sentences: str = option(
+        "",
+        "text",
+        "Sentence encoder of --text; none: words alone.  [default: where that of the index was]",
+        "--sentences",
+        metavar="FOLDER",
+    )
     k: int = option(10, "count", "Number of hits.", "-k", default="10", metavar="K")
     where: str = option(
         "",

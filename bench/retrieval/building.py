@@ -33,7 +33,10 @@ Of a million chunks, each batch reads the whole cache of the extractor.
 """
 
 NORMALISATION: Literal["standardise"] = "standardise"
-"""What is done to vectors: docs/search.md has the figures."""
+"""What is done to vectors, except for those of a CLAP, whose space texts share.
+
+docs/search.md has the figures.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +91,12 @@ def build(
         precision=encoder.learner.identity.get("precision", "fp32"),
         runtime=spec.params.get("runtime", "auto"),
         chunking=chunking,
-        normalisation=NORMALISATION,
+        normalisation="none" if encoder.text_tower else NORMALISATION,
         engine=EngineCard(name=indexing.engine),
     )
-    index = Index.create(indexing.to, card, Normalisation.fit(vectors))
+    is_shared = card.normalisation == "none"
+    normalisation = Normalisation.nothing(card.dim) if is_shared else Normalisation.fit(vectors)
+    index = Index.create(indexing.to, card, normalisation)
     with index.writing() as writer:
         addition = _write(writer, chunks, encoder, index.normalisation, cache)
         with index.snapshot() as snapshot:

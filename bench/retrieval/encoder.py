@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ import numpy as np
 
 from bench import catalog, display
 from bench.catalog import Registry, learners, names
+from bench.catalog.checkpoints import CONFIGURATION, configuration
+from bench.catalog.layer_counts import BUILT_IN
 from bench.catalog.learners import Learner
 from bench.embed import pooling
 from bench.embed.cache import Cache
@@ -47,6 +50,16 @@ class Encoder:
         """Return the digest of what changes the vectors by more than the last bits."""
         identity: Mapping[str, Any] = msgspec.to_builtins(self.learner.identity)
         return digest({name: value for name, value in identity.items() if name not in ELSEWHERE})
+
+    @property
+    def text_tower(self) -> Path | None:
+        """Return the checkpoint of a CLAP, whose text tower shares the space of its vectors, else None."""
+        spec = self.learner.spec
+        if not spec.factory.startswith(BUILT_IN) or self.view.pool != "mean":
+            return None
+        path = Path(str(spec.params.get("checkpoint", "")))
+        is_clap = (path / CONFIGURATION[0]).is_file() and configuration(path).model_type == "clap"
+        return path if is_clap else None
 
     def cached(self, contents: Sequence[str], cache: Cache) -> Embeddings:
         """Return the vectors of contents that the cache holds, shape=(n_contents, dim)."""
