@@ -12,8 +12,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from html import unescape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -130,6 +132,69 @@ def networks(weights: Path, tmp_path: Path) -> Path:
     shutil.copy(weights / "ge2e" / "model.safetensors", tmp_path / "ge2e.safetensors")
     shutil.copytree(weights / "speech-embedding", tmp_path / "speech-embedding")
     return tmp_path
+
+
+class ChatServer:
+    """A server of the OpenAI-compatible protocol on loopback.
+
+    Parameters
+    ----------
+    respond : Callable[[BaseHTTPRequestHandler], None]
+        Answers a request; the test may replace it.
+    """
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, Any]] = []
+        self.headers: list[Mapping[str, str]] = []
+        self.write: Callable[[dict[str, Any]], str] = lambda body: "{}"
+        self.respond: Callable[[BaseHTTPRequestHandler], None] = self.complete
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                send_json(self, {"data": [{"id": "tiny"}]})
+
+            def do_POST(self) -> None:
+                outer.headers.append(dict(self.headers))
+                outer.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                with contextlib.suppress(ConnectionError):  # the client has given up
+                    outer.respond(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
+
+    def complete(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answer with the text that `write` returns for the body of a request."""
+        text = self.write(self.bodies[-1])
+        send_json(handler, {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]})
+
+    def close(self) -> None:
+        """End it."""
+        self._http.shutdown()
+        self._http.server_close()
+
+
+def send_json(handler: BaseHTTPRequestHandler, value: object, status: int = 200, **headers: str) -> None:
+    """Answer a request with JSON."""
+    body = json.dumps(value).encode()
+    handler.send_response(status)
+    for name, text in headers.items():
+        handler.send_header(name, text)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+@pytest.fixture
+def chat_server() -> Iterator[ChatServer]:
+    """Return a language model behind a URL, whose answers the test writes."""
+    server = ChatServer()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

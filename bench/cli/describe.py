@@ -41,7 +41,9 @@ def command(index: Path, plain: bool, **fields: Any) -> None:
     try:
         report = run.describe(Index.open(index), Describing(**fields), shown)
     except KeyboardInterrupt as error:
-        raise Failure("stopped; the texts so far are in the index, and the same command goes on", 1) from error
+        raise Failure(
+            "stopped; the texts so far are in the index, and the same command goes on", 1
+        ) from error
     click.echo(output.text(report))
     for clip, reason in list(report.failures.items())[:SHOWN]:
         click.echo(f"{clip}: {reason}", err=True)

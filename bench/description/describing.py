@@ -75,7 +75,9 @@ def todo(snapshot: Snapshot, files: Iterable[int] | None, describers: Sequence[D
     """
     wanted = {(describer.kind, describer.name) for describer in describers}
     present: dict[int, set[tuple[str, str]]] = {}
-    select = "SELECT DISTINCT file, kind, model FROM captions UNION SELECT file, 'domains', model FROM domains"
+    select = (
+        "SELECT DISTINCT file, kind, model FROM captions UNION SELECT file, 'domains', model FROM domains"
+    )
     for file, kind, model in snapshot.connection.execute(select):
         present.setdefault(file, set()).add((kind, model))
     every = ((file, wanted - present.get(file.id, set())) for file in snapshot.files(files))
@@ -107,7 +109,8 @@ def write(index: Index, outcomes: Iterable[Outcome]) -> Report:
         for outcome in outcomes:
             batch.append(outcome)
             examples += ((outcome.file, caption) for caption in outcome.captions[: MOST - len(examples)])
-            failures |= {outcome.file.clip: reason for reason in outcome.failures.values()}
+            for reason in outcome.failures.values():
+                failures[outcome.file.clip] = reason
             if len(batch) == BATCH:
                 counts += _written(index, batch)
                 batch = []
@@ -124,7 +127,7 @@ def _outcome(file: File, describers: Sequence[Describer]) -> Outcome:
     for describer in describers:
         kind, name = describer.kind, describer.name
         try:
-            description = _description(clip_of(file), describer)
+            description = description_of(clip_of(file), describer)
         except ClipError as error:
             failures[kind, name] = str(error)
             continue
@@ -136,10 +139,10 @@ def _outcome(file: File, describers: Sequence[Describer]) -> Outcome:
     return Outcome(file, tuple(captions), tuple(domains), failures)
 
 
-def _description(clip: Clip, describer: Describer) -> Description:
+def description_of(clip: Clip, describer: Describer) -> Description:
     """Return the description of a clip, with times in its file; scores of its parts by their lengths."""
     texts: list[Text] = []
-    scores: Counter[str] = Counter()
+    scores: dict[str, float] = {}
     seconds = 0.0
     for part in parts(clip, describer.sample_rate, describer.longest):
         description = describer.describe(part.audio)
@@ -148,13 +151,13 @@ def _description(clip: Clip, describer: Describer) -> Description:
         )
         length = part.audio.size / describer.sample_rate
         for domain, score in description.domains.items():
-            scores[domain] += score * length  # type: ignore[assignment]  # Counter of floats
+            scores[domain] = scores.get(domain, 0.0) + score * length
         seconds += length
     return Description(tuple(texts), {domain: score / seconds for domain, score in scores.items()})
 
 
 def _written(index: Index, batch: Sequence[Outcome]) -> Counter[tuple[Kind, str]]:
-    """Write descriptions of files that are still there, and return how many files every describer described."""
+    """Write descriptions of files that are still there; return the number of files of each describer."""
     if not batch:
         return Counter()
     with index.writing() as writer:
@@ -165,6 +168,6 @@ def _written(index: Index, batch: Sequence[Outcome]) -> Counter[tuple[Kind, str]
         domains = [domain for each in batch for domain in each.domains if domain.file in there]
         writer.add_captions(captions)
         writer.set_domains(domains)
-    said = {(each.kind, each.model, each.file) for each in captions}
+    said: set[tuple[Kind, str, int]] = {(each.kind, each.model, each.file) for each in captions}
     said |= {("domains", each.model, each.file) for each in domains}
     return Counter((kind, model) for kind, model, _ in said)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from bench.description import describing, work
 from bench.description.describing import Outcome, Report
 from bench.request import Describing
-from bench.retrieval import selection
+from bench.retrieval import filters
 from bench.retrieval.index import Index
 
 Shown = Callable[[Iterable[Outcome], int], Iterable[Outcome]]
@@ -28,5 +28,6 @@ def describe(index: Index, options: Describing, shown: Shown = lambda outcomes, 
     """
     describers = work.describers(options)
     with index.snapshot() as snapshot:
-        todo = describing.todo(snapshot, selection.files(snapshot, options.where), describers)
+        choice = filters.parse(options.where) if options.where else None
+        todo = describing.todo(snapshot, snapshot.matching(choice) if choice else None, describers)
     return describing.write(index, shown(work.spread(options, describers, todo), len(todo)))

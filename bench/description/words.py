@@ -2,9 +2,9 @@
 
 References
 ----------
-Loudness: EBU R 128, 2023, whose target is -23 LUFS, and AES TD1008, 2021, by which streams are at most at -14 LUFS.
-Pitch: Titze, "Principles of voice production", 1994: men speak at about 125 Hz and women at about 200 Hz. The other
-limits are set by ear, on recordings of speech and noises.
+Loudness: EBU R 128, 2023, whose target is -23 LUFS, and AES TD1008, 2021, by which streams are at most at
+-14 LUFS. Pitch: Titze, "Principles of voice production", 1994, by which men speak at about 125 Hz and women
+at about 200 Hz. The other limits are chosen on recordings of speech and of noises.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ VERSION = 1
 PITCHED = 0.3
 """Share of the frames that have a pitch, from which on a recording has one."""
 
-CLEAR = 0.3
-"""Clarity from which on a pulse is told: that of read speech is below 0.25."""
+CLEAR = 0.4
+"""Clarity from which on a pulse is told: that of speech is below 0.25, but for one clip in twenty."""
 
 FLAT = 0.1
 """Flatness from which on a recording without a pitch is noise."""

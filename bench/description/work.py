@@ -55,9 +55,7 @@ def describers(options: Describing) -> list[Describer]:
     return every
 
 
-def spread(
-    options: Describing, describers: Sequence[Describer], todo: Sequence[Todo]
-) -> Iterator[Outcome]:
+def spread(options: Describing, describers: Sequence[Describer], todo: Sequence[Todo]) -> Iterator[Outcome]:
     """Yield what describers say about files, in the order of the files.
 
     Parameters

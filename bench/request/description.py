@@ -49,7 +49,7 @@ class Describing:
         metavar="FOLDER",
     )
     where: str = option(
-        "", "text", "Only these files, such as \"seconds > 2\".", "--where", metavar="CONDITION"
+        "", "text", 'Only these files, such as "seconds > 2".', "--where", metavar="CONDITION"
     )
     jobs: int = option(1, "count", "Number of processes.", "--jobs", default="1", metavar="N")
     device: str = option("auto", "text", "auto, cpu, cuda or cuda:N.", "--device", default="auto")

@@ -1,0 +1,137 @@
+"""Distinctive words: what the texts of a cluster share, and those of other clusters do not.
+
+References
+----------
+Grootendorst, "BERTopic: neural topic modeling with a class-based TF-IDF procedure", arXiv:2203.05794, 2022.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
+
+from bench.description.groups import Group
+
+AUDIBLE = frozenset(
+    [
+        *(
+            "alone",
+            "amount",
+            "bill",
+            "bottom",
+            "call",
+            "computer",
+            "cry",
+            "describe",
+            "detail",
+            "empty",
+            "fill",
+        ),
+        *(
+            "fire",
+            "front",
+            "full",
+            "interest",
+            "mill",
+            "mine",
+            "move",
+            "part",
+            "system",
+            "thick",
+            "thin",
+            "top",
+        ),
+        *(
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "fifteen",
+        ),
+        *("twenty", "forty", "fifty", "sixty", "hundred", "third"),
+    ]
+)
+"""Words that scikit-learn leaves out, and that say something of a recording."""
+
+STOP_WORDS = sorted(ENGLISH_STOP_WORDS - AUDIBLE)
+
+PATTERN = r"(?u)\b[^\W\d_][\w'-]+\b"
+"""A word: a letter and more."""
+
+LEAST_SHARE = 0.1
+"""Smallest share of a cluster's recordings that have a word, of which there are at least two."""
+
+MOST_WORDS = 12
+"""Largest number of words of a cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words of a cluster.
+
+    Parameters
+    ----------
+    words : Sequence[str]
+        The most distinctive first.
+    weights : Sequence[float]
+        Class-based TF-IDF of the words, higher is more distinctive.
+    shares : Sequence[float]
+        Share of the recordings that have them, in [0, 1].
+    """
+
+    words: Sequence[str]
+    weights: Sequence[float]
+    shares: Sequence[float]
+
+
+def tokens(texts: Sequence[str]) -> CountVectorizer:
+    """Return a counter that is fitted to the words of texts; a recording counts a word once."""
+    return CountVectorizer(binary=True, stop_words=STOP_WORDS, token_pattern=PATTERN).fit(texts)
+
+
+def distinctive(groups: Sequence[Group]) -> list[Words]:
+    r"""Return the words of every cluster.
+
+    The weight of word t in cluster c is :math:`tf_{t,c} \log(1 + A / f_t)`: its share of the words of c, its
+    number over all clusters, and the mean number of words of a cluster. Here a recording counts a word once,
+    and a word has to be in several recordings: what a single text says, however often, is no word of a
+    cluster.
+    """
+    texts = [each.text for group in groups for each in group.shown]
+    try:
+        vectoriser = tokens(texts)
+    except ValueError:  # no text has a word
+        return [Words((), (), ()) for _ in groups]
+    names = vectoriser.get_feature_names_out()
+    counts = np.stack([_counts(vectoriser, group) for group in groups])
+    idf = np.log1p(counts.sum(axis=1).mean() / counts.sum(axis=0))
+    weights = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1) * idf
+    return [_words(group, names, weights[row], counts[row]) for row, group in enumerate(groups)]
+
+
+def _counts(vectoriser: CountVectorizer, group: Group) -> np.ndarray:
+    """Return the number of recordings of a cluster that have each word, shape=(n_words,)."""
+    counts: np.ndarray = np.asarray(vectoriser.transform([each.text for each in group.shown]).sum(axis=0))
+    return counts.ravel()
+
+
+def _words(group: Group, names: np.ndarray, weights: np.ndarray, counts: np.ndarray) -> Words:
+    """Return the words of a cluster that enough recordings have."""
+    least = max(2, LEAST_SHARE * len(group.shown))
+    order = np.lexsort((names, -weights))
+    chosen = [row for row in order if counts[row] >= least][:MOST_WORDS]
+    return Words(
+        [str(names[row]) for row in chosen],
+        [float(weights[row]) for row in chosen],
+        [counts[row] / len(group.shown) for row in chosen],
+    )
