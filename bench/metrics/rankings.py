@@ -1,9 +1,9 @@
 """Scores of rankings: how many of the first neighbours of a query are of its class.
 
-Conventions: ``relevant`` says whether the neighbour of a query at a place is of the query's class, the nearest one
-first, shape=(n_queries, depth); ``n_relevant`` is the number R of candidates of that class, from 1 to the depth,
-and ``n_candidates`` that of all candidates, shape=(n_queries,). There is a score per query, in [0, 1], higher is
-better.
+Conventions: ``relevant`` says whether the neighbour of a query at a place is of the query's class, the
+nearest one first, shape=(n_queries, depth). ``n_relevant`` is the number R of candidates of that class, from
+1 to the depth, and ``n_candidates`` that of all candidates, shape=(n_queries,). There is a score per query,
+in [0, 1], higher is better.
 """
 
 import numpy as np

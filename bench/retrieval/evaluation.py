@@ -122,7 +122,7 @@ def _check_columns(snapshot: Snapshot, label: str, columns: Sequence[str]) -> No
 
 
 def _strictest(labelled: Labelled, columns: Sequence[str]) -> tuple[str, ...]:
-    """Return the first column that leaves most chunks a neighbour with their label; none if no column does."""
+    """Return the first column that leaves most chunks a neighbour with their label; none if none does."""
     return next(((name,) for name in columns if (labelled.counts((name,)) > 0).mean() > 0.5), ())
 
 
