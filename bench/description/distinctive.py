@@ -63,7 +63,7 @@ AUDIBLE = frozenset(
 )
 """Words that scikit-learn leaves out, and that say something of a recording."""
 
-STOP_WORDS = sorted(ENGLISH_STOP_WORDS - AUDIBLE)
+STOP_WORDS = sorted((ENGLISH_STOP_WORDS - AUDIBLE) | {"hz"})
 
 PATTERN = r"(?u)\b[^\W\d_][\w'-]+\b"
 """A word: a letter and more."""

@@ -99,7 +99,7 @@ SCALES: Sequence[Scale] = (
         (350, 1500, 3000),
         ("dark", "", "bright", "very bright"),
     ),
-    Scale(lambda a: _active(a, a.variation), (2, 8), ("even", "", "uneven")),
+    Scale(lambda a: _active(a, a.variation), (2, 8), ("steady", "", "uneven")),
     Scale(lambda a: _active(a, a.peak), (20,), ("", "sudden")),
     Scale(lambda a: _active(a, a.pauses), (0.3,), ("", "with pauses")),
 )
