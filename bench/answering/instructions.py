@@ -9,23 +9,19 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_TARGETS = r"(?:instructions?|prompts?|rules?|context|orders?|directions?|guidelines|messages?|tasks?)"
-_BEFORE = r"(?:all|any|your|these|those|my|previous|prior|above|earlier|preceding|other|former)"
+_ORDERS = r"(?:instructions?|prompts?|rules|orders|guidelines|directions|context)"
+_BEFORE = r"(?:all|any|your|these|my|previous|prior|above|earlier|preceding|other|former)"
 
 SIGNS = re.compile(
-    rf"\b(?:ignore|disregard|forget|override|bypass|overrule|skip)\b[\w\s']{{0,40}}"
-    rf"\b(?:{_TARGETS}|everything|(?:previous|above|prior) \w+)\b"
-    rf"|\b(?:new|updated|real|actual|hidden|secret|following|system|developer) {_TARGETS}\b"
-    rf"|\b(?:your|{_BEFORE}) (?:system )?(?:instructions|prompts?)\b"
-    r"|\byou (?:are|must|should|shall|will|have to|need to) (?:now |only |always |instead )*"
-    r"(?:a|an|act|answer|reply|respond|say|output|print|return|write|pretend|cite|state|report|claim)\b"
-    r"|\b(?:act as|pretend to be|role ?play|jailbreak|as an ai|language model|assistant|chatbot|llm)\b"
-    r"|\b(?:answer|reply|respond|output|print|return|say|write|state) "
-    r"(?:only|just|instead|exactly|always|that|with)\b"
-    r"|\bdo not (?:answer|cite|mention|use|quote|list|reveal)\b"
-    r"|<\|?/?\s*(?:system|user|assistant|im_start|im_end|start_of_turn|end_of_turn|inst|s)\b|\[/?INST\]"
-    r"|^\s*(?:system|user|assistant|human)\s*:|\"(?:answers|quote|kind|where|title)\"\s*:",
-    re.IGNORECASE | re.MULTILINE,
+    rf"\b(?:ignore|disregard|forget|override|bypass|skip) (?:[\w']+ ){{0,4}}"
+    rf"(?:instructions?|prompts?|{_ORDERS} (?:above|before)|{_BEFORE} {_ORDERS}|everything (?:above|before))\b"
+    r"|\b(?:new|updated|real|actual|hidden|system|developer) (?:instructions?|prompts?)\b"
+    r"|\byou are now\b|\bas an ai\b|\b(?:large )?language model\b|\bjailbreak"
+    r"|\b(?:answer|reply|respond|output) (?:only|just|exactly|always|with)\b"
+    r"|\bdo not (?:answer|cite|mention|quote)\b"
+    r"|<\|?/?\s*(?:system|user|assistant|im_start|im_end|start_of_turn|end_of_turn|inst)\b|\[/?INST\]"
+    r"|\b(?:system|assistant)\s*:|\"(?:answers|quote|kind|title)\"\s*:",
+    re.IGNORECASE,
 )
 """Words by which a text addresses a model."""
 
@@ -42,4 +38,4 @@ def addresses_model(text: str) -> bool:
     """
     plain = unicodedata.normalize("NFKC", text)
     shown = "".join(each for each in plain if unicodedata.category(each) != "Cf")
-    return bool(SIGNS.search(" ".join(shown.split())) or SIGNS.search(shown))
+    return bool(SIGNS.search(" ".join(shown.split())))
