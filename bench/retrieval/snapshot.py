@@ -15,7 +15,7 @@ from bench.retrieval.metadata import array
 from bench.retrieval.records import Caption, CaptionKind, File, Hit
 from bench.retrieval.vectors import remaining
 from bench.types import Embeddings
-from bench.types.retrieval import Ids
+from bench.types.retrieval import Ids, Scores
 
 CHUNKS = """
 SELECT chunks.id, chunks.file, clip, path, chunks.start, "end", cluster, title
@@ -79,7 +79,7 @@ class Snapshot:
         captions = (Caption(*row) for row in self._rows(select, files))
         return [caption for caption in captions if not kinds or caption.kind in kinds]
 
-    def hits(self, ids: Sequence[int], scores: Sequence[float]) -> list[Hit]:
+    def hits(self, ids: Sequence[int] | Ids, scores: Sequence[float] | Scores) -> list[Hit]:
         """Return chunks with all that is known of their files, in the order of the ids.
 
         Raises
@@ -124,7 +124,7 @@ class Snapshot:
         (text,) = self.connection.execute(listed, values).fetchone()
         return np.sort(np.fromstring(text or "", np.int64, sep=","))
 
-    def files_of(self, ids: Sequence[int]) -> Ids:
+    def files_of(self, ids: Sequence[int] | Ids) -> Ids:
         """Return the file of each chunk; -1 where there is no such chunk."""
         file_of = dict(
             self._rows("SELECT id, file FROM chunks WHERE id IN (SELECT value FROM json_each(?))", ids)
