@@ -3,16 +3,21 @@
 import base64
 import io
 import json
+import re
+import shlex
 import shutil
 import socket
 import warnings
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
+from click.testing import Result
 
 from bench.description import checkpoints, describing, tags, work
 from bench.description.captioners import loading
@@ -50,12 +55,8 @@ def tokenizer(*special: str) -> object:
     bytes_ = Tokenizer(models.BPE(vocab={text: n for n, text in enumerate(alphabet)}, merges=[]))
     bytes_.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bytes_.decoder = decoders.ByteLevel()
-    return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=bytes_,
-        additional_special_tokens=["<e>", "<p>", *special],
-        model_max_length=64,
-        **{"eos_token": "<e>", "pad_token": "<p>"},
-    )
+    tokens = {"eos_token": "<e>", "pad_token": "<p>", "additional_special_tokens": ["<e>", "<p>", *special]}
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=bytes_, model_max_length=64, **tokens)
 
 
 @pytest.fixture(scope="module")
@@ -390,3 +391,51 @@ def test_tags_and_domains_of_a_recording_come_from_the_same_options(
     described = describing.description_of(Clip("a", take("theo", 0, 0)), every[-1])
     assert set(described.domains) == set(tags.DOMAINS)
     assert sum(described.domains.values()) == pytest.approx(1)
+
+
+PAGE = (Path(__file__).parent.parent / "docs" / "describe.md").read_text(encoding="utf-8")
+LINES = [
+    line
+    for code in re.findall(r"^```bash\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    for line in code.splitlines()
+]
+
+
+@pytest.fixture
+def page(
+    bench, take: Callable[[str, int, int], Path], qwen: Path, classifier: Path, clap: Path, tmp_path: Path
+) -> Callable[[str], Result]:
+    """Return what runs a command of the page, in a folder with what it names."""
+    for name, folder in {"qwen2-audio": qwen, "ast": classifier, "clap": clap}.items():
+        shutil.copytree(folder, tmp_path / "models" / name)
+    rows = [(str(take(speaker, digit, 0)), speaker) for speaker in ("jackson", "theo") for digit in range(3)]
+    pd.DataFrame(rows, columns=["path", "speaker"]).to_csv(tmp_path / "clips.csv", index=False)
+    return lambda line: bench(*shlex.split(line, comments=True)[1:])
+
+
+@pytest.mark.usefixtures("_few_tokens")
+def test_the_commands_of_the_page_run(page):
+    for line in LINES:
+        if "whisper" in line or ("--domains" in line and "--tags" not in line):
+            continue  # trained networks
+        done = page(line)
+        assert done.exit_code == 0, f"{line}\n{done.output}"
+    assert "Words of most recordings" in done.stdout
+
+
+@pytest.mark.slow  # loads Whisper
+def test_the_commands_of_the_page_with_trained_networks_run(page, weights: Path, tmp_path: Path):
+    pytest.importorskip("silero_vad", reason="needs silero-vad")
+    (tmp_path / "models" / "whisper-tiny.en").symlink_to(weights / "whisper-tiny.en")
+    for line in LINES:
+        if "--tags" not in line and "--caption" not in line:
+            done = page(line)
+            assert done.exit_code == 0, f"{line}\n{done.output}"
+
+
+def test_the_captioner_of_the_page_keeps_the_rules(tmp_path: Path):
+    [code] = re.findall(r'^```python title="their_captioner.py"\n(.*?)^```', PAGE, re.MULTILINE | re.DOTALL)
+    scope: dict[str, Any] = {}
+    exec(code, scope)  # noqa: S102  # the page's own code
+    for check in check_captioner(scope["Loudness"]):
+        check()
