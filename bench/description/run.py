@@ -32,7 +32,8 @@ def describe(index: Index, options: Describing, shown: Shown = lambda outcomes, 
     describers = work.describers(options)
     with index.snapshot() as snapshot:
         choice = filters.parse(options.where) if options.where else None
-        todo = describing.todo(snapshot, snapshot.matching(choice) if choice else None, describers)
+        ids = snapshot.matching(choice).tolist() if choice else None
+        todo = describing.todo(snapshot, ids, describers)
     return describing.write(index, shown(work.spread(options, describers, todo), len(todo)))
 
 
