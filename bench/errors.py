@@ -7,7 +7,8 @@ BenchError
 ├── SplitError            a split leaks or is impossible: failed cells
 │   └── LeakError         listed folds have a group on both sides: the message says what to choose from
 ├── PluginError           an extractor or head breaks its contract: failed cells
-└── UnavailableError      a dependency or weights are missing: skipped cells
+├── UnavailableError      a dependency or weights are missing: skipped cells
+└── LanguageModelError    a language model does not answer as asked: what needs no model stays
 
 Every other exception is a bug.
 """
@@ -75,6 +76,10 @@ class PluginError(BenchError):
 
 class UnavailableError(BenchError):
     """An optional dependency or weights are missing: the cells are skipped, with the command to run."""
+
+
+class LanguageModelError(BenchError):
+    """A language model is not there, takes too long, or writes something else than it was asked for."""
 
 
 def shortlist(names: Collection[str], most: int = 5) -> str:

@@ -12,8 +12,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from html import unescape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,6 +32,7 @@ from bench import audio, cli
 from bench.catalog.imports import FolderFinder
 from bench.datasets.kinds import demo
 from bench.datasets.tables import dataset
+from bench.keys import digest
 from bench.store import Store
 from bench.types import Clip, Dataset
 
@@ -52,29 +55,55 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 LIBRARIES = (
-    "librosa.feature.spectral",
     "scipy.signal",
     "sklearn.ensemble",
     "transformers.models.whisper.modeling_whisper",
-    "umap",
     "xgboost",
 )
 """What each process of pytest-xdist imports before coverage begins to trace, which would double the time."""
 
 
-def pytest_configure() -> None:
+class Doctests:
+    """Leaves modules of the package out that have no example: importing some takes every process seconds."""
+
+    package = Path(cli.__file__).parents[1]
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Return True for a module without an example, and None for what others decide about."""
+        is_module = collection_path.suffix == ".py" and self.package in collection_path.parents
+        return True if is_module and ">>>" not in collection_path.read_text(encoding="utf-8") else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Keep OpenVINO from calling home; give each process of pytest-xdist its libraries, and a cache of numba.
 
     numba numbers the files of a function: processes that compile it for two types at once take one name for
     both, and the next process that loads it crashes.
     """
+    config.pluginmanager.register(Doctests())  # a conftest sees its own folder alone
     sys.modules["openvino_telemetry"] = None  # else every conversion forks this process, to send a message
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / "bench-tests-numba" / worker)
+    caches = Path(tempfile.gettempdir(), "bench-tests-numba", digest(sys.prefix))
+    os.environ["NUMBA_CACHE_DIR"] = str(caches / worker)
+    if worker == "gw0":
+        _import_librosa(caches, worker)
     if worker != "main":
         for name in LIBRARIES:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
+        _import_librosa(caches, worker)
+
+
+def _import_librosa(caches: Path, worker: str) -> None:
+    """Import librosa; the first process compiles it, for 20 s, and the others begin with a copy of its cache."""
+    first, own = caches / "librosa", caches / worker
+    caches.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{first}.lock"):
+        if first.exists() and not own.exists():
+            shutil.copytree(first, own)
+        importlib.import_module("librosa.feature.spectral")
+        if not first.exists():
+            shutil.copytree(own, first)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -130,6 +159,69 @@ def networks(weights: Path, tmp_path: Path) -> Path:
     shutil.copy(weights / "ge2e" / "model.safetensors", tmp_path / "ge2e.safetensors")
     shutil.copytree(weights / "speech-embedding", tmp_path / "speech-embedding")
     return tmp_path
+
+
+class ChatServer:
+    """A server of the OpenAI-compatible protocol on loopback.
+
+    Parameters
+    ----------
+    respond : Callable[[BaseHTTPRequestHandler], None]
+        Answers a request; the test may replace it.
+    """
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, Any]] = []
+        self.headers: list[Mapping[str, str]] = []
+        self.write: Callable[[dict[str, Any]], str] = lambda body: "{}"
+        self.respond: Callable[[BaseHTTPRequestHandler], None] = self.complete
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                send_json(self, {"data": [{"id": "tiny"}]})
+
+            def do_POST(self) -> None:
+                outer.headers.append(dict(self.headers))
+                outer.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                with contextlib.suppress(ConnectionError):  # the client has given up
+                    outer.respond(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
+
+    def complete(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answer with the text that `write` returns for the body of a request."""
+        text = self.write(self.bodies[-1])
+        send_json(handler, {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]})
+
+    def close(self) -> None:
+        """End it."""
+        self._http.shutdown()
+        self._http.server_close()
+
+
+def send_json(handler: BaseHTTPRequestHandler, value: object, status: int = 200, **headers: str) -> None:
+    """Answer a request with JSON."""
+    body = json.dumps(value).encode()
+    handler.send_response(status)
+    for name, text in headers.items():
+        handler.send_header(name, text)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+@pytest.fixture
+def chat_server() -> Iterator[ChatServer]:
+    """Return a language model behind a URL, whose answers the test writes."""
+    server = ChatServer()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

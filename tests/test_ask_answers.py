@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from bench import cli, language
-from bench.answering import asking, choosing, output, passages
+from bench import language
+from bench.answering import asking, output, passages
 from bench.answering.asking import Answer, Question
-from bench.answering.instructions import addresses_model
+from bench.language.instructions import addresses_model
 from bench.answering.queries import Count
-from bench.errors import LanguageModelError, UsageError
+from bench.errors import LanguageModelError
 from bench.retrieval.card import IndexCard
 from bench.retrieval.index import Index
 from bench.retrieval.records import Caption, Item
@@ -60,13 +60,10 @@ class Judge:
         text = messages[-1].text.rpartition("Texts: ")[2]
         if "anyOf" in schema:
             return {"kind": "texts"}
-        for order in INJECTIONS:
-            if order[:20] in text:
-                return {"answers": True, "quote": "BANANA"}
-        for caption in CAPTIONS:
-            if caption in text:
-                return {"answers": "crying" in caption and "raffic" in caption, "quote": caption[:-1]}
-        return {"answers": False, "quote": ""}
+        caption = next((each for each in CAPTIONS if each in text), None)
+        if caption is None or "gnore" in text:
+            return {"answers": True, "quote": "BANANA"}
+        return {"answers": "crying" in caption and "raffic" in caption, "quote": caption[:-1]}
 
 
 class Fixed:
@@ -171,12 +168,11 @@ def test_an_injection_that_is_not_recognised_changes_no_other_verdict(
     monkeypatch.setattr(passages, "addresses_model", lambda text: False)
     question = Question(QUESTION.text, k=20)
     answer = asking.ask(question, attacked, Judge())
-    assert sorted(quotes(answer)) == sorted(quotes(asking.ask(question, snapshot, Judge())))
+    others = [(id_, quote) for id_, quote in quotes(answer) if id_ < len(CAPTIONS)]
+    assert sorted(others) == sorted(quotes(asking.ask(question, snapshot, Judge())))
     obeyed = [each for each in answer.passages if each.quote == "BANANA"]
     assert len(obeyed) == len(INJECTIONS)
-    assert {each.verdict for each in obeyed} == {"unsupported", "answers"} - {"answers"} | {
-        each.verdict for each in obeyed if passages.holds(each.texts[0].text, "BANANA")
-    }
+    assert all("BANANA" in each.texts[0].text for each in obeyed if each.verdict == "answers")
 
 
 def test_an_injected_text_beside_a_true_one_is_withheld_alone(tmp_path: Path):
@@ -192,7 +188,7 @@ def test_an_injected_text_beside_a_true_one_is_withheld_alone(tmp_path: Path):
 
 
 def test_words_that_the_passage_does_not_hold_are_unsupported(snapshot: Snapshot):
-    model = Fixed({"kind": "texts"}, {"answers": True, "quote": "42 children"})
+    model = Fixed({"answers": True, "quote": "42 children"})
     answer = asking.ask(QUESTION, snapshot, model)
     assert answer.is_supported is False
     assert {each.verdict for each in answer.passages} == {"unsupported"}
@@ -201,8 +197,9 @@ def test_words_that_the_passage_does_not_hold_are_unsupported(snapshot: Snapshot
 
 def test_a_model_that_fails_leaves_the_passages(snapshot: Snapshot):
     error = LanguageModelError("http://localhost:1: is not there")
-    for model in (Fixed(error), Fixed({"kind": "texts"}, {"answers": False, "quote": ""}, error)):
-        answer = asking.ask(QUESTION, snapshot, model)
+    no, texts = {"answers": False, "quote": ""}, {"kind": "texts"}
+    for model in (Fixed(error), Fixed(texts, error), Fixed(texts, no, error)):
+        answer = asking.ask(Question("Is traffic or a crying child heard?"), snapshot, model)
         assert answer.failure == "http://localhost:1: is not there"
         assert answer.is_supported is None
         assert len(answer.passages) >= 3
@@ -241,7 +238,9 @@ def test_the_filter_of_the_user_narrows_every_answer(snapshot: Snapshot):
 
 def test_words_that_are_not_counted_are_told(snapshot: Snapshot):
     answer = asking.ask(Question("How many recordings have a crying child?"), snapshot)
-    assert output.text(answer).startswith("not counted: 'crying', 'child' stands for no column")
+    assert output.text(answer).startswith(
+        "searched in the texts, as the index has no column or value 'crying', 'child'"
+    )
 
 
 @pytest.fixture
@@ -265,8 +264,8 @@ def test_a_dry_run_shows_every_prompt_and_asks_nothing(
     ask: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(language, "load", None)  # cannot be called
-    result = ask(QUESTION.text, "--llm", "http://localhost:1", "--dry-run")
-    assert "which recordings have a crying child" in result.stdout.lower()
+    result = ask("Traffic and a child?", "--llm", "http://localhost:1", "--dry-run")
+    assert result.stdout.count('Question: ["Traffic and a child?"]') == 5
     assert "place: garden, street" in result.stdout
     assert CAPTIONS[0] in result.stdout
     assert "no language model is asked" in ask("How many clips are there?", "--dry-run").stdout

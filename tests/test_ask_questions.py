@@ -147,9 +147,7 @@ def test_lengths_are_those_of_pandas(table: pd.DataFrame, vocabulary: Vocabulary
     assert [row[0] for row in means.rows] == list(expected.index)
     np.testing.assert_allclose([row[1:] for row in means.rows], expected)
     longest = answer("How long is the longest recording per speaker?", vocabulary)
-    assert (
-        dict((row[0], row[1]) for row in longest.rows) == table.groupby("speaker")["seconds"].max().to_dict()
-    )
+    assert {row[0]: row[1] for row in longest.rows} == table.groupby("speaker")["seconds"].max().to_dict()
 
 
 def test_a_share_counts_recordings_without_the_label_too(table: pd.DataFrame, vocabulary: Vocabulary):
@@ -215,5 +213,5 @@ def test_words_of_a_count_that_are_not_understood_are_told(vocabulary: Vocabular
 def test_an_unknown_column_is_refused_with_the_columns(snapshot: Snapshot):
     with pytest.raises(UsageError, match=r"'age': no such column; expected one of .*gender"):
         counting.run(Values("age"), snapshot)
-    with pytest.raises(UsageError, match="no such column|column of --where"):
+    with pytest.raises(UsageError, match="column of --where"):
         counting.run(Count("age == '3'"), snapshot)

@@ -20,6 +20,7 @@ ALLOWED = {
         "exploration",
         "files",
         "inference",
+        "language",
         "learn.bundle",
         "report",
         "retrieval",

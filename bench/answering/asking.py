@@ -12,9 +12,9 @@ from bench.answering.passages import Passage
 from bench.answering.queries import Query, Result, narrowed
 from bench.answering.vocabulary import NOUNS, Vocabulary
 from bench.errors import LanguageModelError, UsageError, message
-from bench.retrieval import filters, texts
+from bench.retrieval import filters, sentences, texts
 from bench.retrieval.snapshot import Snapshot
-from bench.types.retrieval import LanguageModel, Message, SentenceEncoder
+from bench.types.retrieval import LanguageModel, Message
 
 Reader = Literal["rules", "model"]
 """What made a typed query of a question."""
@@ -33,11 +33,14 @@ class Question:
         A condition that recordings meet, in the language of ``--where``; empty for all.
     k : int
         Number of passages.
+    sentences : str
+        Where the sentence encoder is, or ``none``; empty for where it was when the texts were encoded.
     """
 
     text: str
     where: str = ""
     k: int = 10
+    sentences: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Answer:
     query : Query | None
         The typed query that answers it, with its result; None for a question about what is said or heard.
     unread : tuple[str, ...]
-        Words of a question for a number that have no meaning in the index.
+        Words of a question for a number or a list that name no column or value of the index.
     passages : tuple[Passage, ...]
         Without a typed query: texts that may answer the question, the best first.
     model : str
@@ -77,12 +80,7 @@ class Answer:
         return any(passage.verdict == "answers" for passage in self.passages)
 
 
-def ask(
-    question: Question,
-    snapshot: Snapshot,
-    model: LanguageModel | None = None,
-    encoder: SentenceEncoder | None = None,
-) -> Answer:
+def ask(question: Question, snapshot: Snapshot, model: LanguageModel | None = None) -> Answer:
     """Return the answer of an index to a question.
 
     What SQL can count is counted by SQL: the language model chooses the typed query if the rules find none,
@@ -91,7 +89,7 @@ def ask(
     Raises
     ------
     UsageError
-        If the condition is none, or a question needs texts and the index has none.
+        If the condition is none, or a question needs texts, and they or their sentence encoder are not there.
     """
     vocabulary = Vocabulary(snapshot)
     read = reading.read(question.text, vocabulary)
@@ -102,26 +100,25 @@ def ask(
     if answer.query:
         query = narrowed(answer.query, question.where)
         return replace(answer, query=query, result=counting.run(query, snapshot))
-    answer = replace(answer, passages=retrieve(question, snapshot, encoder))
+    answer = replace(answer, passages=retrieve(question, snapshot))
     return answer if model is None or answer.failure else _judge(answer, model)
 
 
-def retrieve(
-    question: Question, snapshot: Snapshot, encoder: SentenceEncoder | None = None
-) -> tuple[Passage, ...]:
+def retrieve(question: Question, snapshot: Snapshot) -> tuple[Passage, ...]:
     """Return the passages that may answer a question, the best first; those that are withheld do not count.
 
     Raises
     ------
     UsageError
-        If the condition is none, or the index has no texts.
+        If the condition is none, or the index has no texts, or its sentence encoder is not there.
     """
     if snapshot.connection.execute("SELECT 1 FROM captions").fetchone() is None:
         raise UsageError(
-            f"'{question.text}': asks for no number that the labels give, and the index has no texts to search; "
-            "write some by `bench describe INDEX`"
+            f"'{question.text}': asks for no number that the labels give, and the index has no texts to "
+            "search; write some by `bench describe INDEX`"
         )
     files = snapshot.matching(filters.parse(question.where)) if question.where else None
+    encoder = sentences.encoder_of(snapshot, question.sentences)
     hits = texts.search_text(snapshot, _content(question.text), question.k + SPARE, files, encoder)
     retrieved: list[Passage] = []
     n_shown = 0
@@ -133,9 +130,7 @@ def retrieve(
     return tuple(retrieved)
 
 
-def prompts(
-    question: Question, snapshot: Snapshot, encoder: SentenceEncoder | None = None
-) -> list[Sequence[Message]]:
+def prompts(question: Question, snapshot: Snapshot) -> list[Sequence[Message]]:
     """Return what a language model may be asked: for the typed query, and about every passage.
 
     Raises
@@ -149,7 +144,7 @@ def prompts(
         return []
     about = [
         passages.messages(question.text, each)
-        for each in retrieve(question, snapshot, encoder)
+        for each in retrieve(question, snapshot)
         if each.verdict != "withheld"
     ]
     return about if read.unread else [choosing.messages(question.text, vocabulary), *about]

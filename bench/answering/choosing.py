@@ -15,7 +15,6 @@ from bench.answering.vocabulary import Vocabulary
 from bench.errors import UsageError
 from bench.language import data, read_prompt
 from bench.types.retrieval import LanguageModel, Message
-from bench.validation import convert
 
 SHOWN = 8
 """Largest number of a column's values that a model sees."""
@@ -59,11 +58,11 @@ def choose(question: str, vocabulary: Vocabulary, model: LanguageModel) -> Query
     columns = counting.columns(vocabulary.snapshot)
     answer = model.complete(messages(question, vocabulary), schema(columns))
     try:
-        choice: Query | Texts = convert(answer, Query | Texts, model.name)  # type: ignore[arg-type]
+        choice: Query | Texts = msgspec.convert(answer, Query | Texts)
         if isinstance(choice, Texts) or not is_named(choice, question, vocabulary):
             return None
         counting.run(choice, vocabulary.snapshot)  # a column or a condition may be none
-    except UsageError:
+    except (UsageError, msgspec.ValidationError):
         return None
     return choice
 

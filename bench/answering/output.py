@@ -162,7 +162,7 @@ def _textual(answer: Answer) -> Iterator[str]:
     """Yield the blocks of an answer by passages."""
     if answer.unread:
         words = ", ".join(f"'{word}'" for word in answer.unread)
-        yield f"not counted: {words} stands for no column or value of this index; the nearest texts are:"
+        yield f"searched in the texts, as the index has no column or value {words}"
     if answer.is_supported is None:
         yield f"{len(answer.passages)} nearest passages, judged by no model"
         yield "\n".join(_line(passage) for passage in answer.passages)

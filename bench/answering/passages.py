@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from bench.answering.instructions import addresses_model
+from bench.language.instructions import addresses_model
 from bench.language import data, read_prompt
 from bench.retrieval.records import Caption, Hit
 from bench.types.retrieval import LanguageModel, Message
@@ -20,8 +20,8 @@ from bench.types.retrieval import LanguageModel, Message
 Verdict = Literal["unjudged", "answers", "other", "unsupported", "withheld"]
 """What a model said of a passage.
 
-An `unsupported` one answers the question by words that it does not hold. All texts of a `withheld` one speak to
-a model, so that none was shown to it.
+An `unsupported` one answers the question by words that it does not hold. All texts of a `withheld` one speak
+to a model, so that none was shown to it.
 """
 
 LONGEST_TEXT = 2_000

@@ -17,8 +17,19 @@ SAFETENSORS = ("*.safetensors", "*.safetensors.index.json")
 PICKLES = ("*.bin", "*.bin.index.json")
 """Patterns of files at the hub."""
 
-TEXT = ("generation_config.json", "tokenizer.json")
+TOKENIZER = "tokenizer.json"
+
+TEXT = ("generation_config.json", TOKENIZER)
 """Files besides the weights with which a Whisper writes text; an extractor loads none of them."""
+
+SENTENCES = (
+    *("tokenizer_config.json", "special_tokens_map.json", "vocab.txt"),
+    *("modules.json", "sentence_bert_config.json", "1_Pooling/config.json"),
+)
+"""Files besides the weights and the tokenizer with which a sentence encoder reads text."""
+
+TEXT_OF_TYPES = {"whisper": TEXT, "clap": (TOKENIZER,)}
+"""Model type -> files with which it writes or reads text."""
 
 
 def locate(weights: str) -> Path:
@@ -104,7 +115,8 @@ def fetch(weights: str) -> Path:
 
     name = weights.partition("@")[0]
     try:
-        folder = _snapshot(weights, allow_patterns=[*checkpoints.CONFIGURATION, *SAFETENSORS, *TEXT])
+        patterns = [*checkpoints.CONFIGURATION, *SAFETENSORS, *TEXT, *SENTENCES]
+        folder = _snapshot(weights, allow_patterns=patterns)
         if not checkpoints.files(folder):  # an older checkpoint
             folder = _snapshot(weights, allow_patterns=PICKLES)
     except RepositoryNotFoundError as error:
@@ -116,10 +128,11 @@ def fetch(weights: str) -> Path:
 
 
 def _lacks_text(folder: Path) -> bool:
-    """Return whether a folder is a Whisper in the hub's cache without `TEXT`: an earlier release got it."""
-    is_snapshot = folder.parent.name == "snapshots"
-    is_whisper = is_snapshot and checkpoints.configuration(folder).model_type == "whisper"
-    return is_whisper and not all((folder / name).is_file() for name in TEXT)
+    """Return whether a folder of the hub's cache, which an earlier release got, lacks `TEXT_OF_TYPES`."""
+    if folder.parent.name != "snapshots":
+        return False
+    names = TEXT_OF_TYPES.get(checkpoints.configuration(folder).model_type or "", ())
+    return not all((folder / name).is_file() for name in names)
 
 
 def digest(path: Path) -> str:

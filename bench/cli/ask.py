@@ -29,8 +29,10 @@ def command(index: Path, question: str, **fields: Any) -> None:
 
     inquiry = Inquiry(**fields)
     if not any(letter.isalnum() for letter in question):
-        raise UsageError(f"QUESTION '{question}': has no word; ask such as 'how many recordings are longer than 3 s?'")
-    asked = asking.Question(question, inquiry.where, inquiry.k)
+        raise UsageError(
+            f"QUESTION '{question}': has no word; ask such as 'how many recordings are longer than 3 s?'"
+        )
+    asked = asking.Question(question, inquiry.where, inquiry.k, inquiry.sentences)
     with Index.open(index).snapshot() as snapshot:
         if inquiry.dry_run:
             click.echo(output.prompts(asking.prompts(asked, snapshot)), nl=False)

@@ -1,14 +1,15 @@
 """Acoustics: what can be measured of a recording without a model.
 
-Conventions: frames of 50 ms every 20 ms; a frame is active if its level is not far below that of the loudest one.
+Conventions: frames of 50 ms every 20 ms; a frame is active if its level is not far below that of the loudest.
 Times in s, levels in dB of full scale, frequencies in Hz.
 
 References
 ----------
 Brightness as the spectral centroid: Schubert and Wolfe, "Does timbral brightness scale with frequency and
-spectral centroid?", Acta Acustica 92, 2006. Flatness: Dubnov, "Generalization of spectral flatness measure for
-non-Gaussian linear processes", IEEE SPL 11, 2004. Pulse: Lartillot et al., "Multi-feature modeling of pulse
-clarity", ISMIR 2008.
+spectral centroid?", Acta Acustica 92, 2006. Flatness: Dubnov, "Generalization of spectral flatness measure
+for non-Gaussian linear processes", IEEE Signal Processing Letters 11, 2004. Pulse: Lartillot et al.,
+"Multi-feature modeling of pulse clarity", ISMIR 2008; the preference for 120 beats a minute: Ellis, "Beat
+tracking by dynamic programming", Journal of New Music Research 36, 2007.
 """
 
 from __future__ import annotations
@@ -41,13 +42,16 @@ VOICED = 0.6
 """Periodicity of a frame with a pitch."""
 
 BAND_SHARE = 0.99
-"""Share of the power in the band whose flatness counts: no recording has all frequencies up to half its rate."""
+"""Share of the power in the band whose flatness counts: files of lower rates have nothing above it."""
 
 SHORTEST_PULSE = 4.0
 """Shortest recording in which a pulse is looked for, in s."""
 
 TEMPI = (40.0, 240.0)
 """Range of the tempo, in beats per minute."""
+
+USUAL_TEMPO = 120.0
+"""Tempo that is preferred among those of one, two and three beats."""
 
 Values = npt.NDArray[np.float64]
 
@@ -177,7 +181,7 @@ def _spectrum(frames: npt.NDArray[np.float32]) -> Spectrum:
     band = int(np.searchsorted(np.cumsum(mean), BAND_SHARE * mean.sum()))
     inside = np.maximum(power[:, 1 : band + 2], np.finfo(np.float64).tiny)
     flatness = np.exp(np.log(inside).mean(axis=1)) / inside.mean(axis=1)
-    centroid = (power * hertz).sum(axis=1) / power.sum(axis=1)
+    centroid = (power * hertz).sum(axis=1) / np.maximum(power.sum(axis=1), np.finfo(np.float64).tiny)
     return Spectrum(centroid=float(np.median(centroid)), flatness=float(np.median(flatness)))
 
 
@@ -191,5 +195,6 @@ def _pulse(audio: Audio) -> Pulse | None:
     slowest, fastest = (60 * RATE / HOP / tempo for tempo in TEMPI)
     lags = np.arange(math.ceil(fastest), min(int(slowest), onsets.size // 2) + 1)
     clarity = correlation[lags] / correlation[0]
-    best = int(clarity.argmax())
-    return Pulse(tempo=60 * RATE / HOP / float(lags[best]), clarity=float(np.clip(clarity[best], 0, 1)))
+    tempi = 60 * RATE / HOP / lags
+    best = int((clarity * np.exp(-0.5 * np.log2(tempi / USUAL_TEMPO) ** 2)).argmax())
+    return Pulse(tempo=float(tempi[best]), clarity=float(np.clip(clarity[best], 0, 1)))

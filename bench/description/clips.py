@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 
 from bench import audio
@@ -70,10 +70,7 @@ def parts(clip: Clip, sample_rate: int, longest: float) -> Iterator[Part]:
         return
     n_parts = int(-(-seconds // longest))
     edges = [start + number * seconds / n_parts for number in range(n_parts + 1)]
-    windows = [
-        Clip(clip.id, clip.path, start=first, end=last)
-        for first, last in zip(edges, edges[1:], strict=False)
-    ]
+    windows = [Clip(clip.id, clip.path, start=first, end=last) for first, last in pairwise(edges)]
     for window, samples in zip(windows, audio.read_windows(windows, sample_rate), strict=True):
         if isinstance(samples, ClipError):
             raise samples

@@ -22,6 +22,12 @@ MOST = 8
 """Largest number of examples in a report."""
 
 
+LACKS_TEXT = """
+SELECT id FROM files WHERE id NOT IN (SELECT file FROM captions WHERE kind = ? AND model = ?)"""
+
+LACKS_DOMAINS = "SELECT id FROM files WHERE id NOT IN (SELECT file FROM domains WHERE model = ?)"
+
+
 @dataclass(frozen=True, slots=True)
 class Todo:
     """A file, and the kind and name of every describer that it lacks."""
@@ -73,13 +79,14 @@ def todo(snapshot: Snapshot, files: Iterable[int] | None, describers: Sequence[D
     files : Iterable[int] | None
         Ids of files; None for all.
     """
-    wanted = {(describer.kind, describer.name) for describer in describers}
-    present: dict[int, set[tuple[str, str]]] = {}
-    select = "SELECT DISTINCT file, kind, model FROM captions UNION SELECT file, 'domains', model FROM domains"
-    for file, kind, model in snapshot.connection.execute(select):
-        present.setdefault(file, set()).add((kind, model))
-    every = ((file, wanted - present.get(file.id, set())) for file in snapshot.files(files))
-    return [Todo(file, frozenset(lacks)) for file, lacks in every if lacks]
+    lacks: dict[int, set[tuple[Kind, str]]] = {}
+    for describer in describers:
+        kind, name = describer.kind, describer.name
+        select, values = (LACKS_DOMAINS, [name]) if kind == "domains" else (LACKS_TEXT, [kind, name])
+        for id_ in snapshot.column(select, values).tolist():
+            lacks.setdefault(id_, set()).add((kind, name))
+    ids = lacks.keys() if files is None else lacks.keys() & set(files)
+    return [Todo(file, frozenset(lacks[file.id])) for file in snapshot.files(sorted(ids))]
 
 
 def outcomes(todo: Iterable[Todo], describers: Sequence[Describer]) -> Iterator[Outcome]:
@@ -107,7 +114,8 @@ def write(index: Index, outcomes: Iterable[Outcome]) -> Report:
         for outcome in outcomes:
             batch.append(outcome)
             examples += ((outcome.file, caption) for caption in outcome.captions[: MOST - len(examples)])
-            failures |= {outcome.file.clip: reason for reason in outcome.failures.values()}
+            for reason in outcome.failures.values():
+                failures[outcome.file.clip] = reason
             if len(batch) == BATCH:
                 counts += _written(index, batch)
                 batch = []
@@ -124,7 +132,7 @@ def _outcome(file: File, describers: Sequence[Describer]) -> Outcome:
     for describer in describers:
         kind, name = describer.kind, describer.name
         try:
-            description = _description(clip_of(file), describer)
+            description = description_of(clip_of(file), describer)
         except ClipError as error:
             failures[kind, name] = str(error)
             continue
@@ -136,10 +144,10 @@ def _outcome(file: File, describers: Sequence[Describer]) -> Outcome:
     return Outcome(file, tuple(captions), tuple(domains), failures)
 
 
-def _description(clip: Clip, describer: Describer) -> Description:
+def description_of(clip: Clip, describer: Describer) -> Description:
     """Return the description of a clip, with times in its file; scores of its parts by their lengths."""
     texts: list[Text] = []
-    scores: Counter[str] = Counter()
+    scores: dict[str, float] = {}
     seconds = 0.0
     for part in parts(clip, describer.sample_rate, describer.longest):
         description = describer.describe(part.audio)
@@ -148,13 +156,13 @@ def _description(clip: Clip, describer: Describer) -> Description:
         )
         length = part.audio.size / describer.sample_rate
         for domain, score in description.domains.items():
-            scores[domain] += score * length  # type: ignore[assignment]  # Counter of floats
+            scores[domain] = scores.get(domain, 0.0) + score * length
         seconds += length
     return Description(tuple(texts), {domain: score / seconds for domain, score in scores.items()})
 
 
 def _written(index: Index, batch: Sequence[Outcome]) -> Counter[tuple[Kind, str]]:
-    """Write descriptions of files that are still there, and return how many files every describer described."""
+    """Write descriptions of files that are still there; return the number of files of each describer."""
     if not batch:
         return Counter()
     with index.writing() as writer:
@@ -165,6 +173,6 @@ def _written(index: Index, batch: Sequence[Outcome]) -> Counter[tuple[Kind, str]
         domains = [domain for each in batch for domain in each.domains if domain.file in there]
         writer.add_captions(captions)
         writer.set_domains(domains)
-    said = {(each.kind, each.model, each.file) for each in captions}
+    said: set[tuple[Kind, str, int]] = {(each.kind, each.model, each.file) for each in captions}
     said |= {("domains", each.model, each.file) for each in domains}
     return Counter((kind, model) for kind, model, _ in said)

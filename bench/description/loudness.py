@@ -2,9 +2,8 @@
 
 References
 ----------
-ITU-R BS.1770-5, "Algorithms to measure audio programme loudness and true-peak audio level", 2023: weights in
-annex 1, tables 1 and 2; gates in annex 1. The filters of other rates than 48 kHz are the same analogue ones, as
-in libebur128.
+ITU-R BS.1770-5, "Algorithms to measure audio programme loudness and true-peak audio level", 2023, annex 1.
+Its filters are for 48 kHz; those for other rates are the same analogue ones, as in libebur128.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 References
 ----------
-Boersma, "Accurate short-term analysis of the fundamental frequency and the harmonics-to-noise ratio of a sampled
-sound", IFA Proceedings 17, 1993: the autocorrelation of a windowed frame over that of the window. Frames are
-taken alone here, without the search for the cheapest path, as quantiles need none.
+Boersma, "Accurate short-term analysis of the fundamental frequency and the harmonics-to-noise ratio of a
+sampled sound", IFA Proceedings 17, 1993: the autocorrelation of a windowed frame over that of the window.
+Frames are taken alone here, without the search for the cheapest path, as quantiles need none.
 McLeod and Wyvill, "A smarter way to find pitch", ICMC 2005: a period is behind the first zero of the
 autocorrelation, else every noise without high frequencies would have one.
 """
@@ -18,8 +18,6 @@ import numpy.typing as npt
 from scipy import fft
 from scipy.signal import get_window
 
-from bench.types import Audio
-
 Values = npt.NDArray[np.float32]
 
 LOWEST, HIGHEST = 60.0, 2000.0
@@ -27,6 +25,9 @@ LOWEST, HIGHEST = 60.0, 2000.0
 
 OCTAVE_COST = 0.01
 """Periodicity that a pitch an octave higher may lack, since two periods repeat as well as one."""
+
+FINER = 2
+"""Points of the autocorrelation per sample, for periods of a few samples."""
 
 PERIODS = 3
 """Periods of the lowest pitch in a frame."""
@@ -57,6 +58,7 @@ def pitches(frames: Values, sample_rate: int) -> Pitches:
         In Hz.
     """
     correlation = _autocorrelation(frames)
+    sample_rate *= FINER
     first, last = int(sample_rate / HIGHEST), int(sample_rate / LOWEST)
     lags = np.arange(first, last + 1)
     before, here, behind = (correlation[:, lags + step] for step in (-1, 0, 1))
@@ -82,7 +84,10 @@ def frame_size(sample_rate: int) -> int:
 
 
 def _autocorrelation(frames: Values) -> Values:
-    """Return the normalised autocorrelation of frames over that of their window, shape=(n_frames, n_lags)."""
+    """Return the normalised autocorrelation of frames over that of their window, shape=(n_frames, n_lags).
+
+    Lags are multiples of a sample over `FINER`.
+    """
     size = frames.shape[1]
     window = get_window("hann", size).astype(np.float32)
     centred = (frames - frames.mean(axis=1, keepdims=True)) * window
@@ -90,9 +95,11 @@ def _autocorrelation(frames: Values) -> Values:
 
     def correlated(values: Values) -> Values:
         spectrum = fft.rfft(values, length, axis=-1)
-        correlation: Values = fft.irfft(spectrum.real**2 + spectrum.imag**2, length, axis=-1)
-        return correlation[..., : size // 2]
+        power = spectrum.real**2 + spectrum.imag**2
+        correlation: Values = fft.irfft(power, FINER * length, axis=-1)
+        return correlation[..., : FINER * size // 2]
 
     own, of_window = correlated(centred), correlated(window)
     power = np.maximum(own[:, :1], np.finfo(np.float32).tiny)
-    return own / power * (of_window[0] / of_window)
+    correlation: Values = own / power * (of_window[0] / of_window)
+    return correlation

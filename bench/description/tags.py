@@ -36,7 +36,18 @@ LIKELY = 0.1
 MOST = 5
 """Largest number of tags of a recording."""
 
-DOMAINS = ("speech", "music", "singing", "noise", "animal", "nature", "vehicle", "machine", "alarm", "silence")
+DOMAINS = (
+    "speech",
+    "music",
+    "singing",
+    "noise",
+    "animal",
+    "nature",
+    "vehicle",
+    "machine",
+    "alarm",
+    "silence",
+)
 """Words for kinds of recordings. A classifier that has some of them as labels, as those of AudioSet do, says
 these alone."""
 
@@ -81,7 +92,7 @@ class Classifier:
         self._features = checkpoint.part(AutoFeatureExtractor)
         self.sample_rate = int(self._features.sampling_rate)
         labels = self._model.config.id2label
-        self.words = [str(labels[number]) for number in range(len(labels))]
+        self.words: Sequence[str] = [str(labels[number]) for number in range(len(labels))]
         self._is_multilabel = self._model.config.problem_type == "multi_label_classification"
         self.name = checkpoint.named()
 

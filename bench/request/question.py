@@ -19,8 +19,6 @@ class Inquiry:
     ----------
     llm : str
         Language model; empty for none.
-    sentences : str
-        Folder of a sentence encoder; empty for none.
     k : int
         Number of passages.
     """
@@ -37,6 +35,13 @@ class Inquiry:
         "", "text", 'Ask about these recordings, such as "seconds > 2".', "--where", metavar="FILTER"
     )
     k: int = option(10, "count", "Number of passages.", "-k", default="10", metavar="N")
+    sentences: str = option(
+        "",
+        "text",
+        "Folder of the sentence encoder, or none.  [default: where it was when the texts were encoded]",
+        "--sentences",
+        metavar="FOLDER",
+    )
     show_sources: bool = option(False, "flag", "Show the passages with all of their texts.", "--show-sources")
     format: QuestionFormat = option(
         "text", "choice", "Form of the answer.", "--format", default="text", choices=get_args(QuestionFormat)

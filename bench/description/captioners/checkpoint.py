@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 import transformers
 from transformers import AutoConfig, AutoProcessor
@@ -12,6 +13,9 @@ from bench.description.captioners.prompt import MOST_TOKENS, PROMPT
 from bench.description.checkpoints import Checkpoint, quiet
 from bench.errors import UsageError
 from bench.types import Audio
+
+SHORTEST_SECONDS = 1.0
+"""Shortest audio, in s; a shorter recording is padded with zeros, since some encoders make nothing of it."""
 
 
 class CheckpointCaptioner:
@@ -52,7 +56,11 @@ class CheckpointCaptioner:
 
     def describe(self, audio: Audio) -> str:
         """Return the caption of a recording of up to 30 s."""
-        content = [{"type": "audio", "audio": audio}, {"type": "text", "text": PROMPT}]
+        n_lacking = max(0, round(SHORTEST_SECONDS * self.sample_rate) - audio.size)
+        content = [
+            {"type": "audio", "audio": np.pad(audio, (0, n_lacking))},
+            {"type": "text", "text": PROMPT},
+        ]
         options = {"tokenize": True, "return_dict": True, "return_tensors": "pt"}
         with torch.inference_mode(), quiet():
             inputs: Any = self._processor.apply_chat_template(

@@ -92,4 +92,3 @@ class ServerCaptioner:
                 f"{url}: answers something else ({message(error)}); expected a chat completion"
             ) from error
         return choice.message.content
-

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperTokenizer
 from transformers.modeling_outputs import BaseModelOutput
-from transformers.utils import logging
 
 from bench.catalog import checkpoints
 from bench.catalog.weights import TEXT
-from bench.errors import UsageError, message
+from bench.errors import UsageError
 from bench.inference.answers import Phrase
+from bench.inference.pretrained import loaded, network, quiet
 from bench.inference.transcribers.base import RATE, Decoding
 from bench.types import Audio, Frames
 
@@ -55,9 +53,9 @@ class Whisper:
         self.name = name
         self.digest = digest
         self._device = device
-        self._model = _model(folder).to(device).eval()
-        self._features = _loaded(WhisperFeatureExtractor, folder)
-        self._tokenizer = _loaded(WhisperTokenizer, folder)
+        self._model = _model(folder).to(device)
+        self._features = loaded(WhisperFeatureExtractor, folder)
+        self._tokenizer = loaded(WhisperTokenizer, folder)
         config = self._model.generation_config
         ids = getattr(config, "lang_to_id", None) or {}
         self._languages = {number: token.strip("<|>") for token, number in ids.items()}
@@ -69,7 +67,7 @@ class Whisper:
         self, audio: Audio, language: str | None, timestamps: bool, states: Frames | None = None
     ) -> Decoding:
         """Return the text of at most 30 s; see `base.Decoder`."""
-        with torch.inference_mode(), _quiet():
+        with torch.inference_mode(), quiet():
             hidden = self._encode(audio) if states is None else torch.from_numpy(states)[None]
             encoder_outputs = BaseModelOutput(last_hidden_state=hidden.to(self._device))
             no_speech, detection = self._first_token(encoder_outputs)
@@ -157,14 +155,6 @@ class Whisper:
             yield Phrase(start=start, end=max(start, end), text=text)
 
 
-def _loaded(auto: Any, folder: Path) -> Any:
-    """Return the feature extractor or the tokenizer of a checkpoint."""
-    try:
-        return auto.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # tokenizers raises no other type for a damaged file
-        raise UsageError(f"{folder}: {auto.__name__} cannot be loaded ({message(error)[:300]})") from error
-
-
 def _model(folder: Path) -> Any:
     """Return the network of a checkpoint in fp32, of tensors alone."""
     if not all((folder / name).is_file() for name in TEXT):
@@ -175,35 +165,9 @@ def _model(folder: Path) -> Any:
     model_type = checkpoints.configuration(folder).model_type
     if model_type != "whisper":
         raise UsageError(f"{folder}: the model type is {model_type}; expected whisper")
-    options = {"dtype": torch.float32, "use_safetensors": True, "local_files_only": True}
-    try:
-        with _quiet():
-            model, report = WhisperForConditionalGeneration.from_pretrained(
-                folder, output_loading_info=True, **options
-            )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise UsageError(f"{folder}: cannot be loaded ({message(error)[:300]})") from error
-    absent = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))
-    if absent:
-        raise UsageError(
-            f"{folder}: lacks {len(absent)} weights, such as {absent[0]}; they would be random: expected a "
-            "checkpoint with its decoder"
-        )
+    model = network(WhisperForConditionalGeneration, folder, "a checkpoint with its decoder")
     if not hasattr(model.generation_config, "no_timestamps_token_id"):
         raise UsageError(
             f"{folder}/generation_config.json: lacks no_timestamps_token_id; expected that of Whisper"
         )
     return model
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers from writing of options that it sets itself, and from showing progress."""
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        logging.enable_progress_bar()

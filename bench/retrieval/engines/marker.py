@@ -94,9 +94,13 @@ class Marker:
             and all((folder / name).stat().st_size == saved.size for name, saved in self.files.items())
         )
 
-    def damaged(self, folder: Path) -> list[str]:
-        """Return the files, as paths below the folder, whose content has changed."""
-        return [name for name, saved in self.files.items() if sha256(folder / name) != saved.sha256]
+    def changed(self, folder: Path) -> list[str]:
+        """Return the files, as paths below the folder, that are missing or have another content."""
+        return [
+            name
+            for name, saved in self.files.items()
+            if not (folder / name).is_file() or sha256(folder / name) != saved.sha256
+        ]
 
 
 def _files(folder: Path) -> list[tuple[str, Path]]:

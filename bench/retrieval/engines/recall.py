@@ -69,7 +69,7 @@ class Reference:
 
 
 def interval(recalls: Floats, k: int) -> tuple[float, float]:
-    """Return the 95 % interval of a mean recall: Korn and Graubard's, a query is a group of `k` neighbours."""
+    """Return the 95 % interval of a mean recall, by Korn and Graubard: a query is a group of neighbours."""
     n_queries = len(recalls)
     variance = float(recalls.var(ddof=1)) / n_queries
     low, high = korn_graubard(float(recalls.mean()), variance, n_queries * k, n_queries)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from bench.retrieval.recall import Reference, interval
+from bench.retrieval.engines.recall import Reference, interval
 from bench.types.retrieval import Engine
 
 
