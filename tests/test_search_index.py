@@ -325,7 +325,8 @@ def test_verify_names_what_does_not_agree(index: Index):
     assert any("labels belongs to no row of files" in fault for fault in verification.faults)
 
 
-def test_a_folder_that_cannot_be_written_is_read(index: Index, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY_DIRECTORY])
+def test_a_folder_that_cannot_be_written_is_read(code: int, index: Index, monkeypatch: pytest.MonkeyPatch):
     connect = sqlite3.connect
 
     class ReadOnly(sqlite3.Connection):
@@ -334,7 +335,7 @@ def test_a_folder_that_cannot_be_written_is_read(index: Index, monkeypatch: pyte
         def execute(self, statement: str, *parameters: object) -> sqlite3.Cursor:
             if statement == "BEGIN":
                 error = sqlite3.OperationalError("unable to open database file")
-                error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+                error.sqlite_errorcode = code
                 raise error
             return super().execute(statement, *parameters)
 

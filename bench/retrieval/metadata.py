@@ -62,7 +62,8 @@ def reader(path: Path) -> sqlite3.Connection:
         # A folder that cannot be written has no room for SQLite's list of readers. Where there is no log of
         # changes, nobody writes, and the file is whole.
         wal = path.with_name(f"{path.name}-wal")
-        if primary_code(error) != sqlite3.SQLITE_CANTOPEN or (wal.exists() and wal.stat().st_size):
+        is_refused = primary_code(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+        if not is_refused or (wal.exists() and wal.stat().st_size):
             raise
         connection = _connection(path, "mode=ro&immutable=1")
         _begin(connection)
