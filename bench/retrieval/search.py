@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,7 +24,10 @@ from bench.retrieval.texts import search_text
 from bench.types import Clip, Embeddings
 from bench.types.retrieval import Ids
 
-ASKED = ("id", "audio", "text")
+if TYPE_CHECKING:
+    from bench.retrieval.evaluation import Evaluation
+
+ASKED = ("id", "audio", "text", "evaluate")
 """Fields of a search, of which one says what to look for."""
 
 
@@ -44,18 +48,48 @@ def hits(
     UsageError
         If none or several of `id`, `audio` and `text` are given, or one of them does not fit the index.
     """
-    asked = [f"--{name}" for name in ASKED if getattr(search, name) not in {None, ""}]
-    if len(asked) != 1:
-        raise UsageError(f"{' and '.join(asked) or 'search'}: expected one of --id, --audio and --text")
+    check(search)
     with index.snapshot() as snapshot:
         if search.id is not None:
             return by_id(index, snapshot, search)
-        if search.text and not index.card.is_joint:
+        if search.text and (search.sentences or not index.card.is_joint):
             return by_text(snapshot, search)
         encoder = encoder_of_index(index, Request(home=paths.home(), device=device), declared, weights)
         if search.text:
             return by_description(index, snapshot, search, encoder)
         return by_audio(index, snapshot, search, encoder)
+
+
+def check(search: Search) -> None:
+    """Refuse a search that asks for nothing, or for several things at once.
+
+    Raises
+    ------
+    UsageError
+        If none or several of `ASKED` are given.
+    """
+    asked = [f"--{name}" for name in ASKED if getattr(search, name) not in {None, ""}]
+    if len(asked) != 1:
+        raise UsageError(
+            f"{' and '.join(asked) or 'search'}: expected one of --id, --audio, --text and --evaluate"
+        )
+
+
+def evaluation(index: Index, search: Search) -> Evaluation:
+    """Return how well the neighbours of clips tell a label.
+
+    Raises
+    ------
+    UsageError
+        If something else is asked for too, a column is unknown, or `where` is malformed.
+    """
+    from bench.retrieval.evaluation import evaluate  # a search needs none of its libraries
+
+    check(search)
+    choice = selection.choice(search.where)
+    with index.snapshot() as snapshot:
+        allowed = snapshot.matching(choice) if choice else None
+        return evaluate(snapshot, search.evaluate, search.not_same, search.k, allowed)
 
 
 def by_id(index: Index, snapshot: Snapshot, search: Search) -> list[Hit]:
