@@ -53,7 +53,7 @@ class Encoder:
 
     @property
     def text_tower(self) -> Path | None:
-        """Return the checkpoint of a CLAP, whose text tower shares the space of its vectors, else None."""
+        """Return the checkpoint of a CLAP, whose text tower shares the space of these vectors, else None."""
         spec = self.learner.spec
         if not spec.factory.startswith(BUILT_IN) or self.view.pool != "mean":
             return None
@@ -109,7 +109,9 @@ def encoder_of(request: Request, declared: Registry) -> Encoder:
     if view.layer in {"best", "all"} or view.pool == UNPOOLED:
         expected = "expected @layer=N|last|mean and a pooling"
         raise UsageError(f"{display.extractor(learner.spec.name, view)}: has no vector per clip; {expected}")
-    return Encoder(learner, view)
+    # With the standard deviation too, which is the default, a vector of a CLAP is in no space of texts.
+    of_texts = Encoder(learner, replace(view, pool="mean"))
+    return of_texts if of_texts.text_tower and "pool=" not in texts[0] else Encoder(learner, view)
 
 
 def encoder_of_index(index: Index, request: Request, declared: Registry, weights: str = "") -> Encoder:
