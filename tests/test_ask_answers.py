@@ -12,7 +12,7 @@ from click.testing import Result
 from bench import language
 from bench.answering import asking, output, passages
 from bench.answering.asking import Answer, Question
-from bench.answering.instructions import addresses_model
+from bench.language.instructions import addresses_model
 from bench.answering.queries import Count
 from bench.errors import LanguageModelError
 from bench.retrieval.card import IndexCard

@@ -23,10 +23,6 @@ class Search:
     ----------
     id : int | None
         Id of a chunk whose neighbours are wanted.
-    evaluate : str
-        Label column by which the neighbours of all clips are scored.
-    sentences : str
-        Sentence encoder for `text`; empty for that of the index, ``none`` for words alone.
     where : str
         Condition on the clips that may be hits; empty for all.
     not_same : tuple[str, ...]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -30,12 +29,6 @@ BATCH_CHUNKS = 32_768
 """Number of chunks that are added at once, and largest number that the normalisation is fitted to.
 
 Of a million chunks, each batch reads the whole cache of the extractor.
-"""
-
-NORMALISATION: Literal["standardise"] = "standardise"
-"""What is done to vectors, except for those of a CLAP, whose space texts share.
-
-docs/search.md has the figures.
 """
 
 
@@ -81,6 +74,7 @@ def build(
     sample = np.linspace(0, len(contents) - 1, min(len(contents), BATCH_CHUNKS)).astype(int)
     vectors = encoder.cached([contents[row] for row in sample], cache)
     spec = encoder.learner.spec
+    normalisation = None if encoder.is_joint else Normalisation.fit(vectors)
     card = IndexCard(
         extractor=spec.name,
         identity=encoder.identity,
@@ -91,11 +85,10 @@ def build(
         precision=encoder.learner.identity.get("precision", "fp32"),
         runtime=spec.params.get("runtime", "auto"),
         chunking=chunking,
-        normalisation="none" if encoder.text_tower else NORMALISATION,
+        is_joint=encoder.is_joint,
+        normalisation="standardise" if normalisation else "none",
         engine=EngineCard(name=indexing.engine),
     )
-    is_shared = card.normalisation == "none"
-    normalisation = Normalisation.nothing(card.dim) if is_shared else Normalisation.fit(vectors)
     index = Index.create(indexing.to, card, normalisation)
     with index.writing() as writer:
         addition = _write(writer, chunks, encoder, index.normalisation, cache)

@@ -11,9 +11,7 @@ import msgspec
 import numpy as np
 
 from bench import catalog, display
-from bench.catalog import Registry, learners, names
-from bench.catalog.checkpoints import CONFIGURATION, configuration
-from bench.catalog.layer_counts import BUILT_IN
+from bench.catalog import Registry, checkpoints, learners, names
 from bench.catalog.learners import Learner
 from bench.embed import pooling
 from bench.embed.cache import Cache
@@ -25,6 +23,9 @@ from bench.keys import digest
 from bench.request import Request
 from bench.retrieval.index import Index
 from bench.types import UNPOOLED, Clip, Embeddings, Extractor, Spec, View
+
+CLAP = "clap"
+"""Type of the models whose embeddings texts share."""
 
 DEFAULT = "mfcc"
 """Extractor of an index where the user names none."""
@@ -52,14 +53,21 @@ class Encoder:
         return digest({name: value for name, value in identity.items() if name not in ELSEWHERE})
 
     @property
-    def text_tower(self) -> Path | None:
-        """Return the checkpoint of a CLAP, whose text tower shares the space of these vectors, else None."""
-        spec = self.learner.spec
-        if not spec.factory.startswith(BUILT_IN) or self.view.pool != "mean":
-            return None
-        path = Path(str(spec.params.get("checkpoint", "")))
-        is_clap = (path / CONFIGURATION[0]).is_file() and configuration(path).model_type == "clap"
-        return path if is_clap else None
+    def checkpoint(self) -> Path | None:
+        """Return the folder or the file of the extractor's weights; None for one without weights."""
+        place = self.learner.spec.params.get("checkpoint")
+        return Path(str(place)) if place else None
+
+    @property
+    def is_joint(self) -> bool:
+        """Return whether texts have vectors in the same space: those of CLAP, pooled as they are."""
+        folder = self.checkpoint
+        return (
+            folder is not None
+            and (folder / checkpoints.CONFIGURATION[0]).is_file()
+            and checkpoints.configuration(folder).model_type == CLAP
+            and self.view.pool == "mean"
+        )
 
     def cached(self, contents: Sequence[str], cache: Cache) -> Embeddings:
         """Return the vectors of contents that the cache holds, shape=(n_contents, dim)."""
@@ -110,8 +118,8 @@ def encoder_of(request: Request, declared: Registry) -> Encoder:
         expected = "expected @layer=N|last|mean and a pooling"
         raise UsageError(f"{display.extractor(learner.spec.name, view)}: has no vector per clip; {expected}")
     # With the standard deviation too, which is the default, a vector of a CLAP is in no space of texts.
-    of_texts = Encoder(learner, replace(view, pool="mean"))
-    return of_texts if of_texts.text_tower and "pool=" not in texts[0] else Encoder(learner, view)
+    joint = Encoder(learner, replace(view, pool="mean"))
+    return joint if joint.is_joint and "pool=" not in texts[0] else Encoder(learner, view)
 
 
 def encoder_of_index(index: Index, request: Request, declared: Registry, weights: str = "") -> Encoder:

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench import paths
+from bench import audio, paths
 from bench.catalog import Registry
 from bench.errors import UsageError
-from bench.inference.hearing import seconds_of
 from bench.request import Request, Search
-from bench.retrieval import selection
+from bench.retrieval import selection, sentences
 from bench.retrieval.chunks import cut
 from bench.retrieval.encoder import Encoder, encoder_of_index
-from bench.retrieval.evaluation import Evaluation, evaluate
 from bench.retrieval.filters import Filter
 from bench.retrieval.index import Index
 from bench.retrieval.merging import ranked
 from bench.retrieval.querying import NOBODY, Searcher
 from bench.retrieval.records import Hit
-from bench.retrieval.sentences import encoder_of
 from bench.retrieval.snapshot import Snapshot
 from bench.retrieval.texts import search_text
 from bench.types import Clip, Embeddings
 from bench.types.retrieval import Ids
+
+if TYPE_CHECKING:
+    from bench.retrieval.evaluation import Evaluation
 
 ASKED = ("id", "audio", "text", "evaluate")
 """Fields of a search, of which one says what to look for."""
@@ -38,7 +39,7 @@ def hits(
     Parameters
     ----------
     device, weights : str
-        Of the extractor, for a recording or a text; see `encoder_of_index`.
+        Of the extractor, for a recording; see `encoder_of_index`.
 
     Raises
     ------
@@ -51,18 +52,12 @@ def hits(
     with index.snapshot() as snapshot:
         if search.id is not None:
             return by_id(index, snapshot, search)
-        if search.not_same:
-            raise UsageError(
-                f"--not-same {','.join(search.not_same)}: a recording or a text has no labels to differ in; "
-                "write --where"
-            )
-        request = Request(home=paths.home(), device=device)
-        # Vectors that were not normalised are of a CLAP.
-        if search.text and (search.sentences or index.card.normalisation != "none"):
-            return by_words(snapshot, search)
-        encoder = encoder_of_index(index, request, declared, weights)
-        by = by_text if search.text else by_audio
-        return by(index, snapshot, search, encoder)
+        if search.text and (search.sentences or not index.card.is_joint):
+            return by_text(snapshot, search)
+        encoder = encoder_of_index(index, Request(home=paths.home(), device=device), declared, weights)
+        if search.text:
+            return by_description(index, snapshot, search, encoder)
+        return by_audio(index, snapshot, search, encoder)
 
 
 def check(search: Search) -> None:
@@ -88,6 +83,8 @@ def evaluation(index: Index, search: Search) -> Evaluation:
     UsageError
         If something else is asked for too, a column is unknown, or `where` is malformed.
     """
+    from bench.retrieval.evaluation import evaluate  # a search needs none of its libraries
+
     check(search)
     choice = selection.choice(search.where)
     with index.snapshot() as snapshot:
@@ -122,46 +119,55 @@ def by_audio(index: Index, snapshot: Snapshot, search: Search, encoder: Encoder)
     ClipError
         If the recording cannot be read.
     UsageError
-        If there is no such file.
+        If there is no such file, or it is to differ from hits in a label.
     """
+    _refuse_others(search)
     path = search.audio or Path()
     if not path.is_file():
         raise UsageError(f"--audio {path}: no such file")
     recording = Clip(id=str(path), path=path)
-    chunks = cut(recording, seconds_of(recording), index.card.chunking)
+    chunks = cut(recording, audio.seconds(recording), index.card.chunking)
     queries = index.normalisation.apply(encoder.vectors(chunks))
     return nearest(index, snapshot, queries, search, selection.choice(search.where))
 
 
-def by_text(index: Index, snapshot: Snapshot, search: Search, encoder: Encoder) -> list[Hit]:
-    """Return the sounds that a text describes, by the text tower of a CLAP.
+def by_text(snapshot: Snapshot, search: Search) -> list[Hit]:
+    """Return the clips whose texts fit a description.
 
     Raises
     ------
     UsageError
-        If the index is not of a CLAP, or its checkpoint lacks the text tower.
+        If there are no texts, the sentence encoder is not here, or hits are to differ in a label.
     """
-    folder = encoder.text_tower
-    if folder is None:
-        raise UsageError(f"{index.path}: is not of a CLAP; search its texts by --sentences none")
+    _refuse_others(search)
+    choice = selection.choice(search.where)
+    allowed = snapshot.matching(choice) if choice else None
+    encoder = sentences.encoder_of(snapshot, search.sentences)
+    return search_text(snapshot, search.text, search.k, allowed, encoder)
+
+
+def by_description(index: Index, snapshot: Snapshot, search: Search, encoder: Encoder) -> list[Hit]:
+    """Return what sounds as a text describes it, by an extractor that has vectors of texts too.
+
+    Raises
+    ------
+    UsageError
+        If the checkpoint has no text tower, or hits are to differ from the query in a label.
+    """
     from bench.retrieval.clap import ClapText  # transformers takes seconds to import
 
-    tower = ClapText(folder, str(encoder.learner.spec.params["device"]))
-    queries = tower.encode([search.text])
+    _refuse_others(search)
+    parameters = encoder.learner.spec.params
+    tower = ClapText(Path(parameters["checkpoint"]), parameters["device"])
+    queries = index.normalisation.apply(tower.encode([search.text]))
     return nearest(index, snapshot, queries, search, selection.choice(search.where))
 
 
-def by_words(snapshot: Snapshot, search: Search) -> list[Hit]:
-    """Return the clips whose texts fit a query, by words and, if the index has sentences, by meaning.
-
-    Raises
-    ------
-    UsageError
-        If the index has no texts, or its sentence encoder is not here.
-    """
-    choice = selection.choice(search.where)
-    allowed = snapshot.matching(choice) if choice else None
-    return search_text(snapshot, search.text, search.k, allowed, encoder_of(snapshot, search.sentences))
+def _refuse_others(search: Search) -> None:
+    """Refuse columns in which hits differ from a query that has no labels."""
+    if search.not_same:
+        names = ",".join(search.not_same)
+        raise UsageError(f"--not-same {names}: needs --id, whose clip has labels; write --where")
 
 
 def nearest(  # what to compare, and with what
