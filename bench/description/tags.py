@@ -48,7 +48,7 @@ DOMAINS = (
     "alarm",
     "silence",
 )
-"""Words for kinds of recordings; of a classifier count those that are its labels, as some of AudioSet's are."""
+"""Words for kinds of recordings; of a classifier count those that are its labels, as some of AudioSet's."""
 
 PROMPT = "This is a sound of {}."
 """What CLAP compares audio with, as in its paper (Wu et al., ICASSP 2023) and in transformers."""
