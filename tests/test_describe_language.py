@@ -163,7 +163,7 @@ def test_a_server_that_is_not_there_is_one_line():
 
 def test_a_model_is_named_where_a_server_has_several(chat_server, monkeypatch):
     monkeypatch.setattr("bench.language.chat.request", lambda *_: b'{"data": [{"id": "a"}, {"id": "b"}]}')
-    with pytest.raises(LanguageModelError, match=r"has 2 models \(a, b\); name one: --llm .*#MODEL"):
+    with pytest.raises(LanguageModelError, match=r"has 2 models \(a, b\); name one: .*#MODEL"):
         Chat.at(chat_server.url)
     assert Chat.at(f"{chat_server.url}#b").name == "b"
 

@@ -151,7 +151,7 @@ def command_blocks() -> dict[str, list[str]]:
     """Return page and number of every block with a new command that can run here -> its commands."""
     blocks: dict[str, list[str]] = {}
     before: set[tuple[str, ...]] = set()
-    names = ("explore", "extractors", "numbers", "predict", "reports", "running")
+    names = ("explore", "extractors", "numbers", "predict", "reports", "running", "search")
     for page in ("README", *(f"docs/{name}" for name in names)):
         text = (ROOT / f"{page}.md").read_text(encoding="utf-8")
         codes = [code for language, _, code in BLOCK.findall(text) if language == "bash"]
@@ -196,6 +196,18 @@ def test_a_collection_is_explored_in_a_notebook(workplace: Path, monkeypatch):
     scope: dict[str, object] = {}
     exec(code, scope)  # noqa: S102  # the page's own code
     assert scope["overview"].map.points.shape == (48, 2)
+
+
+def test_an_index_is_searched_in_a_notebook(digits: Path, take, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    digits.rename("clips.csv")
+    shutil.copy(take("theo", 0, 1), "new.wav")
+    text = (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
+    [code] = [code for language, _, code in BLOCK.findall(text) if language == "python"]
+    scope: dict[str, object] = {}
+    exec(code, scope)  # noqa: S102  # the page's own code
+    assert "chunks" in str(scope["index"])
 
 
 def test_a_model_is_used_in_a_program(bench, workplace: Path, monkeypatch):

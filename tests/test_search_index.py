@@ -149,7 +149,7 @@ def test_hits_differ_from_the_query_where_they_have_to(index: Index):
         ({"id": 1, "audio": Path("a.wav")}, "--id and --audio: expected one"),
         ({"id": 100_000}, r"--id 100000: is no chunk of .*; expected one of \d+ ids from 0 to"),
         ({"audio": Path("nowhere.wav")}, "--audio nowhere.wav: no such file"),
-        ({"audio": Path(__file__), "not_same": ("speaker",)}, "a recording has no labels to differ in"),
+        ({"audio": Path(__file__), "not_same": ("speaker",)}, "--not-same speaker: needs --id"),
         (
             {"id": 1, "not_same": ("gender",)},
             "--not-same gender: is no column; expected dataset, digit, path",

@@ -22,6 +22,12 @@ MOST = 8
 """Largest number of examples in a report."""
 
 
+LACKS_TEXT = """
+SELECT id FROM files WHERE id NOT IN (SELECT file FROM captions WHERE kind = ? AND model = ?)"""
+
+LACKS_DOMAINS = "SELECT id FROM files WHERE id NOT IN (SELECT file FROM domains WHERE model = ?)"
+
+
 @dataclass(frozen=True, slots=True)
 class Todo:
     """A file, and the kind and name of every describer that it lacks."""
@@ -73,15 +79,14 @@ def todo(snapshot: Snapshot, files: Iterable[int] | None, describers: Sequence[D
     files : Iterable[int] | None
         Ids of files; None for all.
     """
-    wanted = {(describer.kind, describer.name) for describer in describers}
-    present: dict[int, set[tuple[str, str]]] = {}
-    select = (
-        "SELECT DISTINCT file, kind, model FROM captions UNION SELECT file, 'domains', model FROM domains"
-    )
-    for file, kind, model in snapshot.connection.execute(select):
-        present.setdefault(file, set()).add((kind, model))
-    every = ((file, wanted - present.get(file.id, set())) for file in snapshot.files(files))
-    return [Todo(file, frozenset(lacks)) for file, lacks in every if lacks]
+    lacks: dict[int, set[tuple[Kind, str]]] = {}
+    for describer in describers:
+        kind, name = describer.kind, describer.name
+        select, values = (LACKS_DOMAINS, [name]) if kind == "domains" else (LACKS_TEXT, [kind, name])
+        for id_ in snapshot.column(select, values).tolist():
+            lacks.setdefault(id_, set()).add((kind, name))
+    ids = lacks.keys() if files is None else lacks.keys() & set(files)
+    return [Todo(file, frozenset(lacks[file.id])) for file in snapshot.files(sorted(ids))]
 
 
 def outcomes(todo: Iterable[Todo], describers: Sequence[Describer]) -> Iterator[Outcome]:
