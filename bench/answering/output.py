@@ -12,7 +12,17 @@ from tabulate import tabulate
 from bench.answering import queries
 from bench.answering.asking import Answer
 from bench.answering.passages import Passage
-from bench.answering.queries import Count, Duration, Query, Result, Share, Value, Values
+from bench.answering.queries import (
+    Count,
+    Duration,
+    Extremes,
+    Listing,
+    Query,
+    Result,
+    Share,
+    Value,
+    Values,
+)
 from bench.errors import readable
 from bench.files import indented_json
 from bench.paths import path_of
@@ -109,12 +119,15 @@ def _result(query: Query, result: Result) -> Iterator[str]:
             yield f"{_shown(first[0], 'share')}: {first[1]} of {first[2]} recordings"
         case Duration(per="", statistic=statistic):
             yield f"{statistic} length: {_shown(first[0], 'seconds')} ({first[1]} recordings)"
-        case Values(column=column):
-            yield f"{result.n_rows} values of {column}" + _part(result)
-        case _:
-            yield f"{result.n_rows} rows" + _part(result)
-    if not isinstance(query, Count | Share) and not (isinstance(query, Duration) and not query.per):
-        yield _table(result)
+        case Values(column=column) | Duration(per=column):
+            yield f"{result.n_rows} values of {column}{_part(result)}"
+            yield _table(result)
+        case Extremes(order=order):
+            yield f"the {order} of {result.n_rows} recordings"
+            yield _table(result)
+        case Listing():
+            yield f"{result.n_rows} recordings{_part(result)}"
+            yield _table(result)
 
 
 def _part(result: Result) -> str:
@@ -176,6 +189,9 @@ def _textual(answer: Answer) -> Iterator[str]:
     if unsupported:
         lines = [f'{_place(passage)}  "{passage.quote}"' for passage in unsupported]
         yield "\n".join(["unsupported, as the passage does not hold these words:", *lines])
+    others = [passage for passage in answer.passages if passage.verdict == "other"]
+    if others and not answering:
+        yield "\n".join(["unsupported; the nearest passages are:", *map(_line, others)])
 
 
 def _place(passage: Passage) -> str:
