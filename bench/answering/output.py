@@ -67,7 +67,9 @@ def text(answer: Answer, *, with_sources: bool = False) -> str:
     blocks = list(_typed(answer, query, result) if query and result else _textual(answer))
     if with_sources and answer.passages:
         blocks.append("\n".join(["sources:", *map(_source, answer.passages)]))
-    return readable("\n\n".join(blocks)) + "\n"
+    shown = readable("\n\n".join(blocks))
+    # A text of a file can hold what a terminal obeys.
+    return "".join(each if each.isprintable() or each == "\n" else " " for each in shown) + "\n"
 
 
 def prompts(chats: Sequence[Sequence[Message]]) -> str:
@@ -176,6 +178,9 @@ def _textual(answer: Answer) -> Iterator[str]:
     if answer.unread:
         words = ", ".join(f"'{word}'" for word in answer.unread)
         yield f"searched in the texts, as the index has no column or value {words}"
+    if not answer.passages:
+        yield "no text of the index fits the question"
+        return
     if answer.is_supported is None:
         yield f"{len(answer.passages)} nearest passages, judged by no model"
         yield "\n".join(_line(passage) for passage in answer.passages)
@@ -185,9 +190,9 @@ def _textual(answer: Answer) -> Iterator[str]:
     judged = sum(passage.verdict != "withheld" for passage in answer.passages)
     yield f"{len(answering)} of {judged} passages answer, says {answer.model}"
     if answering:
-        yield "\n".join(f'{_place(passage)}  "{passage.quote}"' for passage in answering)
+        yield "\n".join(map(_quoted, answering))
     if unsupported:
-        lines = [f'{_place(passage)}  "{passage.quote}"' for passage in unsupported]
+        lines = map(_quoted, unsupported)
         yield "\n".join(["unsupported, as the passage does not hold these words:", *lines])
     others = [passage for passage in answer.passages if passage.verdict == "other"]
     if others and not answering:
@@ -198,6 +203,11 @@ def _place(passage: Passage) -> str:
     """Return the citation of a passage: the id of its chunk, its clip, and start and end in s."""
     hit = passage.hit
     return f"[{hit.id}]  {hit.clip}  {hit.start:.1f}-{hit.end:.1f} s"
+
+
+def _quoted(passage: Passage) -> str:
+    """Return a passage with the words that a model quotes, in one line."""
+    return f'{_place(passage)}  "{" ".join(passage.quote.split())}"'
 
 
 def _line(passage: Passage) -> str:
@@ -214,5 +224,8 @@ def _source(passage: Passage) -> str:
         *(("", caption) for caption in passage.texts),
         *((", not shown to a model", caption) for caption in passage.withheld),
     ]
-    lines = [f"    {caption.kind} ({caption.model}{note}): {caption.text}" for note, caption in captions]
+    lines = [
+        f"    {caption.kind} ({caption.model}{note}): {' '.join(caption.text.split())}"
+        for note, caption in captions
+    ]
     return "\n".join([f"{_place(passage)}  score {passage.hit.score:.4f}, {passage.verdict}", *lines])
