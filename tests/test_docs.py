@@ -151,7 +151,7 @@ def command_blocks() -> dict[str, list[str]]:
     """Return page and number of every block with a new command that can run here -> its commands."""
     blocks: dict[str, list[str]] = {}
     before: set[tuple[str, ...]] = set()
-    names = ("explore", "extractors", "numbers", "predict", "reports", "running", "search")
+    names = ("ask", "explore", "extractors", "numbers", "predict", "reports", "running", "search")
     for page in ("README", *(f"docs/{name}" for name in names)):
         text = (ROOT / f"{page}.md").read_text(encoding="utf-8")
         codes = [code for language, _, code in BLOCK.findall(text) if language == "bash"]
