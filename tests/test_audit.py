@@ -16,6 +16,8 @@ from bench.embed import batches, decoding
 from bench.embed.cache import Cache
 from bench.store import Store
 
+pytestmark = pytest.mark.xdist_group("audit")  # they share a run
+
 AGAIN = "cached embeddings computed again"
 
 WORDS = ["run", "--tasks", "speaker", "--extractors", "mfcc-13", "--heads", "svm,kmeans", "--out", "out"]

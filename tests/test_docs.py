@@ -18,7 +18,10 @@ from click.testing import CliRunner
 from bench import catalog, cli, report
 from bench.gate import FAILING, Verdict
 
-pytestmark = pytest.mark.no_cover  # tracing slows them by a third, and reaches no other line
+pytestmark = [
+    pytest.mark.no_cover,  # tracing slows them by a third, and reaches no other line
+    pytest.mark.xdist_group("docs"),  # they share a run
+]
 
 ROOT = Path(__file__).parent.parent
 
