@@ -314,13 +314,15 @@ def test_verify_names_what_does_not_agree(index: Index):
     rows.tofile(index.path / vectors.VECTORS)
     connection = sqlite3.connect(index.path / "metadata.sqlite")
     connection.execute("DELETE FROM chunks WHERE id = 1")
+    connection.execute("INSERT INTO chunks VALUES (50, 2, 0, 1, 0)")
+    connection.execute("INSERT INTO removed VALUES (2, 0)")
     connection.execute("INSERT INTO words (words, rowid, text) VALUES ('delete', 1, 'a dog')")
     connection.execute("INSERT INTO labels VALUES (99, 'name', 'x')")
     connection.commit()
     connection.close()
     verification = index.verify()
     assert not verification.is_whole
-    assert (verification.changed.tolist(), verification.stray.tolist()) == ([2], [1])
+    assert (verification.changed.tolist(), verification.stray.tolist()) == ([2], [1, 2, 50])
     assert (verification.legible.tolist(), verification.words) == ([5], "damaged")
     assert any("labels belongs to no row of files" in fault for fault in verification.faults)
 

@@ -191,7 +191,8 @@ def _belongs(snapshot: Snapshot) -> bool:
     """Return whether the first or the last chunk has the vector that was added; `verify` compares all."""
     ends = snapshot.connection.execute(
         "SELECT id, checksum FROM chunks "
-        "WHERE id IN (SELECT min(id) FROM chunks UNION SELECT max(id) FROM chunks)"
+        "WHERE id IN (SELECT min(id) FROM chunks UNION SELECT max(id) FROM chunks) AND id BETWEEN 0 AND ?",
+        [len(snapshot.vectors) - 1],
     ).fetchall()
     vectors = snapshot.vectors[[id_ for id_, _ in ends]]
     actual = zip(checksums(vectors), ends, strict=True)

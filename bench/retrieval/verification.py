@@ -33,7 +33,7 @@ class Verification:
     changed : Ids
         Chunks whose vectors are not those that were added.
     stray : Ids
-        Rows of vectors that belong to no chunk, or to one that is there and removed.
+        Rows of vectors without a chunk, chunks without a row, and chunks that are there and removed.
     legible : Ids
         Removed chunks whose vectors should be zeros and are not.
     faults : Sequence[str]
@@ -69,22 +69,25 @@ def verification(snapshot: Snapshot, words: Words) -> Verification:
     chunks = snapshot.column("SELECT id FROM chunks")
     removed = snapshot.column("SELECT id FROM removed")
     erased = snapshot.column("SELECT id FROM removed WHERE is_erased")
-    times = np.bincount(np.concatenate([chunks, removed]), minlength=len(snapshot.vectors))
+    ids, n_times = np.unique(np.concatenate([chunks, removed]), return_counts=True)
+    rows = np.arange(len(snapshot.vectors))
     return Verification(
         n_files=connection.execute("SELECT count(*) FROM files").fetchone()[0],
         n_chunks=len(chunks),
         n_removed=len(removed),
         n_to_erase=len(removed) - len(erased),
         changed=_changed(snapshot),
-        stray=np.flatnonzero(times != 1),
-        legible=np.array([id_ for id_ in erased if snapshot.vectors[id_].any()], np.int64),
+        stray=np.union1d(np.setxor1d(ids, rows), ids[n_times > 1]),
+        legible=np.array(
+            [id_ for id_ in np.intersect1d(erased, rows) if snapshot.vectors[id_].any()], np.int64
+        ),
         faults=[*_faults(connection)],
         words=words,
     )
 
 
 def _changed(snapshot: Snapshot) -> Ids:
-    """Return the chunks whose vectors differ from those that were added; a chunk without a row is stray."""
+    """Return the chunks whose vectors differ from those that were added."""
     changed: list[int] = []
     rows = snapshot.connection.execute(
         "SELECT id, checksum FROM chunks WHERE id < ?", [len(snapshot.vectors)]

@@ -36,7 +36,7 @@ class Writer:
         self.card = card
         self.connection = connection
         self._vectors = path / rows.VECTORS
-        self.erase()
+        self._erase()
 
     def add(self, items: Sequence[Item], vectors: Embeddings) -> range:
         """Add clips, and return the ids of their chunks.
@@ -84,10 +84,10 @@ class Writer:
                 ids,
             ).rowcount
             self.connection.execute("DELETE FROM files WHERE id IN (SELECT value FROM json_each(?))", ids)
-        self.erase()
+        self._erase()
         return n_chunks
 
-    def erase(self) -> None:
+    def _erase(self) -> None:
         """Overwrite the vectors of removed chunks, unless somebody reads a state in which they are there."""
         with explained(self.path / METADATA):
             select = "SELECT id FROM removed WHERE NOT is_erased"
