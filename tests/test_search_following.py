@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import faiss  # noqa: F401  # its threads are limited once it is loaded
+import faiss
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
+from bench.errors import UsageError
 from bench.retrieval.card import EngineCard, IndexCard
 from bench.retrieval.engines import maintenance, neighbours
 from bench.retrieval.engines.exact import Exact, nearest
@@ -179,6 +180,30 @@ def test_a_damaged_engine_is_searched_exactly_and_written_again(tmp_path, built,
     update(tmp_path, built, half)
     assert open_engine(tmp_path, built, half).state == "whole"
     assert damage(tmp_path, built) == []
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("short write")])
+def test_a_full_disk_is_one_line_and_leaves_an_exact_search(tmp_path, built, half, error, monkeypatch):
+    def fail(*_: object) -> None:
+        raise error
+
+    (tmp_path / "engine" / "marker.json").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(faiss, "write_index", fail)
+        with pytest.raises(UsageError, match=r"engine: cannot be written \((No space left|short write)"):
+            update(tmp_path, built, half)
+    index = open_engine(tmp_path, built, half)
+    assert index.state == "absent"
+    assert_exact(index, half, least=1)
+
+
+def test_an_index_whose_building_was_killed_before_its_card_was_written_is_searched(tmp_path, half, changed):
+    card = card_of("auto")
+    update(tmp_path, card, half)
+    assert_exact(open_engine(tmp_path, card, changed), changed, least=1)
+    unfinished = card_of("near-engines/gone")
+    assert open_engine(tmp_path, unfinished, half).state == "damaged"
+    assert_exact(open_engine(tmp_path, unfinished, half), half, least=1)
 
 
 def test_verify_names_a_damaged_file_of_the_engine(bench, vectors, tmp_path):
