@@ -68,12 +68,12 @@ def test_an_engine_is_built(benchmark, fastest, vectors, name, tmp_path):
 def test_200_single_queries(benchmark, fastest, vectors, name, tmp_path):
     X, queries = vectors[:N], vectors[N:]
     ours, bare = engine(name, tmp_path, X), plain(name, X)
-    ours.configure(**({"ef_search": 256} if name == "hnsw" else {"n_probes": 32, "n_ranked": 400}))
+    ours.configure(**({"ef_search": 512} if name == "hnsw" else {"n_probes": 32, "n_ranked": 400}))
 
     def ask_bare() -> None:
         for query in queries:
             if name == "hnsw":
-                bare.hnsw.efSearch = 256
+                bare.hnsw.efSearch = 512
                 bare.search(query[None], 10)
             else:
                 bare.nprobe = 32

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from bench.retrieval.card import EngineCard, IndexCard
+from bench.errors import UsageError, message, reason
+from bench.retrieval.card import IndexCard
 from bench.retrieval.engines.exact import rows_of
 from bench.retrieval.engines.marker import Marker, Rows, read_marker, remove_marker, write_marker
-from bench.retrieval.engines.names import EXACT, choose, create
+from bench.retrieval.engines.names import EXACT, create, declare
 from bench.retrieval.engines.neighbours import FOLDER
 from bench.retrieval.engines.recall import FEWEST_QUERIES, N_QUERIES, Reference, measure
 from bench.retrieval.engines.tuning import tune
@@ -48,37 +51,24 @@ def build(path: Path, card: IndexCard, rows: Rows, recall: float = RECALL) -> In
     path : Path
         Folder of the index, of which the caller holds the lock.
     card : IndexCard
-        Its engine may be ``auto``.
+        The name of its engine may be ``auto``, or have a place behind a colon.
     recall : float
         Share of the 10 exact neighbours that a search is tuned to return, in (0, 1).
 
     Raises
     ------
     BenchError
-        If there is no such engine, or something that it needs is missing.
-    OSError
-        If its files cannot be written.
+        If there is no such engine, something that it needs is missing, or its files cannot be written.
     """
-    vectors, ids = np.asarray(rows.vectors), rows.ids
-    name = choose(card.engine.name, len(ids))
-    card = replace(card, engine=replace(card.engine, name=name), recall=None)
-    n_held = 2 * min(N_QUERIES, int(HELD_SHARE * len(ids)) // 2)
-    held = np.random.default_rng(0).choice(ids, n_held, replace=False)
-    others = np.setdiff1d(ids, held, assume_unique=True)
-    engine = _empty(path, card, rows)
-    _add(engine, vectors, others)
-    if n_held >= 2 * FEWEST_QUERIES:
-        tuning, measuring = (Reference.of(vectors, vectors[half], others) for half in np.split(held, 2))
-        parameters = {**card.engine.parameters, **tune(engine, tuning, recall)}
-        card = replace(card, engine=EngineCard(name=name, parameters=parameters))
-        card = replace(card, recall=measure(engine, measuring))
-    _add(engine, vectors, np.sort(held))
-    if name == EXACT:
-        return card
-    marker = _save(engine, path, Marker.of(card, rows, len(ids)))
+    card = replace(card, engine=declare(card.engine, len(rows.ids)), recall=None)
+    with _explained(path):
+        engine, card = _tuned(path, card, rows, recall)
+        if card.engine.name == EXACT:
+            return card
+        marker = _save(engine, path, Marker.of(card, rows, len(rows.ids)))
     if card.recall is None:
         return card
-    return replace(card, recall=replace(card.recall, bytes_per_vector=marker.size / len(ids)))
+    return replace(card, recall=replace(card.recall, bytes_per_vector=marker.size / len(rows.ids)))
 
 
 def update(path: Path, card: IndexCard, rows: Rows) -> None:
@@ -95,10 +85,9 @@ def update(path: Path, card: IndexCard, rows: Rows) -> None:
     Raises
     ------
     BenchError
-        If there is no such engine, or something that it needs is missing.
-    OSError
-        If its files cannot be written.
+        If something that the engine needs is missing, or its files cannot be written.
     """
+    card = replace(card, engine=declare(card.engine, len(rows.ids)))
     if card.engine.name == EXACT:
         return
     folder, ids = path / FOLDER, rows.ids
@@ -113,11 +102,12 @@ def update(path: Path, card: IndexCard, rows: Rows) -> None:
     if not marker.n_built / MOST_CHANGE < len(ids) < marker.n_built * MOST_CHANGE:
         _rebuild(path, card, rows)
         return
-    engine = create(card.engine, folder, np.asarray(rows.vectors))
-    remove_marker(folder)
-    engine.remove(np.setdiff1d(np.arange(marker.n_rows), ids, assume_unique=True))
-    _add(engine, np.asarray(rows.vectors), ids[n_old:])
-    _save(engine, path, Marker.of(card, rows, marker.n_built))
+    with _explained(path):
+        engine = create(card.engine, folder, np.asarray(rows.vectors))
+        remove_marker(folder)
+        engine.remove(np.setdiff1d(np.arange(marker.n_rows), ids, assume_unique=True))
+        _add(engine, np.asarray(rows.vectors), ids[n_old:])
+        _save(engine, path, Marker.of(card, rows, marker.n_built))
 
 
 def damage(path: Path, card: IndexCard) -> list[str]:
@@ -137,11 +127,42 @@ def damage(path: Path, card: IndexCard) -> list[str]:
     return [f"{FOLDER}/{name}" for name in marker.changed(folder)]
 
 
+def _tuned(path: Path, card: IndexCard, rows: Rows, recall: float) -> tuple[Engine, IndexCard]:
+    """Return an engine with all vectors, tuned and measured, and its card; few vectors tell no recall."""
+    vectors, ids = np.asarray(rows.vectors), rows.ids
+    n_held = 2 * min(N_QUERIES, int(HELD_SHARE * len(ids)) // 2)
+    held = np.random.default_rng(0).choice(ids, n_held, replace=False)
+    others = np.setdiff1d(ids, held, assume_unique=True)
+    engine = _empty(path, card, rows)
+    _add(engine, vectors, others)
+    if n_held >= 2 * FEWEST_QUERIES:
+        tuning, measuring = (Reference.of(vectors, vectors[half], others) for half in np.split(held, 2))
+        parameters = {**card.engine.parameters, **tune(engine, tuning, recall)}
+        tuned = replace(card.engine, parameters=parameters)
+        card = replace(card, engine=tuned, recall=measure(engine, measuring))
+    _add(engine, vectors, np.sort(held))
+    return engine, card
+
+
 def _rebuild(path: Path, card: IndexCard, rows: Rows) -> None:
     """Write the engine of an index from nothing, with its parameters."""
-    engine = _empty(path, card, rows)
-    _add(engine, np.asarray(rows.vectors), rows.ids)
-    _save(engine, path, Marker.of(card, rows, len(rows.ids)))
+    with _explained(path):
+        engine = _empty(path, card, rows)
+        _add(engine, np.asarray(rows.vectors), rows.ids)
+        _save(engine, path, Marker.of(card, rows, len(rows.ids)))
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what prevents an engine from being written into one line."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # faiss raises the second when the disk is full
+        why = reason(error) if isinstance(error, OSError) else message(error)[-200:]
+        raise UsageError(
+            f"{path / FOLDER}: cannot be written ({why}); make room or allow it, then run `bench index add`: "
+            "till then searches compare every vector"
+        ) from error
 
 
 def _empty(path: Path, card: IndexCard, rows: Rows) -> Engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +12,7 @@ from bench.errors import PluginError, UsageError
 from bench.retrieval.card import IndexCard
 from bench.retrieval.engines.exact import merge, nearest
 from bench.retrieval.engines.marker import Marker, Rows, read_marker
-from bench.retrieval.engines.names import EXACT, create
+from bench.retrieval.engines.names import EXACT, create, declare
 from bench.types import Embeddings
 from bench.types.retrieval import Engine, Ids, Scores
 
@@ -87,14 +88,16 @@ def open_engine(path: Path, card: IndexCard, rows: Rows) -> Neighbours:
     UnavailableError
         If the engine needs a library that is not installed.
     """
-    if card.engine.name == EXACT:
-        return Neighbours(rows, None, None, "exact")
     folder = path / FOLDER
     marker = read_marker(folder)
-    if marker is None:
-        return Neighbours(rows, None, None, "absent")
     try:
-        engine = create(card.engine, folder, np.asarray(rows.vectors)) if marker.is_of(card, folder) else None
+        card = replace(card, engine=declare(card.engine, len(rows.ids)))
+        if card.engine.name == EXACT:
+            return Neighbours(rows, None, None, "exact")
+        if marker is None:
+            return Neighbours(rows, None, None, "absent")
+        is_whole = marker.is_of(card, folder)
+        engine = create(card.engine, folder, np.asarray(rows.vectors)) if is_whole else None
     except (OSError, PluginError, UsageError):
         engine = None
     if read_marker(folder) != marker:  # a writer has changed the files meanwhile
