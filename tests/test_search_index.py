@@ -13,10 +13,14 @@ from click.testing import CliRunner
 
 import bench
 from bench import catalog, cli, compute, paths
-from bench.audio import read
+from bench.audio import content, read, sha256
+from bench.datasets.index import sources_of
+from bench.datasets.segments import cut as segmented
 from bench.errors import ClipError, UsageError
 from bench.request import Indexing, Request, Search
 from bench.retrieval import building, encoder, removal
+from bench.retrieval.card import Chunking
+from bench.retrieval.chunks import chunks_of
 from bench.retrieval.index import Index
 from bench.retrieval.records import Hit
 from bench.retrieval.search import hits
@@ -145,7 +149,7 @@ def test_hits_differ_from_the_query_where_they_have_to(index: Index):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({}, "search: expected one of --id, --audio and --text"),
+        ({}, "search: expected one of --id, --audio, --text and --evaluate"),
         ({"id": 1, "audio": Path("a.wav")}, "--id and --audio: expected one"),
         ({"id": 100_000}, r"--id 100000: is no chunk of .*; expected one of \d+ ids from 0 to"),
         ({"audio": Path("nowhere.wav")}, "--audio nowhere.wav: no such file"),
@@ -285,3 +289,48 @@ def test_an_index_is_made_and_asked_in_a_program(take, tmp_path: Path, monkeypat
     assert "george" not in frame["speaker"].tolist()
     with pytest.raises(UsageError, match="unknown option top; expected audio, "):
         index.search(id=1, top=3)
+
+
+def test_an_empty_index_has_no_hits(copy: Index, take):
+    removal.remove(copy, "seconds > 0")
+    assert search(copy, audio=take("george", 1, 0)) == []
+    with pytest.raises(UsageError, match=r"--id 0: is no chunk of .*; expected one of an empty index"):
+        search(copy, id=0)
+    assert copy.verify().is_whole
+
+
+def test_chunks_have_one_length_and_the_last_ends_with_the_clip(tone, tmp_path: Path):
+    tone("long.wav", seconds=1.1)
+    tone("short.wav", seconds=0.3)
+    (tmp_path / "clips.csv").write_text("path,speaker\nlong.wav,a\nshort.wav,\n")
+    request = Request(datasets=(str(tmp_path / "clips.csv"),), home=tmp_path / "cache", near_copies="off")
+    [source] = sources_of(request, catalog.load()).values()
+    chunks = chunks_of(source, Chunking(seconds=0.5, hop=0.25))
+    long, short = chunks.items
+    starts = [0, 0.25, 0.5, 0.6]
+    assert np.array(long.spans) == pytest.approx(np.transpose([starts, np.add(starts, 0.5)]))
+    assert short.spans == [(0, pytest.approx(0.3))]
+    assert (long.labels, short.labels) == ({"speaker": "a"}, {})
+    lengths = [read(clip, 8000).size for clip in chunks.source.dataset.clips()]
+    assert lengths == [4000, 4000, 4000, 4000, 2400]
+
+
+def test_a_chunk_has_the_key_of_a_segment_of_a_card(tone, tmp_path: Path):
+    tone("long.wav", seconds=1.0)
+    (tmp_path / "clips.csv").write_text("path\nlong.wav\n")
+    request = Request(datasets=(str(tmp_path / "clips.csv"),), home=tmp_path / "cache", near_copies="off")
+    [source] = sources_of(request, catalog.load()).values()
+    segments = segmented(source.dataset, 0.5, 0.25)
+    expected = [content(clip, sha256) for clip in segments.clips()]
+    assert chunks_of(source, Chunking(seconds=0.5, hop=0.25)).source.contents == expected
+
+
+def test_a_damaged_index_is_told_with_exit_code_1(copy: Index, bench):
+    vectors = np.fromfile(copy.path / "vectors.f32", "<f4")
+    vectors[52 * 7 + 3] += 1
+    vectors.tofile(copy.path / "vectors.f32")
+    checked = bench("index", "verify", copy.path)
+    assert (checked.exit_code, checked.stdout.splitlines()[1]) == (
+        1,
+        "1 vectors are not those that were added: ids 7",
+    )
