@@ -36,6 +36,7 @@ ALLOWED = {
         "embed.extraction",
         "embed.shards",
         "inference",
+        "retrieval.engines.recall",
         "runner",
     ],
     "print": ["cli", "runner.progress"],

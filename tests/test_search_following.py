@@ -22,6 +22,8 @@ from bench.retrieval.engines.marker import read_marker
 from bench.retrieval.engines.neighbours import open_engine
 from bench.retrieval.engines.recall import Reference, interval, measure
 from bench.retrieval.engines.tuning import tune
+from bench.retrieval.index import Index
+from bench.retrieval.records import Item
 from bench.types import Embeddings, View
 from bench.types.retrieval import Ids
 
@@ -179,7 +181,24 @@ def test_a_damaged_engine_is_searched_exactly_and_written_again(tmp_path, built,
     assert damage(tmp_path, built) == []
 
 
-def test_a_reader_does_not_use_files_that_change_while_it_reads_them(tmp_path, built, half, monkeypatch):
+def test_verify_names_a_damaged_file_of_the_engine(bench, vectors, tmp_path):
+    spans = [(float(row), float(row + 1)) for row in range(300)]
+    item = Item("made", "a", "a.wav", "0", 0.0, 300.0, spans, {})
+    index = Index.create(tmp_path / "index", card_of("ivf"))
+    with index.writing() as writer:
+        writer.add([item], vectors[:300])
+        with index.snapshot() as snapshot:
+            writer.set_card(build(index.path, index.card, snapshot))
+    assert bench("index", "verify", "index").stderr == ""
+    (tmp_path / "index" / "engine" / "index.faiss").write_bytes(b"torn")
+    result = bench("index", "verify", "index")
+    assert result.exit_code == 0
+    assert (
+        "index/engine/index.faiss: has changed; the next `bench index add` writes it again" in result.stderr
+    )
+
+
+def test_a_reader_does_not_use_files_that_change_meanwhile(tmp_path, built, half, monkeypatch):
     create = neighbours.create
 
     def slow(*words):
@@ -282,7 +301,7 @@ def test_the_interval_of_single_neighbours_is_clopper_and_pearsons():
 def test_lancedb_follows_an_index_and_may_be_elsewhere(tmp_path, half, changed, vectors, monkeypatch):
     monkeypatch.setattr(neighbours, "MOST_COMPARED", 0)
     index = tmp_path / "index"
-    built = build(index, card_of("lance", uri=str(tmp_path / "database")), half, recall=0.9)
+    built = build(index, card_of(f"lance:{tmp_path / 'database'}"), half, recall=0.9)
     assert built.recall.low > 0.85
     assert_exact(open_engine(index, built, changed), changed, least=0.75)
     monkeypatch.setattr(maintenance, "MOST_BEHIND", 0)

@@ -114,10 +114,14 @@ def remove(index: Path, where: str, ids: tuple[int, ...]) -> None:
 def verify(index: Path) -> None:
     """Check whether the vectors and metadata of INDEX agree, and are what was added; exit code 1 if not."""
     from bench.retrieval import statistics
+    from bench.retrieval.engines.maintenance import damage
     from bench.retrieval.index import Index
 
-    verification = Index.open(index).verify()
+    opened = Index.open(index)
+    verification = opened.verify()
     click.echo(statistics.verdict(verification))
+    for name in damage(opened.path, opened.card):
+        click.echo(f"{index / name}: has changed; the next `bench index add` writes it again", err=True)
     if not verification.is_whole:
         raise Failure(f"{index}: is damaged; restore it, or build it again", 1)
 

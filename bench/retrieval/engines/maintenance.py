@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.retrieval.card import EngineCard, IndexCard
+from bench.retrieval.card import IndexCard
 from bench.retrieval.engines.exact import rows_of
 from bench.retrieval.engines.marker import Marker, Rows, read_marker, remove_marker, write_marker
-from bench.retrieval.engines.names import EXACT, choose, create
+from bench.retrieval.engines.names import EXACT, create, declare
 from bench.retrieval.engines.neighbours import FOLDER
 from bench.retrieval.engines.recall import FEWEST_QUERIES, N_QUERIES, Reference, measure
 from bench.retrieval.engines.tuning import tune
@@ -48,7 +48,7 @@ def build(path: Path, card: IndexCard, rows: Rows, recall: float = RECALL) -> In
     path : Path
         Folder of the index, of which the caller holds the lock.
     card : IndexCard
-        Its engine may be ``auto``.
+        The name of its engine may be ``auto``, or have a place behind a colon.
     recall : float
         Share of the 10 exact neighbours that a search is tuned to return, in (0, 1).
 
@@ -60,8 +60,7 @@ def build(path: Path, card: IndexCard, rows: Rows, recall: float = RECALL) -> In
         If its files cannot be written.
     """
     vectors, ids = np.asarray(rows.vectors), rows.ids
-    name = choose(card.engine.name, len(ids))
-    card = replace(card, engine=replace(card.engine, name=name), recall=None)
+    card = replace(card, engine=declare(card.engine, len(ids)), recall=None)
     n_held = 2 * min(N_QUERIES, int(HELD_SHARE * len(ids)) // 2)
     held = np.random.default_rng(0).choice(ids, n_held, replace=False)
     others = np.setdiff1d(ids, held, assume_unique=True)
@@ -70,10 +69,10 @@ def build(path: Path, card: IndexCard, rows: Rows, recall: float = RECALL) -> In
     if n_held >= 2 * FEWEST_QUERIES:
         tuning, measuring = (Reference.of(vectors, vectors[half], others) for half in np.split(held, 2))
         parameters = {**card.engine.parameters, **tune(engine, tuning, recall)}
-        card = replace(card, engine=EngineCard(name=name, parameters=parameters))
-        card = replace(card, recall=measure(engine, measuring))
+        tuned = replace(card.engine, parameters=parameters)
+        card = replace(card, engine=tuned, recall=measure(engine, measuring))
     _add(engine, vectors, np.sort(held))
-    if name == EXACT:
+    if card.engine.name == EXACT:
         return card
     marker = _save(engine, path, Marker.of(card, rows, len(ids)))
     if card.recall is None:

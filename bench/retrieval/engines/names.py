@@ -34,6 +34,11 @@ def names() -> Sequence[str]:
 def choose(name: str, n_vectors: int) -> str:
     """Return the name of an engine, which for ``auto`` depends on the number of vectors.
 
+    Parameters
+    ----------
+    name : str
+        Behind a colon, it may say where the engine keeps its vectors.
+
     Raises
     ------
     UsageError
@@ -41,14 +46,28 @@ def choose(name: str, n_vectors: int) -> str:
 
     Examples
     --------
-    >>> choose("auto", 1000), choose("auto", 2_000_000)
-    ('exact', 'ivf')
+    >>> choose("auto", 1000), choose("auto", 2_000_000), choose("lance:s3://bucket/index", 1000)
+    ('exact', 'ivf', 'lance')
     """
+    name, _, _ = name.partition(":")
     if name == "auto":
         return EXACT if n_vectors <= MOST_EXACT else "ivf"
     if name not in names():
         raise UsageError(f"engine '{name}' is unknown; expected one of {', '.join(['auto', *names()])}")
     return name
+
+
+def declare(card: EngineCard, n_vectors: int) -> EngineCard:
+    """Return the engine that a card asks for, with its own name, and with the place behind it as `uri`.
+
+    Raises
+    ------
+    UsageError
+        If there is no engine of that name.
+    """
+    _, _, uri = card.name.partition(":")
+    place = {"uri": uri} if uri else {}
+    return EngineCard(name=choose(card.name, n_vectors), parameters={**card.parameters, **place})
 
 
 def create(card: EngineCard, folder: Path, vectors: Embeddings) -> Engine:
