@@ -22,6 +22,9 @@ from bench.retrieval.index import Index
 from bench.runner.options import check
 from bench.validation import convert
 
+SHOWING = frozenset({"evaluate", "format", "html"})
+"""Options of ``bench search`` that say how it is shown, or ask for something else than hits."""
+
 
 @dataclass(frozen=True)
 class OpenedIndex:
@@ -147,7 +150,7 @@ def _fields(options: Mapping[str, Any], noun: type[Any], place: str) -> dict[str
     UsageError
         If one is unknown.
     """
-    declared = declared_options(noun)
+    declared = {name: each for name, each in declared_options(noun).items() if name not in SHOWING}
     if unknown := options.keys() - declared.keys():
         raise UsageError(f"unknown option {shortlist(unknown)}; expected {', '.join(sorted(declared))}")
     fields = dict(options)

@@ -22,23 +22,22 @@ from bench.request import options as declared
 def command(index: Path, weights: str, device: str, **fields: Any) -> None:
     """Search INDEX, which `bench index` wrote, for what is like a clip, a recording or a text."""
     from bench import catalog
-    from bench.retrieval import evaluation_output, output, page
+    from bench.retrieval import output, page
     from bench.retrieval import search as searching
     from bench.retrieval.index import Index
 
     search = Search(**fields)
     if search.evaluate:
-        click.echo(
-            evaluation_output.write(searching.evaluation(Index.open(index), search), search.format), nl=False
-        )
+        from bench.retrieval import evaluation_output
+
+        evaluation = searching.evaluation(Index.open(index), search)
+        click.echo(evaluation_output.write(evaluation, search.format), nl=False)
         return
     hits = searching.hits(Index.open(index), search, catalog.load(), device=device, weights=weights)
     click.echo(output.write(hits, search.format), nl=False)
     if not hits:
-        click.echo(
-            f"no hit in {index}" + (f": no clip fits --where {search.where}" if search.where else ""),
-            err=True,
-        )
+        why = f": no clip fits --where {search.where}" if search.where else ""
+        click.echo(f"no hit in {index}{why}", err=True)
     if search.html:
         page.write(search.html, output.title(search), hits)
         click.echo(f"wrote {search.html}", err=True)
