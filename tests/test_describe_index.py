@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from bench import audio
+from bench import audio, catalog
 from bench.description import describing, run
 from bench.description.clips import clip_of, parts
 from bench.description.describers import (
@@ -19,6 +19,7 @@ from bench.description.describers import (
     TranscriptDescriber,
 )
 from bench.errors import ClipError, UsageError
+from bench.inference import transcription
 from bench.inference.answers import Phrase, Transcript
 from bench.request import Describing
 from bench.retrieval.card import IndexCard
@@ -253,14 +254,18 @@ def test_two_processes_write_what_one_writes(index: Index, tmp_path: Path):
 @pytest.mark.slow  # loads Whisper
 def test_transcripts_and_voices_of_trained_networks(index: Index, weights: Path):
     pytest.importorskip("silero_vad", reason="needs silero-vad")
-    run.describe(index, Describing(transcribe=f"hf:{weights / 'whisper-tiny.en'}", domains=True))
+    name = f"hf:{weights / 'whisper-tiny.en'}"
+    run.describe(index, Describing(transcribe=name, domains=True))
+    transcriber = transcription.load(name, declared=catalog.load())
     with index.snapshot() as snapshot:
-        [caption] = snapshot.captions([1], ["transcript"])
+        captions = snapshot.captions([1, 2, 3], ["transcript"])
+        clips = [clip_of(file) for file in snapshot.files()]
         [speech, other] = snapshot.connection.execute(
             "SELECT score FROM domains WHERE file = 1 ORDER BY domain DESC"
         ).fetchall()
-    assert caption.text.lower().strip(".") == "zero"
-    assert caption.model.startswith("hf:whisper-tiny.en#")
+    texts = [transcriber.transcribe(audio.read(clip, 16_000)).text for clip in clips]
+    assert [caption.text for caption in captions] == texts
+    assert all(caption.model.startswith("hf:whisper-tiny.en#") for caption in captions)
     assert speech[0] + other[0] == pytest.approx(1)
 
 

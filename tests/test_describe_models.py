@@ -19,7 +19,7 @@ import pytest
 import soundfile
 from click.testing import Result
 
-from bench.description import checkpoints, describing, tags, work
+from bench.description import checkpoints, describing, taggers, tags, work
 from bench.description.captioners import loading
 from bench.description.captioners.prompt import MOST_TOKENS, PROMPT
 from bench.description.captioners.server import RATE
@@ -343,16 +343,16 @@ def test_the_probabilities_of_a_classifier_are_those_of_transformers(classifier:
 def test_the_probabilities_of_clap_are_those_of_transformers(clap: Path):
     words = ("rain", "dog", "speech")
     checkpoint = checkpoints.locate(str(clap), "--tags")
-    tagger = tags.ZeroShot(checkpoint, words, "cpu")
+    tagger = taggers.ZeroShot(checkpoint, words, "cpu")
     audio = noise(0.6, tagger.sample_rate)
     with checkpoints.quiet():
         pipeline = transformers.pipeline("zero-shot-audio-classification", str(clap), device="cpu")
-        rows = pipeline(audio, candidate_labels=list(words), hypothesis_template=tags.PROMPT)
+        rows = pipeline(audio, candidate_labels=list(words), hypothesis_template=taggers.PROMPT)
     expected = {row["label"]: row["score"] for row in rows}
     np.testing.assert_allclose(
         tagger.probabilities([audio])[0], [expected[word] for word in words], atol=1e-5
     )
-    others = tags.ZeroShot(checkpoint, ("rain",), "cpu")
+    others = taggers.ZeroShot(checkpoint, ("rain",), "cpu")
     assert others.name != tagger.name, "other words are other tags"
 
 

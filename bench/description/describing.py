@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bench.description.clips import clip_of, parts
 from bench.description.describers import Describer, Description, Kind, Text
@@ -45,14 +45,14 @@ class Outcome:
 
     Parameters
     ----------
-    failures : Mapping[tuple[Kind, str], str]
-        Kind and name of a describer -> why it said nothing.
+    failures : tuple[str, ...]
+        Why a describer said nothing.
     """
 
     file: File
     captions: tuple[Caption, ...] = ()
     domains: tuple[Domain, ...] = ()
-    failures: Mapping[tuple[Kind, str], str] = field(default_factory=dict)
+    failures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def write(index: Index, outcomes: Iterable[Outcome]) -> Report:
         for outcome in outcomes:
             batch.append(outcome)
             examples += ((outcome.file, caption) for caption in outcome.captions[: MOST - len(examples)])
-            for reason in outcome.failures.values():
+            for reason in outcome.failures:
                 failures[outcome.file.clip] = reason
             if len(batch) == BATCH or sum(each.file.seconds for each in batch) >= BATCH_SECONDS:
                 counts += _written(index, batch)
@@ -131,20 +131,20 @@ def _outcome(file: File, describers: Sequence[Describer]) -> Outcome:
     """Return what describers say about a file."""
     captions: list[Caption] = []
     domains: list[Domain] = []
-    failures: dict[tuple[Kind, str], str] = {}
+    failures: list[str] = []
     for describer in describers:
         kind, name = describer.kind, describer.name
         try:
             description = description_of(clip_of(file), describer)
         except ClipError as error:
-            failures[kind, name] = str(error)
+            failures.append(str(error))
             continue
         if kind != "domains":
             captions += (
                 Caption(file.id, kind, text.text, name, text.start, text.end) for text in description.texts
             )
         domains += (Domain(file.id, domain, score, name) for domain, score in description.domains.items())
-    return Outcome(file, tuple(captions), tuple(domains), failures)
+    return Outcome(file, tuple(captions), tuple(domains), tuple(failures))
 
 
 def description_of(clip: Clip, describer: Describer) -> Description:
