@@ -2,9 +2,12 @@
 
 import json
 import math
+import os
 import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +23,7 @@ from bench.retrieval.card import IndexCard
 from bench.retrieval.index import Index
 from bench.retrieval.records import Caption, Item
 from bench.types import View
+from bench.types.retrieval import LanguageModel, Message
 
 PLACES = ("yard", "street", "park", "house", "forest", "garden", "kitchen", "station", "river")
 
@@ -202,9 +206,37 @@ def test_ten_such_texts_in_a_cluster_change_no_title_of_a_model_that_obeys(chat_
     assert "pwned" not in json.dumps(chat_server.bodies).lower()
 
 
-@pytest.mark.parametrize("text", INJECTIONS[:1])
-def test_a_model_that_sees_such_a_text_would_obey(text):
-    assert obey({"messages": [{}, {"content": text}]}) == '{"title": "PWNED"}'
+def test_a_model_that_sees_such_a_text_would_obey():
+    assert obey({"messages": [{}, {"content": INJECTIONS[0]}]}) == '{"title": "PWNED"}'
+
+
+class Forgetful:
+    """A model without the memory of its answers."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self.name = model.name
+        self._model = model
+
+    def complete(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Any:
+        with tempfile.TemporaryDirectory() as folder:
+            self._model._folder = Path(folder)
+            return self._model.complete(messages, schema)
+
+
+@pytest.mark.slow  # minutes: BENCH_TEST_GGUF names a language model
+def test_ten_such_texts_change_no_title_of_a_trained_model(tmp_path):
+    if not (name := os.environ.get("BENCH_TEST_GGUF")):
+        pytest.skip(
+            "needs a language model; set BENCH_TEST_GGUF to a file of GGUF, such as one of Gemma 3 270m"
+        )
+    model = Forgetful(load(f"gguf:{name}", tmp_path, "cpu"))
+    index = build(tmp_path / "index", {**TEXTS, "a": [*TEXTS["a"], ""]})
+    before = title(titles.run(index, Clusters("group"), model))
+    assert all(before.values())
+    for injection in INJECTIONS:
+        with index.writing() as writer:
+            writer.add_captions([Caption(len(PLACES) + 1, "caption", injection, "injected", 0, 1)])
+        assert title(titles.run(index, Clusters("group"), model)) == before
 
 
 def test_a_title_that_does_not_fit_the_words_is_refused_and_told(index, chat_server, tmp_path):
