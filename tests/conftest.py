@@ -95,7 +95,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _import_librosa(caches: Path, worker: str) -> None:
-    """Import librosa; the first process compiles it, for 20 s, and the others begin with a copy of its cache."""
+    """Import librosa; the first process compiles it, for 20 s, and the others begin with its cache."""
     first, own = caches / "librosa", caches / worker
     caches.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{first}.lock"):
@@ -380,6 +380,24 @@ def digits(take: Callable[[str, int, int], Path], tmp_path: Path) -> Path:
     path = tmp_path / "digits.csv"
     pd.DataFrame(rows).to_csv(path, index=False)
     return path
+
+
+@pytest.fixture(scope="module")
+def fill(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, Callable[[], object]], None]:
+    """Return a function that fills a test's folder: the first test of a module runs, the others copy."""
+    first, folders = tmp_path_factory.mktemp("first") / "folder", []
+
+    def copy_or_run(folder: Path, run: Callable[[], object]) -> None:
+        if not folders:
+            run()
+            shutil.copytree(folder, first)
+            folders.append(str(folder))
+            return
+        shutil.copytree(first, folder, dirs_exist_ok=True)
+        for path in folder.glob("*/run.json"):
+            path.write_text(path.read_text().replace(folders[0], str(folder)))
+
+    return copy_or_run
 
 
 @pytest.fixture

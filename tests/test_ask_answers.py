@@ -12,9 +12,9 @@ from click.testing import Result
 from bench import language
 from bench.answering import asking, output, passages
 from bench.answering.asking import Answer, Question
-from bench.language.instructions import addresses_model
 from bench.answering.queries import Count
-from bench.errors import LanguageModelError
+from bench.errors import LanguageModelError, UsageError
+from bench.language.instructions import addresses_model
 from bench.retrieval.card import IndexCard
 from bench.retrieval.index import Index
 from bench.retrieval.records import Caption, Item
@@ -241,6 +241,31 @@ def test_words_that_are_not_counted_are_told(snapshot: Snapshot):
     assert output.text(answer).startswith(
         "searched in the texts, as the index has no column or value 'crying', 'child'"
     )
+
+
+def test_a_text_cannot_move_the_cursor_or_forge_a_line(tmp_path: Path):
+    with write(tmp_path / "index", ["traffic \x1b[2J\n[9]  forged.wav"]).snapshot() as snapshot:
+        shown = output.text(asking.ask(Question("Traffic?"), snapshot), with_sources=True)
+    assert "\x1b" not in shown
+    assert not any(line.startswith("[9]") for line in shown.splitlines())
+
+
+def test_no_text_that_fits_is_told(snapshot: Snapshot):
+    answer = asking.ask(Question("Does a volcano erupt?"), snapshot, Fixed({"kind": "texts"}))
+    assert output.text(answer) == "no text of the index fits the question\n"
+    assert not answer.is_supported
+
+
+def test_without_an_answer_the_nearest_passages_are_shown(snapshot: Snapshot):
+    answer = asking.ask(QUESTION, snapshot, Fixed({"answers": False, "quote": ""}))
+    assert "unsupported; the nearest passages are:\n[" in output.text(answer)
+
+
+def test_an_index_without_texts_says_how_to_write_some(tmp_path: Path):
+    with write(tmp_path / "index", ()).snapshot() as snapshot:
+        assert asking.ask(Question("How many clips are there?"), snapshot).result.rows == ((0,),)
+        with pytest.raises(UsageError, match=r"has no texts to search; write some by `bench describe INDEX`"):
+            asking.ask(QUESTION, snapshot)
 
 
 @pytest.fixture

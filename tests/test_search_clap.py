@@ -48,7 +48,9 @@ def clap(tmp_path: Path) -> Any:
 def test_a_text_finds_the_sounds_that_clap_puts_near_it(clap, bench, take, tmp_path: Path):
     paths = [take("george", digit, 0) for digit in range(4)]
     pd.DataFrame({"path": list(map(str, paths))}).to_csv("clips.csv", index=False)
-    built = bench("index", "clips.csv", "--extractors", f"hf:{tmp_path / 'clap'}", "--to", "index")
+    built = bench(
+        "index", "clips.csv", "--extractors", f"hf:{tmp_path / 'clap'}", "--runtime", "torch", "--to", "index"
+    )
     assert built.exit_code == 0, built.output
     found = bench("search", "index", "--text", "rain dog", "--format", "json")
     assert found.exit_code == 0, found.output

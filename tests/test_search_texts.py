@@ -193,16 +193,12 @@ def test_no_ranking_fuses_to_nothing():
     assert [array.tolist() for array in reciprocal_ranks([])] == [[], []]
 
 
-@pytest.fixture(scope="module")
-def minilm(weights: Path) -> Path:
+def test_a_sentence_encoder_is_a_plain_script(weights: Path):
+    torch = pytest.importorskip("torch", reason="needs the extra 'neural'")
     pytest.importorskip("transformers", reason="needs the extra 'neural'")
-    return weights / "all-MiniLM-L6-v2"
-
-
-def test_a_sentence_encoder_is_a_plain_script(minilm: Path):
-    import torch
     from transformers import AutoModel, AutoTokenizer
 
+    minilm = weights / "all-MiniLM-L6-v2"
     texts = ["seven", *TEXTS[:3], "word " * 400]
     tokenizer = AutoTokenizer.from_pretrained(minilm)
     model = AutoModel.from_pretrained(minilm, dtype=torch.float32).eval()
@@ -212,29 +208,9 @@ def test_a_sentence_encoder_is_a_plain_script(minilm: Path):
             inputs = tokenizer(text, truncation=True, max_length=256, return_tensors="pt")
             expected.append(model(**inputs).last_hidden_state[0].mean(dim=0))
     normed = torch.nn.functional.normalize(torch.stack(expected)).numpy()
-    np.testing.assert_allclose(sentences.load(str(minilm)).encode(texts), normed, atol=1e-5)
-
-
-def test_an_encoder_is_remembered_by_its_files_wherever_they_are(index, minilm, tmp_path):
-    shutil.copytree(index.path, tmp_path / "index")
-    shutil.copytree(minilm, tmp_path / "moved")
-    copy = Index.open(tmp_path / "index")
-    encoder = sentences.load(f"hf:{tmp_path / 'moved'}")
-    with copy.writing() as writer:
-        assert sum(sentences.encode_missing(writer, encoder)) == len(TEXTS)
-        writer.add_captions([Caption(1, "tags", "sunshine", "m", 0, 2)])
-        assert sum(sentences.encode_missing(writer, encoder)) == 1
-        writer.connection.execute("DELETE FROM sentences WHERE encoder = 'letters'")
-    with copy.snapshot() as snapshot:
-        assert sentences.encoder_of(snapshot).name == encoder.name
-        assert sentences.encoder_of(snapshot, "none") is None
-        (tmp_path / "moved").rename(tmp_path / "away")
-        with pytest.raises(
-            UsageError, match=r"encoder of the index is not here \(.*name its folder by --sent"
-        ):
-            sentences.encoder_of(snapshot)
-        assert sentences.encoder_of(snapshot, str(minilm)).name == encoder.name
-        assert files(snapshot, "a puppy", 2, encoder=encoder)[0] == 1
+    encoder = sentences.load(str(minilm))
+    np.testing.assert_allclose(encoder.encode(texts), normed, atol=1e-5)
+    assert np.argmax(normed @ encoder.encode(["a wet puppy"])[0]) == texts.index(TEXTS[0])
 
 
 def tiny_encoder(folder: Path, *modules: str, **pooling: bool) -> Path:
@@ -257,6 +233,28 @@ def tiny_encoder(folder: Path, *modules: str, **pooling: bool) -> Path:
     listed = [{"type": kind, "path": "1_Pooling" * kind.endswith("Pooling")} for kind in types]
     (folder / "modules.json").write_text(json.dumps(listed))
     return folder
+
+
+def test_an_encoder_is_remembered_by_its_files_wherever_they_are(index: Index, tmp_path: Path):
+    shutil.copytree(index.path, tmp_path / "index")
+    moved = shutil.copytree(tiny_encoder(tmp_path / "tiny", mean_tokens=True), tmp_path / "moved")
+    copy = Index.open(tmp_path / "index")
+    encoder = sentences.load(f"hf:{moved}")
+    with copy.writing() as writer:
+        assert sum(sentences.encode_missing(writer, encoder)) == len(TEXTS)
+        writer.add_captions([Caption(1, "tags", "a dog", "m", 0, 2)])
+        assert sum(sentences.encode_missing(writer, encoder)) == 1
+        writer.connection.execute("DELETE FROM sentences WHERE encoder = 'letters'")
+    with copy.snapshot() as snapshot:
+        assert sentences.encoder_of(snapshot).name == encoder.name
+        assert sentences.encoder_of(snapshot, "none") is None
+        moved.rename(tmp_path / "away")
+        with pytest.raises(
+            UsageError, match=r"encoder of the index is not here \(.*name its folder by --sent"
+        ):
+            sentences.encoder_of(snapshot)
+        assert sentences.encoder_of(snapshot, str(tmp_path / "tiny")).name == encoder.name
+        assert files(snapshot, "a dog", 2, encoder=encoder)[0] == 1
 
 
 def test_poolings_are_those_of_the_checkpoint(tmp_path: Path):

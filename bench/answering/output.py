@@ -12,7 +12,17 @@ from tabulate import tabulate
 from bench.answering import queries
 from bench.answering.asking import Answer
 from bench.answering.passages import Passage
-from bench.answering.queries import Count, Duration, Query, Result, Share, Value, Values
+from bench.answering.queries import (
+    Count,
+    Duration,
+    Extremes,
+    Listing,
+    Query,
+    Result,
+    Share,
+    Value,
+    Values,
+)
 from bench.errors import readable
 from bench.files import indented_json
 from bench.paths import path_of
@@ -57,7 +67,9 @@ def text(answer: Answer, *, with_sources: bool = False) -> str:
     blocks = list(_typed(answer, query, result) if query and result else _textual(answer))
     if with_sources and answer.passages:
         blocks.append("\n".join(["sources:", *map(_source, answer.passages)]))
-    return readable("\n\n".join(blocks)) + "\n"
+    shown = readable("\n\n".join(blocks))
+    # A text of a file can hold what a terminal obeys.
+    return "".join(each if each.isprintable() or each == "\n" else " " for each in shown) + "\n"
 
 
 def prompts(chats: Sequence[Sequence[Message]]) -> str:
@@ -109,12 +121,15 @@ def _result(query: Query, result: Result) -> Iterator[str]:
             yield f"{_shown(first[0], 'share')}: {first[1]} of {first[2]} recordings"
         case Duration(per="", statistic=statistic):
             yield f"{statistic} length: {_shown(first[0], 'seconds')} ({first[1]} recordings)"
-        case Values(column=column):
-            yield f"{result.n_rows} values of {column}" + _part(result)
-        case _:
-            yield f"{result.n_rows} rows" + _part(result)
-    if not isinstance(query, Count | Share) and not (isinstance(query, Duration) and not query.per):
-        yield _table(result)
+        case Values(column=column) | Duration(per=column):
+            yield f"{result.n_rows} values of {column}{_part(result)}"
+            yield _table(result)
+        case Extremes(order=order):
+            yield f"the {order} of {result.n_rows} recordings"
+            yield _table(result)
+        case Listing():
+            yield f"{result.n_rows} recordings{_part(result)}"
+            yield _table(result)
 
 
 def _part(result: Result) -> str:
@@ -163,6 +178,9 @@ def _textual(answer: Answer) -> Iterator[str]:
     if answer.unread:
         words = ", ".join(f"'{word}'" for word in answer.unread)
         yield f"searched in the texts, as the index has no column or value {words}"
+    if not answer.passages:
+        yield "no text of the index fits the question"
+        return
     if answer.is_supported is None:
         yield f"{len(answer.passages)} nearest passages, judged by no model"
         yield "\n".join(_line(passage) for passage in answer.passages)
@@ -172,16 +190,24 @@ def _textual(answer: Answer) -> Iterator[str]:
     judged = sum(passage.verdict != "withheld" for passage in answer.passages)
     yield f"{len(answering)} of {judged} passages answer, says {answer.model}"
     if answering:
-        yield "\n".join(f'{_place(passage)}  "{passage.quote}"' for passage in answering)
+        yield "\n".join(map(_quoted, answering))
     if unsupported:
-        lines = [f'{_place(passage)}  "{passage.quote}"' for passage in unsupported]
+        lines = map(_quoted, unsupported)
         yield "\n".join(["unsupported, as the passage does not hold these words:", *lines])
+    others = [passage for passage in answer.passages if passage.verdict == "other"]
+    if others and not answering:
+        yield "\n".join(["unsupported; the nearest passages are:", *map(_line, others)])
 
 
 def _place(passage: Passage) -> str:
     """Return the citation of a passage: the id of its chunk, its clip, and start and end in s."""
     hit = passage.hit
     return f"[{hit.id}]  {hit.clip}  {hit.start:.1f}-{hit.end:.1f} s"
+
+
+def _quoted(passage: Passage) -> str:
+    """Return a passage with the words that a model quotes, in one line."""
+    return f'{_place(passage)}  "{" ".join(passage.quote.split())}"'
 
 
 def _line(passage: Passage) -> str:
@@ -198,5 +224,8 @@ def _source(passage: Passage) -> str:
         *(("", caption) for caption in passage.texts),
         *((", not shown to a model", caption) for caption in passage.withheld),
     ]
-    lines = [f"    {caption.kind} ({caption.model}{note}): {caption.text}" for note, caption in captions]
+    lines = [
+        f"    {caption.kind} ({caption.model}{note}): {' '.join(caption.text.split())}"
+        for note, caption in captions
+    ]
     return "\n".join([f"{_place(passage)}  score {passage.hit.score:.4f}, {passage.verdict}", *lines])

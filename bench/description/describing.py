@@ -16,7 +16,10 @@ from bench.retrieval.snapshot import Snapshot
 from bench.types import Clip
 
 BATCH = 32
-"""Files whose descriptions are written together: what a kill loses."""
+"""Largest number of files whose descriptions are written together: what a kill loses."""
+
+BATCH_SECONDS = 60.0
+"""Length of the audio of these files, in s, since networks take their time."""
 
 MOST = 8
 """Largest number of examples in a report."""
@@ -116,7 +119,7 @@ def write(index: Index, outcomes: Iterable[Outcome]) -> Report:
             examples += ((outcome.file, caption) for caption in outcome.captions[: MOST - len(examples)])
             for reason in outcome.failures.values():
                 failures[outcome.file.clip] = reason
-            if len(batch) == BATCH:
+            if len(batch) == BATCH or sum(each.file.seconds for each in batch) >= BATCH_SECONDS:
                 counts += _written(index, batch)
                 batch = []
     finally:

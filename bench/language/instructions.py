@@ -13,8 +13,8 @@ _ORDERS = r"(?:instructions?|prompts?|rules|orders|guidelines|directions|context
 _BEFORE = r"(?:all|any|your|these|my|previous|prior|above|earlier|preceding|other|former)"
 
 SIGNS = re.compile(
-    rf"\b(?:ignore|disregard|forget|override|bypass|skip) (?:[\w']+ ){{0,4}}"
-    rf"(?:instructions?|prompts?|{_ORDERS} (?:above|before)|{_BEFORE} {_ORDERS}|everything (?:above|before))\b"
+    r"\b(?:ignore|disregard|forget|override|bypass|skip) (?:[\w']+ ){0,4}"
+    rf"(?:instructions?|prompts?|{_ORDERS} (?:above|before)|{_BEFORE} {_ORDERS}|everything above)\b"
     r"|\b(?:new|updated|real|actual|hidden|system|developer) (?:instructions?|prompts?)\b"
     r"|\byou are now\b|\bas an ai\b|\b(?:large )?language model\b|\bjailbreak"
     r"|\b(?:answer|reply|respond|output) (?:only|just|exactly|always|with)\b"

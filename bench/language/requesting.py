@@ -48,9 +48,7 @@ def address(text: str) -> str:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise UsageError(
-            f"{text}: is no URL ({error}); expected such as http://localhost:11434"
-        ) from error
+        raise UsageError(f"{text}: is no URL ({error}); expected such as http://localhost:11434") from error
     if parts.scheme not in {"http", "https"} or not host or parts.query:
         raise UsageError(f"{text}: is no URL of a server; expected such as http://localhost:11434")
     if parts.username is not None or parts.password is not None:

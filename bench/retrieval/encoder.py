@@ -64,7 +64,7 @@ class Encoder:
         folder = self.checkpoint
         return (
             folder is not None
-            and folder.is_dir()
+            and (folder / checkpoints.CONFIGURATION[0]).is_file()
             and checkpoints.configuration(folder).model_type == CLAP
             and self.view.pool == "mean"
         )
@@ -117,7 +117,9 @@ def encoder_of(request: Request, declared: Registry) -> Encoder:
     if view.layer in {"best", "all"} or view.pool == UNPOOLED:
         expected = "expected @layer=N|last|mean and a pooling"
         raise UsageError(f"{display.extractor(learner.spec.name, view)}: has no vector per clip; {expected}")
-    return Encoder(learner, view)
+    # With the standard deviation too, which is the default, a vector of a CLAP is in no space of texts.
+    joint = Encoder(learner, replace(view, pool="mean"))
+    return joint if joint.is_joint and "pool=" not in texts[0] else Encoder(learner, view)
 
 
 def encoder_of_index(index: Index, request: Request, declared: Registry, weights: str = "") -> Encoder:

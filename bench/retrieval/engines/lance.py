@@ -37,8 +37,8 @@ MOST_NAMED = 10_000
 SPARE = 2
 """How many times as many neighbours are asked for as should pass a filter."""
 
-MOST_ASKED = 1000
-"""Largest number of neighbours that are asked for to pass a filter."""
+MOST_ASKED = 200
+"""Largest number of neighbours that are asked for to pass a filter; if more are needed, a search is exact."""
 
 
 class Lance(MemberEngine):
@@ -104,10 +104,12 @@ class Lance(MemberEngine):
 
     def _ask(self, queries: Embeddings, k: int, members: Members, n_members: int) -> tuple[Scores, Ids]:
         self._index()
+        scores, ids = nothing(len(queries), k)
         n_asked = k
         if n_members < self._n_members:  # a condition with all their ids would take seconds
-            n_asked = min(MOST_ASKED, round(SPARE * k * self._n_members / n_members))
-        scores, ids = nothing(len(queries), k)
+            n_asked = round(SPARE * k * self._n_members / n_members)
+            if n_asked > max(k, MOST_ASKED):
+                return scores, ids
         for row, query in enumerate(queries):
             search = self._table.search(query).distance_type("dot").select(["id", "_distance"])
             answer = search.limit(n_asked).nprobes(self._n_probes).refine_factor(self._refinement).to_arrow()
