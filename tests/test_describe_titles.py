@@ -4,10 +4,8 @@ import json
 import math
 import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +21,6 @@ from bench.retrieval.card import IndexCard
 from bench.retrieval.index import Index
 from bench.retrieval.records import Caption, Item
 from bench.types import View
-from bench.types.retrieval import LanguageModel, Message
 
 PLACES = ("yard", "street", "park", "house", "forest", "garden", "kitchen", "station", "river")
 
@@ -210,26 +207,15 @@ def test_a_model_that_sees_such_a_text_would_obey():
     assert obey({"messages": [{}, {"content": INJECTIONS[0]}]}) == '{"title": "PWNED"}'
 
 
-class Forgetful:
-    """A model without the memory of its answers."""
-
-    def __init__(self, model: LanguageModel) -> None:
-        self.name = model.name
-        self._model = model
-
-    def complete(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Any:
-        with tempfile.TemporaryDirectory() as folder:
-            self._model._folder = Path(folder)
-            return self._model.complete(messages, schema)
-
-
 @pytest.mark.slow  # minutes: BENCH_TEST_GGUF names a language model
 def test_ten_such_texts_change_no_title_of_a_trained_model(tmp_path):
     if not (name := os.environ.get("BENCH_TEST_GGUF")):
         pytest.skip(
             "needs a language model; set BENCH_TEST_GGUF to a file of GGUF, such as one of Gemma 3 270m"
         )
-    model = Forgetful(load(f"gguf:{name}", tmp_path, "cpu"))
+    from bench.language.local import LocalModel
+
+    model = LocalModel("gemma", Path(name).parent, Path(name).name, "cpu")
     index = build(tmp_path / "index", {**TEXTS, "a": [*TEXTS["a"], ""]})
     before = title(titles.run(index, Clusters("group"), model))
     assert all(before.values())
