@@ -355,7 +355,7 @@ def test_a_damaged_network_is_one_line(tiny, tmp_path):
         load(f"gguf:{tmp_path / 'model.gguf'}", tmp_path, "cpu")
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2, 3)), 4])
 def test_a_network_keeps_every_rule(number, tiny):
     from bench.language.local import LocalModel
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -202,9 +203,26 @@ def test_ten_such_texts_in_a_cluster_change_no_title_of_a_model_that_obeys(chat_
     assert "pwned" not in json.dumps(chat_server.bodies).lower()
 
 
-@pytest.mark.parametrize("text", INJECTIONS[:1])
-def test_a_model_that_sees_such_a_text_would_obey(text):
-    assert obey({"messages": [{}, {"content": text}]}) == '{"title": "PWNED"}'
+def test_a_model_that_sees_such_a_text_would_obey():
+    assert obey({"messages": [{}, {"content": INJECTIONS[0]}]}) == '{"title": "PWNED"}'
+
+
+@pytest.mark.slow  # minutes: BENCH_TEST_GGUF names a language model
+def test_ten_such_texts_change_no_title_of_a_trained_model(tmp_path):
+    if not (name := os.environ.get("BENCH_TEST_GGUF")):
+        pytest.skip(
+            "needs a language model; set BENCH_TEST_GGUF to a file of GGUF, such as one of Gemma 3 270m"
+        )
+    from bench.language.local import LocalModel
+
+    model = LocalModel("gemma", Path(name).parent, Path(name).name, "cpu")
+    index = build(tmp_path / "index", {**TEXTS, "a": [*TEXTS["a"], ""]})
+    before = title(titles.run(index, Clusters("group"), model))
+    assert all(before.values())
+    for injection in INJECTIONS:
+        with index.writing() as writer:
+            writer.add_captions([Caption(len(PLACES) + 1, "caption", injection, "injected", 0, 1)])
+        assert title(titles.run(index, Clusters("group"), model)) == before
 
 
 def test_a_title_that_does_not_fit_the_words_is_refused_and_told(index, chat_server, tmp_path):

@@ -15,8 +15,14 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from bench.description.groups import Group
 
-LEAST_SHARE = 0.25
+LEAST_SHARE = 0.05
 """Smallest share of a cluster's recordings that have a word, of which there are at least two."""
+
+LEAST_COUNT = 1 / 3
+"""Smallest number of recordings with a word, as a share of that of the most frequent word.
+
+A few texts that say the same give no word.
+"""
 
 MOST_WORDS = 12
 """Largest number of words of a cluster."""
@@ -69,9 +75,10 @@ def _counts(vectoriser: CountVectorizer, group: Group) -> np.ndarray:
 
 def _words(group: Group, names: np.ndarray, weights: np.ndarray, counts: np.ndarray) -> Words:
     """Return the words of a cluster that enough recordings have."""
-    least = max(2, LEAST_SHARE * len(group.shown))
+    shared = counts >= max(2, LEAST_SHARE * len(group.shown))
+    frequent = counts >= LEAST_COUNT * counts.max(where=shared, initial=0)
     order = np.lexsort((names, -weights))
-    chosen = [row for row in order if counts[row] >= least][:MOST_WORDS]
+    chosen = [row for row in order if shared[row] and frequent[row]][:MOST_WORDS]
     return Words(
         [str(names[row]) for row in chosen],
         [float(weights[row]) for row in chosen],
