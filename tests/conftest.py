@@ -32,6 +32,7 @@ from bench import audio, cli
 from bench.catalog.imports import FolderFinder
 from bench.datasets.kinds import demo
 from bench.datasets.tables import dataset
+from bench.keys import digest
 from bench.store import Store
 from bench.types import Clip, Dataset
 
@@ -54,29 +55,55 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 LIBRARIES = (
-    "librosa.feature.spectral",
     "scipy.signal",
     "sklearn.ensemble",
     "transformers.models.whisper.modeling_whisper",
-    "umap",
     "xgboost",
 )
 """What each process of pytest-xdist imports before coverage begins to trace, which would double the time."""
 
 
-def pytest_configure() -> None:
+class Doctests:
+    """Leaves modules of the package out that have no example: importing some takes every process seconds."""
+
+    package = Path(cli.__file__).parents[1]
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Return True for a module without an example, and None for what others decide about."""
+        is_module = collection_path.suffix == ".py" and self.package in collection_path.parents
+        return True if is_module and ">>>" not in collection_path.read_text(encoding="utf-8") else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Keep OpenVINO from calling home; give each process of pytest-xdist its libraries, and a cache of numba.
 
     numba numbers the files of a function: processes that compile it for two types at once take one name for
     both, and the next process that loads it crashes.
     """
+    config.pluginmanager.register(Doctests())  # a conftest sees its own folder alone
     sys.modules["openvino_telemetry"] = None  # else every conversion forks this process, to send a message
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir()) / "bench-tests-numba" / worker)
+    caches = Path(tempfile.gettempdir(), "bench-tests-numba", digest(sys.prefix))
+    os.environ["NUMBA_CACHE_DIR"] = str(caches / worker)
+    if worker == "gw0":
+        _import_librosa(caches, worker)
     if worker != "main":
         for name in LIBRARIES:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
+        _import_librosa(caches, worker)
+
+
+def _import_librosa(caches: Path, worker: str) -> None:
+    """Import librosa; the first process compiles it, for 20 s, and the others begin with its cache."""
+    first, own = caches / "librosa", caches / worker
+    caches.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{first}.lock"):
+        if first.exists() and not own.exists():
+            shutil.copytree(first, own)
+        importlib.import_module("librosa.feature.spectral")
+        if not first.exists():
+            shutil.copytree(own, first)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -353,6 +380,24 @@ def digits(take: Callable[[str, int, int], Path], tmp_path: Path) -> Path:
     path = tmp_path / "digits.csv"
     pd.DataFrame(rows).to_csv(path, index=False)
     return path
+
+
+@pytest.fixture(scope="module")
+def fill(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, Callable[[], object]], None]:
+    """Return a function that fills a test's folder: the first test of a module runs, the others copy."""
+    first, folders = tmp_path_factory.mktemp("first") / "folder", []
+
+    def copy_or_run(folder: Path, run: Callable[[], object]) -> None:
+        if not folders:
+            run()
+            shutil.copytree(folder, first)
+            folders.append(str(folder))
+            return
+        shutil.copytree(first, folder, dirs_exist_ok=True)
+        for path in folder.glob("*/run.json"):
+            path.write_text(path.read_text().replace(folders[0], str(folder)))
+
+    return copy_or_run
 
 
 @pytest.fixture

@@ -16,22 +16,28 @@ from bench.embed import batches, decoding
 from bench.embed.cache import Cache
 from bench.store import Store
 
+pytestmark = pytest.mark.xdist_group("audit")  # they share a run
+
 AGAIN = "cached embeddings computed again"
 
 WORDS = ["run", "--tasks", "speaker", "--extractors", "mfcc-13", "--heads", "svm,kmeans", "--out", "out"]
 
 
 @pytest.fixture
-def done(bench, digits: Path, tmp_path: Path):
+def done(bench, digits: Path, tmp_path: Path, fill):
     """Return a run over copies of the recordings, split by a file."""
-    table = pd.read_csv(digits, dtype=str)
-    for number, path in enumerate(table["path"]):
-        shutil.copy(path, tmp_path / f"{number}.wav")
-    table.assign(path=[f"{number}.wav" for number in range(len(table))]).to_csv("clips.csv", index=False)
-    folds = pd.DataFrame({"session": list("0123"), "fold": list("0011")})
-    folds.to_csv("folds.csv", index=False)
-    made = bench(*WORDS, "--datasets", "clips.csv", "--split", "folds.csv")
-    assert made.exit_code == 0, made.stderr
+
+    def run() -> None:
+        table = pd.read_csv(digits, dtype=str)
+        for number, path in enumerate(table["path"]):
+            shutil.copy(path, tmp_path / f"{number}.wav")
+        table.assign(path=[f"{number}.wav" for number in range(len(table))]).to_csv("clips.csv", index=False)
+        folds = pd.DataFrame({"session": list("0123"), "fold": list("0011")})
+        folds.to_csv("folds.csv", index=False)
+        made = bench(*WORDS, "--datasets", "clips.csv", "--split", "folds.csv")
+        assert made.exit_code == 0, made.stderr
+
+    fill(tmp_path, run)
     return Store(tmp_path / "out")
 
 

@@ -18,6 +18,8 @@ from bench.keys.fingerprints import fingerprint
 from bench.store import Store, schema
 from bench.types import Status
 
+pytestmark = pytest.mark.xdist_group("tampering")  # they share a run
+
 Fields = dict[str, object]
 HEAD = "lda"
 """Head of the cell that is tampered with."""

@@ -1,4 +1,4 @@
-"""Descriptions in an index: what is written, what is not written twice, and what an end in the middle leaves."""
+"""Descriptions in an index: what is written, and not written twice, and what an end in the middle leaves."""
 
 import shutil
 from collections.abc import Callable, Iterable, Sequence

@@ -1,6 +1,8 @@
 """Language models: servers with every fault, networks in this process, prompts and the memory of answers."""
 
+import itertools
 import json
+import re
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,12 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from bench.catalog import entrypoints
+from bench.catalog.entrypoints import Plugin
 from bench.errors import LanguageModelError, UsageError
 from bench.language import data, load, notice, read_prompt
 from bench.language.chat import MOST_TOKENS, Chat
 from bench.language.memory import FORMAT, Remembering
 from bench.language.requesting import MOST_BYTES, address, is_loopback
+from bench.testing import check_language_model
 from bench.types.retrieval import Message
 
 QUESTION = [Message("user", "What is it?")]
@@ -157,7 +163,7 @@ def test_a_server_that_is_not_there_is_one_line():
 
 def test_a_model_is_named_where_a_server_has_several(chat_server, monkeypatch):
     monkeypatch.setattr("bench.language.chat.request", lambda *_: b'{"data": [{"id": "a"}, {"id": "b"}]}')
-    with pytest.raises(LanguageModelError, match=r"has 2 models \(a, b\); name one: --llm .*#MODEL"):
+    with pytest.raises(LanguageModelError, match=r"has 2 models \(a, b\); name one: .*#MODEL"):
         Chat.at(chat_server.url)
     assert Chat.at(f"{chat_server.url}#b").name == "b"
 
@@ -347,3 +353,76 @@ def test_a_damaged_network_is_one_line(tiny, tmp_path):
     (tmp_path / "model.gguf").write_bytes(b"GGUF" + b"\x00" * 100)
     with pytest.raises(UsageError, match=r"gguf:model: cannot be loaded"):
         load(f"gguf:{tmp_path / 'model.gguf'}", tmp_path, "cpu")
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_a_network_keeps_every_rule(number, tiny):
+    from bench.language.local import LocalModel
+
+    check_language_model(lambda: LocalModel("tiny", tiny, None, "cpu"))[number]()
+
+
+class Good:
+    """Answers with the first value of a schema that it knows."""
+
+    name = "good"
+
+    def complete(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Any:
+        for value in ({"title": "Rain"}, {"kind": "count", "ids": []}, True):
+            if Draft202012Validator(schema).is_valid(value):
+                return value
+        raise LanguageModelError("good: knows no such value")
+
+
+class NoName(Good):
+    name = " "
+
+
+class Free(Good):
+    def complete(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Any:
+        return "Rain" if "anyOf" in schema else super().complete(messages, schema)
+
+
+class Moody(Good):
+    moods = itertools.count()
+
+    def complete(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Any:
+        return {**super().complete(messages, schema), "title": str(next(self.moods))}
+
+
+class Pushing(Good):
+    def complete(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Any:
+        messages.append(Message("assistant", "Rain"))  # type: ignore[attr-defined]
+        return super().complete([], schema)
+
+
+class Sure(Good):
+    def complete(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Any:
+        return 1 if schema.get("type") == "integer" else super().complete(messages, schema)
+
+
+@pytest.mark.parametrize(
+    ("model", "rule"),
+    [
+        (NoName, "has_a_name"),
+        (Free, "answers_by_the_schema"),
+        (Moody, "answers_the_same_twice"),
+        (Pushing, "leaves_the_question_as_it_is"),
+        (Sure, "says_that_it_cannot_answer"),
+    ],
+)
+def test_a_bad_model_fails_the_rule_that_it_breaks(model, rule):
+    checks = {check.name: check for check in check_language_model(model)}
+    with pytest.raises(AssertionError, match=re.escape(checks[rule].rule)):
+        checks[rule]()
+    for check in check_language_model(Good):
+        check()
+
+
+def test_a_model_of_an_installed_package_is_named_as_other_plugins(monkeypatch, tmp_path):
+    plugin = Plugin("theirs/good", f"{__name__}:Good", "theirs", "1.0", "")
+    monkeypatch.setattr(entrypoints, "installed", lambda: {"language_models": {plugin.name: plugin}})
+    monkeypatch.setattr(Plugin, "load", lambda self: Good)
+    assert load("theirs/good", tmp_path).complete(QUESTION, SCHEMA) == {"title": "Rain"}
+    with pytest.raises(UsageError, match="installed are theirs/good"):
+        load("theirs/better", tmp_path)

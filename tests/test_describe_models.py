@@ -1,18 +1,29 @@
-"""Texts by models: the real loading code on tiny checkpoints with seeded weights, beside transformers' own."""
+"""Texts by models: the real loading code on tiny checkpoints of seeded weights, beside transformers' own."""
 
+import base64
+import io
 import json
+import re
+import shlex
 import shutil
+import socket
 import warnings
 from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+import soundfile
+from click.testing import Result
 
 from bench.description import checkpoints, describing, tags, work
 from bench.description.captioners import loading
-from bench.description.captioners.prompt import PROMPT
-from bench.errors import PluginError, UnavailableError, UsageError
+from bench.description.captioners.prompt import MOST_TOKENS, PROMPT
+from bench.description.captioners.server import RATE
+from bench.errors import ClipError, LanguageModelError, PluginError, UnavailableError, UsageError
 from bench.request import Describing
 from bench.testing import check_captioner
 from bench.types import Audio, Clip
@@ -44,13 +55,8 @@ def tokenizer(*special: str) -> object:
     bytes_ = Tokenizer(models.BPE(vocab={text: n for n, text in enumerate(alphabet)}, merges=[]))
     bytes_.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bytes_.decoder = decoders.ByteLevel()
-    return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=bytes_,
-        eos_token="<e>",
-        pad_token="<p>",
-        additional_special_tokens=list(special),
-        model_max_length=64,
-    )
+    tokens = {"eos_token": "<e>", "pad_token": "<p>", "additional_special_tokens": ["<e>", "<p>", *special]}
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=bytes_, model_max_length=64, **tokens)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +114,15 @@ def clap(tmp_path_factory: pytest.TempPathFactory) -> Path:
         features = transformers.ClapFeatureExtractor(truncation="rand_trunc", padding="repeatpad")
     processor = transformers.ClapProcessor(features, words)
     return save(tmp_path_factory.mktemp("models") / "tiny-clap", model, processor)
+
+
+def send(handler: BaseHTTPRequestHandler, value: object, status: int = 200, **headers: str) -> None:
+    body = json.dumps(value).encode()
+    handler.send_response(status)
+    for name, text in {**headers, "Content-Length": str(len(body))}.items():
+        handler.send_header(name, text)
+    handler.end_headers()
+    handler.wfile.write(body)
 
 
 def noise(seconds: float, rate: int) -> Audio:
@@ -179,6 +194,70 @@ def test_a_checkpoint_that_is_not_here_is_named_with_what_to_do(tmp_path: Path, 
         loading.load("org/absent-model")
     with pytest.raises(UsageError, match="no such folder or file"):
         loading.load(str(tmp_path / "absent"))
+
+
+@pytest.fixture
+def decoded(chat_server) -> Callable[[], np.ndarray]:
+    """Return a reader of the audio that a server got last."""
+
+    def read() -> np.ndarray:
+        [sound, question] = chat_server.bodies[-1]["messages"][0]["content"]
+        assert question == {"type": "text", "text": PROMPT}
+        assert (sound["type"], sound["input_audio"]["format"]) == ("input_audio", "wav")
+        samples, rate = soundfile.read(io.BytesIO(base64.b64decode(sound["input_audio"]["data"])))
+        assert rate == RATE
+        return samples
+
+    return read
+
+
+def test_a_server_of_this_machine_gets_the_audio_and_writes_its_caption(chat_server, decoded):
+    chat_server.write = lambda body: "A dog barks."
+    captioner = loading.load(chat_server.url)
+    audio = noise(0.5, captioner.sample_rate)
+    assert captioner.describe(audio) == "A dog barks."
+    np.testing.assert_allclose(decoded(), audio, atol=2**-15)
+    body = chat_server.bodies[-1]
+    assert (body["model"], body["temperature"], body["max_tokens"]) == ("tiny", 0, MOST_TOKENS)
+    assert captioner.name.startswith("tiny#")
+    for check in check_captioner(lambda: loading.load(chat_server.url)):
+        check()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.org", "https://localhost.example.org/v1", "http://10.0.0.1:8000"]
+)
+def test_audio_never_leaves_this_machine(url: str):
+    with pytest.raises(UsageError, match="is not this machine, and audio does not leave it"):
+        loading.load(url)
+
+
+def test_a_server_that_is_not_there_is_named_in_one_line():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        with pytest.raises(LanguageModelError, match=r"127\.0\.0\.1:.*is not there, or hangs up"):
+            loading.load(url)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "message"),
+    [
+        ({"status": 400, "value": {"error": "too long"}}, ClipError, "HTTP 400: .*too long"),
+        ({"status": 500, "value": {"error": "down"}}, LanguageModelError, "HTTP 500: .*down"),
+        ({"value": {"choices": []}}, LanguageModelError, "answers something else"),
+        ({"value": {"text": "A dog."}}, LanguageModelError, "answers something else"),
+        ({"status": 302, "value": "", "Location": "http://example.org"}, LanguageModelError, "redirects to"),
+    ],
+)
+def test_a_fault_of_a_server_is_one_line(
+    chat_server, answer: dict[str, object], error: type[Exception], message: str
+):
+    captioner = loading.load(chat_server.url)
+    chat_server.respond = lambda handler: send(handler, **answer)
+    with pytest.raises(error, match=message) as caught:
+        captioner.describe(noise(0.1, RATE))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_plugin_captions_and_one_that_raises_is_named(distribution, site: Path, monkeypatch):
@@ -312,3 +391,51 @@ def test_tags_and_domains_of_a_recording_come_from_the_same_options(
     described = describing.description_of(Clip("a", take("theo", 0, 0)), every[-1])
     assert set(described.domains) == set(tags.DOMAINS)
     assert sum(described.domains.values()) == pytest.approx(1)
+
+
+PAGE = (Path(__file__).parent.parent / "docs" / "describe.md").read_text(encoding="utf-8")
+LINES = [
+    line
+    for code in re.findall(r"^```bash\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    for line in code.splitlines()
+]
+
+
+@pytest.fixture
+def page(
+    bench, take: Callable[[str, int, int], Path], qwen: Path, classifier: Path, clap: Path, tmp_path: Path
+) -> Callable[[str], Result]:
+    """Return what runs a command of the page, in a folder with what it names."""
+    for name, folder in {"qwen2-audio": qwen, "ast": classifier, "clap": clap}.items():
+        shutil.copytree(folder, tmp_path / "models" / name)
+    rows = [(str(take(speaker, digit, 0)), speaker) for speaker in ("jackson", "theo") for digit in range(3)]
+    pd.DataFrame(rows, columns=["path", "speaker"]).to_csv(tmp_path / "clips.csv", index=False)
+    return lambda line: bench(*shlex.split(line, comments=True)[1:])
+
+
+@pytest.mark.usefixtures("_few_tokens")
+def test_the_commands_of_the_page_run(page):
+    for line in LINES:
+        if "whisper" in line or ("--domains" in line and "--tags" not in line):
+            continue  # trained networks
+        done = page(line)
+        assert done.exit_code == 0, f"{line}\n{done.output}"
+    assert "Words of most recordings" in done.stdout
+
+
+@pytest.mark.slow  # loads Whisper
+def test_the_commands_of_the_page_with_trained_networks_run(page, weights: Path, tmp_path: Path):
+    pytest.importorskip("silero_vad", reason="needs silero-vad")
+    (tmp_path / "models" / "whisper-tiny.en").symlink_to(weights / "whisper-tiny.en")
+    for line in LINES:
+        if "--tags" not in line and "--caption" not in line:
+            done = page(line)
+            assert done.exit_code == 0, f"{line}\n{done.output}"
+
+
+def test_the_captioner_of_the_page_keeps_the_rules(tmp_path: Path):
+    [code] = re.findall(r'^```python title="their_captioner.py"\n(.*?)^```', PAGE, re.MULTILINE | re.DOTALL)
+    scope: dict[str, Any] = {}
+    exec(code, scope)  # noqa: S102  # the page's own code
+    for check in check_captioner(scope["Loudness"]):
+        check()

@@ -94,7 +94,7 @@ def test_clicks_have_their_tempo_and_noise_has_none(tempo: int):
     assert pulse is not None
     assert pulse.clarity > 0.5
     assert pulse.tempo == pytest.approx(tempo, rel=0.03)
-    assert "beat" not in words.text(acoustics(noise(8)))
+    assert "pulsing" not in words.text(acoustics(noise(8)))
 
 
 @settings(max_examples=30)
@@ -138,10 +138,11 @@ def test_the_pitch_of_speech_is_that_of_pyin(real: Path):
     differences = []
     for file in sorted((real / "LibriSpeech" / "test-other").glob("*/*/*.flac"))[::10]:
         samples = audio.read(Clip(file.name, file), RATE)
-        hertz, is_voiced, _ = librosa.pyin(samples, fmin=60, fmax=500, sr=RATE, frame_length=1024)
+        hertz, _, _ = librosa.pyin(samples, fmin=60, fmax=500, sr=RATE, frame_length=1024)
+        voice = hertz[hertz > 65]  # below is the hum of the mains, where nobody speaks
         pitch = acoustics(samples).pitch
         assert pitch is not None
-        differences.append(12 * np.log2(pitch.median / np.median(hertz[is_voiced])))
+        differences.append(12 * np.log2(pitch.median / np.median(voice)))
     assert np.abs(differences).max() < 1.5  # semitones
 
 

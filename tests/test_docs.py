@@ -18,7 +18,10 @@ from click.testing import CliRunner
 from bench import catalog, cli, report
 from bench.gate import FAILING, Verdict
 
-pytestmark = pytest.mark.no_cover  # tracing slows them by a third, and reaches no other line
+pytestmark = [
+    pytest.mark.no_cover,  # tracing slows them by a third, and reaches no other line
+    pytest.mark.xdist_group("docs"),  # they share a run
+]
 
 ROOT = Path(__file__).parent.parent
 
@@ -123,35 +126,44 @@ ELSEWHERE = (
 
 
 @pytest.fixture
-def workplace(bench, digits: Path, tmp_path: Path, monkeypatch, home: Path) -> Path:
+def workplace(bench, digits: Path, tmp_path: Path, monkeypatch, home: Path, fill) -> Path:
     """Return a folder with what the documents take for granted."""
     monkeypatch.setenv("BENCH_CACHE", str(home))
+
+    def run() -> None:
+        write_data(digits, tmp_path)
+        call = ["run", "--datasets", "clips.csv", "--tasks", "gender", "--extractors", "mfcc-13"]
+        assert bench(*call, "--heads", "lda").exit_code == 0
+        assert bench("report", "bench-out", "--publish", "reports/mine").exit_code == 0
+
+    fill(tmp_path, run)
+    return tmp_path
+
+
+def write_data(digits: Path, folder: Path) -> None:
+    """Write the recordings, tables, cards and code that the documents name."""
     table = pd.read_csv(digits)
     for path, speaker in zip(table["path"], table["speaker"], strict=True):
-        (tmp_path / "recordings" / speaker).mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, tmp_path / "recordings" / speaker)
+        (folder / "recordings" / speaker).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder / "recordings" / speaker)
     table["dialect"] = table["gender"].map({"male": "north", "female": "south"})
     table["snr_db"] = np.arange(len(table)) % 3 * 10
-    table.to_csv(tmp_path / "clips.csv", index=False)
+    table.to_csv(folder / "clips.csv", index=False)
     names = r"pattern = '(?P<speaker>[a-z]+)/(?P<session>\w+).*wav'"
-    (tmp_path / "mine.toml").write_text(
+    (folder / "mine.toml").write_text(
         f'kind = "files"\nversion = "1"\nabout = "Mine"\n[params]\npath = "recordings"\n{names}\n'
     )
-    (tmp_path / "mine.py").write_text(extractor_blocks()[0])
+    (folder / "mine.py").write_text(extractor_blocks()[0])
     running = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
     [suite] = [code for language, _, code in BLOCK.findall(running) if language == "toml"]
-    (tmp_path / "suite.toml").write_text(suite)
-    call = ["run", "--datasets", "clips.csv", "--tasks", "gender", "--extractors", "mfcc-13"]
-    assert bench(*call, "--heads", "lda").exit_code == 0
-    assert bench("report", "bench-out", "--publish", "reports/mine").exit_code == 0
-    return tmp_path
+    (folder / "suite.toml").write_text(suite)
 
 
 def command_blocks() -> dict[str, list[str]]:
     """Return page and number of every block with a new command that can run here -> its commands."""
     blocks: dict[str, list[str]] = {}
     before: set[tuple[str, ...]] = set()
-    names = ("ask", "explore", "extractors", "numbers", "predict", "reports", "running")
+    names = ("ask", "explore", "extractors", "numbers", "predict", "reports", "running", "search")
     for page in ("README", *(f"docs/{name}" for name in names)):
         text = (ROOT / f"{page}.md").read_text(encoding="utf-8")
         codes = [code for language, _, code in BLOCK.findall(text) if language == "bash"]
@@ -196,6 +208,18 @@ def test_a_collection_is_explored_in_a_notebook(workplace: Path, monkeypatch):
     scope: dict[str, object] = {}
     exec(code, scope)  # noqa: S102  # the page's own code
     assert scope["overview"].map.points.shape == (48, 2)
+
+
+def test_an_index_is_searched_in_a_notebook(digits: Path, take, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    digits.rename("clips.csv")
+    shutil.copy(take("theo", 0, 1), "new.wav")
+    text = (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
+    [code] = [code for language, _, code in BLOCK.findall(text) if language == "python"]
+    scope: dict[str, object] = {}
+    exec(code, scope)  # noqa: S102  # the page's own code
+    assert "chunks" in str(scope["index"])
 
 
 def test_a_model_is_used_in_a_program(bench, workplace: Path, monkeypatch):

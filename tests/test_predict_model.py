@@ -27,6 +27,8 @@ from bench.inference import watching, writing
 from bench.inference.answers import Failure
 from bench.types import Clip
 
+pytestmark = pytest.mark.xdist_group("model")  # they share a model
+
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 
 Run = Callable[..., Result]

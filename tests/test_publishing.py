@@ -21,6 +21,8 @@ from bench.errors import UsageError
 from bench.report.tables import tables
 from bench.store import Store
 
+pytestmark = pytest.mark.xdist_group("publishing")  # they share runs
+
 SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "leaderboard.schema.json").read_text())
 
 

@@ -1,5 +1,6 @@
 """Filters of an index, held against pandas on the labels of real recordings, and against hostile texts."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,6 +140,16 @@ def test_a_label_column_of_any_name_is_chosen_in_brackets() -> None:
     )
     assert values == ["class", "a", "seconds", "b"]
     assert condition.count("FROM labels") == 2
+
+
+def test_every_condition_of_the_page_is_taken(snapshot: Snapshot) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "search.md").read_text(encoding="utf-8")
+    section = page.partition("## Conditions")[2].partition("\n## ")[0]
+    examples = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
+    assert len(examples) == 11
+    for text in examples:
+        condition, values = filters.parse(text).sql([*LABELS, "my column"])
+        snapshot.column(f"SELECT id FROM files WHERE {condition}", values)  # noqa: S608
 
 
 HOSTILE = {

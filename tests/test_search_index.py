@@ -1,287 +1,355 @@
-"""Building an index and searching in it, on real spoken digits."""
+"""The folder of an index: transactions, kills, readers beside writers, and what is refused in one line."""
 
-import json
-import re
+import errno
+import os
 import shutil
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
-import pandas as pd
 import pytest
-import soundfile
-from click.testing import CliRunner
 
-import bench
-from bench import catalog, cli, compute, paths
-from bench.audio import read
-from bench.errors import ClipError, UsageError
-from bench.request import Indexing, Request, Search
-from bench.retrieval import building, encoder, removal
+from bench.errors import UsageError
+from bench.files import indented_json
+from bench.retrieval import filters, vectors
+from bench.retrieval.card import IndexCard, read_card
 from bench.retrieval.index import Index
-from bench.retrieval.records import Hit
-from bench.retrieval.search import hits
-from bench.types import Clip
+from bench.retrieval.records import Caption, Domain, Item, Title
+from bench.retrieval.writer import Writer
+from bench.types import Embeddings, View
 
-SPEAKERS = ("george", "jackson", "lucas", "nicolas")
-
-
-def no_progress(*_: object):
-    return lambda *_: True
+DIM = 8
+CARD = IndexCard(extractor="mfcc", identity="0", view=View(), dim=DIM)
 
 
-def clips_of(take, folder: Path, takes: tuple[int, ...] = (0, 1)) -> Path:
-    rows = [
-        {"path": str(take(speaker, digit, number)), "speaker": speaker, "digit": f"{digit}"}
-        for speaker in SPEAKERS
-        for digit in range(4)
-        for number in takes
+def items(*clips: str, n_chunks: int = 2) -> list[Item]:
+    spans = [(start, start + 1) for start in range(n_chunks)]
+    return [
+        Item("demo", clip, f"{clip}.wav", f"digest {clip}", 0, n_chunks, spans, {"name": clip})
+        for clip in clips
     ]
-    path = folder / "clips.csv"
-    pd.DataFrame(rows).to_csv(path, index=False)
-    return path
 
 
-@pytest.fixture(scope="module")
-def folder(take, tmp_path_factory) -> Path:
-    """Return a folder with an index of 32 spoken digits, cut into pieces of 0.2 s."""
-    folder = tmp_path_factory.mktemp("index")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BENCH_CACHE", str(folder / "cache"))
-        request = Request(datasets=(str(clips_of(take, folder)),), extractors=("mfcc-13",), home=paths.home())
-        indexing = Indexing(chunk="0.2:0.1", to=folder / "index")
-        building.build(request, indexing, catalog.load(), compute.cache(), no_progress)
-    return folder
+def units(*clips: str, n_chunks: int = 2) -> Embeddings:
+    """Return unit vectors that follow from the names of clips."""
+    drawn = [np.random.default_rng(crc32(clip.encode())).normal(size=(n_chunks, DIM)) for clip in clips]
+    rows = np.concatenate(drawn)
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
 @pytest.fixture
-def copy(folder: Path, tmp_path: Path, monkeypatch) -> Index:
-    """Return a copy of the index, with a cache of its own."""
-    monkeypatch.setenv("BENCH_CACHE", str(folder / "cache"))
-    shutil.copytree(folder / "index", tmp_path / "index")
-    return Index.open(tmp_path / "index")
+def index(tmp_path: Path) -> Index:
+    """Return an index of the clips a, b and c, each of two chunks."""
+    index = Index.create(tmp_path / "index", CARD)
+    with index.writing() as writer:
+        writer.add(items("a", "b", "c"), units("a", "b", "c"))
+    return index
 
 
-@pytest.fixture(scope="module")
-def index(folder: Path) -> Index:
-    return Index.open(folder / "index")
+def contents(path: Path) -> dict[str, Embeddings]:
+    """Return clip -> its vectors."""
+    with Index.open(path).snapshot() as snapshot:
+        return {file.clip: snapshot.vectors[snapshot.chunks_of([file.id])] for file in snapshot.files()}
 
 
-def search(index: Index, **fields: object) -> list[Hit]:
-    return hits(index, Search(**fields), catalog.load())
+def assert_holds(path: Path, *clips: str) -> None:
+    held = contents(path)
+    assert sorted(held) == sorted(clips)
+    for clip in clips:
+        np.testing.assert_array_equal(held[clip], units(clip))
 
 
-def test_neighbours_are_those_of_numpy(index: Index):
+def test_what_is_added_is_there_under_rows_as_ids(index: Index):
+    with index.writing() as writer:
+        assert writer.add(items("d"), units("d")) == range(6, 8)
+    with Index.open(index.path).snapshot() as snapshot:
+        np.testing.assert_array_equal(snapshot.vectors, units("a", "b", "c", "d"))
+        assert snapshot.ids.tolist() == list(range(8))
+        hit, other = snapshot.hits([7, 2], [0.5, 0.25])
+        assert (hit.id, hit.file, hit.clip, hit.start, hit.end, hit.score) == (7, 4, "d", 1, 2, 0.5)
+        assert (other.clip, other.labels) == ("b", {"name": "b"})
+        assert snapshot.files_of([6, 0, 99]).tolist() == [4, 1, -1]
+
+
+def test_ids_never_come_back(index: Index):
+    with index.writing() as writer:
+        assert writer.remove([3, 99]) == 2
+        assert writer.add(items("c"), units("c")) == range(6, 8)
     with index.snapshot() as snapshot:
-        vectors, files = np.asarray(snapshot.vectors), snapshot.files_of(snapshot.ids.tolist())
-    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-6)
-    for query in (0, 17, len(vectors) - 1):
-        scores = np.where(files == files[query], -np.inf, vectors @ vectors[query])
-        expected = np.argsort(-scores, kind="stable")[:5]
-        neighbours = search(index, id=query, k=5, merge="none")
-        assert [hit.id for hit in neighbours] == expected.tolist()
-        assert [hit.score for hit in neighbours] == pytest.approx(scores[expected], abs=1e-6)
+        assert snapshot.ids.tolist() == [0, 1, 2, 3, 6, 7]
+        assert [file.id for file in snapshot.files()] == [1, 2, 4]
+        np.testing.assert_array_equal(snapshot.vectors[4:6], np.zeros((2, DIM)))
 
 
-@pytest.mark.parametrize("merge", ["best", "mean"])
-def test_clips_are_ranked_by_their_best_or_their_mean_chunk(index: Index, merge: str):
+def test_texts_domains_clusters_and_titles_go_with_their_file(index: Index):
+    with index.writing() as writer:
+        for text in ("a dog", "a cat"):  # the second replaces the first
+            writer.add_captions([Caption(file, "caption", text, "m", 0, 1) for file in (1, 2, 99)])
+        writer.add_captions([Caption(1, "caption", "rain", "m", 0, 1)], replace=False)
+        writer.set_domains([Domain(1, "speech", 0.9, "m"), Domain(99, "music", 0.9, "m")])
+        writer.set_clusters({1: "0", 2: "0", 99: "0"})
+        writer.set_titles([Title("0", "animals", "m")])
     with index.snapshot() as snapshot:
-        vectors, files = np.asarray(snapshot.vectors), snapshot.files_of(snapshot.ids.tolist())
-    scores = pd.Series(vectors @ vectors[40]).groupby(files).agg("max" if merge == "best" else "mean")
-    expected = scores.drop(files[40]).sort_values(ascending=False)
-    neighbours = search(index, id=40, k=6, merge=merge)
-    assert [hit.file for hit in neighbours] == expected.index[:6].tolist()
-    assert [hit.score for hit in neighbours] == pytest.approx(expected.to_numpy()[:6], abs=1e-6)
-
-
-def test_vectors_are_standardised_pooled_embeddings(index: Index, folder: Path, monkeypatch):
-    monkeypatch.setenv("BENCH_CACHE", str(folder / "cache"))
-    of_index = encoder.encoder_of_index(index, Request(home=paths.home()), catalog.load())
+        texts = [(caption.file, caption.text) for caption in snapshot.captions([1, 2])]
+        assert texts == [(1, "a cat"), (2, "a cat"), (1, "rain")]
+        (hit,) = snapshot.hits([0], [1])
+        assert (hit.cluster, hit.title, len(hit.captions)) == ("0", "animals", 2)
+        ids = [caption.id for caption in snapshot.captions([1])]
+    with index.writing() as writer:
+        writer.set_sentences([*ids, 99], "e", np.ones((3, 4), np.float32))
+        writer.remove([1])
     with index.snapshot() as snapshot:
-        [first, *_] = snapshot.hits(range(len(snapshot.vectors)), np.zeros(len(snapshot.vectors)))
-        stored = np.asarray(snapshot.vectors)
-    clip = Clip(id="", path=Path(first.path), start=first.start, end=first.end)
-    [vector] = of_index.vectors([clip])
-    centre, scale = index.normalisation.centre, index.normalisation.scale
-    expected = (vector - centre) / scale
-    assert stored[0] == pytest.approx(expected / np.linalg.norm(expected), abs=1e-5)
+        tables = ("captions", "domains", "clusters", "sentences")
+        n_rows = [snapshot.connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in tables]  # noqa: S608
+        assert n_rows == [(1,), (0,), (1,), (0,)]
+        words = "SELECT rowid FROM words WHERE words MATCH ?"
+        assert snapshot.connection.execute(words, ["rain"]).fetchall() == []
+        assert len(snapshot.connection.execute(words, ["cats"]).fetchall()) == 1  # by their stem
 
 
-def test_a_recording_of_the_index_is_its_own_nearest_clip(index: Index, take):
-    path = take("lucas", 2, 1)
-    nearest = search(index, audio=path, k=3)
-    assert (nearest[0].path, nearest[0].score) == (str(path), pytest.approx(1, abs=1e-5))
-    assert nearest[1].score < 0.99
-    everything = search(index, audio=path, k=1000, merge="mean")
-    assert len(everything) == 32
+def copies(folder: Path, index: Index, change: Callable[[Writer], object], monkeypatch) -> Iterator[Path]:
+    """Return copies of an index as a kill would leave it, at every statement and sync."""
+    numbers = iter(range(1000))
+    synced = os.fsync
+
+    def copy(*_: object) -> None:
+        shutil.copytree(index.path, folder / f"{next(numbers):03d}")
+
+    def sync(descriptor: int) -> None:
+        copy()
+        synced(descriptor)
+        copy()
+
+    with index.writing() as writer, monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", sync)
+        writer.connection.set_trace_callback(copy)
+        change(writer)
+        writer.connection.set_trace_callback(None)
+        copy()
+    return iter(sorted(folder.iterdir()))
 
 
-def test_a_recording_of_any_length_and_rate_is_a_query(index: Index, take, tmp_path: Path):
-    joined = np.concatenate([read(Clip("", take("george", digit, 0)), 16_000) for digit in (0, 1, 2, 3)] * 5)
-    soundfile.write(tmp_path / "long.flac", joined, 16_000)
-    nearest = search(index, audio=tmp_path / "long.flac", k=4)
-    assert {hit.labels["speaker"] for hit in nearest} == {"george"}
-
-
-def test_a_filter_still_fills_the_hits(index: Index):
-    neighbours = search(index, id=0, k=7, where="speaker == 'nicolas' and digit in ['1', '3']")
-    assert len(neighbours) == 4
-    assert {(hit.labels["speaker"], hit.labels["digit"]) for hit in neighbours} == {
-        ("nicolas", "1"),
-        ("nicolas", "3"),
+@pytest.mark.parametrize("name", ["add", "remove"])
+def test_a_kill_at_any_moment_leaves_a_change_or_nothing_of_it(
+    name: str, index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    changes = {
+        "add": (lambda writer: writer.add(items("d", "e"), units("d", "e")), ["a", "b", "c", "d", "e"]),
+        "remove": (lambda writer: writer.remove([1, 3]), ["b"]),
     }
-    assert search(index, id=0, where="digit == '9'") == []
+    change, after = changes[name]
+    (tmp_path / "copies").mkdir()
+    states = []
+    for path in copies(tmp_path / "copies", index, change, monkeypatch):
+        states.append(sorted(contents(path)))
+        verification = Index.open(path).verify()
+        assert verification.is_whole, (path, verification)
+        assert verification.n_to_erase == 0
+        assert_holds(path, *states[-1])
+        with Index.open(path).writing() as writer:
+            writer.add(items("f"), units("f"))
+        assert_holds(path, *states[-1], "f")
+    assert len(states) > 8
+    is_done = [state == after for state in states]
+    assert is_done == sorted(is_done)
+    assert all(state in (["a", "b", "c"], after) for state in states)
+    assert not is_done[0]
+    assert is_done[-1]
 
 
-def test_hits_differ_from_the_query_where_they_have_to(index: Index):
+def test_a_reader_sees_one_state_and_neither_side_waits(index: Index):
+    with index.snapshot() as before:
+        with index.writing() as writer:
+            writer.remove([1])
+            writer.add(items("d"), units("d"))
+            with index.snapshot() as after:
+                assert after.ids.tolist() == [2, 3, 4, 5, 6, 7]
+        assert before.ids.tolist() == list(range(6))
+        np.testing.assert_array_equal(before.vectors, units("a", "b", "c"))  # not yet erased
+        assert index.verify().n_to_erase == 2
+    assert index.verify().n_to_erase == 0
     with index.snapshot() as snapshot:
-        [query] = snapshot.hits([0], [1])
-    others = search(index, id=0, k=50, not_same=("speaker", "digit"))
-    assert len(others) == 18
-    assert not [hit for hit in others if hit.labels["speaker"] == query.labels["speaker"]]
-    assert not [hit for hit in others if hit.labels["digit"] == query.labels["digit"]]
-    assert len(search(index, id=0, k=50, not_same=("path",))) == 31
+        assert not snapshot.vectors[:2].any()
 
 
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({}, "search: expected one of --id, --audio and --text"),
-        ({"id": 1, "audio": Path("a.wav")}, "--id and --audio: expected one"),
-        ({"id": 100_000}, r"--id 100000: is no chunk of .*; expected one of \d+ ids from 0 to"),
-        ({"audio": Path("nowhere.wav")}, "--audio nowhere.wav: no such file"),
-        ({"audio": Path(__file__), "not_same": ("speaker",)}, "a recording has no labels to differ in"),
-        (
-            {"id": 1, "not_same": ("gender",)},
-            "--not-same gender: is no column; expected dataset, digit, path",
-        ),
-        ({"id": 1, "where": "gender == 'f'"}, "gender"),
-    ],
-)
-def test_a_search_that_cannot_be_is_refused_in_one_line(index: Index, fields: dict, message: str):
-    with pytest.raises(UsageError, match=message):
-        search(index, **fields)
+def test_a_second_writer_waits_or_says_so(index: Index):
+    with index.writing() as writer:
+        with pytest.raises(UsageError, match="another process writes to it; wait"), index.writing(wait=0):
+            pass
+        second = threading.Thread(target=lambda: add(index, "e"))
+        second.start()
+        writer.add(items("d"), units("d"))
+    second.join()
+    assert_holds(index.path, *"abcde")
 
 
-def test_a_file_that_holds_no_audio_is_named(index: Index):
-    with pytest.raises(ClipError, match=re.escape(__file__)):
-        search(index, audio=Path(__file__))
+def add(index: Index, clip: str) -> None:
+    with index.writing() as writer:
+        writer.add(items(clip), units(clip))
 
 
-def test_clips_that_are_there_are_not_added_twice(copy: Index, take, tmp_path: Path, monkeypatch):
-    request = Request(datasets=(str(clips_of(take, tmp_path)),), home=paths.home())
-    of_index = encoder.encoder_of_index(copy, request, catalog.load())
-    n_files, n_chunks = removal.remove(copy, "digit == '2'")
-    assert (n_files, n_chunks > 8) == (8, True)
-    addition = building.add(copy, of_index, request, catalog.load(), compute.cache(), no_progress)
-    assert (addition.n_files, addition.n_known, addition.n_chunks) == (8, 24, n_chunks)
-    again = building.add(copy, of_index, request, catalog.load(), compute.cache(), no_progress)
-    assert (again.n_files, again.n_known) == (0, 32)
-    assert copy.verify().is_whole
+def test_a_full_disk_leaves_the_index_as_it_was(index: Index, monkeypatch: pytest.MonkeyPatch):
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    size = (index.path / vectors.VECTORS).stat().st_size
+    with index.writing() as writer:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full)
+            with pytest.raises(UsageError, match=r"vectors\.f32: cannot be written \(No space left"):
+                writer.add(items("d"), units("d"))
+        n_pages = writer.connection.execute("PRAGMA page_count").fetchone()[0]
+        writer.connection.execute(f"PRAGMA max_page_count = {n_pages}")  # SQLite's own full disk
+        clips = [f"clip {number}" for number in range(300)]
+        with pytest.raises(UsageError, match=r"database or disk is full.*free space"):
+            writer.add(items(*clips), units(*clips))
+        assert (index.path / vectors.VECTORS).stat().st_size == size
+        writer.connection.execute("PRAGMA max_page_count = 1000000")
+        writer.add(items("d"), units("d"))
+    assert index.verify().is_whole
+    assert_holds(index.path, *"abcd")
 
 
-def test_ids_of_removed_chunks_do_not_come_back(copy: Index, take, tmp_path: Path):
-    with copy.snapshot() as snapshot:
-        last = int(snapshot.ids[-1])
-        [file] = snapshot.files_of([last])
-        removed = set(snapshot.chunks_of([file]).tolist())
-    assert removal.remove(copy, ids=[last]) == (1, len(removed))
-    request = Request(datasets=(str(clips_of(take, tmp_path)),), home=paths.home())
-    of_index = encoder.encoder_of_index(copy, request, catalog.load())
-    building.add(copy, of_index, request, catalog.load(), compute.cache(), no_progress)
-    with copy.snapshot() as snapshot:
-        assert not removed & set(snapshot.ids.tolist())
-        assert min(set(snapshot.ids.tolist()) - set(range(last + 1))) == last + 1
-    with pytest.raises(UsageError, match=f"--id {last}: is no chunk"):
-        removal.remove(copy, ids=[last])
+def test_what_cannot_be_added_is_refused(index: Index):
+    with index.writing() as writer:
+        with pytest.raises(UsageError, match="a clip is in the index already"):
+            writer.add(items("d", "a"), units("d", "a"))
+        with pytest.raises(ValueError, match=r"shape \(2, 8\), expected \(4, 8\)"):
+            writer.add(items("d", "e"), units("d"))
+        with pytest.raises(ValueError, match="nan or infinity"):
+            writer.add(items("d"), np.full((2, DIM), np.nan, np.float32))
+    assert_holds(index.path, *"abc")
 
 
-def test_another_extractor_than_that_of_the_index_is_refused(copy: Index):
-    card = json.loads((copy.path / "card.json").read_text())
-    for name, change, message in (
-        ("extractor", "mfcc", "is another one than the index was made with"),
-        ("identity", "0" * 32, "is another one than the index was made with"),
-        ("extractor", "./mine.py:Zcr", "may be anybody's; declare it"),
-        ("extractor", "hf:nowhere", "expected|no folder|needs|not"),
-    ):
-        (copy.path / "card.json").write_text(json.dumps({**card, name: change}))
-        with pytest.raises(UsageError, match=message):
-            encoder.encoder_of_index(Index.open(copy.path), Request(home=paths.home()), catalog.load())
+def test_an_empty_index_is_read(tmp_path: Path):
+    index = Index.create(tmp_path / "deep" / "index", CARD)
+    with Index.open(index.path).snapshot() as snapshot:
+        assert (len(snapshot.ids), snapshot.vectors.shape, snapshot.files()) == (0, (0, DIM), [])
+        assert snapshot.columns == []
+        assert len(snapshot.allowed(filters.parse("seconds > 0"))) == 0
+    verification = index.verify()
+    assert verification.is_whole
+    assert (verification.n_files, verification.n_chunks, verification.words) == (0, 0, "whole")
 
 
-def test_several_extractors_or_layers_make_no_index(take, tmp_path: Path, bench):
-    path = clips_of(take, tmp_path, (0,))
-    for names in ("mfcc-13,mfcc", "mfcc-13@pool=mean,mfcc-13@pool=std"):
-        refused = bench("index", path, "--extractors", names, "--to", "index")
-        assert (refused.exit_code, len(refused.output.splitlines())) == (2, 1)
-        assert "an index has the vectors of one extractor and layer" in refused.output
-    assert "has no vector per clip" in bench("index", path, "--extractors", "mfcc@pool=none").output
-    assert not (tmp_path / "index").exists()
+def test_a_folder_of_something_else_is_never_written_to(index: Index, tmp_path: Path):
+    with pytest.raises(UsageError, match="holds an index; add to it"):
+        Index.create(index.path, CARD)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").touch()
+    with pytest.raises(UsageError, match=r"holds notes\.txt; expected an empty or a new folder"):
+        Index.create(tmp_path / "mine", CARD)
+    with pytest.raises(UsageError, match="cannot be"):
+        Index.create(tmp_path / "mine" / "notes.txt", CARD)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
 
 
-def test_a_clip_that_cannot_be_read_is_listed_and_the_others_go_on(bench, take, tmp_path: Path):
-    table = pd.read_csv(clips_of(take, tmp_path, (0,)))
-    (tmp_path / "torn.wav").write_bytes(b"RIFF")
-    table.loc[3, "path"] = str(tmp_path / "torn.wav")
-    table.to_csv(tmp_path / "clips.csv", index=False)
-    outcome = bench("index", "clips.csv", "--extractors", "mfcc-13", "--to", "index")
-    assert outcome.exit_code == 0
-    assert "added 15 clips, 15 chunks" in outcome.output
-    assert "cannot be read: torn.wav" in outcome.output
-    shown = bench("index", "stats", "index", "--json")
-    assert json.loads(shown.stdout)["n_files"] == 15
-    (tmp_path / "bad.csv").write_text(f"path\n{tmp_path / 'torn.wav'}\n")
-    nothing = bench("index", "bad.csv", "--to", "other")
-    assert (nothing.exit_code, "no clip can be read, such as torn.wav" in nothing.output) == (2, True)
+def test_a_killed_creation_is_begun_again(index: Index):
+    (index.path / "card.json").rename(index.path / "card.json.1.part")
+    assert contents(Index.create(index.path, CARD).path) == {}
 
 
-def test_the_forms_of_hits_hold_the_same(folder: Path, monkeypatch):
-    monkeypatch.setenv("BENCH_CACHE", str(folder / "cache"))
-    monkeypatch.chdir(folder)
-
-    def shown(*words: str) -> str:
-        outcome = CliRunner().invoke(cli.main, ["search", "index", "--id", "3", "-k", "4", *words])
-        assert outcome.exit_code == 0, outcome.output
-        return outcome.stdout
-
-    listed = json.loads(shown("--format", "json"))
-    table = pd.read_csv(pd.io.common.StringIO(shown("--format", "csv")))
-    assert table["id"].tolist() == [hit["id"] for hit in listed]
-    assert table["score"].to_numpy() == pytest.approx([hit["score"] for hit in listed])
-    assert table["speaker"].tolist() == [hit["labels"]["speaker"] for hit in listed]
-    rows = shown().splitlines()[2:]
-    assert [int(row.split()[0]) for row in rows] == table["id"].tolist()
-    frame = bench.open_index(folder / "index").search(id=3, k=4)
-    assert frame["id"].tolist() == table["id"].tolist()
-
-
-def test_an_engine_finds_the_same_clips_and_follows_changes(bench, take, tmp_path: Path):
-    path = clips_of(take, tmp_path)
-    for engine in ("exact", "hnsw"):
-        words = ("--extractors", "mfcc-13", "--chunk", "0.2:0.1", "--engine", engine, "--to", engine)
-        assert bench("index", path, *words).exit_code == 0
-    exact, graph = Index.open(tmp_path / "exact"), Index.open(tmp_path / "hnsw")
-    for index in (exact, graph):
-        removal.remove(index, "digit == '0' and speaker == 'lucas'")
-    for fields in ({"id": 90}, {"id": 90, "where": "digit != '1'"}, {"id": 90, "not_same": ("speaker",)}):
-        expected = [hit.id for hit in search(exact, k=40, merge="none", **fields)]
-        assert [hit.id for hit in search(graph, k=40, merge="none", **fields)] == expected
+def damage(path: Path, name: str) -> None:
+    """Damage an index in a way."""
+    card = path / "card.json"
+    if name == "no card":
+        card.unlink()
+    elif name == "no JSON":
+        card.write_text("{")
+    elif name == "newer":
+        card.write_text('{"schema": 99}')
+    elif name == "other type":
+        card.write_text(card.read_text().replace('"dim": 8', '"dim": "eight"'))
+    elif name == "no metadata":
+        (path / "metadata.sqlite").unlink()
+    elif name == "no database":
+        (path / "metadata.sqlite").write_bytes(b"x" * 4096)
+    elif name == "cut database":
+        content = (path / "metadata.sqlite").read_bytes()
+        (path / "metadata.sqlite").write_bytes(content[: len(content) // 2])
+    elif name == "other index":
+        card.write_text(indented_json(IndexCard(extractor="mfcc", identity="0", view=View(), dim=DIM)))
+    elif name == "no vectors":
+        (path / vectors.VECTORS).unlink()
+    elif name == "cut vectors":
+        os.truncate(path / vectors.VECTORS, 100)
+    elif name == "other vectors":
+        units("x", "y", "z").tofile(path / vectors.VECTORS)
 
 
-def test_an_unknown_engine_is_refused_before_anything_is_embedded(bench, take, tmp_path: Path):
-    refused = bench("index", clips_of(take, tmp_path), "--engine", "annoy", "--to", "index")
-    assert (refused.exit_code, refused.output.startswith("Error: engine 'annoy' is unknown")) == (2, True)
-    assert not (tmp_path / "cache" / "embeddings-v5").exists() or not any(
-        (tmp_path / "cache" / "embeddings-v5").iterdir()
-    )
+DAMAGES = {
+    "no card": "is no index",
+    "no JSON": r"card\.json: is damaged",
+    "newer": "has schema 99; this release reads up to 1",
+    "other type": r"card\.json: dim is 'eight'; expected an integer",
+    "no metadata": r"metadata\.sqlite: is missing",
+    "no database": r"metadata\.sqlite: cannot be used \(file is not a database\)",
+    "cut database": r"metadata\.sqlite: cannot be used \(database disk image is malformed\)",
+    "other index": "belongs to another index",
+    "no vectors": r"vectors\.f32: cannot be read \(No such file",
+    "cut vectors": r"vectors\.f32: is truncated, 100 bytes for 6 vectors of 8",
+    "other vectors": r"vectors\.f32: holds other vectors",
+}
 
 
-def test_an_index_is_made_and_asked_in_a_program(take, tmp_path: Path, monkeypatch):
-    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
-    table = pd.read_csv(clips_of(take, tmp_path, (0,)))
-    index = bench.index(table, extractors="mfcc-13", to=tmp_path / "index")
-    assert re.match(r"clips +16, ", str(index))
-    frame = index.search(audio=str(take("george", 1, 0)), k=2, where="speaker != 'george'")
-    assert frame.columns.tolist()[:6] == ["id", "clip", "path", "start", "end", "score"]
-    assert "george" not in frame["speaker"].tolist()
-    with pytest.raises(UsageError, match="unknown option top; expected audio, "):
-        index.search(id=1, top=3)
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_index_is_refused_in_one_line(name: str, index: Index):
+    damage(index.path, name)
+    with pytest.raises(UsageError, match=DAMAGES[name]) as refusal:
+        Index.open(index.path)
+    assert len(str(refusal.value).splitlines()) == 1
+
+
+def test_verify_names_what_does_not_agree(index: Index):
+    with index.writing() as writer:
+        writer.add_captions([Caption(1, "caption", "a dog", "m", 0, 1)])
+        writer.remove([3])
+    rows = np.fromfile(index.path / vectors.VECTORS, np.float32).reshape(-1, DIM)
+    rows[2, 0] += 1
+    rows[5, 0] = 1
+    rows.tofile(index.path / vectors.VECTORS)
+    connection = sqlite3.connect(index.path / "metadata.sqlite")
+    connection.execute("DELETE FROM chunks WHERE id = 1")
+    connection.execute("INSERT INTO words (words, rowid, text) VALUES ('delete', 1, 'a dog')")
+    connection.execute("INSERT INTO labels VALUES (99, 'name', 'x')")
+    connection.commit()
+    connection.close()
+    verification = index.verify()
+    assert not verification.is_whole
+    assert (verification.changed.tolist(), verification.stray.tolist()) == ([2], [1])
+    assert (verification.legible.tolist(), verification.words) == ([5], "damaged")
+    assert any("labels belongs to no row of files" in fault for fault in verification.faults)
+
+
+def test_a_folder_that_cannot_be_written_is_read(index: Index, monkeypatch: pytest.MonkeyPatch):
+    connect = sqlite3.connect
+
+    class ReadOnly(sqlite3.Connection):
+        """A connection on a disk that cannot be written: SQLite has no room for its list of readers."""
+
+        def execute(self, statement: str, *parameters: object) -> sqlite3.Cursor:
+            if statement == "BEGIN":
+                error = sqlite3.OperationalError("unable to open database file")
+                error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+                raise error
+            return super().execute(statement, *parameters)
+
+    def opened(address: str, **options: object) -> sqlite3.Connection:
+        return connect(address, **options, **({} if "immutable" in address else {"factory": ReadOnly}))
+
+    monkeypatch.setattr(sqlite3, "connect", opened)
+    assert_holds(index.path, *"abc")
+    (index.path / "metadata.sqlite-wal").write_bytes(b"a change that has not got into the file")
+    with pytest.raises(UsageError, match="unable to open database file"):
+        contents(index.path)
+
+
+def test_a_card_is_replaced(index: Index):
+    with index.writing() as writer:
+        writer.set_card(replace(writer.card, n_chunks=6))
+        assert writer.card.n_chunks == 6
+    assert read_card(index.path) == Index.open(index.path).card == replace(index.card, n_chunks=6)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-STORMS = {"bodies": 500, "caches": 4, "kills": 3, "recordings": 60}
+STORMS = {"bodies": 500, "caches": 4, "indexes": 7, "kills": 3, "recordings": 60}
 """Storm -> number of cases."""
 
-SLOW = ("bodies", "kills")
+SLOW = ("bodies", "indexes", "kills")
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ def models() -> list[tuple[Spec, Pipeline]]:
     return fitted
 
 
+@pytest.mark.xdist_group("umap")
 def test_every_own_head_and_reducer_is_trusted_and_nothing_else(models, tmp_path: Path):
     types, untrusted = set(), set()
     for number, (spec, model) in enumerate(models):

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from bench.answering.instructions import addresses_model
 from bench.language import data, read_prompt
+from bench.language.instructions import addresses_model
 from bench.retrieval.records import Caption, Hit
 from bench.types.retrieval import LanguageModel, Message
 

@@ -128,7 +128,7 @@ def fetch(weights: str) -> Path:
 
 
 def _lacks_text(folder: Path) -> bool:
-    """Return whether a folder of the hub's cache lacks files of `TEXT_OF_TYPES`: an earlier release got it."""
+    """Return whether a folder of the hub's cache, which an earlier release got, lacks `TEXT_OF_TYPES`."""
     if folder.parent.name != "snapshots":
         return False
     names = TEXT_OF_TYPES.get(checkpoints.configuration(folder).model_type or "", ())

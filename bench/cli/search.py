@@ -22,11 +22,16 @@ from bench.request import options as declared
 def command(index: Path, weights: str, device: str, **fields: Any) -> None:
     """Search INDEX, which `bench index` wrote, for what is like a clip, a recording or a text."""
     from bench import catalog
-    from bench.retrieval import output, page
+    from bench.retrieval import evaluation_output, output, page
     from bench.retrieval import search as searching
     from bench.retrieval.index import Index
 
     search = Search(**fields)
+    if search.evaluate:
+        click.echo(
+            evaluation_output.write(searching.evaluation(Index.open(index), search), search.format), nl=False
+        )
+        return
     hits = searching.hits(Index.open(index), search, catalog.load(), device=device, weights=weights)
     click.echo(output.write(hits, search.format), nl=False)
     if not hits:

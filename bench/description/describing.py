@@ -16,10 +16,19 @@ from bench.retrieval.snapshot import Snapshot
 from bench.types import Clip
 
 BATCH = 32
-"""Files whose descriptions are written together: what a kill loses."""
+"""Largest number of files whose descriptions are written together: what a kill loses."""
+
+BATCH_SECONDS = 60.0
+"""Length of the audio of these files, in s, since networks take their time."""
 
 MOST = 8
 """Largest number of examples in a report."""
+
+
+LACKS_TEXT = """
+SELECT id FROM files WHERE id NOT IN (SELECT file FROM captions WHERE kind = ? AND model = ?)"""
+
+LACKS_DOMAINS = "SELECT id FROM files WHERE id NOT IN (SELECT file FROM domains WHERE model = ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +82,14 @@ def todo(snapshot: Snapshot, files: Iterable[int] | None, describers: Sequence[D
     files : Iterable[int] | None
         Ids of files; None for all.
     """
-    wanted = {(describer.kind, describer.name) for describer in describers}
-    present: dict[int, set[tuple[str, str]]] = {}
-    select = (
-        "SELECT DISTINCT file, kind, model FROM captions UNION SELECT file, 'domains', model FROM domains"
-    )
-    for file, kind, model in snapshot.connection.execute(select):
-        present.setdefault(file, set()).add((kind, model))
-    every = ((file, wanted - present.get(file.id, set())) for file in snapshot.files(files))
-    return [Todo(file, frozenset(lacks)) for file, lacks in every if lacks]
+    lacks: dict[int, set[tuple[Kind, str]]] = {}
+    for describer in describers:
+        kind, name = describer.kind, describer.name
+        select, values = (LACKS_DOMAINS, [name]) if kind == "domains" else (LACKS_TEXT, [kind, name])
+        for id_ in snapshot.column(select, values).tolist():
+            lacks.setdefault(id_, set()).add((kind, name))
+    ids = lacks.keys() if files is None else lacks.keys() & set(files)
+    return [Todo(file, frozenset(lacks[file.id])) for file in snapshot.files(sorted(ids))]
 
 
 def outcomes(todo: Iterable[Todo], describers: Sequence[Describer]) -> Iterator[Outcome]:
@@ -111,7 +119,7 @@ def write(index: Index, outcomes: Iterable[Outcome]) -> Report:
             examples += ((outcome.file, caption) for caption in outcome.captions[: MOST - len(examples)])
             for reason in outcome.failures.values():
                 failures[outcome.file.clip] = reason
-            if len(batch) == BATCH:
+            if len(batch) == BATCH or sum(each.file.seconds for each in batch) >= BATCH_SECONDS:
                 counts += _written(index, batch)
                 batch = []
     finally:

@@ -11,64 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
+from sklearn.feature_extraction.text import CountVectorizer
 
 from bench.description.groups import Group
 
-AUDIBLE = frozenset(
-    [
-        *(
-            "alone",
-            "amount",
-            "bill",
-            "bottom",
-            "call",
-            "computer",
-            "cry",
-            "describe",
-            "detail",
-            "empty",
-            "fill",
-        ),
-        *(
-            "fire",
-            "front",
-            "full",
-            "interest",
-            "mill",
-            "mine",
-            "move",
-            "part",
-            "system",
-            "thick",
-            "thin",
-            "top",
-        ),
-        *(
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "fifteen",
-        ),
-        *("twenty", "forty", "fifty", "sixty", "hundred", "third"),
-    ]
-)
-"""Words that scikit-learn leaves out, and that say something of a recording."""
-
-STOP_WORDS = sorted(ENGLISH_STOP_WORDS - AUDIBLE)
-
-PATTERN = r"(?u)\b[^\W\d_][\w'-]+\b"
-"""A word: a letter and more."""
-
-LEAST_SHARE = 0.1
+LEAST_SHARE = 0.25
 """Smallest share of a cluster's recordings that have a word, of which there are at least two."""
 
 MOST_WORDS = 12
@@ -94,11 +41,6 @@ class Words:
     shares: Sequence[float]
 
 
-def tokens(texts: Sequence[str]) -> CountVectorizer:
-    """Return a counter that is fitted to the words of texts; a recording counts a word once."""
-    return CountVectorizer(binary=True, stop_words=STOP_WORDS, token_pattern=PATTERN).fit(texts)
-
-
 def distinctive(groups: Sequence[Group]) -> list[Words]:
     r"""Return the words of every cluster.
 
@@ -107,9 +49,9 @@ def distinctive(groups: Sequence[Group]) -> list[Words]:
     and a word has to be in several recordings: what a single text says, however often, is no word of a
     cluster.
     """
-    texts = [each.text for group in groups for each in group.shown]
+    vectoriser = CountVectorizer(analyzer=sorted)
     try:
-        vectoriser = tokens(texts)
+        vectoriser.fit([each.terms for group in groups for each in group.shown])
     except ValueError:  # no text has a word
         return [Words((), (), ()) for _ in groups]
     names = vectoriser.get_feature_names_out()
@@ -121,7 +63,7 @@ def distinctive(groups: Sequence[Group]) -> list[Words]:
 
 def _counts(vectoriser: CountVectorizer, group: Group) -> np.ndarray:
     """Return the number of recordings of a cluster that have each word, shape=(n_words,)."""
-    counts: np.ndarray = np.asarray(vectoriser.transform([each.text for each in group.shown]).sum(axis=0))
+    counts: np.ndarray = np.asarray(vectoriser.transform([each.terms for each in group.shown]).sum(axis=0))
     return counts.ravel()
 
 

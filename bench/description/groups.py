@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.description.terms import terms
 from bench.errors import UsageError, shortlist
 from bench.exploration.clusters import find_clusters
-from bench.retrieval.records import CaptionKind
+from bench.language import addresses_model
+from bench.retrieval.records import Caption, CaptionKind
 from bench.retrieval.snapshot import Snapshot
 from bench.types import Embeddings
 from bench.types.retrieval import Ids
@@ -34,11 +36,14 @@ class Described:
     ----------
     path : str
         Its audio file: clips of one file are hidden together.
+    terms : frozenset[str]
+        Words of its captions and transcripts, and its tags and acoustics.
     """
 
     file: int
     path: str
     text: str
+    terms: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +136,18 @@ def _group(
 
 def _described(snapshot: Snapshot, clusters: Partition) -> Mapping[int, Described]:
     """Return the recordings of clusters that have texts, by their files."""
-    texts: Mapping[int, list[str]] = defaultdict(list)
+    captions: Mapping[int, list[Caption]] = defaultdict(list)
     for caption in snapshot.captions(clusters, KINDS):
-        if caption.text:
-            texts[caption.file].append(caption.text)
+        if caption.text and not addresses_model(caption.text):
+            captions[caption.file].append(caption)
     return {
-        each.id: Described(each.id, each.path, "\n".join(texts[each.id])) for each in snapshot.files(texts)
+        each.id: Described(
+            each.id,
+            each.path,
+            "\n".join(caption.text for caption in captions[each.id]),
+            frozenset(term for caption in captions[each.id] for term in terms(caption)),
+        )
+        for each in snapshot.files(captions)
     }
 
 

@@ -48,8 +48,7 @@ DOMAINS = (
     "alarm",
     "silence",
 )
-"""Words for kinds of recordings. A classifier that has some of them as labels, as those of AudioSet do, says
-these alone."""
+"""Words for kinds of recordings; of a classifier count those that are its labels, as some of AudioSet's."""
 
 PROMPT = "This is a sound of {}."
 """What CLAP compares audio with, as in its paper (Wu et al., ICASSP 2023) and in transformers."""
@@ -99,8 +98,8 @@ class Classifier:
     def probabilities(self, windows: Sequence[Audio]) -> Probabilities:
         """Return the probability of every word in every window, shape=(n_windows, n_words).
 
-        A window has several words if the checkpoint says so, as those of AudioSet do; else their
-        probabilities sum to 1.
+        A window has several words if the checkpoint's `problem_type` says so; else their probabilities sum
+        to 1.
         """
         inputs = self._features(
             list(windows), sampling_rate=self.sample_rate, return_tensors="pt", padding=True

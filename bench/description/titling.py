@@ -6,13 +6,13 @@ the model does not reach it. Its title has to use these words.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from bench.description.distinctive import PATTERN, STOP_WORDS, Words
+from bench.description import terms
+from bench.description.distinctive import Words
 from bench.language import data, read_prompt
 from bench.types.retrieval import LanguageModel, Message
 
@@ -96,8 +96,9 @@ def is_supported(title: str, words: Sequence[str]) -> bool:
     >>> is_supported("A barking dog", ["barks", "dogs"]), is_supported("Free money", ["barks", "dogs"])
     (True, False)
     """
-    own = [word for word in re.findall(PATTERN, title.lower()) if word not in STOP_WORDS]
-    n_supported = sum(any(_same_stem(word, other) for other in words) for word in own)
+    own = terms.words(title)
+    of_cluster = [word for term in words for word in term.split()]
+    n_supported = sum(any(_same_stem(word, other) for other in of_cluster) for word in own)
     return bool(own) and n_supported >= LEAST_SUPPORT * len(own)
 
 

@@ -28,6 +28,10 @@ FLAT = 0.1
 """Flatness from which on a recording without a pitch is noise."""
 
 
+UNREMARKABLE = "unremarkable"
+"""In place of words, where all of a recording is in the middle."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
     """Words along what is measured.
@@ -81,21 +85,21 @@ def _active(acoustics: Acoustics, value: float) -> float | None:
 
 SCALES: Sequence[Scale] = (
     Scale(lambda a: a.seconds, (1, 5, 60), ("very short", "short", "", "long")),
-    Scale(lambda a: a.loudness, (-45, -33, -14), ("very quiet", "quiet", "middle loudness", "loud")),
-    Scale(lambda a: a.pitch.share if a.pitch else None, (PITCHED, 0.8), ("", "tonal in part", "tonal")),
+    Scale(lambda a: a.loudness, (-45, -33, -14), ("very quiet", "quiet", "", "loud")),
+    Scale(lambda a: a.pitch.share if a.pitch else None, (PITCHED, 0.8), ("", "half-tonal", "tonal")),
     Scale(_noise, (FLAT,), ("", "noise-like")),
     Scale(
         _median_pitch,
         (85, 160, 300, 1000),
-        ("very low pitch", "low pitch", "middle pitch", "high pitch", "very high pitch"),
+        ("very low-pitched", "low-pitched", "middle-pitched", "high-pitched", "very high-pitched"),
     ),
-    Scale(_spread_of_pitch, (1.06, 1.5), ("steady pitch", "", "changing pitch")),
+    Scale(_spread_of_pitch, (1.06, 1.5), ("monotone", "", "gliding")),
     Scale(
         lambda a: a.spectrum.centroid if a.spectrum else None,
         (350, 1500, 3000),
         ("dark", "", "bright", "very bright"),
     ),
-    Scale(lambda a: _active(a, a.variation), (2, 8), ("steady level", "", "changing level")),
+    Scale(lambda a: _active(a, a.variation), (2, 8), ("steady", "", "uneven")),
     Scale(lambda a: _active(a, a.peak), (20,), ("", "sudden")),
     Scale(lambda a: _active(a, a.pauses), (0.3,), ("", "with pauses")),
 )
@@ -115,5 +119,5 @@ def text(acoustics: Acoustics) -> str:
     if pitch:
         words.append(f"about {pitch.median:.0f} Hz")
     if acoustics.pulse and acoustics.pulse.clarity >= CLEAR:
-        words.append(f"regular beat of {acoustics.pulse.tempo:.0f} a minute")
-    return ", ".join(words)
+        words.append(f"pulsing at {acoustics.pulse.tempo:.0f} a minute")
+    return ", ".join(words) or UNREMARKABLE

@@ -38,7 +38,7 @@ def describers(options: Describing) -> list[Describer]:
     LanguageModelError
         If the server of a captioner is not there.
     """
-    _check(options)
+    check(options)
     every: list[Describer] = [AcousticDescriber()]
     if options.domains and not options.tags:
         every.append(VoiceDescriber())
@@ -84,12 +84,23 @@ def spread(options: Describing, describers: Sequence[Describer], todo: Sequence[
             ) from error
 
 
-def _check(options: Describing) -> None:
-    """Refuse an option that does nothing without another."""
+def check(options: Describing) -> None:
+    """Refuse an option that does nothing without another.
+
+    Raises
+    ------
+    UsageError
+        If there is one, with the option that it needs.
+    """
     if options.words and not options.tags:
         raise UsageError("--words: are those of a CLAP; add --tags hf:FOLDER")
     if options.language != "auto" and not options.transcribe:
         raise UsageError("--language: is that of the transcription; add --transcribe NAME")
+    for option in ("by", "clusters", "llm", "dry_run"):
+        if getattr(options, option) and not options.titles:
+            raise UsageError(f"--{option.replace('_', '-')}: is about titles; add --titles")
+    if options.by and options.clusters:
+        raise UsageError("--by and --clusters: are two ways to choose what gets titles; leave one out")
 
 
 def _transcripts(options: Describing) -> TranscriptDescriber:

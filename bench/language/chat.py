@@ -130,7 +130,7 @@ def _only_model(url: str, seconds: float) -> str:
     models = [model.id for model in _read(request("GET", f"{url}/models", seconds), _Models, url).data]
     if len(models) != 1:
         names = excerpt(", ".join(models)) or "none"
-        raise LanguageModelError(f"{url}: has {len(models)} models ({names}); name one: --llm {url}#MODEL")
+        raise LanguageModelError(f"{url}: has {len(models)} models ({names}); name one: {url}#MODEL")
     return models[0]
 
 

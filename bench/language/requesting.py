@@ -48,13 +48,11 @@ def address(text: str) -> str:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise UsageError(
-            f"--llm {text}: is no URL ({error}); expected such as http://localhost:11434"
-        ) from error
+        raise UsageError(f"{text}: is no URL ({error}); expected such as http://localhost:11434") from error
     if parts.scheme not in {"http", "https"} or not host or parts.query:
-        raise UsageError(f"--llm {text}: is no URL of a server; expected such as http://localhost:11434")
+        raise UsageError(f"{text}: is no URL of a server; expected such as http://localhost:11434")
     if parts.username is not None or parts.password is not None:
-        raise UsageError(f"--llm: the URL holds a password; put the key into {KEY_VARIABLE}")
+        raise UsageError(f"the URL holds a password; put the key into {KEY_VARIABLE}")
     path = parts.path.rstrip("/").removesuffix("/chat/completions") or "/v1"
     return f"{parts.scheme}://{parts.netloc}{path}"
 
@@ -88,19 +86,19 @@ def request(method: str, url: str, seconds: float, body: Mapping[str, Any] | Non
         status, location, content = _within(seconds, lambda: _exchange(method, url, seconds, body))
     except (TimeoutError, requests.Timeout) as error:
         raise LanguageModelError(
-            f"{url}: gives no whole answer within {seconds:g} s; choose a faster --llm"
+            f"{url}: gives no whole answer within {seconds:g} s; choose a faster model"
         ) from error
     except requests.ConnectionError as error:
         raise LanguageModelError(
             f"{url}: is not there, or hangs up ({excerpt(_cause(error))}); start the server, or choose "
-            "another --llm"
+            "another model"
         ) from error
     except requests.RequestException as error:
         raise LanguageModelError(
-            f"{url}: answers no HTTP ({excerpt(_cause(error))}); choose another --llm"
+            f"{url}: answers no HTTP ({excerpt(_cause(error))}); choose another model"
         ) from error
     if len(content) > MOST_BYTES:
-        raise LanguageModelError(f"{url}: answers more than {MOST_BYTES} bytes; choose another --llm")
+        raise LanguageModelError(f"{url}: answers more than {MOST_BYTES} bytes; choose another model")
     if status == requests.codes.ok:
         return content
     text = excerpt(content[:400].decode(errors="replace"))
@@ -111,7 +109,7 @@ def request(method: str, url: str, seconds: float, body: Mapping[str, Any] | Non
     if status in {401, 403}:
         raise LanguageModelError(f"{url}: refuses the key (HTTP {status}); set {KEY_VARIABLE}")
     kind = RefusalError if status in REFUSALS else LanguageModelError
-    raise kind(f"{url}: fails (HTTP {status}: {text}); see the server's log, or choose another --llm")
+    raise kind(f"{url}: fails (HTTP {status}: {text}); see the server's log, or choose another model")
 
 
 def _exchange(

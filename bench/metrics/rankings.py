@@ -1,9 +1,9 @@
 """Scores of rankings: how many of the first neighbours of a query are of its class.
 
-Conventions: ``relevant`` says of every query and place, the first one at 0, whether the neighbour there is of the
-query's class, shape=(n_queries, depth); ``n_relevant`` is the number R of candidates of that class, shape=(n_queries,),
-from 1 to the depth; ``n_candidates`` is the number of all candidates, shape=(n_queries,). Every score is in [0, 1],
-higher is better, one per query.
+Conventions: ``relevant`` says whether the neighbour of a query at a place is of the query's class, the
+nearest one first, shape=(n_queries, depth). ``n_relevant`` is the number R of candidates of that class, from
+1 to the depth, and ``n_candidates`` that of all candidates, shape=(n_queries,). There is a score per query,
+in [0, 1], higher is better.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from bench.metrics.base import Bools, Codes, Floats
 
 def precision_at_1(relevant: Bools) -> Floats:
     """Return 1 for a query whose nearest neighbour is of its class, else 0."""
-    return relevant[:, 0].astype(np.float64)
+    return np.asarray(relevant[:, 0], np.float64)
 
 
 def r_precision(relevant: Bools, n_relevant: Codes) -> Floats:
@@ -49,7 +49,7 @@ def recall_at_k(relevant: Bools, k: int) -> Floats:
     Jégou, Douze and Schmid, "Product quantization for nearest neighbor search", PAMI 2011; in this sense also
     in metric learning, as by Musgrave et al. 2020.
     """
-    return relevant[:, :k].any(axis=1).astype(np.float64)
+    return np.asarray(relevant[:, :k].any(axis=1), np.float64)
 
 
 def chance_of_precision(n_relevant: Codes, n_candidates: Codes) -> Floats:
@@ -60,8 +60,8 @@ def chance_of_precision(n_relevant: Codes, n_candidates: Codes) -> Floats:
 def chance_of_average_precision(n_relevant: Codes, n_candidates: Codes) -> Floats:
     """Return what is expected of `average_precision_at_r` if the order is random.
 
-    The neighbour at place i is of the class with the probability p = R / n, and then each of the i - 1 before it
-    with q = (R - 1) / (n - 1): the mean over i = 1 ... R of p (1 + (i - 1) q) / i.
+    The neighbour at place i is of the class with the probability p = R / n, and then each of the i - 1 before
+    it with q = (R - 1) / (n - 1): this is the mean over i = 1 ... R of p (1 + (i - 1) q) / i.
     """
     share = n_relevant / n_candidates
     others = (n_relevant - 1) / np.maximum(n_candidates - 1, 1)

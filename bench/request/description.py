@@ -17,8 +17,12 @@ class Describing:
         Names of models; empty for none.
     words : tuple[str, ...]
         Words that a CLAP of `tags` chooses from.
+    by, clusters : str
+        What gets titles; empty for the clusters of the index.
+    llm : str
+        Language model; empty for titles of the most distinctive words.
     where : str
-        Condition on the files; empty for all.
+        Condition on the files that are described; empty for all.
     """
 
     caption: str = option(
@@ -47,6 +51,27 @@ class Describing:
         "Compute vectors of all texts, for searches by meaning, by this sentence encoder.",
         "--sentences",
         metavar="FOLDER",
+    )
+    titles: bool = option(False, "flag", "Title the clusters of the index, and test the titles.", "--titles")
+    by: str = option(
+        "", "text", "Title the values of this label, in place of clusters.", "--by", metavar="LABEL"
+    )
+    clusters: str = option(
+        "",
+        "text",
+        "How to find clusters, as of `bench explore`.  [default: those of the index, else auto]",
+        "--clusters",
+        metavar="NAME|K",
+    )
+    llm: str = option(
+        "",
+        "text",
+        "Language model that writes titles: a URL, gguf:FILE or hf:FOLDER.  [default: none]",
+        "--llm",
+        metavar="MODEL",
+    )
+    dry_run: bool = option(
+        False, "flag", "Print what the language model would be asked, and write nothing.", "--dry-run"
     )
     where: str = option(
         "", "text", 'Only these files, such as "seconds > 2".', "--where", metavar="CONDITION"

@@ -17,7 +17,7 @@ HitFormat = Literal["table", "json", "csv"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What to look for in an index; one of `id`, `audio` and `text` is given.
+    """What to look for in an index; one of `id`, `audio`, `text` and `evaluate` is given.
 
     Parameters
     ----------
@@ -36,6 +36,16 @@ class Search:
         None, "folder", "Search for what is like this recording.", "--audio", metavar="FILE"
     )
     text: str = option("", "text", "Search for what is described so.", "--text", metavar="TEXT")
+    evaluate: str = option(
+        "", "text", "Score the neighbours of all clips by this label column.", "--evaluate", metavar="LABEL"
+    )
+    sentences: str = option(
+        "",
+        "text",
+        "Sentence encoder of --text; none: words alone.  [default: where that of the index was]",
+        "--sentences",
+        metavar="FOLDER",
+    )
     k: int = option(10, "count", "Number of hits.", "-k", default="10", metavar="K")
     where: str = option(
         "",

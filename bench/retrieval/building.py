@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -31,9 +30,6 @@ BATCH_CHUNKS = 32_768
 
 Of a million chunks, each batch reads the whole cache of the extractor.
 """
-
-NORMALISATION: Literal["standardise"] = "standardise"
-"""What is done to vectors: docs/search.md has the figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +74,7 @@ def build(
     sample = np.linspace(0, len(contents) - 1, min(len(contents), BATCH_CHUNKS)).astype(int)
     vectors = encoder.cached([contents[row] for row in sample], cache)
     spec = encoder.learner.spec
+    normalisation = None if encoder.is_joint else Normalisation.fit(vectors)
     card = IndexCard(
         extractor=spec.name,
         identity=encoder.identity,
@@ -88,10 +85,11 @@ def build(
         precision=encoder.learner.identity.get("precision", "fp32"),
         runtime=spec.params.get("runtime", "auto"),
         chunking=chunking,
-        normalisation=NORMALISATION,
+        is_joint=encoder.is_joint,
+        normalisation="standardise" if normalisation else "none",
         engine=EngineCard(name=indexing.engine),
     )
-    index = Index.create(indexing.to, card, Normalisation.fit(vectors))
+    index = Index.create(indexing.to, card, normalisation)
     with index.writing() as writer:
         addition = _write(writer, chunks, encoder, index.normalisation, cache)
         with index.snapshot() as snapshot:

@@ -88,6 +88,8 @@ class IndexCard:
         Steps before it.
     precision, runtime : str
         What it computes in.
+    is_joint : bool
+        Whether texts have vectors in the same space, as with CLAP.
     dim : int
         Length of a vector.
     n_files, n_chunks : int
@@ -106,6 +108,7 @@ class IndexCard:
     preprocess: tuple[str, ...] = ()
     precision: str = "fp32"
     runtime: str = "auto"
+    is_joint: bool = False
     chunking: Chunking = Chunking()
     normalisation: Normalisation = "none"
     engine: EngineCard = EngineCard()

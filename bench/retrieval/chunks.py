@@ -172,22 +172,23 @@ def _source(
     source: Source, chunks: Sequence[Clip], contents: Sequence[str], seconds: Sequence[float]
 ) -> Source:
     """Return a source whose clips are chunks."""
-    rows = [
-        {
-            "clip": chunk.id,
-            "path": path_text(chunk.path),
-            "start": chunk.start,
-            "end": chunk.end,
-            PADDED: chunk.seconds,
-            NOISE_PATH: path_text(chunk.noise.path) if chunk.noise else None,
-            NOISE_START: chunk.noise.start if chunk.noise else None,
-            NOISE_SNR: chunk.noise.snr_db if chunk.noise else None,
+    columns: dict[str, Sequence[object]] = {
+        "clip": [chunk.id for chunk in chunks],
+        "path": [path_text(chunk.path) for chunk in chunks],
+        "start": [chunk.start for chunk in chunks],
+        "end": [chunk.end for chunk in chunks],
+    }
+    if any(chunk.noise or chunk.seconds is not None for chunk in chunks):
+        noises = [chunk.noise for chunk in chunks]
+        columns |= {
+            PADDED: [chunk.seconds for chunk in chunks],
+            NOISE_PATH: [path_text(noise.path) if noise else None for noise in noises],
+            NOISE_START: [noise.start if noise else None for noise in noises],
+            NOISE_SNR: [noise.snr_db if noise else None for noise in noises],
         }
-        for chunk in chunks
-    ]
     return replace(
         source,
-        dataset=replace(source.dataset, table=pd.DataFrame(rows)),
+        dataset=replace(source.dataset, table=pd.DataFrame(columns)),
         contents=contents,
         seconds=seconds,
         fingerprints=(),

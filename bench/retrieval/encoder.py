@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from bench import catalog, display
-from bench.catalog import Registry, learners, names
+from bench.catalog import Registry, checkpoints, learners, names
 from bench.catalog.learners import Learner
 from bench.embed import pooling
 from bench.embed.cache import Cache
@@ -22,6 +23,9 @@ from bench.keys import digest
 from bench.request import Request
 from bench.retrieval.index import Index
 from bench.types import UNPOOLED, Clip, Embeddings, Extractor, Spec, View
+
+CLAP = "clap"
+"""Type of the models whose embeddings texts share."""
 
 DEFAULT = "mfcc"
 """Extractor of an index where the user names none."""
@@ -47,6 +51,23 @@ class Encoder:
         """Return the digest of what changes the vectors by more than the last bits."""
         identity: Mapping[str, Any] = msgspec.to_builtins(self.learner.identity)
         return digest({name: value for name, value in identity.items() if name not in ELSEWHERE})
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """Return the folder or the file of the extractor's weights; None for one without weights."""
+        place = self.learner.spec.params.get("checkpoint")
+        return Path(str(place)) if place else None
+
+    @property
+    def is_joint(self) -> bool:
+        """Return whether texts have vectors in the same space: those of CLAP, pooled as they are."""
+        folder = self.checkpoint
+        return (
+            folder is not None
+            and (folder / checkpoints.CONFIGURATION[0]).is_file()
+            and checkpoints.configuration(folder).model_type == CLAP
+            and self.view.pool == "mean"
+        )
 
     def cached(self, contents: Sequence[str], cache: Cache) -> Embeddings:
         """Return the vectors of contents that the cache holds, shape=(n_contents, dim)."""
@@ -96,7 +117,9 @@ def encoder_of(request: Request, declared: Registry) -> Encoder:
     if view.layer in {"best", "all"} or view.pool == UNPOOLED:
         expected = "expected @layer=N|last|mean and a pooling"
         raise UsageError(f"{display.extractor(learner.spec.name, view)}: has no vector per clip; {expected}")
-    return Encoder(learner, view)
+    # With the standard deviation too, which is the default, a vector of a CLAP is in no space of texts.
+    joint = Encoder(learner, replace(view, pool="mean"))
+    return joint if joint.is_joint and "pool=" not in texts[0] else Encoder(learner, view)
 
 
 def encoder_of_index(index: Index, request: Request, declared: Registry, weights: str = "") -> Encoder:

@@ -47,8 +47,8 @@ def reciprocal_ranks(rankings: Iterable[Ids]) -> tuple[Ids, Scores]:
     Examples
     --------
     >>> ids, scores = reciprocal_ranks([np.array([7, 8]), np.array([8, 9])])
-    >>> ids.tolist(), scores.round(4).tolist()
-    ([8, 7, 9], [0.0325, 0.0164, 0.0161])
+    >>> ids.tolist(), (10_000 * scores).round().tolist()
+    ([8, 7, 9], [325.0, 164.0, 161.0])
 
     References
     ----------

@@ -23,7 +23,6 @@ from bench.retrieval.writer import Writer
 from bench.types import Embeddings
 
 LOCK = ".lock"
-ENGINE = "engine"
 
 WAIT_SECONDS = 600
 """Longest wait of a writer for another, in s."""
@@ -61,6 +60,7 @@ class Index:
         check_free(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
+            sync(path.parent)
             for name in _left(path) - {LOCK}:
                 (path / name).unlink(missing_ok=True)
             (path / VECTORS).touch()
@@ -222,5 +222,5 @@ def check_free(path: Path) -> None:
 
 def _left(path: Path) -> set[str]:
     """Return the names of the files that a killed `create` leaves in a folder."""
-    files = (each.name for pattern in (f"{METADATA}*", f"{NORMALISATION}*") for each in path.glob(pattern))
-    return {*files, VECTORS, LOCK}
+    patterns = (f"{METADATA}*", f"{NORMALISATION}*", f"{CARD}.*.part")
+    return {each.name for pattern in patterns for each in path.glob(pattern)} | {VECTORS, LOCK}

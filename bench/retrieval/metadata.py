@@ -14,8 +14,8 @@ from bench.retrieval.records import Item
 
 METADATA = "metadata.sqlite"
 
-CACHE_KIB = 65_536
-"""Pages of the database that a writer keeps in memory, in KiB: labels are inserted all over their index."""
+WAIT_SECONDS = 5.0
+"""Longest wait for a connection that opens the database, or repairs it after a kill, in s."""
 
 CAUSES = {
     sqlite3.SQLITE_BUSY: "wait until others have written",
@@ -59,8 +59,8 @@ def reader(path: Path) -> sqlite3.Connection:
         _begin(connection)
     except sqlite3.OperationalError as error:
         connection.close()
-        # A folder that cannot be written has no room for the list of readers that SQLite keeps. Nobody writes
-        # there, and where there is no log of changes, the file is whole.
+        # A folder that cannot be written has no room for SQLite's list of readers. Where there is no log of
+        # changes, nobody writes, and the file is whole.
         wal = path.with_name(f"{path.name}-wal")
         if primary_code(error) != sqlite3.SQLITE_CANTOPEN or (wal.exists() and wal.stat().st_size):
             raise
@@ -80,7 +80,6 @@ def writer(path: Path) -> sqlite3.Connection:
     connection = _connection(path, "mode=rw")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     return connection
 
 
@@ -115,6 +114,14 @@ def explained(path: Path) -> Iterator[None]:
         raise UsageError(f"{path}: cannot be used ({message(error)}); {fix}") from error
 
 
+def is_settled(connection: sqlite3.Connection) -> bool:
+    """Return whether nobody reads an earlier state of the database; it waits for no reader."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+    connection.execute(f"PRAGMA busy_timeout = {1000 * WAIT_SECONDS:.0f}")
+    return not is_busy
+
+
 def primary_code(error: sqlite3.Error) -> int:
     """Return the code of an error without its details, such as ``sqlite3.SQLITE_FULL``."""
     return error.sqlite_errorcode & 0xFF
@@ -136,7 +143,8 @@ def missing(connection: sqlite3.Connection, items: Sequence[Item]) -> list[int]:
 
 
 def _connection(path: Path, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
+    address = f"{path.absolute().as_uri()}?{mode}"
+    return sqlite3.connect(address, uri=True, isolation_level=None, timeout=WAIT_SECONDS)
 
 
 def _begin(connection: sqlite3.Connection) -> None:

@@ -13,7 +13,6 @@ from tabulate import tabulate
 from bench.errors import readable
 from bench.files import indented_json
 from bench.paths import path_of
-from bench.report.writers.csv import text as csv_text
 from bench.request import HitFormat, Search
 from bench.retrieval.records import CaptionKind, Hit
 
@@ -35,7 +34,9 @@ def write(hits: Sequence[Hit], form: HitFormat) -> str:
     if form == "json":
         return indented_json([fields(hit) for hit in hits])
     if form == "csv":
-        return csv_text(frame(hits))
+        from bench.report.writers.csv import text  # loads scikit-learn, which takes a second
+
+        return text(frame(hits))
     return table(hits) + "\n"
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench import paths
+from bench import audio, paths
 from bench.catalog import Registry
 from bench.errors import UsageError
-from bench.inference.hearing import seconds_of
 from bench.request import Request, Search
-from bench.retrieval import selection
+from bench.retrieval import selection, sentences
 from bench.retrieval.chunks import cut
 from bench.retrieval.encoder import Encoder, encoder_of_index
 from bench.retrieval.filters import Filter
@@ -20,10 +20,14 @@ from bench.retrieval.merging import ranked
 from bench.retrieval.querying import NOBODY, Searcher
 from bench.retrieval.records import Hit
 from bench.retrieval.snapshot import Snapshot
+from bench.retrieval.texts import search_text
 from bench.types import Clip, Embeddings
 from bench.types.retrieval import Ids
 
-ASKED = ("id", "audio", "text")
+if TYPE_CHECKING:
+    from bench.retrieval.evaluation import Evaluation
+
+ASKED = ("id", "audio", "text", "evaluate")
 """Fields of a search, of which one says what to look for."""
 
 
@@ -44,14 +48,48 @@ def hits(
     UsageError
         If none or several of `id`, `audio` and `text` are given, or one of them does not fit the index.
     """
-    asked = [f"--{name}" for name in ASKED if getattr(search, name) not in {None, ""}]
-    if len(asked) != 1:
-        raise UsageError(f"{' and '.join(asked) or 'search'}: expected one of --id, --audio and --text")
+    check(search)
     with index.snapshot() as snapshot:
         if search.id is not None:
             return by_id(index, snapshot, search)
-        request = Request(home=paths.home(), device=device)
-        return by_audio(index, snapshot, search, encoder_of_index(index, request, declared, weights))
+        if search.text and (search.sentences or not index.card.is_joint):
+            return by_text(snapshot, search)
+        encoder = encoder_of_index(index, Request(home=paths.home(), device=device), declared, weights)
+        if search.text:
+            return by_description(index, snapshot, search, encoder)
+        return by_audio(index, snapshot, search, encoder)
+
+
+def check(search: Search) -> None:
+    """Refuse a search that asks for nothing, or for several things at once.
+
+    Raises
+    ------
+    UsageError
+        If none or several of `ASKED` are given.
+    """
+    asked = [f"--{name}" for name in ASKED if getattr(search, name) not in {None, ""}]
+    if len(asked) != 1:
+        raise UsageError(
+            f"{' and '.join(asked) or 'search'}: expected one of --id, --audio, --text and --evaluate"
+        )
+
+
+def evaluation(index: Index, search: Search) -> Evaluation:
+    """Return how well the neighbours of clips tell a label.
+
+    Raises
+    ------
+    UsageError
+        If something else is asked for too, a column is unknown, or `where` is malformed.
+    """
+    from bench.retrieval.evaluation import evaluate  # a search needs none of its libraries
+
+    check(search)
+    choice = selection.choice(search.where)
+    with index.snapshot() as snapshot:
+        allowed = snapshot.matching(choice) if choice else None
+        return evaluate(snapshot, search.evaluate, search.not_same, search.k, allowed)
 
 
 def by_id(index: Index, snapshot: Snapshot, search: Search) -> list[Hit]:
@@ -83,17 +121,53 @@ def by_audio(index: Index, snapshot: Snapshot, search: Search, encoder: Encoder)
     UsageError
         If there is no such file, or it is to differ from hits in a label.
     """
-    if search.not_same:
-        raise UsageError(
-            f"--not-same {','.join(search.not_same)}: a recording has no labels to differ in; write --where"
-        )
+    _refuse_others(search)
     path = search.audio or Path()
     if not path.is_file():
         raise UsageError(f"--audio {path}: no such file")
     recording = Clip(id=str(path), path=path)
-    chunks = cut(recording, seconds_of(recording), index.card.chunking)
+    chunks = cut(recording, audio.seconds(recording), index.card.chunking)
     queries = index.normalisation.apply(encoder.vectors(chunks))
     return nearest(index, snapshot, queries, search, selection.choice(search.where))
+
+
+def by_text(snapshot: Snapshot, search: Search) -> list[Hit]:
+    """Return the clips whose texts fit a description.
+
+    Raises
+    ------
+    UsageError
+        If there are no texts, the sentence encoder is not here, or hits are to differ in a label.
+    """
+    _refuse_others(search)
+    choice = selection.choice(search.where)
+    allowed = snapshot.matching(choice) if choice else None
+    encoder = sentences.encoder_of(snapshot, search.sentences)
+    return search_text(snapshot, search.text, search.k, allowed, encoder)
+
+
+def by_description(index: Index, snapshot: Snapshot, search: Search, encoder: Encoder) -> list[Hit]:
+    """Return what sounds as a text describes it, by an extractor that has vectors of texts too.
+
+    Raises
+    ------
+    UsageError
+        If the checkpoint has no text tower, or hits are to differ from the query in a label.
+    """
+    from bench.retrieval.clap import ClapText  # transformers takes seconds to import
+
+    _refuse_others(search)
+    parameters = encoder.learner.spec.params
+    tower = ClapText(Path(parameters["checkpoint"]), parameters["device"])
+    queries = index.normalisation.apply(tower.encode([search.text]))
+    return nearest(index, snapshot, queries, search, selection.choice(search.where))
+
+
+def _refuse_others(search: Search) -> None:
+    """Refuse columns in which hits differ from a query that has no labels."""
+    if search.not_same:
+        names = ",".join(search.not_same)
+        raise UsageError(f"--not-same {names}: needs --id, whose clip has labels; write --where")
 
 
 def nearest(  # what to compare, and with what

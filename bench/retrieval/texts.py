@@ -25,6 +25,10 @@ DEPTH = 200
 MOST_WORDS = 64
 """Largest number of different words of a query; further ones are not searched for."""
 
+QUOTED = re.compile(r'"([^"]*)"')
+WORD = re.compile(r"[^\W_]+")
+"""What the index of words takes for a word: letters and digits."""
+
 QUOTES = str.maketrans("“”„«»", '"""""')
 
 BY_WORDS = """
@@ -48,11 +52,14 @@ class TextQuery:
     phrases : Sequence[str]
         Quoted parts: a recording without one of them is no hit.
     words : Sequence[str]
-        All other parts between spaces: a hit has at least one, and rare ones count more.
+        All other words: a hit has at least one of all, and rare ones count more.
+    sentence : str
+        All of it, without quotation marks.
     """
 
     phrases: Sequence[str]
     words: Sequence[str]
+    sentence: str
 
     @classmethod
     def parse(cls, text: str) -> TextQuery:
@@ -60,15 +67,18 @@ class TextQuery:
 
         Examples
         --------
-        >>> TextQuery.parse('rain "crying child" OR wind-')
-        TextQuery(phrases=('crying child',), words=('rain', 'OR', 'wind-'))
+        >>> TextQuery.parse('rain "crying child" OR-')
+        TextQuery(phrases=('crying child',), words=('rain', 'OR'), sentence='rain crying child OR-')
         """
         # SQLite ends a text at NUL, and takes no half of a surrogate pair.
         plain = text.encode("utf-8", "replace").decode().replace("\0", " ").translate(QUOTES)
-        quoted = re.compile(r'"([^"]*)"')
-        phrases = filter(_has_word, quoted.findall(plain))
-        words = filter(_has_word, quoted.sub(" ", plain).replace('"', " ").split())
-        return cls(tuple(dict.fromkeys(phrases)), tuple(dict.fromkeys(words))[:MOST_WORDS])
+        phrases = filter(WORD.search, QUOTED.findall(plain))
+        words = WORD.findall(QUOTED.sub(" ", plain))
+        return cls(
+            tuple(dict.fromkeys(phrases)),
+            tuple(dict.fromkeys(words))[:MOST_WORDS],
+            " ".join(plain.replace('"', " ").split()),
+        )
 
 
 def search_text(
@@ -109,19 +119,13 @@ def search_text(
         )
     for phrase in query.phrases:
         allowed_files = _with_phrase(snapshot, phrase, allowed_files)
-    parts = [*query.phrases, *query.words]
     depth = max(DEPTH, k)
-    rankings = [_by_words(snapshot, parts, depth, allowed_files)]
+    rankings = [_by_words(snapshot, [*query.phrases, *query.words], depth, allowed_files)]
     if encoder:
-        rankings.append(sentences.ranking(snapshot, encoder, " ".join(parts), depth, allowed_files))
+        rankings.append(sentences.ranking(snapshot, encoder, query.sentence, depth, allowed_files))
     ids, scores = reciprocal_ranks(ranking.files for ranking in rankings)
-    chunks = [_chunk(snapshot, ranking_text) for ranking_text in _best_texts(rankings, ids[:k])]
+    chunks = [_chunk(snapshot, best) for best in _best_texts(rankings, ids[:k])]
     return snapshot.hits(chunks, scores[:k].tolist())
-
-
-def _has_word(text: str) -> bool:
-    """Return whether a text has a character that the index of words keeps."""
-    return any(character.isalnum() for character in text)
 
 
 def _any_of(texts: Sequence[str]) -> str:

@@ -41,17 +41,22 @@ def append(path: Path, n_rows: int, vectors: Embeddings) -> None:
         If they cannot be written; the first rows are as they were.
     """
     rows = np.ascontiguousarray(vectors, FLOAT)
-    start = n_rows * rows.shape[1] * FLOAT.itemsize
-    with path.open("r+b") as file:
-        try:
-            file.truncate(start)
-            file.seek(start)
-            file.write(rows.data)
-            file.flush()
-            os.fsync(file.fileno())
-        except OSError:
-            file.truncate(start)
-            raise
+    truncate(path, n_rows, rows.shape[1])
+    with path.open("ab") as file:
+        file.write(rows.data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def truncate(path: Path, n_rows: int, dim: int) -> None:
+    """Remove what is behind the first rows of a file.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    os.truncate(path, n_rows * dim * FLOAT.itemsize)
 
 
 def erase(path: Path, ids: Iterable[int], dim: int) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from bench.errors import UsageError, reason
 from bench.retrieval import vectors as rows
 from bench.retrieval.card import IndexCard, write_card
-from bench.retrieval.metadata import METADATA, array, explained, primary_code, transaction
+from bench.retrieval.metadata import METADATA, array, explained, is_settled, primary_code, transaction
 from bench.retrieval.records import Caption, Domain, Item, Title
 from bench.types import Embeddings
 
@@ -62,12 +62,15 @@ class Writer:
             (n_rows,) = self.connection.execute("SELECT n_rows FROM state").fetchone()
             try:
                 rows.append(self._vectors, n_rows, vectors)
-            except OSError as error:
-                raise UsageError(
-                    f"{self._vectors}: cannot be written ({reason(error)}); free or allow the disk; "
-                    "the index is as it was"
-                ) from error
-            self._insert(items, n_rows, rows.checksums(vectors))
+                self._insert(items, n_rows, rows.checksums(vectors))
+            except BaseException as error:
+                rows.truncate(self._vectors, n_rows, self.card.dim)
+                if isinstance(error, OSError):
+                    raise UsageError(
+                        f"{self._vectors}: cannot be written ({reason(error)}); free or allow the disk; "
+                        "the index is as it was"
+                    ) from error
+                raise
             self.connection.execute("UPDATE state SET n_rows = ?", [n_rows + n_chunks])
         return range(n_rows, n_rows + n_chunks)
 
@@ -89,8 +92,7 @@ class Writer:
         with explained(self.path / METADATA):
             select = "SELECT id FROM removed WHERE NOT is_erased"
             ids = [id_ for (id_,) in self.connection.execute(select)]
-            # A full checkpoint ends well when nobody reads an earlier state.
-            if not ids or self.connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()[0]:
+            if not ids or not is_settled(self.connection):
                 return
             try:
                 rows.erase(self._vectors, ids, self.card.dim)
@@ -136,7 +138,8 @@ class Writer:
             self.connection.execute("DELETE FROM titles")
             self.connection.execute("DELETE FROM clusters")
             self.connection.executemany(
-                "INSERT INTO clusters (file, cluster) VALUES (?, ?)", clusters.items()
+                "INSERT INTO clusters (file, cluster) SELECT id, ? FROM files WHERE id = ?",
+                ((cluster, file) for file, cluster in clusters.items()),
             )
 
     def set_titles(self, titles: Sequence[Title]) -> None:
@@ -203,6 +206,8 @@ class Writer:
                 ),
             )
         except sqlite3.IntegrityError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+                raise
             raise UsageError(f"{self.path}: a clip is in the index already; leave it out") from error
         self.connection.executemany(
             "INSERT INTO labels (file, name, value) VALUES (?, ?, ?)",

@@ -13,6 +13,7 @@ from bench.testing.datasets import check_dataset
 from bench.testing.engines import check_engine
 from bench.testing.extractors import check_extractor
 from bench.testing.heads import check_head
+from bench.testing.language_models import check_language_model
 from bench.testing.tasks import check_task
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "check_engine",
     "check_extractor",
     "check_head",
+    "check_language_model",
     "check_task",
 ]

@@ -6,9 +6,10 @@ id of a vector is its row. Queries are 20 other vectors of these clusters.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -41,13 +42,11 @@ class EngineSubject(Subject[Engine]):
         self.open = factory
         super().__init__(self.filled)
 
-    @cached_property
-    def _folders(self) -> tempfile.TemporaryDirectory[str]:
-        return tempfile.TemporaryDirectory(prefix="bench-engine-")
-
     def folder(self) -> Path:
         """Return a new folder, which is removed with the subject."""
-        return Path(tempfile.mkdtemp(dir=self._folders.name))
+        folder = Path(tempfile.mkdtemp(prefix="bench-engine-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
     def filled(self, folder: Path | None = None) -> Engine:
         """Return a new engine with the first vectors."""

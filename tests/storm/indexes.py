@@ -2,9 +2,10 @@
 
     python tests/storm/indexes.py --n 70
 
-Every clip is ten takes of a spoken digit, each a chunk with its MFCCs. After a kill, vectors and metadata must
-agree: what the writer had reported is there, and the change that it was at is there as a whole or not at all. Of
-seven cases two are rounds of two writers, which must both get through, beside a reader, which must never wait.
+Every clip is ten takes of a spoken digit, each a chunk with its MFCCs. After a kill, vectors and metadata
+must agree: what the writer had reported is there, and the change that it was at is there as a whole or not at
+all. Of seven cases, two are rounds of two writers, which must both get through, and of a reader, which never
+waits.
 """
 
 import multiprocessing

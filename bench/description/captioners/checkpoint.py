@@ -14,7 +14,6 @@ from bench.description.checkpoints import Checkpoint, quiet
 from bench.errors import UsageError
 from bench.types import Audio
 
-
 SHORTEST_SECONDS = 1.0
 """Shortest audio, in s; a shorter recording is padded with zeros, since some encoders make nothing of it."""
 

@@ -72,14 +72,13 @@ def nearest(vectors: Embeddings, queries: Embeddings, k: int, ids: Ids) -> tuple
     for start in range(0, len(ids), size):
         part = ids[start : start + size]
         products = queries @ rows_of(vectors, part).T
-        columns = np.flatnonzero((products > scores[:, -1:]).any(axis=0))
-        if len(columns) > k:
-            products = products[:, columns]
+        if start:  # most are farther than what is there already
+            columns = np.flatnonzero((products > scores[:, -1:]).any(axis=0))
+            products, part = products[:, columns], part[columns]
+        candidates = np.broadcast_to(part, products.shape)
+        if len(part) > k:
             top = np.argpartition(products, -k, axis=1)[:, -k:]
-            products, candidates = np.take_along_axis(products, top, axis=1), part[columns[top]]
-        else:
-            products = products[:, columns]
-            candidates = np.broadcast_to(part[columns], products.shape)
+            products, candidates = np.take_along_axis(products, top, axis=1), part[top]
         scores, neighbours = merge((scores, neighbours), (products, candidates), k)
     return scores, neighbours
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench.retrieval.engines.faiss_engine import FaissEngine, library
+from bench.retrieval.engines.members import Members
 from bench.types import Embeddings
 from bench.types.retrieval import Ids, Scores
 
@@ -61,8 +62,9 @@ class Hnsw(FaissEngine):
         graph.hnsw.efConstruction = self._ef_construction
         return faiss.IndexIDMap(graph)
 
-    def _ask(self, queries: Embeddings, k: int, selector: Any, n_members: int) -> tuple[Scores, Ids]:
+    def _ask(self, queries: Embeddings, k: int, members: Members, n_members: int) -> tuple[Scores, Ids]:
         effort = max(k, round(self._ef_search * self._effort(n_members)))
+        selector = self._selector(members, n_members)
         parameters = library().SearchParametersHNSW(sel=selector, efSearch=effort)
         scores, ids = self._structure.search(queries, k, params=parameters)
         return np.where(ids < 0, np.float32(-np.inf), scores), ids

@@ -12,6 +12,7 @@ import numpy as np
 from bench.errors import UsageError
 from bench.retrieval.engines.exact import NONE, nothing
 from bench.retrieval.engines.faiss_engine import FaissEngine, library
+from bench.retrieval.engines.members import Members
 from bench.types import Embeddings
 from bench.types.retrieval import Ids, Scores
 
@@ -68,12 +69,6 @@ class Ivf(FaissEngine):
         self._n_ranked = n_ranked
         super().__init__(folder, vectors)
 
-    def remove(self, ids: Ids) -> None:
-        """Remove ids, and their codes."""
-        super().remove(ids)
-        if self._structure is not None:
-            self._structure.remove_ids(ids)
-
     @property
     def settings(self) -> Sequence[Mapping[str, int]]:
         """Return what a search may be tuned to, what reads the fewest bytes first."""
@@ -91,25 +86,28 @@ class Ivf(FaissEngine):
         self._n_probes = n_probes
         self._n_ranked = n_ranked
 
+    def _delete(self, ids: Ids) -> None:
+        self._structure.remove_ids(ids)
+
     def _create(self) -> Any:
         faiss = library()
         n_rows, dim = self._vectors.shape
         n_lists = self._n_lists or 2 ** round(np.log2(2 * np.sqrt(n_rows)))
-        n_lists = max(1, min(n_lists, n_rows // FEWEST))
+        rows = np.random.default_rng(0).choice(n_rows, min(n_rows, N_TRAINING * n_lists), replace=False)
+        sample = self._vectors[np.sort(rows)]
+        sample = sample[sample.any(axis=1)]  # rows of removed chunks are zeros
+        n_lists = max(1, min(n_lists, len(sample) // FEWEST))
         try:
             lists = faiss.index_factory(dim, f"IVF{n_lists},{self._code}", faiss.METRIC_INNER_PRODUCT)
         except RuntimeError as error:
             raise UsageError(f"code '{self._code}' is none of faiss; expected RaBitQ, PQ48 or SQ8") from error
-        rng = np.random.default_rng(0)
-        rows = np.sort(rng.choice(n_rows, min(n_rows, N_TRAINING * n_lists), replace=False))
-        sample = self._vectors[rows]
         lists.cp.min_points_per_centroid = 1  # no warning of few vectors on standard error
-        lists.train(np.ascontiguousarray(sample[sample.any(axis=1)], np.float32))
+        lists.train(np.ascontiguousarray(sample if len(sample) else np.zeros((1, dim)), np.float32))
         return lists
 
-    def _ask(self, queries: Embeddings, k: int, selector: Any, n_members: int) -> tuple[Scores, Ids]:
+    def _ask(self, queries: Embeddings, k: int, members: Members, n_members: int) -> tuple[Scores, Ids]:
         n_probes = min(self._structure.nlist, round(self._n_probes * self._effort(n_members)))
-        parameters = library().SearchParametersIVF(sel=selector, nprobe=n_probes)
+        parameters = library().SearchParametersIVF(sel=self._selector(members, n_members), nprobe=n_probes)
         n_ranked = min(max(k, self._n_ranked), n_members)
         _, candidates = self._structure.search(queries, n_ranked, params=parameters)
         scores, ids = nothing(len(queries), k)
@@ -134,7 +132,8 @@ def rank(vectors: Embeddings, queries: Embeddings, candidates: Ids, k: int) -> t
     tuple[Scores, Ids]
         Each of shape=(n_queries, at most k).
     """
-    products = np.matmul(vectors[candidates], queries[:, :, None])[:, :, 0]
+    candidates = np.sort(candidates)  # so that the smaller of two ids with one score comes first
+    products = np.matmul(vectors.take(candidates, axis=0), queries[:, :, None])[:, :, 0]
     products[candidates == NONE] = -np.inf
-    order = np.lexsort((candidates, -products))[:, :k]
+    order = np.argsort(-products, kind="stable")[:, :k]
     return np.take_along_axis(products, order, axis=1), np.take_along_axis(candidates, order, axis=1)

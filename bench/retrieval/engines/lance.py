@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from bench.catalog.requirements import installation
-from bench.errors import UnavailableError, UsageError, message
+from bench.errors import UnavailableError
 from bench.files import indented_json, parse_json, replace_text
 from bench.retrieval.engines.exact import nothing
+from bench.retrieval.engines.members import MemberEngine, Members
 from bench.types import Embeddings
 from bench.types.retrieval import Ids, Scores
-from bench.validation import convert
 
 STATE = "lance.json"
 """File in the engine's folder: the version of the table that the engine searches."""
@@ -34,16 +34,18 @@ REFINEMENTS = (5, 20, 80)
 MOST_NAMED = 10_000
 """Largest number of ids in a condition of a removal."""
 
+SPARE = 2
+"""How many times as many neighbours are asked for as should pass a filter."""
 
-class Lance:
+MOST_ASKED = 200
+"""Largest number of neighbours that are asked for to pass a filter; if more are needed, a search is exact."""
+
+
+class Lance(MemberEngine):
     """A table of LanceDB with an index of a bit per value (IVF, RaBitQ), whose best are ranked exactly.
 
     Parameters
     ----------
-    folder : Path
-        What `save` wrote is read from there.
-    vectors : Embeddings
-        Vectors of the index, shape=(n_rows, dim); the id of a vector is its row.
     uri : str
         Where the table is, such as ``s3://BUCKET/INDEX``; empty for the folder.
     n_probes : int
@@ -55,8 +57,6 @@ class Lance:
     ------
     UnavailableError
         If LanceDB is not installed.
-    UsageError
-        If the table is damaged.
     """
 
     def __init__(
@@ -67,55 +67,13 @@ class Lance:
         except ImportError as error:
             fix = f"{installation('lancedb')}, or build the index with --engine exact"
             raise UnavailableError(f"this engine needs LanceDB: {fix}") from error
-        self._state = folder / STATE
-        self._n_rows, self._dim = vectors.shape
         self._database = lancedb.connect(uri or folder)
         self._n_probes = n_probes
         self._refinement = refinement
         self._table: Any = None
         self._is_pinned = False
         self._is_indexed = True
-        if self._state.exists():
-            try:
-                version = convert(parse_json(self._state.read_bytes()), int, str(self._state))
-                self._table = self._database.open_table(TABLE)
-                self._table.checkout(version)
-                self._is_pinned = True
-            except (OSError, ValueError, RuntimeError) as error:
-                raise UsageError(f"{folder}: cannot be read ({message(error)[:200]}); restore it") from error
-
-    def add(self, ids: Ids, vectors: Embeddings) -> None:
-        """Add vectors, shape=(n, dim), under new ids."""
-        import pyarrow as pa  # takes a moment
-
-        values = pa.array(np.ascontiguousarray(vectors, np.float32).ravel())
-        column = pa.FixedSizeListArray.from_arrays(values, self._dim)
-        rows = pa.table({"id": pa.array(ids, pa.int64()), "vector": column})
-        if self._table is None:
-            self._database.drop_table(TABLE, ignore_missing=True)  # a killed writer may have left one
-            self._table = self._database.create_table(TABLE, rows)
-        else:
-            self._latest().add(rows)
-        self._is_indexed = False
-
-    def remove(self, ids: Ids) -> None:
-        """Remove ids."""
-        if self._table is not None:
-            for start in range(0, len(ids), MOST_NAMED):
-                self._latest().delete(_one_of(ids[start : start + MOST_NAMED]))
-
-    def search(self, queries: Embeddings, k: int, allowed: Ids | None = None) -> tuple[Scores, Ids]:
-        """Return the nearest vectors of every query; see `bench.types.Engine`."""
-        scores, ids = nothing(len(queries), k)
-        if self._table is None or (allowed is not None and not len(allowed)):
-            return scores, ids
-        self._index()
-        condition = self._condition(allowed)
-        for row, query in enumerate(np.asarray(queries, np.float32)):
-            neighbours = self._ask(query, k, condition)
-            scores[row, : len(neighbours)] = 1 - neighbours["_distance"].to_numpy()
-            ids[row, : len(neighbours)] = neighbours["id"].to_numpy()
-        return scores, ids
+        super().__init__(folder, vectors)
 
     @property
     def settings(self) -> Sequence[Mapping[str, int]]:
@@ -127,12 +85,49 @@ class Lance:
         self._n_probes = n_probes
         self._refinement = refinement
 
-    def save(self) -> None:
-        """Index what is new in the table, and write which version of it is searched."""
-        if self._table is not None:
-            self._index()
-            self._state.parent.mkdir(parents=True, exist_ok=True)
-            replace_text(self._state, indented_json(self._table.version))
+    def _insert(self, ids: Ids, vectors: Embeddings) -> None:
+        import pyarrow as pa  # takes a moment
+
+        column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
+        rows = pa.table({"id": pa.array(ids, pa.int64()), "vector": column})
+        if self._table is None:
+            self._database.drop_table(TABLE, ignore_missing=True)  # a killed writer may have left one
+            self._table = self._database.create_table(TABLE, rows)
+        else:
+            self._latest().add(rows)
+        self._is_indexed = False
+
+    def _delete(self, ids: Ids) -> None:
+        for start in range(0, len(ids), MOST_NAMED):
+            names = ", ".join(map(str, ids[start : start + MOST_NAMED].tolist()))
+            self._latest().delete(f"id IN ({names})")
+
+    def _ask(self, queries: Embeddings, k: int, members: Members, n_members: int) -> tuple[Scores, Ids]:
+        self._index()
+        scores, ids = nothing(len(queries), k)
+        n_asked = k
+        if n_members < self._n_members:  # a condition with all their ids would take seconds
+            n_asked = round(SPARE * k * self._n_members / n_members)
+            if n_asked > max(k, MOST_ASKED):
+                return scores, ids
+        for row, query in enumerate(queries):
+            search = self._table.search(query).distance_type("dot").select(["id", "_distance"])
+            answer = search.limit(n_asked).nprobes(self._n_probes).refine_factor(self._refinement).to_arrow()
+            neighbours = answer["id"].to_numpy()
+            known = np.flatnonzero(neighbours < members.size)  # a reader of an earlier state has fewer rows
+            places = known[members[neighbours[known]]][:k]
+            ids[row, : len(places)] = neighbours[places]
+            scores[row, : len(places)] = 1 - answer["_distance"].to_numpy()[places]
+        return scores, ids
+
+    def _read(self) -> None:
+        self._table = self._database.open_table(TABLE)
+        self._table.checkout(parse_json((self._folder / STATE).read_bytes()))
+        self._is_pinned = True
+
+    def _write(self) -> None:
+        self._index()
+        replace_text(self._folder / STATE, indented_json(self._table.version))
 
     def _index(self) -> None:
         """Index what is new in the table."""
@@ -152,26 +147,3 @@ class Lance:
             self._table.restore()
             self._is_pinned = False
         return self._table
-
-    def _ask(self, query: Embeddings, k: int, condition: str) -> Any:
-        """Return a table of the nearest vectors, the nearest first.
-
-        Where the lists that are read hold too few, every vector is compared.
-        """
-        search = self._table.search(query).distance_type("dot").select(["id", "_distance"]).limit(k)
-        if condition:
-            search = search.where(condition, prefilter=True)
-        neighbours = search.nprobes(self._n_probes).refine_factor(self._refinement).to_arrow()
-        return neighbours if len(neighbours) == k else search.bypass_vector_index().to_arrow()
-
-    def _condition(self, allowed: Ids | None) -> str:
-        """Return what the ids of a search have to fulfil, in SQL; empty for all."""
-        if allowed is None:
-            return ""
-        others = np.setdiff1d(np.arange(self._n_rows), allowed, assume_unique=True)
-        return _one_of(allowed) if len(allowed) < len(others) else f"NOT {_one_of(others)}"
-
-
-def _one_of(ids: Ids) -> str:
-    """Return the condition that an id is one of some, in SQL."""
-    return f"(id IN ({', '.join(map(str, ids.tolist()))}))" if len(ids) else "(id IS NULL)"

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.errors import UsageError
 from bench.retrieval.card import EngineCard, IndexCard
 from bench.retrieval.engines.exact import rows_of
 from bench.retrieval.engines.marker import Marker, Rows, read_marker, remove_marker, write_marker
@@ -61,23 +60,25 @@ def build(path: Path, card: IndexCard, rows: Rows, recall: float = RECALL) -> In
         If its files cannot be written.
     """
     vectors, ids = np.asarray(rows.vectors), rows.ids
-    parameters = dict(card.engine.parameters)
-    card = replace(card, engine=EngineCard(name=choose(card.engine.name, len(ids)), parameters=parameters))
+    name = choose(card.engine.name, len(ids))
+    card = replace(card, engine=replace(card.engine, name=name), recall=None)
     n_held = 2 * min(N_QUERIES, int(HELD_SHARE * len(ids)) // 2)
     held = np.random.default_rng(0).choice(ids, n_held, replace=False)
     others = np.setdiff1d(ids, held, assume_unique=True)
     engine = _empty(path, card, rows)
     _add(engine, vectors, others)
-    measured = None
     if n_held >= 2 * FEWEST_QUERIES:
         tuning, measuring = (Reference.of(vectors, vectors[half], others) for half in np.split(held, 2))
-        parameters |= tune(engine, tuning, recall)
-        measured = measure(engine, measuring)
+        parameters = {**card.engine.parameters, **tune(engine, tuning, recall)}
+        card = replace(card, engine=EngineCard(name=name, parameters=parameters))
+        card = replace(card, recall=measure(engine, measuring))
     _add(engine, vectors, np.sort(held))
-    if card.engine.name == EXACT:
-        return replace(card, recall=measured)
-    size = _save(engine, path, Marker.of(card, rows, len(ids))).size
-    return replace(card, recall=measured and replace(measured, bytes_per_vector=size / len(ids)))
+    if name == EXACT:
+        return card
+    marker = _save(engine, path, Marker.of(card, rows, len(ids)))
+    if card.recall is None:
+        return card
+    return replace(card, recall=replace(card.recall, bytes_per_vector=marker.size / len(ids)))
 
 
 def update(path: Path, card: IndexCard, rows: Rows) -> None:
@@ -102,7 +103,7 @@ def update(path: Path, card: IndexCard, rows: Rows) -> None:
         return
     folder, ids = path / FOLDER, rows.ids
     marker = read_marker(folder)
-    if marker is None or not marker.is_of(card, folder):
+    if marker is None or not marker.is_of(card, folder) or marker.changed(folder):
         _rebuild(path, card, rows)
         return
     n_old = int(np.searchsorted(ids, marker.n_rows))
@@ -112,11 +113,7 @@ def update(path: Path, card: IndexCard, rows: Rows) -> None:
     if not marker.n_built / MOST_CHANGE < len(ids) < marker.n_built * MOST_CHANGE:
         _rebuild(path, card, rows)
         return
-    try:
-        engine = create(card.engine, folder, np.asarray(rows.vectors))
-    except UsageError:  # its files are damaged
-        _rebuild(path, card, rows)
-        return
+    engine = create(card.engine, folder, np.asarray(rows.vectors))
     remove_marker(folder)
     engine.remove(np.setdiff1d(np.arange(marker.n_rows), ids, assume_unique=True))
     _add(engine, np.asarray(rows.vectors), ids[n_old:])
