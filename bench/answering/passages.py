@@ -33,7 +33,7 @@ SCHEMA: Mapping[str, Any] = {
     "required": ["quote", "answers"],
     "additionalProperties": False,
 }
-"""JSON Schema of what a model says of a passage: a small model judges better by words that it has written."""
+"""JSON Schema of what a model says of a passage; the words come before the verdict that rests on them."""
 
 
 @dataclass(frozen=True, slots=True)
