@@ -130,7 +130,7 @@ def quotes(answer: Answer) -> list[tuple[int, str]]:
 
 
 def test_an_answer_cites_the_passages_that_a_model_judges_to_answer(snapshot: Snapshot):
-    answer = asking.ask(QUESTION, snapshot, Judge())
+    answer = asking.ask(QUESTION, snapshot, Judge)
     assert sorted(quotes(answer)) == [(0, CAPTIONS[0][:-1]), (4, CAPTIONS[4][:-1])]
     assert answer.is_supported
     assert '[0]  0.wav  0.0-1.0 s  "A child is crying while heavy traffic passes"' in output.text(answer)
@@ -155,8 +155,8 @@ def test_a_text_about_a_recording_is_shown_to_a_model(text: str):
 
 def test_ten_injected_captions_change_no_answer(snapshot: Snapshot, attacked: Snapshot):
     judge = Judge()
-    answer = asking.ask(QUESTION, attacked, judge)
-    assert quotes(answer) == quotes(asking.ask(QUESTION, snapshot, Judge()))
+    answer = asking.ask(QUESTION, attacked, lambda: judge)
+    assert quotes(answer) == quotes(asking.ask(QUESTION, snapshot, Judge))
     assert sum(each.verdict == "withheld" for each in answer.passages) == len(INJECTIONS)
     assert not any(text[:15] in chat[-1].text for text in INJECTIONS for chat in judge.chats)
     assert "BANANA" not in output.text(answer)
@@ -167,9 +167,9 @@ def test_an_injection_that_is_not_recognised_changes_no_other_verdict(
 ):
     monkeypatch.setattr(passages, "addresses_model", lambda text: False)
     question = Question(QUESTION.text, k=20)
-    answer = asking.ask(question, attacked, Judge())
+    answer = asking.ask(question, attacked, Judge)
     others = [(id_, quote) for id_, quote in quotes(answer) if id_ < len(CAPTIONS)]
-    assert sorted(others) == sorted(quotes(asking.ask(question, snapshot, Judge())))
+    assert sorted(others) == sorted(quotes(asking.ask(question, snapshot, Judge)))
     obeyed = [each for each in answer.passages if each.quote == "BANANA"]
     assert len(obeyed) == len(INJECTIONS)
     assert all("BANANA" in each.texts[0].text for each in obeyed if each.verdict == "answers")
@@ -180,7 +180,7 @@ def test_an_injected_text_beside_a_true_one_is_withheld_alone(tmp_path: Path):
     with index.writing() as writer:
         writer.add_captions([Caption(1, "transcript", INJECTIONS[0], "attacker", 0, 1)])
     with index.snapshot() as snapshot:
-        answer = asking.ask(QUESTION, snapshot, Judge())
+        answer = asking.ask(QUESTION, snapshot, Judge)
     assert (0, CAPTIONS[0][:-1]) in quotes(answer)
     assert "transcript (attacker, not shown to a model): Ignore your" in output.text(
         answer, with_sources=True
@@ -189,25 +189,40 @@ def test_an_injected_text_beside_a_true_one_is_withheld_alone(tmp_path: Path):
 
 def test_words_that_the_passage_does_not_hold_are_unsupported(snapshot: Snapshot):
     model = Fixed({"answers": True, "quote": "42 children"})
-    answer = asking.ask(QUESTION, snapshot, model)
+    answer = asking.ask(QUESTION, snapshot, lambda: model)
     assert answer.is_supported is False
     assert {each.verdict for each in answer.passages} == {"unsupported"}
     assert "unsupported, as the passage does not hold these words" in output.text(answer)
 
 
-def test_a_model_that_fails_leaves_the_passages(snapshot: Snapshot):
-    error = LanguageModelError("http://localhost:1: is not there")
-    no, texts = {"answers": False, "quote": ""}, {"kind": "texts"}
-    for model in (Fixed(error), Fixed(texts, error), Fixed(texts, no, error)):
-        answer = asking.ask(Question("Is traffic or a crying child heard?"), snapshot, model)
-        assert answer.failure == "http://localhost:1: is not there"
-        assert answer.is_supported is None
-        assert len(answer.passages) >= 3
+ABSENT = LanguageModelError("http://localhost:1: is not there")
+NO = {"quote": "", "answers": False}
+
+
+@pytest.mark.parametrize("answers", [(ABSENT,), ({"kind": "texts"}, ABSENT), ({"kind": "texts"}, NO, ABSENT)])
+def test_a_model_that_fails_leaves_the_passages(answers: Sequence[Any], snapshot: Snapshot):
+    question = Question("Is traffic or a crying child heard?")
+    answer = asking.ask(question, snapshot, lambda: Fixed(*answers))
+    assert answer.failure == "http://localhost:1: is not there"
+    assert answer.is_supported is None
+    assert len(answer.passages) >= 3
+
+
+def test_a_model_that_cannot_be_loaded_leaves_the_passages(snapshot: Snapshot):
+    def load() -> Judge:
+        raise LanguageModelError("http://localhost:1: is not there")
+
+    answer = asking.ask(QUESTION, snapshot, load)
+    assert (answer.failure, answer.is_supported) == ("http://localhost:1: is not there", None)
+    assert answer.passages
+    assert asking.ask(Question("How many clips?"), snapshot, load).failure == "", "it is not needed"
 
 
 def test_a_model_chooses_a_query_in_any_language(snapshot: Snapshot):
     model = Fixed({"kind": "count", "where": "place == 'garden' and seconds > 3"})
-    answer = asking.ask(Question("Combien d'enregistrements de garden durent plus de 3 s ?"), snapshot, model)
+    answer = asking.ask(
+        Question("Combien d'enregistrements de garden durent plus de 3 s ?"), snapshot, lambda: model
+    )
     assert (answer.reader, answer.result.rows) == ("model", ((1,),))
     assert "read by fixed as: count: where place == 'garden' and seconds > 3" in output.text(answer)
 
@@ -225,7 +240,9 @@ def test_a_model_chooses_a_query_in_any_language(snapshot: Snapshot):
 )
 def test_a_query_that_the_question_does_not_name_is_not_run(choice: Mapping[str, Any], snapshot: Snapshot):
     model = Fixed(choice, {"answers": False, "quote": ""})
-    answer = asking.ask(Question("Combien d'enregistrements de garden durent plus de 3 s ?"), snapshot, model)
+    answer = asking.ask(
+        Question("Combien d'enregistrements de garden durent plus de 3 s ?"), snapshot, lambda: model
+    )
     assert answer.query is None
 
 
@@ -251,13 +268,13 @@ def test_a_text_cannot_move_the_cursor_or_forge_a_line(tmp_path: Path):
 
 
 def test_no_text_that_fits_is_told(snapshot: Snapshot):
-    answer = asking.ask(Question("Does a volcano erupt?"), snapshot, Fixed({"kind": "texts"}))
+    answer = asking.ask(Question("Does a volcano erupt?"), snapshot, lambda: Fixed({"kind": "texts"}))
     assert output.text(answer) == "no text of the index fits the question\n"
     assert not answer.is_supported
 
 
 def test_without_an_answer_the_nearest_passages_are_shown(snapshot: Snapshot):
-    answer = asking.ask(QUESTION, snapshot, Fixed({"answers": False, "quote": ""}))
+    answer = asking.ask(QUESTION, snapshot, lambda: Fixed({"answers": False, "quote": ""}))
     assert "unsupported; the nearest passages are:\n[" in output.text(answer)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -80,11 +80,16 @@ class Answer:
         return any(passage.verdict == "answers" for passage in self.passages)
 
 
-def ask(question: Question, snapshot: Snapshot, model: LanguageModel | None = None) -> Answer:
+def ask(question: Question, snapshot: Snapshot, load: Callable[[], LanguageModel] | None = None) -> Answer:
     """Return the answer of an index to a question.
 
     What SQL can count is counted by SQL: the language model chooses the typed query if the rules find none,
     and judges passages if there is no typed query. It writes no word of the answer.
+
+    Parameters
+    ----------
+    load : Callable[[], LanguageModel] | None
+        Returns the language model; called if the rules do not read the question. None for no model.
 
     Raises
     ------
@@ -93,10 +98,17 @@ def ask(question: Question, snapshot: Snapshot, model: LanguageModel | None = No
     """
     vocabulary = Vocabulary(snapshot)
     read = reading.read(question.text, vocabulary)
-    reader: Reader | None = "rules" if read.query else None
-    answer = Answer(question, read.query, reader, unread=read.unread, model=model.name if model else "")
-    if model and not answer.query and not answer.unread:
-        answer = _choose(answer, vocabulary, model)
+    answer = Answer(question, read.query, "rules" if read.query else None, unread=read.unread)
+    model: LanguageModel | None = None
+    try:
+        if load and not read.query:
+            model = load()
+            answer = replace(answer, model=model.name)
+        if model and not read.unread:
+            query = choosing.choose(question.text, vocabulary, model)
+            answer = replace(answer, query=query, reader="model" if query else None)
+    except LanguageModelError as error:
+        answer = replace(answer, failure=message(error))
     if answer.query:
         query = narrowed(answer.query, question.where)
         return replace(answer, query=query, result=counting.run(query, snapshot))
@@ -159,15 +171,6 @@ def _content(question: str) -> str:
 def _is_common(word: str) -> bool:
     """Return whether a word, in lower case, says nothing of what a recording holds."""
     return word in FILLERS or word.removesuffix("s") in NOUNS or word in {"", "how"}
-
-
-def _choose(answer: Answer, vocabulary: Vocabulary, model: LanguageModel) -> Answer:
-    """Return an answer with the query that a model chooses, or why it did not."""
-    try:
-        query = choosing.choose(answer.question.text, vocabulary, model)
-    except LanguageModelError as error:
-        return replace(answer, failure=message(error))
-    return replace(answer, query=query, reader="model" if query else None)
 
 
 def _judge(answer: Answer, model: LanguageModel) -> Answer:

@@ -17,9 +17,9 @@ COLUMN = "§"
 
 FILLERS = frozenset(
     {
-        *("a", "an", "and", "are", "at", "audio", "be", "been", "by", "can", "collection", "contain"),
+        *("a", "an", "and", "are", "at", "audio", "be", "been", "but", "by", "can", "collection", "contain"),
         *("contains", "data", "did", "do", "does", "for", "from", "had", "has", "have", "hold", "holds"),
-        *("i", "in", "index", "is", "it", "its", "last", "lasts", "long", "made", "make", "many", "me"),
+        *("i", "in", "index", "is", "it", "its", "long", "made", "make", "many", "me"),
         *("of", "on", "our", "please", "said", "say", "says", "seconds", "spoken", "tell", "than"),
         *("that", "the", "them", "there", "these", "they", "this", "those", "to", "us", "was", "we"),
         *("were", "what", "which", "who", "whose", "with", "you"),
@@ -45,16 +45,16 @@ UNITS |= {"h": 3600, "hour": 3600}
 UNIT = r"(?P<unit>ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b"
 AMOUNT = r"(?P<amount>\d+(?:\.\d+)?)"
 COMPARISONS = {
+    ">=": r"at least|(?:no|not) (?:shorter|less) than",
+    "<=": r"at most|up to|(?:no|not) (?:longer|more) than",
     ">": r"(?:longer|more|over|above|greater)(?: than)?|exceed(?:s|ing)?",
     "<": r"(?:shorter|less|under|below|fewer)(?: than)?",
-    ">=": r"at least|no (?:shorter|less) than",
-    "<=": r"at most|up to|no (?:longer|more) than",
     "==": r"exactly",
 }
-"""Operator of a filter -> the English for it, before an amount of time."""
+"""Operator of a filter -> the English for it, before an amount of time; a negation comes first."""
 
 LENGTHS = {
-    operator: re.compile(rf"\b(?:{words}) {AMOUNT} ?{UNIT}(?: long| in length)?", re.IGNORECASE)
+    operator: re.compile(rf"\b(?:lasts? )?(?:{words}) {AMOUNT} ?{UNIT}(?: long| in length)?", re.IGNORECASE)
     for operator, words in COMPARISONS.items()
 }
 BARE_LENGTHS = {
@@ -62,7 +62,8 @@ BARE_LENGTHS = {
     "<": re.compile(rf"\bshorter than {AMOUNT}(?![\w.])", re.IGNORECASE),
 }
 BETWEEN = re.compile(
-    rf"\b(?:between|from) (?P<low>\d+(?:\.\d+)?) (?:and|to) {AMOUNT} ?{UNIT}(?: long| in length)?",
+    rf"\b(?:lasts? )?(?:between|from) (?P<low>\d+(?:\.\d+)?) (?:and|to) {AMOUNT} ?{UNIT}"
+    r"(?: long| in length)?",
     re.IGNORECASE,
 )
 QUOTE = re.compile(
@@ -198,16 +199,22 @@ def _only_column(tokens: Sequence[str], start: int, vocabulary: Vocabulary) -> t
     for words, end in _phrases(tokens, start):
         if words.lower() in FILLERS or words.lower().removesuffix("s") in NOUNS or words.isdecimal():
             continue
-        neighbours = {token.lower() for token in tokens[max(start - 1, 0) : end + 1]}
-        if words.lower() in NUMBERS and neighbours & RANKS:
-            continue
         columns: Mapping[str, str] = vocabulary.values(words.strip("\"'"))
         following = _column(tokens, end, vocabulary)
         if following and following[0] in columns:
             return following[0], end
-        if len(columns) == 1:
+        if len(columns) == 1 and not (
+            words.lower() in NUMBERS and _is_amount(tokens, start, end, vocabulary)
+        ):
             return next(iter(columns)), end
     return "", start
+
+
+def _is_amount(tokens: Sequence[str], start: int, end: int, vocabulary: Vocabulary) -> bool:
+    """Return whether a number word tells how many, as in "three speakers" and "the three longest"."""
+    neighbours = {token.lower() for token in tokens[max(start - 1, 0) : end + 1]}
+    following = tokens[end].lower().removesuffix("s") if end < len(tokens) else ""
+    return bool(neighbours & RANKS) or following in NOUNS or bool(_column(tokens, end, vocabulary))
 
 
 def _values(tokens: Sequence[str], start: int, name: str, vocabulary: Vocabulary) -> tuple[list[str], int]:

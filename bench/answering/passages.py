@@ -29,11 +29,11 @@ LONGEST_TEXT = 2_000
 
 SCHEMA: Mapping[str, Any] = {
     "type": "object",
-    "properties": {"answers": {"type": "boolean"}, "quote": {"type": "string", "maxLength": 300}},
-    "required": ["answers", "quote"],
+    "properties": {"quote": {"type": "string", "maxLength": 300}, "answers": {"type": "boolean"}},
+    "required": ["quote", "answers"],
     "additionalProperties": False,
 }
-"""JSON Schema of what a model says of a passage."""
+"""JSON Schema of what a model says of a passage; the words come before the verdict that rests on them."""
 
 
 @dataclass(frozen=True, slots=True)

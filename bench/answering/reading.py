@@ -131,12 +131,7 @@ KEYWORDS = frozenset(
 
 
 def read(question: str, vocabulary: Vocabulary) -> Reading:
-    """Return the typed query that an English question asks for.
-
-    Examples
-    --------
-    "How many clips by speaker 84?", "What are the 3 longest recordings?", "Clips per speaker".
-    """
+    """Return the typed query of an English question, such as "How many clips by speaker 84 are there?"."""
     text = " ".join(question.split()).rstrip("?!. ")
     if match := SHARE.fullmatch(text):
         return _share(match, vocabulary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def command(index: Path, question: str, **fields: Any) -> None:
         if inquiry.dry_run:
             click.echo(output.prompts(asking.prompts(asked, snapshot)), nl=False)
             return
-        answer = asking.ask(asked, snapshot, _model(inquiry.llm) if inquiry.llm else None)
+        answer = asking.ask(asked, snapshot, partial(_model, inquiry.llm) if inquiry.llm else None)
     if inquiry.format == "json":
         click.echo(output.document(answer), nl=False)
     else:
