@@ -136,6 +136,15 @@ def test_an_answer_cites_the_passages_that_a_model_judges_to_answer(snapshot: Sn
     assert '[0]  0.wav  0.0-1.0 s  "A child is crying while heavy traffic passes"' in output.text(answer)
 
 
+def test_a_passage_shows_the_text_that_fits_the_question(tmp_path: Path):
+    index = write(tmp_path / "index", ["bright, steady"])
+    with index.writing() as writer:
+        writer.add_captions([Caption(1, "transcript", "There is iron in the blood.", "writer", 0, 1)])
+    with index.snapshot() as snapshot:
+        answer = asking.ask(Question("What is said about iron?"), snapshot)
+    assert "transcript: There is iron in the blood." in output.text(answer)
+
+
 def test_without_a_model_the_nearest_passages_are_the_answer(snapshot: Snapshot):
     answer = asking.ask(QUESTION, snapshot)
     assert answer.passages[0].hit.id in {0, 4}
@@ -227,6 +236,12 @@ def test_a_model_chooses_a_query_in_any_language(snapshot: Snapshot):
     assert "read by fixed as: count: where place == 'garden' and seconds > 3" in output.text(answer)
 
 
+def test_a_model_chooses_a_column_that_the_question_names(snapshot: Snapshot):
+    model = Fixed({"kind": "values", "column": "place"})
+    answer = asking.ask(Question("Tell me of the places, will you?"), snapshot, lambda: model)
+    assert (answer.reader, answer.result.rows) == ("model", (("garden", 2), ("street", 3)))
+
+
 @pytest.mark.parametrize(
     "choice",
     [
@@ -235,6 +250,8 @@ def test_a_model_chooses_a_query_in_any_language(snapshot: Snapshot):
         {"kind": "count", "where": "DROP TABLE files"},
         {"kind": "count", "where": "speaker == 'garden'"},
         {"kind": "values", "column": "age"},
+        {"kind": "values", "column": "place"},
+        {"kind": "duration", "statistic": "mean", "per": "place"},
         {"kind": "sql", "text": "SELECT 1"},
     ],
 )

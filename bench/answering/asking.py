@@ -131,10 +131,11 @@ def retrieve(question: Question, snapshot: Snapshot) -> tuple[Passage, ...]:
         )
     files = snapshot.matching(filters.parse(question.where)) if question.where else None
     encoder = sentences.encoder_of(snapshot, question.sentences)
-    hits = texts.search_text(snapshot, _content(question.text), question.k + SPARE, files, encoder)
+    content = _content(question.text)
+    hits = texts.search_text(snapshot, content, question.k + SPARE, files, encoder)
     retrieved: list[Passage] = []
     n_shown = 0
-    for each in map(passages.passage, hits):
+    for each in (passages.passage(hit, content) for hit in hits):
         if n_shown == question.k:
             break
         retrieved.append(each)

@@ -68,7 +68,7 @@ def choose(question: str, vocabulary: Vocabulary, model: LanguageModel) -> Query
 
 
 def is_named(query: Query, question: str, vocabulary: Vocabulary) -> bool:
-    """Return whether a question names every value of the conditions of a query.
+    """Return whether a question names the column of a query and every value of its conditions.
 
     Raises
     ------
@@ -77,7 +77,17 @@ def is_named(query: Query, question: str, vocabulary: Vocabulary) -> bool:
     """
     conditions = [value for name in ("where", "of") if (value := getattr(query, name, ""))]
     constants = [constant for condition in conditions for constant in _constants(condition)]
-    return all(_is_named(constant, question, vocabulary) for constant in constants)
+    column = getattr(query, "column", "") or getattr(query, "per", "")
+    has_column = not column or _names_column(column, question, vocabulary)
+    return has_column and all(_is_named(constant, question, vocabulary) for constant in constants)
+
+
+def _names_column(column: str, question: str, vocabulary: Vocabulary) -> bool:
+    """Return whether one or several words of a question in sequence name a column."""
+    words = re.findall(r"\w+", question)
+    size = len(column.split("_"))
+    phrases = [*words, *(" ".join(words[start : start + size]) for start in range(len(words)))]
+    return any(vocabulary.column(phrase) == column for phrase in phrases)
 
 
 def _constants(condition: str) -> Iterator[Any]:

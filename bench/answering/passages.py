@@ -57,14 +57,24 @@ class Passage:
     quote: str = ""
 
 
-def passage(hit: Hit) -> Passage:
-    """Return a hit as a passage, without the texts that speak to a model."""
-    signs = [addresses_model(caption.text) for caption in hit.captions]
+def passage(hit: Hit, question: str) -> Passage:
+    """Return a hit as a passage, without the texts that speak to a model.
+
+    The texts that share the most words with the question come first.
+    """
+    words = _words(question)
+    captions = sorted(hit.captions, key=lambda caption: -len(words & _words(caption.text)))
+    signs = [addresses_model(caption.text) for caption in captions]
     texts, withheld = (
-        tuple(caption for caption, sign in zip(hit.captions, signs, strict=True) if sign is is_withheld)
+        tuple(caption for caption, sign in zip(captions, signs, strict=True) if sign is is_withheld)
         for is_withheld in (False, True)
     )
     return Passage(hit, texts, withheld, "unjudged" if texts or not withheld else "withheld")
+
+
+def _words(text: str) -> frozenset[str]:
+    """Return the words of a text in lower case."""
+    return frozenset(re.findall(r"\w+", text.casefold()))
 
 
 def messages(question: str, passage: Passage) -> Sequence[Message]:
