@@ -120,7 +120,9 @@ def test_another_state_is_another_extractor(results, digits: Path):
 
 
 def test_the_package_shows_its_public_names():
-    assert dir(bench) == ["LoadedModel", "Overview", "Results", "__version__", "explore", "load_model", "run"]
+    classes = ["LoadedModel", "OpenedIndex", "Overview", "Results"]
+    functions = ["explore", "index", "load_model", "open_index", "run"]
+    assert dir(bench) == [*classes, "__version__", *functions]
     assert callable(bench.run)
 
 

@@ -118,6 +118,7 @@ def test_what_cannot_be_read_is_listed_and_the_others_go_on(index: Index, tmp_pa
     assert [file for file, _, _ in texts(index)] == [3]
 
 
+@pytest.mark.verb("describe")
 def test_the_command_lists_failures_and_ends_with_1(bench, index: Index, tmp_path: Path):
     (tmp_path / "0.wav").unlink()
     done = bench("describe", index.path)

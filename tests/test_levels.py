@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from itertools import compress
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,9 @@ def test_the_places_of_the_architecture_page_exist():
         paths = [path for path in re.findall(r"`([\w/.]+)`", place) if "/" in path or "." in path]
         files = [base / path for path in paths for base in (ROOT, ROOT / "bench") if (base / path).exists()]
         assert len(files) == len([path for path in paths if "NAME" not in path]), row
-        folders = [file / "__init__.py" if file.is_dir() else file for file in files]
-        code = "".join(file.read_text(encoding="utf-8") for file in folders if file.suffix == ".py")
+        modules = [file / "__init__.py" if file.is_dir() else file for file in files]
+        is_code = [module.suffix == ".py" and module.exists() for module in modules]
+        code = "".join(module.read_text(encoding="utf-8") for module in compress(modules, is_code))
         assert all(re.search(rf"^{name}\b", code, re.MULTILINE) for name in names), row
 
 

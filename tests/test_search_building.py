@@ -222,6 +222,7 @@ def test_several_extractors_or_layers_make_no_index(take, tmp_path: Path, bench)
     assert not (tmp_path / "index").exists()
 
 
+@pytest.mark.verb("index")
 def test_a_clip_that_cannot_be_read_is_listed_and_the_others_go_on(bench, take, tmp_path: Path):
     table = pd.read_csv(clips_of(take, tmp_path, (0,)))
     (tmp_path / "torn.wav").write_bytes(b"RIFF")
@@ -238,6 +239,7 @@ def test_a_clip_that_cannot_be_read_is_listed_and_the_others_go_on(bench, take, 
     assert (nothing.exit_code, "no clip can be read, such as torn.wav" in nothing.output) == (2, True)
 
 
+@pytest.mark.verb("search")
 def test_the_forms_of_hits_hold_the_same(folder: Path, monkeypatch):
     monkeypatch.setenv("BENCH_CACHE", str(folder / "cache"))
     monkeypatch.chdir(folder)

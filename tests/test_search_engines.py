@@ -5,10 +5,13 @@ import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import faiss
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
+
+pytest.importorskip("faiss", reason="needs the extra 'search'")
+
+import faiss
 
 from bench.errors import PluginError, UnavailableError, UsageError
 from bench.retrieval.card import EngineCard

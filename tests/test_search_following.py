@@ -5,12 +5,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import faiss
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
+
+pytest.importorskip("faiss", reason="needs the extra 'search'")
+
+import faiss
 
 from bench.errors import UsageError
 from bench.retrieval.card import EngineCard, IndexCard

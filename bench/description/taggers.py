@@ -10,7 +10,8 @@ import numpy.typing as npt
 import torch
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification, AutoProcessor, ClapModel
 
-from bench.description.checkpoints import Checkpoint
+from bench.description.checkpoints import WHOLE, Checkpoint
+from bench.inference.pretrained import loaded, network
 from bench.types import Audio
 
 PROMPT = "This is a sound of {}."
@@ -50,8 +51,8 @@ class Classifier:
     """
 
     def __init__(self, checkpoint: Checkpoint, device: str) -> None:
-        self._model = checkpoint.part(AutoModelForAudioClassification, dtype=torch.float32).to(device)
-        self._features = checkpoint.part(AutoFeatureExtractor)
+        self._model = network(AutoModelForAudioClassification, checkpoint.folder, WHOLE).to(device)
+        self._features = loaded(AutoFeatureExtractor, checkpoint.folder)
         self.sample_rate = int(self._features.sampling_rate)
         labels = self._model.config.id2label
         self.words: Sequence[str] = [str(labels[number]) for number in range(len(labels))]
@@ -85,8 +86,8 @@ class ZeroShot:
     """
 
     def __init__(self, checkpoint: Checkpoint, words: Sequence[str], device: str) -> None:
-        self._model = checkpoint.part(ClapModel, dtype=torch.float32).to(device)
-        self._processor = checkpoint.part(AutoProcessor)
+        self._model = network(ClapModel, checkpoint.folder, WHOLE).to(device)
+        self._processor = loaded(AutoProcessor, checkpoint.folder)
         self.sample_rate = int(self._processor.feature_extractor.sampling_rate)
         self.words = words
         self.name = checkpoint.named(list(words), PROMPT)

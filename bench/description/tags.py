@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from transformers import AutoConfig
 
+from bench.catalog.checkpoints import configuration
 from bench.description.checkpoints import Checkpoint
 from bench.description.describers import Description, Kind, Text
 from bench.description.taggers import Classifier, Tagger, ZeroShot
@@ -104,7 +104,7 @@ def describers(
     UsageError
         If a classifier gets words, or CLAP neither words nor domains, or the checkpoint cannot be loaded.
     """
-    if checkpoint.part(AutoConfig).model_type == "clap":
+    if configuration(checkpoint.folder).model_type == "clap":
         if not (words or with_domains):
             raise UsageError(f"--tags {checkpoint.name}: needs words; add --words rain,dog,... or --domains")
         tags = [TagDescriber(ZeroShot(checkpoint, words, device))] if words else []

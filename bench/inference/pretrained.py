@@ -37,8 +37,10 @@ def loaded(auto: Any, folder: Path) -> Any:
         raise UsageError(f"{folder}: {auto.__name__} cannot be loaded ({message(error)[:300]})") from error
 
 
-def network(auto: Any, folder: Path, expected: str, optional: str = "") -> Any:
-    """Return the network of a checkpoint in fp32.
+def network(  # what to load, what to say if it is not there, and in what precision
+    auto: Any, folder: Path, expected: str, optional: str = "", dtype: torch.dtype | str = torch.float32
+) -> Any:
+    """Return the network of a checkpoint.
 
     Parameters
     ----------
@@ -48,13 +50,15 @@ def network(auto: Any, folder: Path, expected: str, optional: str = "") -> Any:
         What the checkpoint should have, for the message.
     optional : str
         Prefix of weights that may be absent, as they are not used.
+    dtype : torch.dtype | str
+        Precision; ``auto`` for that of the checkpoint.
 
     Raises
     ------
     UsageError
         If the weights are damaged, incomplete, or no safetensors.
     """
-    options = {"dtype": torch.float32, "use_safetensors": True, **LOCAL}
+    options = {"dtype": dtype, "use_safetensors": True, **LOCAL}
     try:
         with quiet():
             model, report = auto.from_pretrained(folder, output_loading_info=True, **options)

@@ -142,7 +142,7 @@ def _read(content: bytes, kind: type[T], url: str) -> T:
     """Return the fields of a server's answer."""
     try:
         return msgspec.convert(parse_json(content), kind)
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, msgspec.ValidationError) as error:
         text = excerpt(content[:400].decode(errors="replace"))
         raise LanguageModelError(
             f"{url}: answers '{text}' ({message(error)}); expected the OpenAI-compatible protocol"
