@@ -76,7 +76,10 @@ def frame(hits: Sequence[Hit]) -> pd.DataFrame:
 
 
 def table(hits: Sequence[Hit], width: int = WIDTH) -> str:
-    """Return hits as a table for people; labels and texts are cut to its width in characters."""
+    """Return hits as a table for people; labels and texts are cut to its width in characters.
+
+    Where even short ones are too wide, there is no column of clusters.
+    """
     rows = [
         {
             "id": str(hit.id),
@@ -92,7 +95,12 @@ def table(hits: Sequence[Hit], width: int = WIDTH) -> str:
     ]
     headers = ["id", "clip", "from", "to", "score", "labels", "text", "cluster"]
     filled = [name for name in headers if name not in LIMITS or any(row[name] for row in rows)]
-    limits = _limits({name: max((len(row[name]) for row in rows), default=0) for name in filled}, width)
+    widths = {name: max((len(row[name]) for row in rows), default=0) for name in filled}
+    limits = _limits(widths, width)
+    if "cluster" in limits and _full(widths, limits) > width:
+        del widths["cluster"]
+        filled.remove("cluster")
+        limits = _limits(widths, width)
     text: str = tabulate(
         [[_cut(row[name], limits.get(name)) for name in filled] for row in rows],
         headers=filled,
@@ -105,14 +113,18 @@ def table(hits: Sequence[Hit], width: int = WIDTH) -> str:
 def _limits(widths: Mapping[str, int], width: int) -> dict[str, int]:
     """Return the number of letters of each column that is cut, the widest first, so that a table fits."""
     limits = {name: min(widths[name], most) for name, most in LIMITS.items() if name in widths}
-    # tabulate puts two blanks between columns, and makes one as wide as its header and two more
-    fixed = sum(max(size, len(name) + 2) + 2 for name, size in widths.items() if name not in limits) - 2
-    while limits and fixed + sum(size + 2 for size in limits.values()) > width:
+    while limits and _full(widths, limits) > width:
         widest = max(limits, key=limits.__getitem__)
         if limits[widest] <= LEAST:
             break
         limits[widest] -= 1
     return limits
+
+
+def _full(widths: Mapping[str, int], limits: Mapping[str, int]) -> int:
+    """Return the width of a table whose columns are as wide as their values, or cut."""
+    # tabulate puts two blanks between columns, and makes one as wide as its header and two more
+    return sum(max(limits.get(name, size), len(name) + 2) + 2 for name, size in widths.items()) - 2
 
 
 def _cut(text: str, limit: int | None) -> str:
