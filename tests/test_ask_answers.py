@@ -284,6 +284,16 @@ def test_a_text_cannot_move_the_cursor_or_forge_a_line(tmp_path: Path):
     assert not any(line.startswith("[9]") for line in shown.splitlines())
 
 
+def test_a_source_where_nobody_speaks_has_no_empty_line(tmp_path: Path):
+    index = write(tmp_path / "index", ["traffic"])
+    with index.writing() as writer:
+        writer.add_captions([Caption(1, "transcript", "", "whisper", 0, 1)])
+    with index.snapshot() as snapshot:
+        shown = output.text(asking.ask(Question("Traffic?"), snapshot), with_sources=True)
+    assert "caption (listener): traffic" in shown
+    assert "whisper" not in shown
+
+
 def test_no_text_that_fits_is_told(snapshot: Snapshot):
     answer = asking.ask(Question("Does a volcano erupt?"), snapshot, lambda: Fixed({"kind": "texts"}))
     assert output.text(answer) == "no text of the index fits the question\n"

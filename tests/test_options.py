@@ -70,12 +70,17 @@ def test_an_option_that_does_nothing_is_warned_of(digits: Path, bench, words: li
         ["compare", "a", "b", "--markdown="],
         ["data", "split", "demo", "--task", ""],
         ["embed", "demo", "--out", ""],
+        ["ask", "index", ""],
     ],
 )
 def test_every_command_refuses_an_empty_value(bench, words: list[str]):
     result = bench(*words)
     assert result.exit_code == 2
     assert "has an empty value; give one, or leave it out" in result.stderr
+
+
+def test_an_empty_argument_is_not_called_by_the_one_before_it(bench):
+    assert bench("ask", "index", "").stderr.startswith("Error: an argument: has an empty value")
 
 
 def test_two_limits_for_one_metric_are_refused(bench):

@@ -296,7 +296,7 @@ def test_an_index_is_made_and_asked_in_a_program(take, tmp_path: Path, monkeypat
 def test_an_empty_index_has_no_hits(copy: Index, take):
     removal.remove(copy, "seconds > 0")
     assert search(copy, audio=take("george", 1, 0)) == []
-    with pytest.raises(UsageError, match=r"--id 0: is no chunk of .*; expected one of an empty index"):
+    with pytest.raises(UsageError, match=r"--id 0: is no chunk of .*, which is empty; add"):
         search(copy, id=0)
     assert copy.verify().is_whole
 

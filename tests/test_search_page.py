@@ -12,7 +12,7 @@ import soundfile
 
 from bench.errors import UsageError
 from bench.paths import path_text
-from bench.retrieval import page
+from bench.retrieval import output, page
 from bench.retrieval.records import Caption, Hit
 
 EVIL = "<script>alert(1)</script>\"' onerror=x"
@@ -83,6 +83,18 @@ def test_names_labels_and_texts_on_the_page_run_nothing(text: str):
     assert "script-src" not in text
     assert "default-src 'none'" in text
     assert text.count("&lt;script&gt;alert(1)") >= 3
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_table_of_hits_fits_the_terminal(tmp_path: Path, width: int):
+    said = [Caption(1, "transcript", "a dog barks " * 20, "whisper", 0, 1)]
+    labels = {"speaker": "jackson", "room": "a large one with an echo"}
+    hits = [hit(tmp_path / "0_jackson_0.wav", labels=labels, captions=said, cluster="x" * 60)]
+    lines = output.table(hits, width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert "speaker" in lines[2]
+    assert "a dog" in lines[2]
+    assert ("xxx" in lines[2]) == (width > 80)
 
 
 def test_a_page_that_cannot_be_written_is_refused(tmp_path: Path):

@@ -163,9 +163,7 @@ def test_only_allowed_files_are_hits_and_k_is_filled(snapshot: Snapshot, encoder
 def test_an_index_without_texts_says_how_to_write_some(tmp_path: Path):
     with (
         empty_index(tmp_path / "index").snapshot() as snapshot,
-        pytest.raises(
-            UsageError, match=r"no texts to search; write some by `bench describe INDEX --transcribe"
-        ),
+        pytest.raises(UsageError, match=r"no texts to search; write some by `bench describe INDEX` "),
     ):
         search_text(snapshot, "rain", 10)
 

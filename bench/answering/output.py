@@ -227,5 +227,6 @@ def _source(passage: Passage) -> str:
     lines = [
         f"    {caption.kind} ({caption.model}{note}): {' '.join(caption.text.split())}"
         for note, caption in captions
+        if caption.text.strip()  # a transcript is empty where nobody speaks
     ]
     return "\n".join([f"{_place(passage)}  score {passage.hit.score:.4f}, {passage.verdict}", *lines])

@@ -23,9 +23,8 @@ class Group(click.Group):
         """Refuse an empty argument, which a shell makes of a variable that is not set."""
         for before, word in zip([ctx.info_name, *args], args, strict=False):
             if not word or re.fullmatch(r"--[\w-]+=", word):
-                raise Failure(
-                    f"{word.rstrip('=') or before}: has an empty value; give one, or leave it out", 2
-                )
+                option = word.rstrip("=") or (before if before and before.startswith("-") else "an argument")
+                raise Failure(f"{option}: has an empty value; give one, or leave it out", 2)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ def command(index: Path, weights: str, device: str, **fields: Any) -> None:
         click.echo(evaluation_output.write(evaluation, search.format), nl=False)
         return
     hits = searching.hits(Index.open(index), search, catalog.load(), device=device, weights=weights)
-    click.echo(output.write(hits, search.format), nl=False)
+    width = shutil.get_terminal_size((output.WIDTH, 0)).columns
+    click.echo(output.write(hits, search.format, width), nl=False)
     if not hits:
         why = f": no clip fits --where {search.where}" if search.where else ""
         click.echo(f"no hit in {index}{why}", err=True)

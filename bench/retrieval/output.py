@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from textwrap import shorten
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -25,19 +24,25 @@ TEXTS = ("cluster", "title")
 SHOWN_KINDS: Sequence[CaptionKind] = ("caption", "transcript", "tags", "acoustics")
 """Kinds of texts, of which the table for people shows the first that a clip has."""
 
-LABELS_WIDTH, TEXT_WIDTH = 40, 50
-"""Largest number of letters of the labels and of a text in the table for people."""
+LIMITS = {"labels": 40, "text": 50, "cluster": 40}
+"""Column of the table for people that is cut -> largest number of letters of a value."""
+
+LEAST = 12
+"""Number of letters that such a column has on the narrowest terminal."""
+
+WIDTH = 160
+"""Width of the table where there is no terminal, in characters."""
 
 
-def write(hits: Sequence[Hit], form: HitFormat) -> str:
-    """Return hits in a form."""
+def write(hits: Sequence[Hit], form: HitFormat, width: int = WIDTH) -> str:
+    """Return hits in a form; a table for people is cut to a width in characters."""
     if form == "json":
         return indented_json([fields(hit) for hit in hits])
     if form == "csv":
         from bench.report.writers.csv import text  # loads scikit-learn, which takes a second
 
         return text(frame(hits))
-    return table(hits) + "\n"
+    return table(hits, width) + "\n"
 
 
 def title(search: Search) -> str:
@@ -70,36 +75,61 @@ def frame(hits: Sequence[Hit]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def table(hits: Sequence[Hit]) -> str:
-    """Return hits as a table for people."""
-    headers = ["id", "clip", "from", "to", "score", "labels", "text", "cluster"]
+def table(hits: Sequence[Hit], width: int = WIDTH) -> str:
+    """Return hits as a table for people; labels and texts are cut to its width in characters.
+
+    Where even short ones are too wide, there is no column of clusters.
+    """
     rows = [
-        [
-            str(hit.id),
-            readable(hit.clip),
-            f"{hit.start:.2f}",
-            f"{hit.end:.2f}",
-            f"{hit.score:.3f}",
-            shorten(
-                ", ".join(f"{name} {value}" for name, value in hit.labels.items()),
-                LABELS_WIDTH,
-                placeholder="...",
-            ),
-            shorten(caption(hit), TEXT_WIDTH, placeholder="..."),
-            hit.title or hit.cluster,
-        ]
+        {
+            "id": str(hit.id),
+            "clip": readable(hit.clip),
+            "from": f"{hit.start:.2f}",
+            "to": f"{hit.end:.2f}",
+            "score": f"{hit.score:.3f}",
+            "labels": ", ".join(f"{name} {value}" for name, value in hit.labels.items()),
+            "text": " ".join(caption(hit).split()),
+            "cluster": hit.title or hit.cluster,
+        }
         for hit in hits
     ]
-    filled = [column for column in range(len(headers)) if column < 5 or any(row[column] for row in rows)]
+    headers = ["id", "clip", "from", "to", "score", "labels", "text", "cluster"]
+    filled = [name for name in headers if name not in LIMITS or any(row[name] for row in rows)]
+    widths = {name: max((len(row[name]) for row in rows), default=0) for name in filled}
+    limits = _limits(widths, width)
+    if "cluster" in limits and _full(widths, limits) > width:
+        del widths["cluster"]
+        filled.remove("cluster")
+        limits = _limits(widths, width)
     text: str = tabulate(
-        [[row[column] for column in filled] for row in rows],
-        headers=[headers[column] for column in filled],
+        [[_cut(row[name], limits.get(name)) for name in filled] for row in rows],
+        headers=filled,
         disable_numparse=True,
-        colalign=[
-            "right" if headers[column] in {"id", "from", "to", "score"} else "left" for column in filled
-        ],
+        colalign=["right" if name in {"id", "from", "to", "score"} else "left" for name in filled],
     )
     return text
+
+
+def _limits(widths: Mapping[str, int], width: int) -> dict[str, int]:
+    """Return the number of letters of each column that is cut, the widest first, so that a table fits."""
+    limits = {name: min(widths[name], most) for name, most in LIMITS.items() if name in widths}
+    while limits and _full(widths, limits) > width:
+        widest = max(limits, key=limits.__getitem__)
+        if limits[widest] <= LEAST:
+            break
+        limits[widest] -= 1
+    return limits
+
+
+def _full(widths: Mapping[str, int], limits: Mapping[str, int]) -> int:
+    """Return the width of a table whose columns are as wide as their values, or cut."""
+    # tabulate puts two blanks between columns, and makes one as wide as its header and two more
+    return sum(max(limits.get(name, size), len(name) + 2) + 2 for name, size in widths.items()) - 2
+
+
+def _cut(text: str, limit: int | None) -> str:
+    """Return a text of at most so many letters."""
+    return text if limit is None or len(text) <= limit else text[: limit - 3].rstrip(" ,") + "..."
 
 
 def caption(hit: Hit) -> str:

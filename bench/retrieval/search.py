@@ -104,7 +104,11 @@ def by_id(index: Index, snapshot: Snapshot, search: Search) -> list[Hit]:
     [file] = snapshot.files_of([id_])
     if file < 0:
         ids = snapshot.ids
-        there = f"{len(ids)} ids from {ids[0]} to {ids[-1]}" if len(ids) else "an empty index"
+        if not len(ids):
+            raise UsageError(
+                f"--id {id_}: is no chunk of {index.path}, which is empty; add clips by `bench index add`"
+            )
+        there = f"{len(ids)} ids from {ids[0]} to {ids[-1]}"
         raise UsageError(f"--id {id_}: is no chunk of {index.path}; expected one of {there}")
     [clip] = snapshot.files([file])
     choice = selection.choice(search.where, selection.values(clip, search.not_same, snapshot))

@@ -114,8 +114,8 @@ def search_text(
         raise UsageError(f"--text {text!r}: has no word; expected what the recordings are described by")
     if snapshot.connection.execute("SELECT 1 FROM captions").fetchone() is None:
         raise UsageError(
-            f"--text {text!r}: the index has no texts to search; write some by `bench describe INDEX "
-            "--transcribe whisper-tiny.en`, or search by --id or --audio"
+            f"--text {text!r}: the index has no texts to search; write some by `bench describe INDEX` "
+            "(with --transcribe whisper-tiny.en for what is said), or search by --id or --audio"
         )
     for phrase in query.phrases:
         allowed_files = _with_phrase(snapshot, phrase, allowed_files)
