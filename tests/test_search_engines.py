@@ -200,6 +200,12 @@ def test_an_exact_search_of_some_ids_equals_one_of_their_vectors_alone(unit):
     np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
+def test_of_more_equal_vectors_in_a_block_than_asked_for_the_smaller_ids_come():
+    X = np.repeat(np.eye(2, dtype=np.float32), 50, axis=0)
+    _, ids = nearest(X, X[[60, 0]], 3, np.arange(100))
+    assert ids.tolist() == [[50, 51, 52], [0, 1, 2]]
+
+
 def test_of_equal_vectors_the_smaller_ids_come_first(unit, monkeypatch):
     monkeypatch.setattr(exact, "BLOCK", 16 * 32)
     X = np.repeat(unit(4), 16, axis=0)[np.arange(64).reshape(4, 16).T.ravel()]

@@ -77,10 +77,21 @@ def nearest(vectors: Embeddings, queries: Embeddings, k: int, ids: Ids) -> tuple
             products, part = products[:, columns], part[columns]
         candidates = np.broadcast_to(part, products.shape)
         if len(part) > k:
-            top = np.argpartition(products, -k, axis=1)[:, -k:]
+            top = _largest(products, k)
             products, candidates = np.take_along_axis(products, top, axis=1), part[top]
         scores, neighbours = merge((scores, neighbours), (products, candidates), k)
     return scores, neighbours
+
+
+def _largest(products: Scores, k: int) -> Ids:
+    """Return the columns of the k largest values of every row, of equal ones the first; k < n_columns."""
+    top = np.argpartition(products, -k, axis=1)[:, -k:]
+    lowest = np.take_along_axis(products, top, axis=1).min(axis=1, keepdims=True)
+    n_candidates = np.count_nonzero(products >= lowest, axis=1)
+    for row in np.flatnonzero(n_candidates > k):  # more columns than k have the lowest value
+        columns = np.flatnonzero(products[row] >= lowest[row])
+        top[row] = columns[np.argsort(-products[row, columns], kind="stable")[:k]]
+    return np.asarray(top, np.int64)
 
 
 def rows_of(vectors: Embeddings, ids: Ids) -> Embeddings:
