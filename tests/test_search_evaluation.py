@@ -18,6 +18,7 @@ from bench.retrieval import evaluation_output, labelled
 from bench.retrieval.card import IndexCard
 from bench.retrieval.evaluation import Evaluation, evaluate
 from bench.retrieval.index import Index
+from bench.retrieval.labelled import Labelled
 from bench.retrieval.records import Item
 from bench.retrieval.snapshot import Snapshot
 from bench.types import View
@@ -96,6 +97,24 @@ def test_scores_are_those_of_a_loop(snapshot, table, monkeypatch, not_same, colu
     evaluation = evaluate(snapshot, "digit", not_same, k=4)
     assert evaluation.not_same == ((column,) if column else ())
     assert values(evaluation) == pytest.approx(plain(snapshot, table, column, 4), abs=1e-9)
+
+
+@pytest.mark.parametrize("excluded", [(), ("speaker",), ("speaker", "session"), ("session", "session")])
+def test_possible_neighbours_are_counted_as_one_by_one(excluded):
+    draw = np.random.default_rng(0).integers
+    label, file, groups = draw(0, 4, 200), draw(0, 70, 200), {}
+    is_other = file != file[:, None]
+    for name in ("speaker", "session"):
+        groups[name] = codes = draw(-1, 9, 200)  # -1 for no value
+        if name in excluded:
+            is_other &= (codes != codes[:, None]) | (codes[:, None] < 0)
+    chunks = Labelled(np.zeros((200, 1), np.float32), label, file, groups)
+    assert chunks.counts(excluded).tolist() == ((label == label[:, None]) & is_other).sum(axis=1).tolist()
+
+
+def test_recall_at_more_than_there_are_is_1(snapshot: Snapshot):
+    evaluation = evaluate(snapshot, "digit", ("clip",), k=10**20)
+    assert values(evaluation)[f"recall@{10**20}"] == evaluation.scores[-1].chance == 1
 
 
 def test_the_own_speaker_makes_a_search_look_better(snapshot: Snapshot):

@@ -149,7 +149,7 @@ def _scores(neighbours: Neighbours, codes: Codes, k: int) -> Iterator[RankingSco
     precision = rankings.chance_of_precision(*sizes)
     chances = {
         "map@r": rankings.chance_of_average_precision(*sizes),
-        f"recall@{k}": rankings.chance_of_recall(*sizes, k),
+        f"recall@{k}": rankings.chance_of_recall(*sizes, min(k, int(neighbours.n_candidates.max()))),
     }
     for metric, values in neighbours.scores.items():
         bounds = _bounds(values, codes)

@@ -6,6 +6,7 @@ of the index; of equal similarities, the smaller id comes first.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -90,9 +91,13 @@ class Labelled:
         excluded : Sequence[str]
             Columns in which a neighbour differs.
         """
-        blocks = self._blocks(np.arange(len(self.label)))
-        counts = [self._same(part, self._is_excluded(part, excluded)).sum(axis=1) for part in blocks]
-        return np.concatenate([*counts, np.empty(0, np.intp)])
+        columns = [self.file, *(self.groups[name] for name in dict.fromkeys(excluded))]
+        counts = np.zeros(len(self.label), np.intp)
+        # By inclusion and exclusion: comparing every chunk with every other one takes hours of a million.
+        for n_shared in range(len(columns) + 1):
+            for shared in itertools.combinations(columns, n_shared):
+                counts += (-1) ** n_shared * _n_alike(self.label, shared)
+        return counts
 
     def neighbours(self, queries: Codes, excluded: Sequence[str], k: int) -> Neighbours:
         """Return the scores of the neighbours of some chunks, each of which has one with its label.
@@ -154,6 +159,16 @@ def _codes(values: Mapping[int, str], files: Ids) -> Codes:
     """Return the value of every file as a number; -1 where it has none."""
     numbers = {value: number for number, value in enumerate(sorted(set(values.values())))}
     return np.array([numbers[values[file]] if file in values else -1 for file in files.tolist()], np.intp)
+
+
+def _n_alike(label: Codes, shared: Sequence[Codes]) -> Codes:
+    """Return the number of chunks with the label and the values of every chunk; 0 where it lacks a value."""
+    codes, has_all = label, np.ones(len(label), bool)
+    for column in shared:
+        pairs = codes * (column.max(initial=0) + 2) + column + 1  # a number per pair of values
+        codes = np.unique(pairs, return_inverse=True)[1]
+        has_all &= column >= 0
+    return np.asarray(np.where(has_all, np.bincount(codes)[codes], 0))
 
 
 def _nearest(similarities: Embeddings, is_excluded: Bools, depth: int) -> Codes:
