@@ -6,18 +6,20 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from zlib import crc32
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from bench.errors import UsageError
 from bench.files import indented_json
 from bench.retrieval import filters, vectors
 from bench.retrieval.card import IndexCard, read_card
-from bench.retrieval.index import Index
+from bench.retrieval.index import LOCK, Index
 from bench.retrieval.records import Caption, Domain, Item, Title
 from bench.retrieval.writer import Writer
 from bench.types import Embeddings, View
@@ -246,6 +248,20 @@ def test_a_folder_of_something_else_is_never_written_to(index: Index, tmp_path: 
     with pytest.raises(UsageError, match="cannot be"):
         Index.create(tmp_path / "mine" / "notes.txt", CARD)
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+
+
+def test_two_that_create_an_index_at_once_do_not_mix(index: Index, tmp_path: Path):
+    folder = tmp_path / "new"
+    folder.mkdir()
+    with ThreadPoolExecutor(1) as pool:
+        with FileLock(folder / LOCK):
+            creation = pool.submit(Index.create, folder, CARD)
+            with pytest.raises(TimeoutError):
+                creation.result(timeout=0.2)
+            shutil.copy(index.path / "card.json", folder)
+        with pytest.raises(UsageError, match="holds an index"):
+            creation.result()
+    assert not (folder / "metadata.sqlite").exists()
 
 
 def test_a_killed_creation_is_begun_again(index: Index):

@@ -61,16 +61,9 @@ class Index:
         try:
             path.mkdir(parents=True, exist_ok=True)
             sync(path.parent)
-            for name in _left(path) - {LOCK}:
-                (path / name).unlink(missing_ok=True)
-            (path / VECTORS).touch()
-            sync(path / VECTORS)
-            if normalisation:
-                with replacing(path / NORMALISATION) as part:
-                    part.write_bytes(normalisation.content())
-            with explained(path / METADATA):
-                metadata.create(path / METADATA, card.id)
-            write_card(path, card)  # last, as it makes the folder an index
+            with FileLock(path / LOCK, timeout=WAIT_SECONDS):
+                check_free(path)  # another one may have created an index meanwhile
+                _write(path, card, normalisation)
         except OSError as error:
             raise UsageError(
                 f"{path}: cannot be written ({reason(error)}); expected another folder"
@@ -185,6 +178,20 @@ class Index:
                 f"{path}: is truncated, {size} bytes for {n_rows} vectors of {self.card.dim}; "
                 "restore it, or build the index again"
             ) from error
+
+
+def _write(path: Path, card: IndexCard, normalisation: Normalisation | None) -> None:
+    """Write the files of an index without chunks in place of those that a killed `create` left."""
+    for name in _left(path) - {LOCK}:
+        (path / name).unlink(missing_ok=True)
+    (path / VECTORS).touch()
+    sync(path / VECTORS)
+    if normalisation:
+        with replacing(path / NORMALISATION) as part:
+            part.write_bytes(normalisation.content())
+    with explained(path / METADATA):
+        metadata.create(path / METADATA, card.id)
+    write_card(path, card)  # last, as it makes the folder an index
 
 
 def _belongs(snapshot: Snapshot) -> bool:
