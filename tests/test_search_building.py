@@ -293,6 +293,25 @@ def test_an_index_is_made_and_asked_in_a_program(take, tmp_path: Path, monkeypat
         index.search(id=1, top=3)
 
 
+def test_a_program_is_told_of_options_that_cannot_be(copy: Index, take, tmp_path: Path):
+    opened = bench.open_index(copy.path)
+    for options in ({"chunk": "10:5"}, {"extractors": ("mfcc",)}):
+        with pytest.raises(UsageError, match=r"unknown option .* expected audio, parent_pattern"):
+            opened.add(take("theo", 0, 0), **options)
+    with pytest.raises(UsageError, match="-k 0: expected at least 1"):
+        opened.search(id=3, k=0, audio=None)
+    with pytest.raises(UsageError, match=r"--recall 2\.0: expected a share"):
+        bench.index(take("theo", 0, 0), to=tmp_path / "new", recall=2)
+
+
+@pytest.mark.parametrize("merge", ["best", "mean", "none"])
+def test_more_hits_than_there_are_cost_no_memory(index: Index, merge: str):
+    everything = search(index, id=3, k=10_000, merge=merge)
+    assert search(index, id=3, k=10**20, merge=merge) == everything
+    if merge != "none":
+        assert len(everything) == 31  # all clips but that of the query
+
+
 def test_an_empty_index_has_no_hits(copy: Index, take):
     removal.remove(copy, "seconds > 0")
     assert search(copy, audio=take("george", 1, 0)) == []

@@ -160,6 +160,10 @@ def test_only_allowed_files_are_hits_and_k_is_filled(snapshot: Snapshot, encoder
     assert files(snapshot, "rain", allowed_files=np.array([4]), encoder=None) == []
 
 
+def test_more_hits_than_recordings_may_be_asked_for(snapshot: Snapshot):
+    assert search_text(snapshot, "rain", 10**20) == search_text(snapshot, "rain", 1000)
+
+
 def test_an_index_without_texts_says_how_to_write_some(tmp_path: Path):
     with (
         empty_index(tmp_path / "index").snapshot() as snapshot,

@@ -14,7 +14,7 @@ from bench import catalog, paths
 from bench import compute as computation
 from bench.api.runs import dataset_text
 from bench.errors import UsageError, shortlist
-from bench.request import INDEXED, Indexing, Request, Search
+from bench.request import INDEXED, READING, Indexing, Request, Search
 from bench.request import options as declared_options
 from bench.retrieval import output, statistics
 from bench.retrieval import search as searching
@@ -72,8 +72,10 @@ class OpenedIndex:
         Raises
         ------
         UsageError
-            If the data set cannot be opened, or the extractor of the index is not here.
+            If an option is unknown, the data set cannot be opened, or the extractor of the index is not here.
         """
+        if unknown := options.keys() - READING:
+            raise UsageError(f"unknown option {shortlist(unknown)}; expected {', '.join(sorted(READING))}")
         request = Request(datasets=(str(dataset),), home=paths.home(), device=self.device, **options)
         computation.add(self.index.path, request, catalog.load(), weights=self.weights)
         return self
@@ -155,7 +157,7 @@ def _fields(options: Mapping[str, Any], noun: type[Any], place: str) -> dict[str
         raise UsageError(f"unknown option {shortlist(unknown)}; expected {', '.join(sorted(declared))}")
     fields = dict(options)
     for name, value in options.items():
-        if name == place:
+        if name == place and value is not None:
             fields[name] = Path(value)
         elif declared[name].form == "list" and isinstance(value, str):
             fields[name] = (value,)

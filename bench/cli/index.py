@@ -12,7 +12,7 @@ from bench import paths
 from bench.cli import options
 from bench.cli.errors import Failure, Group
 from bench.errors import UsageError, listing
-from bench.request import INDEXED, Indexing, Option, Request
+from bench.request import INDEXED, READING, Indexing, Option, Request
 from bench.request import options as declared
 
 ABOUT = {
@@ -20,9 +20,6 @@ ABOUT = {
     "with @layer=N|last|mean@pool=mean|std|mean+std|max|first.  [default: mfcc]",
 }
 """Option -> its help where it is another one than that of `bench run`."""
-
-READING = ("audio", "parent_pattern")
-"""Options that say how a data set is read."""
 
 BUILD = "build"
 

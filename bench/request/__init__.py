@@ -17,7 +17,7 @@ from bench.request.declaration import (
 )
 from bench.request.description import Describing
 from bench.request.exploration import SHARED, Exploration, Transfer
-from bench.request.indexing import INDEXED, Indexing
+from bench.request.indexing import INDEXED, READING, Indexing
 from bench.request.inference import AnswerFormat, Explanation, Inference
 from bench.request.option import Form, Option
 from bench.request.question import Inquiry, QuestionFormat
@@ -29,6 +29,7 @@ __all__ = [
     "NEAR_COPIES",
     "N_PERMUTATIONS",
     "PRECISIONS",
+    "READING",
     "RUNTIMES",
     "SHARED",
     "AnswerFormat",

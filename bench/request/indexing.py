@@ -10,7 +10,10 @@ from bench.request.option import option
 ENCODING = ("device", "precision", "runtime")
 """Options of `bench run` that say how an extractor computes."""
 
-INDEXED = ("audio", "extractors", "preprocess", "parent_pattern", *ENCODING)
+READING = ("audio", "parent_pattern")
+"""Options of `bench run` that say how a data set is read; `bench index add` has them too."""
+
+INDEXED = (*READING, "extractors", "preprocess", *ENCODING)
 """Options of `bench run` that `bench index` has too."""
 
 

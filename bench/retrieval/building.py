@@ -60,10 +60,10 @@ def build(
     Raises
     ------
     UsageError
-        If the folder is in use, the request names several extractors, or no clip can be read.
+        If the folder is in use, an option is out of range, the request names several extractors, or no clip
+        can be read.
     """
-    check_free(indexing.to)
-    names.choose(indexing.engine, 0)
+    _check(indexing)
     chunking = cutting.parse(indexing.chunk)
     encoder = encoder_of(request, declared)
     chunks = _embedded(cutting.chunks_of(_source(request, declared), chunking), encoder, cache, progress_of)
@@ -132,6 +132,14 @@ def add(
         with index.snapshot() as snapshot:
             maintenance.update(index.path, writer.card, snapshot)
     return replace(addition, n_known=n_known + addition.n_known)
+
+
+def _check(indexing: Indexing) -> None:
+    """Refuse, before anything is embedded, what cannot be built."""
+    check_free(indexing.to)
+    names.choose(indexing.engine, 0)
+    if not 0 <= indexing.recall < 1:
+        raise UsageError(f"--recall {indexing.recall}: expected a share from 0 to below 1, such as 0.95")
 
 
 def _source(request: Request, declared: Registry) -> Source:

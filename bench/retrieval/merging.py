@@ -31,17 +31,20 @@ def ranked(
     allowed, excluded : Ids | None, Ids
         As of `Searcher.nearest`.
     """
+    most = len(searcher.snapshot.ids if allowed is None else allowed)
+    k = max(1, min(k, most))
     if merge == "none":
         ids, scores, _ = _pooled(*searcher.nearest(queries, k, allowed, excluded))
         return ids[:k], scores[:k]
     n = max(MEAN_CHUNKS, 10 * k) if merge == "mean" else 2 * k
     while True:
+        n = max(1, min(n, most))
         ids, scores, reach = _pooled(*searcher.nearest(queries, n, allowed, excluded))
         files = searcher.snapshot.files_of(ids.tolist())
         _, first = np.unique(files, return_index=True)  # the best chunk of every file
         first.sort()
         # A file beyond the reach of every query may be better than those below it.
-        if reach == -np.inf or (len(first) >= k and scores[first[k - 1]] >= reach):
+        if n >= most or reach == -np.inf or (len(first) >= k and scores[first[k - 1]] >= reach):
             break
         n *= 4
     if merge == "best":

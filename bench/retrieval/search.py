@@ -61,13 +61,15 @@ def hits(
 
 
 def check(search: Search) -> None:
-    """Refuse a search that asks for nothing, or for several things at once.
+    """Refuse a search that asks for nothing, for several things at once, or for no hits.
 
     Raises
     ------
     UsageError
-        If none or several of `ASKED` are given.
+        If none or several of `ASKED` are given, or `k` is below 1.
     """
+    if search.k < 1:
+        raise UsageError(f"-k {search.k}: expected at least 1")
     asked = [f"--{name}" for name in ASKED if getattr(search, name) not in {None, ""}]
     if len(asked) != 1:
         raise UsageError(

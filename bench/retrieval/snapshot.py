@@ -45,6 +45,11 @@ class Snapshot:
         return remaining(len(self.vectors), self.column("SELECT id FROM removed"))
 
     @cached_property
+    def n_files(self) -> int:
+        """Return the number of files."""
+        return int(self.connection.execute("SELECT count(*) FROM files").fetchone()[0])
+
+    @cached_property
     def columns(self) -> Sequence[str]:
         """Return the label columns, sorted."""
         # Skips from name to name in the index of labels, where DISTINCT reads all of it.

@@ -119,6 +119,7 @@ def search_text(
         )
     for phrase in query.phrases:
         allowed_files = _with_phrase(snapshot, phrase, allowed_files)
+    k = min(k, snapshot.n_files)
     depth = max(DEPTH, k)
     rankings = [_by_words(snapshot, [*query.phrases, *query.words], depth, allowed_files)]
     if encoder:
