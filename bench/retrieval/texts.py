@@ -1,4 +1,4 @@
-"""Search by text: the captions, transcripts and labels of recordings that fit words, phrases and meaning.
+"""Search by text: the captions, transcripts and other texts about recordings that fit words and meaning.
 
 Conventions: a ranking holds recordings, the best first, each with the id of its best text.
 """
