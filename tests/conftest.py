@@ -166,7 +166,7 @@ class ChatServer:
 
     Parameters
     ----------
-    respond : Callable[[BaseHTTPRequestHandler], None]
+    respond : Callable[[Any], None]
         Answers a request; the test may replace it.
     """
 
@@ -174,18 +174,27 @@ class ChatServer:
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[Mapping[str, str]] = []
         self.write: Callable[[dict[str, Any]], str] = lambda body: "{}"
-        self.respond: Callable[[BaseHTTPRequestHandler], None] = self.complete
+        self.respond: Callable[[Any], None] = self.complete
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                send_json(self, {"data": [{"id": "tiny"}]})
+                self.answer({"data": [{"id": "tiny"}]})
 
             def do_POST(self) -> None:
                 outer.headers.append(dict(self.headers))
                 outer.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
                 with contextlib.suppress(ConnectionError):  # the client has given up
                     outer.respond(self)
+
+            def answer(self, value: object, status: int = 200, **headers: str) -> None:
+                """Answer with bytes, or a value as JSON."""
+                body = value if isinstance(value, bytes) else json.dumps(value).encode()
+                self.send_response(status)
+                for name, text in {**headers, "Content-Length": str(len(body))}.items():
+                    self.send_header(name, text)
+                self.end_headers()
+                self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -194,26 +203,15 @@ class ChatServer:
         self.url = f"http://127.0.0.1:{self._http.server_port}"
         threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
 
-    def complete(self, handler: BaseHTTPRequestHandler) -> None:
+    def complete(self, handler: Any) -> None:
         """Answer with the text that `write` returns for the body of a request."""
         text = self.write(self.bodies[-1])
-        send_json(handler, {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]})
+        handler.answer({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]})
 
     def close(self) -> None:
         """End it."""
         self._http.shutdown()
         self._http.server_close()
-
-
-def send_json(handler: BaseHTTPRequestHandler, value: object, status: int = 200, **headers: str) -> None:
-    """Answer a request with JSON."""
-    body = json.dumps(value).encode()
-    handler.send_response(status)
-    for name, text in headers.items():
-        handler.send_header(name, text)
-    handler.send_header("Content-Length", str(len(body)))
-    handler.end_headers()
-    handler.wfile.write(body)
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def texts(index: Index) -> list[tuple[int, str, str]]:
         return [(each.file, each.kind, each.text) for each in snapshot.captions([1, 2, 3, 4])]
 
 
-def found(index: Index, word: str) -> list[int]:
+def matching(index: Index, word: str) -> list[int]:
     with index.snapshot() as snapshot:
         select = "SELECT file FROM words JOIN captions ON captions.id = words.rowid WHERE words MATCH ?"
         return [file for (file,) in snapshot.connection.execute(select, [f'"{word}"'])]
@@ -89,7 +89,7 @@ def test_every_recording_gets_words_that_a_search_finds_and_none_twice(index: In
     assert report.n_written == {("acoustics", "acoustics-1"): 3}
     before = texts(index)
     assert [(file, kind) for file, kind, _ in before] == [(n, "acoustics") for n in (1, 2, 3)]
-    assert found(index, "low pitch")
+    assert matching(index, "low pitch")
     assert not run.describe(index, OPTIONS).n_written
     assert texts(index) == before
 

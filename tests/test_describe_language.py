@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import shutil
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -32,16 +33,6 @@ SCHEMA: Mapping[str, Any] = {
 }
 
 
-def send(handler: BaseHTTPRequestHandler, value: object, status: int = 200, **headers: str) -> None:
-    body = value if isinstance(value, bytes) else json.dumps(value).encode()
-    handler.send_response(status)
-    for name, text in headers.items():
-        handler.send_header(name, text)
-    handler.send_header("Content-Length", str(len(body)))
-    handler.end_headers()
-    handler.wfile.write(body)
-
-
 def completion(text: str, reason: str = "stop") -> Mapping[str, Any]:
     return {"choices": [{"message": {"content": text}, "finish_reason": reason}]}
 
@@ -60,9 +51,9 @@ def test_a_server_is_asked_for_json_of_the_schema_at_temperature_0(chat_server):
 def test_a_server_that_knows_no_schema_is_asked_in_words(chat_server):
     def respond(handler):
         if "response_format" in chat_server.bodies[-1]:
-            send(handler, {"error": "unknown field response_format"}, 400)
+            handler.answer({"error": "unknown field response_format"}, 400)
         else:
-            send(handler, completion('```json\n{"title": "Dogs"}\n```'))
+            handler.answer(completion('```json\n{"title": "Dogs"}\n```'))
 
     chat_server.respond = respond
     assert Chat.at(chat_server.url).complete(QUESTION, SCHEMA) == {"title": "Dogs"}
@@ -106,12 +97,12 @@ def chunks(handler: BaseHTTPRequestHandler) -> None:
 
 
 FAULTS: Mapping[str, tuple[Callable[[BaseHTTPRequestHandler], object], str]] = {
-    "an error of the server": (lambda h: send(h, b"out of memory", 500), r"HTTP 500: out of memory"),
-    "a busy server": (lambda h: send(h, b"slow down", 429), r"HTTP 429: slow down"),
-    "a wrong key": (lambda h: send(h, {}, 401), r"refuses the key \(HTTP 401\); set BENCH_LLM_KEY"),
-    "a refusal of every request": (lambda h: send(h, b"no such model", 404), r"HTTP 404: no such model"),
+    "an error of the server": (lambda h: h.answer(b"out of memory", 500), r"HTTP 500: out of memory"),
+    "a busy server": (lambda h: h.answer(b"slow down", 429), r"HTTP 429: slow down"),
+    "a wrong key": (lambda h: h.answer({}, 401), r"refuses the key \(HTTP 401\); set BENCH_LLM_KEY"),
+    "a refusal of every request": (lambda h: h.answer(b"no such model", 404), r"HTTP 404: no such model"),
     "a redirect": (
-        lambda h: send(h, b"", 307, Location="http://evil.example/v1"),
+        lambda h: h.answer(b"", 307, Location="http://evil.example/v1"),
         r"redirects to http://evil.example/v1, which would get the texts",
     ),
     "a byte now and then": (drip, r"gives no whole answer within 0.3 s"),
@@ -120,24 +111,24 @@ FAULTS: Mapping[str, tuple[Callable[[BaseHTTPRequestHandler], object], str]] = {
     "garbage in place of chunks": (chunks, r"answers no HTTP"),
     "an answer that breaks off": (torn, r"answers no HTTP"),
     "a connection that it closes": (lambda h: h.connection.shutdown(socket.SHUT_RDWR), r"hangs up"),
-    "a page": (lambda h: send(h, b"<html>hello</html>"), r"answers '<html>hello</html>'"),
-    "another protocol": (lambda h: send(h, {"text": "Dogs"}), r"expected the OpenAI-compatible protocol"),
-    "no choices": (lambda h: send(h, {"choices": []}), r"answers without choices"),
-    "no text": (lambda h: send(h, {"choices": [{"message": {"content": None}}]}), r"expected the OpenAI"),
-    "a huge answer": (lambda h: send(h, b" " * (MOST_BYTES + 1)), rf"answers more than {MOST_BYTES} bytes"),
-    "no JSON": (lambda h: send(h, completion("A dog.")), r"writes 'A dog.', which is no JSON"),
-    "JSON and more": (lambda h: send(h, completion('{"title": "a"} Done.')), r"which is no JSON"),
-    "a wrong field": (lambda h: send(h, completion('{"name": "a"}')), r"does not fit what was asked"),
+    "a page": (lambda h: h.answer(b"<html>hello</html>"), r"answers '<html>hello</html>'"),
+    "another protocol": (lambda h: h.answer({"text": "Dogs"}), r"expected the OpenAI-compatible protocol"),
+    "no choices": (lambda h: h.answer({"choices": []}), r"answers without choices"),
+    "no text": (lambda h: h.answer({"choices": [{"message": {"content": None}}]}), r"expected the OpenAI"),
+    "a huge answer": (lambda h: h.answer(b" " * (MOST_BYTES + 1)), rf"answers more than {MOST_BYTES} bytes"),
+    "no JSON": (lambda h: h.answer(completion("A dog.")), r"writes 'A dog.', which is no JSON"),
+    "JSON and more": (lambda h: h.answer(completion('{"title": "a"} Done.')), r"which is no JSON"),
+    "a wrong field": (lambda h: h.answer(completion('{"name": "a"}')), r"does not fit what was asked"),
     "a long title": (
-        lambda h: send(h, completion(json.dumps({"title": "a" * 21}))),
+        lambda h: h.answer(completion(json.dumps({"title": "a" * 21}))),
         r"at \$.title: 'aaaaaaaaaaaaaaaaaaaaa' is too long",
     ),
     "another script": (
-        lambda h: send(h, completion('{"title": "собака"}')),
+        lambda h: h.answer(completion('{"title": "собака"}')),
         r"answers in CYRILLIC letters, which the question does not have",
     ),
     "a text that is cut": (
-        lambda h: send(h, completion('{"title": "a', "length")),
+        lambda h: h.answer(completion('{"title": "a', "length")),
         rf"writes more than {MOST_TOKENS} tokens",
     ),
 }
@@ -269,7 +260,7 @@ def test_a_fault_is_not_remembered(chat_server, tmp_path):
         model.complete(QUESTION, SCHEMA)
     chat_server.write = lambda body: '{"title": "Dogs"}'
     assert model.complete(QUESTION, SCHEMA) == {"title": "Dogs"}
-    chat_server.respond = lambda handler: send(handler, b"", 500)
+    chat_server.respond = lambda handler: handler.answer(b"", 500)
     assert load(chat_server.url, tmp_path).complete(QUESTION, SCHEMA) == {"title": "Dogs"}
 
 
@@ -353,6 +344,17 @@ def test_a_damaged_network_is_one_line(tiny, tmp_path):
     (tmp_path / "model.gguf").write_bytes(b"GGUF" + b"\x00" * 100)
     with pytest.raises(UsageError, match=r"gguf:model: cannot be loaded"):
         load(f"gguf:{tmp_path / 'model.gguf'}", tmp_path, "cpu")
+
+
+def test_a_network_without_all_of_its_weights_is_refused(tiny, tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    folder = shutil.copytree(tiny, tmp_path / "torn")
+    weights = load_file(folder / "model.safetensors")
+    weights.pop("model.layers.0.mlp.up_proj.weight")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UsageError, match=r"hf:torn: cannot be loaded \(.*lacks 1 weights, such as .*up_proj"):
+        load(f"hf:{folder}", tmp_path, "cpu")
 
 
 @pytest.mark.parametrize("number", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2, 3)), 4])

@@ -9,7 +9,6 @@ import shutil
 import socket
 import warnings
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,12 @@ from click.testing import Result
 
 pytest.importorskip("torch", reason="needs the extra 'neural'")
 
+from bench.catalog import pretrained
 from bench.description import checkpoints, describing, taggers, tags, work
 from bench.description.captioners import loading
 from bench.description.captioners.prompt import MOST_TOKENS, PROMPT
 from bench.description.captioners.server import RATE
 from bench.errors import ClipError, LanguageModelError, PluginError, UnavailableError, UsageError
-from bench.inference import pretrained
 from bench.request import Describing
 from bench.testing import check_captioner
 from bench.types import Audio, Clip
@@ -117,15 +116,6 @@ def clap(tmp_path_factory: pytest.TempPathFactory) -> Path:
         features = transformers.ClapFeatureExtractor(truncation="rand_trunc", padding="repeatpad")
     processor = transformers.ClapProcessor(features, words)
     return save(tmp_path_factory.mktemp("models") / "tiny-clap", model, processor)
-
-
-def send(handler: BaseHTTPRequestHandler, value: object, status: int = 200, **headers: str) -> None:
-    body = json.dumps(value).encode()
-    handler.send_response(status)
-    for name, text in {**headers, "Content-Length": str(len(body))}.items():
-        handler.send_header(name, text)
-    handler.end_headers()
-    handler.wfile.write(body)
 
 
 def noise(seconds: float, rate: int) -> Audio:
@@ -257,7 +247,7 @@ def test_a_fault_of_a_server_is_one_line(
     chat_server, answer: dict[str, object], error: type[Exception], message: str
 ):
     captioner = loading.load(chat_server.url)
-    chat_server.respond = lambda handler: send(handler, **answer)
+    chat_server.respond = lambda handler: handler.answer(**answer)
     with pytest.raises(error, match=message) as caught:
         captioner.describe(noise(0.1, RATE))
     assert "\n" not in str(caught.value)

@@ -52,9 +52,9 @@ def test_a_text_finds_the_sounds_that_clap_puts_near_it(clap, bench, take, tmp_p
         "index", "clips.csv", "--extractors", f"hf:{tmp_path / 'clap'}", "--runtime", "torch", "--to", "index"
     )
     assert built.exit_code == 0, built.output
-    found = bench("search", "index", "--text", "rain dog", "--format", "json")
-    assert found.exit_code == 0, found.output
-    hits = json.loads(found.stdout)
+    outcome = bench("search", "index", "--text", "rain dog", "--format", "json")
+    assert outcome.exit_code == 0, outcome.output
+    hits = json.loads(outcome.stdout)
     assert len(hits) == 4
 
     from bench.audio import read

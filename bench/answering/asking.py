@@ -17,7 +17,7 @@ from bench.retrieval.snapshot import Snapshot
 from bench.types.retrieval import LanguageModel, Message
 
 Reader = Literal["rules", "model"]
-"""What made a typed query of a question."""
+"""What reads a question as a typed query."""
 
 SPARE = 20
 """Number of passages that are retrieved beyond those asked for, in place of withheld ones."""

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification, AutoProcessor, ClapModel
 
+from bench.catalog.pretrained import load, load_network
 from bench.description.checkpoints import WHOLE, Checkpoint
-from bench.inference.pretrained import loaded, network
 from bench.types import Audio
 
 PROMPT = "This is a sound of {}."
@@ -51,8 +51,8 @@ class Classifier:
     """
 
     def __init__(self, checkpoint: Checkpoint, device: str) -> None:
-        self._model = network(AutoModelForAudioClassification, checkpoint.folder, WHOLE).to(device)
-        self._features = loaded(AutoFeatureExtractor, checkpoint.folder)
+        self._model = load_network(AutoModelForAudioClassification, checkpoint.folder, WHOLE).to(device)
+        self._features = load(AutoFeatureExtractor, checkpoint.folder)
         self.sample_rate = int(self._features.sampling_rate)
         labels = self._model.config.id2label
         self.words: Sequence[str] = [str(labels[number]) for number in range(len(labels))]
@@ -86,8 +86,8 @@ class ZeroShot:
     """
 
     def __init__(self, checkpoint: Checkpoint, words: Sequence[str], device: str) -> None:
-        self._model = network(ClapModel, checkpoint.folder, WHOLE).to(device)
-        self._processor = loaded(AutoProcessor, checkpoint.folder)
+        self._model = load_network(ClapModel, checkpoint.folder, WHOLE).to(device)
+        self._processor = load(AutoProcessor, checkpoint.folder)
         self.sample_rate = int(self._processor.feature_extractor.sampling_rate)
         self.words = words
         self.name = checkpoint.named(list(words), PROMPT)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-import multiprocessing
-import signal
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
-from bench import catalog, paths
+from bench import catalog
 from bench.catalog import devices
 from bench.description import checkpoints
 from bench.description.captioners import loading
@@ -22,7 +18,7 @@ from bench.description.describers import (
 )
 from bench.description.describing import BATCH, Outcome, Todo, outcomes
 from bench.errors import UsageError
-from bench.inference import transcription
+from bench.inference import processes, transcription
 from bench.request import Describing
 
 
@@ -71,17 +67,8 @@ def spread(options: Describing, describers: Sequence[Describer], todo: Sequence[
     if options.jobs == 1 or len(todo) == 1:
         yield from outcomes(todo, describers)
         return
-    size = max(1, min(BATCH, len(todo) // (2 * options.jobs)))
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.jobs, context, initializer=_start, initargs=(options,)) as pool:
-        try:
-            for chunk in pool.map(_outcomes, _chunks(todo, size)):
-                yield from chunk
-        except BrokenProcessPool as error:
-            raise UsageError(
-                "--jobs: a process was killed, perhaps for its memory; the texts before stay, so use fewer "
-                "jobs and run the same command"
-            ) from error
+    advice = "the texts before stay, so use fewer jobs and run the same command"
+    yield from processes.spread(partial(_load, options), todo, options.jobs, BATCH, advice)
 
 
 def check(options: Describing) -> None:
@@ -113,22 +100,6 @@ def _transcripts(options: Describing) -> TranscriptDescriber:
     return TranscriptDescriber(transcriber, name)
 
 
-def _chunks(todo: Iterable[Todo], size: int) -> Iterator[list[Todo]]:
-    rest = iter(todo)
-    while chunk := list(itertools.islice(rest, size)):
-        yield chunk
-
-
-_describers: list[Describer] = []
-"""Those of a worker process."""
-
-
-def _start(options: Describing) -> None:
-    """Load the describers of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent acts on it
-    paths.redirect_library_caches()
-    _describers.extend(describers(options))
-
-
-def _outcomes(todo: Sequence[Todo]) -> list[Outcome]:
-    return list(outcomes(todo, _describers))
+def _load(options: Describing) -> Callable[[Sequence[Todo]], Iterator[Outcome]]:
+    """Return what describes files in a worker process."""
+    return partial(outcomes, describers=describers(options))

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-import multiprocessing
-import signal
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench import catalog, paths
-from bench.errors import UsageError
 from bench.inference import folder, transcription, windows
 from bench.inference.answers import Answer, Failure
+from bench.inference.processes import spread
 from bench.inference.session import CHUNK, Grid, Session
 from bench.request import Inference, Request
 from bench.types import Clip
@@ -85,35 +81,10 @@ def answers(
     if jobs == 1 or len(clips) == 1:
         yield from session.answers(clips)
         return
-    size = max(1, min(CHUNK, len(clips) // (2 * jobs)))
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, initializer=_start, initargs=(setup,)) as pool:
-        try:
-            for chunk in pool.map(_answers, _chunks(clips, size)):
-                yield from chunk
-        except BrokenProcessPool as error:
-            raise UsageError(
-                "--jobs: a process was killed, perhaps for its memory; the answers before stay, so use fewer "
-                "jobs, and --resume with --out"
-            ) from error
+    advice = "the answers before stay, so use fewer jobs, and --resume with --out"
+    yield from spread(partial(_load, setup), clips, jobs, CHUNK, advice)
 
 
-def _chunks(clips: Iterable[Clip], size: int) -> Iterator[list[Clip]]:
-    rest = iter(clips)
-    while chunk := list(itertools.islice(rest, size)):
-        yield chunk
-
-
-_sessions: list[Session] = []
-"""The session of a worker process."""
-
-
-def _start(setup: Setup) -> None:
-    """Build the session of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent acts on it
-    paths.redirect_library_caches()
-    _sessions.append(setup.session())
-
-
-def _answers(clips: Sequence[Clip]) -> list[Answer | Failure]:
-    return list(_sessions[0].answers(clips))
+def _load(setup: Setup) -> Callable[[Sequence[Clip]], Iterator[Answer | Failure]]:
+    """Return what answers in a worker process."""
+    return setup.session().answers

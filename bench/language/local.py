@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -22,8 +22,8 @@ from transformers import (
     LogitsProcessor,
     LogitsProcessorList,
 )
-from transformers.utils import logging
 
+from bench.catalog.pretrained import load, load_network, quiet
 from bench.errors import LanguageModelError, UsageError, message
 from bench.language.answers import parse
 from bench.types.retrieval import Message
@@ -57,25 +57,20 @@ class LocalModel:
     def __init__(self, name: str, folder: Path, gguf: str | None, device: str) -> None:
         self.name = name
         self._device = device
-        files = {"gguf_file": gguf} if gguf else {"use_safetensors": True}
+        files: dict[str, Any] = {"gguf_file": gguf} if gguf else {}
+        form: dict[str, Any] = {"use_safetensors": None} if gguf else {}  # a file of GGUF holds none
         try:
-            with _quiet():
-                tokenizer: Any = AutoTokenizer.from_pretrained(
-                    folder, local_files_only=True, **({"gguf_file": gguf} if gguf else {})
-                )
-                model: Any = AutoModelForCausalLM.from_pretrained(
-                    folder, dtype=torch.float32, local_files_only=True, **files
-                )
-                self._vocabulary = from_tokenizer(
-                    tokenizer, n_vocab=model.get_output_embeddings().out_features
-                )
+            with redirect_stderr(StringIO()):  # the bar of GGUF has no switch
+                tokenizer = load(AutoTokenizer, folder, **files)
+                model = load_network(AutoModelForCausalLM, folder, "a whole checkpoint", **files, **form)
+            self._vocabulary = from_tokenizer(tokenizer, n_vocab=model.get_output_embeddings().out_features)
         except Exception as error:  # neither library says what it raises for a damaged file
             raise UsageError(
                 f"--llm {name}: cannot be loaded ({message(error)[:300]}); expected a causal language model "
                 "that transformers reads"
             ) from error
         self._tokenizer = tokenizer
-        self._model = model.to(device).eval()
+        self._model = model.to(device)
 
     def complete(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Any:
         """Return the answer to a chat; see `bench.types.LanguageModel`."""
@@ -94,7 +89,7 @@ class LocalModel:
         config = GenerationConfig(
             max_new_tokens=MOST_TOKENS, do_sample=False, eos_token_id=end, pad_token_id=end
         )
-        with torch.inference_mode(), _quiet():
+        with torch.inference_mode(), quiet():
             output = self._model.generate(
                 ids,
                 attention_mask=torch.ones_like(ids),
@@ -155,17 +150,3 @@ def _grammar(schema: Mapping[str, Any]) -> str:
         msgspec.json.encode(schema).decode(), defaults={"whitespace_flexible": False}
     )
     return text
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers from showing progress, and what it thinks of the files."""
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        with redirect_stderr(StringIO()):  # its bar of GGUF has no switch
-            yield
-    finally:
-        logging.set_verbosity(verbosity)
-        logging.enable_progress_bar()

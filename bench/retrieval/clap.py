@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from transformers import AutoTokenizer, ClapTextModelWithProjection
 
+from bench.catalog.pretrained import load, load_network, quiet
 from bench.catalog.weights import TOKENIZER
 from bench.errors import UsageError
-from bench.inference.pretrained import loaded, network, quiet
 from bench.types import Embeddings
 
 LONGEST = 77
@@ -48,8 +48,10 @@ class ClapText:
                 f"{folder}: has no {TOKENIZER}, which a search by text needs; expected the whole "
                 "checkpoint of CLAP, as bench fetch gets it"
             )
-        self._tokenizer = loaded(AutoTokenizer, folder)
-        self._model = network(ClapTextModelWithProjection, folder, "the whole checkpoint of CLAP").to(device)
+        self._tokenizer = load(AutoTokenizer, folder)
+        self._model = load_network(ClapTextModelWithProjection, folder, "the whole checkpoint of CLAP").to(
+            device
+        )
 
     def encode(self, texts: Sequence[str]) -> Embeddings:
         """Return a unit vector per text, shape=(n_texts, dim)."""

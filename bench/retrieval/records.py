@@ -126,7 +126,7 @@ class Domain:
     score : float
         In [0, 1], higher is more likely.
     model : str
-        What found it.
+        What wrote it.
     """
 
     file: int

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from transformers import AutoModel, AutoTokenizer
 
+from bench.catalog.pretrained import load, load_network, quiet
 from bench.errors import UsageError, listing
 from bench.files import parse_json
-from bench.inference.pretrained import loaded, network, quiet
 from bench.types import Embeddings
 from bench.validation import convert
 
@@ -69,9 +69,9 @@ class SentenceNetwork:
         self.name = name
         self._device = device
         self._poolings = _poolings(folder)
-        self._tokenizer = loaded(AutoTokenizer, folder)
+        self._tokenizer = load(AutoTokenizer, folder)
         # The pooler, which predicts the next sentence, is not used, and many checkpoints lack it.
-        model = network(AutoModel, folder, "an encoder of text", optional="pooler.")
+        model = load_network(AutoModel, folder, "an encoder of text", optional="pooler.")
         if model.main_input_name != "input_ids" or model.config.is_encoder_decoder:
             raise UsageError(
                 f"{folder}: {type(model).__name__} is no encoder of text; expected one, such as MiniLM"

@@ -9,10 +9,10 @@ import torch
 import transformers
 from transformers import AutoConfig, AutoProcessor
 
+from bench.catalog.pretrained import load, load_network, quiet
 from bench.description.captioners.prompt import MOST_TOKENS, PROMPT
 from bench.description.checkpoints import WHOLE, Checkpoint
 from bench.errors import UsageError
-from bench.inference.pretrained import loaded, network, quiet
 from bench.types import Audio
 
 SHORTEST_SECONDS = 1.0
@@ -37,7 +37,7 @@ class CheckpointCaptioner:
 
     def __init__(self, checkpoint: Checkpoint, device: str) -> None:
         self.name = checkpoint.named(PROMPT, MOST_TOKENS)
-        names = loaded(AutoConfig, checkpoint.folder).architectures or ["no class"]
+        names = load(AutoConfig, checkpoint.folder).architectures or ["no class"]
         loader = getattr(transformers, str(names[0]), None)
         if not hasattr(loader, "generate"):
             raise UsageError(
@@ -45,7 +45,7 @@ class CheckpointCaptioner:
                 f"transformers {transformers.__version__}; expected a model such as "
                 "Qwen2AudioForConditionalGeneration"
             )
-        self._processor = loaded(AutoProcessor, checkpoint.folder)
+        self._processor = load(AutoProcessor, checkpoint.folder)
         features = getattr(self._processor, "feature_extractor", None)
         if features is None or not getattr(self._processor, "chat_template", None):
             raise UsageError(
@@ -53,7 +53,7 @@ class CheckpointCaptioner:
                 "expected a model that takes audio in a chat"
             )
         self.sample_rate = int(features.sampling_rate)
-        self._model = network(loader, checkpoint.folder, WHOLE, dtype="auto").to(device)
+        self._model = load_network(loader, checkpoint.folder, WHOLE, dtype="auto").to(device)
 
     def describe(self, audio: Audio) -> str:
         """Return the caption of a recording of up to 30 s."""

@@ -11,10 +11,10 @@ from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneratio
 from transformers.modeling_outputs import BaseModelOutput
 
 from bench.catalog import checkpoints
+from bench.catalog.pretrained import load, load_network, quiet
 from bench.catalog.weights import TEXT
 from bench.errors import UsageError
 from bench.inference.answers import Phrase
-from bench.inference.pretrained import loaded, network, quiet
 from bench.inference.transcribers.base import RATE, Decoding
 from bench.types import Audio, Frames
 
@@ -54,8 +54,8 @@ class Whisper:
         self.digest = digest
         self._device = device
         self._model = _model(folder).to(device)
-        self._features = loaded(WhisperFeatureExtractor, folder)
-        self._tokenizer = loaded(WhisperTokenizer, folder)
+        self._features = load(WhisperFeatureExtractor, folder)
+        self._tokenizer = load(WhisperTokenizer, folder)
         config = self._model.generation_config
         ids = getattr(config, "lang_to_id", None) or {}
         self._languages = {number: token.strip("<|>") for token, number in ids.items()}
@@ -165,7 +165,7 @@ def _model(folder: Path) -> Any:
     model_type = checkpoints.configuration(folder).model_type
     if model_type != "whisper":
         raise UsageError(f"{folder}: the model type is {model_type}; expected whisper")
-    model = network(WhisperForConditionalGeneration, folder, "a checkpoint with its decoder")
+    model = load_network(WhisperForConditionalGeneration, folder, "a checkpoint with its decoder")
     if not hasattr(model.generation_config, "no_timestamps_token_id"):
         raise UsageError(
             f"{folder}/generation_config.json: lacks no_timestamps_token_id; expected that of Whisper"

@@ -17,13 +17,15 @@ LOCAL = {"local_files_only": True, "trust_remote_code": False}
 """Options of every `from_pretrained`: nothing is downloaded, and no code of a checkpoint runs."""
 
 
-def loaded(auto: Any, folder: Path) -> Any:
-    """Return the feature extractor or the tokenizer of a checkpoint.
+def load(auto: Any, folder: Path, **options: Any) -> Any:
+    """Return the feature extractor, the tokenizer or the configuration of a checkpoint.
 
     Parameters
     ----------
     auto : Any
         A class of transformers with `from_pretrained`.
+    options
+        Further ones of `from_pretrained`.
 
     Raises
     ------
@@ -32,15 +34,13 @@ def loaded(auto: Any, folder: Path) -> Any:
     """
     try:
         with quiet():
-            return auto.from_pretrained(folder, **LOCAL)
+            return auto.from_pretrained(folder, **LOCAL, **options)
     except Exception as error:  # tokenizers raises no other type for a damaged file
         raise UsageError(f"{folder}: {auto.__name__} cannot be loaded ({message(error)[:300]})") from error
 
 
-def network(  # what to load, what to say if it is not there, and in what precision
-    auto: Any, folder: Path, expected: str, optional: str = "", dtype: torch.dtype | str = torch.float32
-) -> Any:
-    """Return the network of a checkpoint.
+def load_network(auto: Any, folder: Path, expected: str, optional: str = "", **options: Any) -> Any:
+    """Return the network of a checkpoint, in fp32.
 
     Parameters
     ----------
@@ -50,15 +50,15 @@ def network(  # what to load, what to say if it is not there, and in what precis
         What the checkpoint should have, for the message.
     optional : str
         Prefix of weights that may be absent, as they are not used.
-    dtype : torch.dtype | str
-        Precision; ``auto`` for that of the checkpoint.
+    options
+        Further ones of `from_pretrained`, such as another `dtype`.
 
     Raises
     ------
     UsageError
         If the weights are damaged, incomplete, or no safetensors.
     """
-    options = {"dtype": dtype, "use_safetensors": True, **LOCAL}
+    options = {"dtype": torch.float32, "use_safetensors": True, **LOCAL, **options}
     try:
         with quiet():
             model, report = auto.from_pretrained(folder, output_loading_info=True, **options)
